@@ -1,1 +1,18 @@
-//! Being written.
+//! Skeleton sequences: readers, HDF5 caches, sampling, augmentation and batches.
+
+pub mod augment;
+pub mod batch;
+#[cfg(feature = "hdf5")]
+pub mod cache;
+pub mod error;
+pub mod loader;
+pub mod normalize;
+pub mod raw;
+pub mod reading;
+pub mod sample;
+pub mod sequence;
+pub mod split;
+pub mod synthetic;
+
+pub use error::{Error, Result};
+pub use sequence::{ClipSource, ClipView, Sequence, Units, Values, ValuesRef};

@@ -1,0 +1,119 @@
+//! What can be wrong with clips and the files that hold them.
+
+use std::path::{Path, PathBuf};
+
+/// A result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Every error names the file or clip, the place in it, what was expected and what was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A pickle that is damaged, or holds more than plain data and numpy arrays.
+    #[error("{}: byte {offset}: expected {expected}, found {found}", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: usize,
+        /// What was expected there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A pickle whose contents are not the annotations of a pyskl file.
+    #[error("{}: {place}: expected {expected}, found {found}", path.display())]
+    Annotation {
+        /// The file.
+        path: PathBuf,
+        /// The annotation or split.
+        place: String,
+        /// What was expected there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A cache that is damaged, cut off or not one of ours.
+    #[error("{}: {place}: expected {expected}, found {found}", path.display())]
+    Cache {
+        /// The file.
+        path: PathBuf,
+        /// The object, attribute or clip.
+        place: String,
+        /// What was expected there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A cache written by a newer version of this program.
+    #[error("{}: cache schema {found} is newer than {newest}, the newest this version reads", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u64,
+        /// The newest schema this version reads.
+        newest: u64,
+    },
+    /// A split that the source doesn't have.
+    #[error("{source_name}: no split named {name:?}; it has: {}", known.join(", "))]
+    NoSplit {
+        /// The file or data set asked.
+        source_name: String,
+        /// The split asked for.
+        name: String,
+        /// The splits there are.
+        known: Vec<String>,
+    },
+    /// A clip that can't be used as it is.
+    #[error("clip {id:?}: expected {expected}, found {found}")]
+    Clip {
+        /// The clip.
+        id: String,
+        /// What was expected of it.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
+    /// A setting outside its range.
+    #[error("setting {name}: expected {expected}, found {found}")]
+    Setting {
+        /// The setting.
+        name: String,
+        /// What was expected.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// A worker thread stopped without a result: our bug, reported instead of a hang.
+    #[error("a loading thread failed: {message}")]
+    Worker {
+        /// Its last words.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Wraps an I/O error with its file: `map_err(Error::io(path))`.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+        move |source| Error::Io { path: path.to_owned(), source }
+    }
+
+    /// A clip that can't be used: `id`, what was expected of it, what it holds.
+    pub fn clip(id: &str, expected: impl Into<String>, found: impl Into<String>) -> Error {
+        Error::Clip { id: id.to_owned(), expected: expected.into(), found: found.into() }
+    }
+
+    /// A setting outside its range.
+    pub fn setting(name: &str, expected: impl Into<String>, found: impl ToString) -> Error {
+        Error::Setting { name: name.to_owned(), expected: expected.into(), found: found.to_string() }
+    }
+}

@@ -1,0 +1,1 @@
+//! Named splits and held-out parts of them.
