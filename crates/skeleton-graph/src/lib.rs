@@ -1,1 +1,12 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
+
+mod adjacency;
+mod error;
+mod layout;
+pub mod random;
+mod text;
+mod validate;
+
+pub use adjacency::Adjacency;
+pub use error::{JointRef, LayoutError};
+pub use layout::{Layout, Part};
