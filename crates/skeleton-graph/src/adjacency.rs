@@ -12,7 +12,10 @@ pub struct Adjacency {
     neighbours: Vec<Vec<usize>>,
 }
 
-#[expect(clippy::len_without_is_empty, reason = "a layout has at least two joints")]
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "a layout has at least two joints"
+)]
 impl Adjacency {
     /// `edges` are those of a valid layout: in range, between two joints, none twice.
     pub(crate) fn of_edges(joints: usize, edges: &[(usize, usize)]) -> Adjacency {
@@ -52,7 +55,9 @@ impl Adjacency {
 
     /// D^-1/2 (A + I) D^-1/2, after Kipf and Welling.
     pub fn symmetric(&self) -> Vec<f64> {
-        self.matrix(1.0, |row, column| 1.0 / (self.degree(row) * self.degree(column)).sqrt())
+        self.matrix(1.0, |row, column| {
+            1.0 / (self.degree(row) * self.degree(column)).sqrt()
+        })
     }
 
     /// The number of bones on the path between each two joints, as (v, v).

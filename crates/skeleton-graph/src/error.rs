@@ -104,6 +104,16 @@ pub enum LayoutError {
         /// How many joints there are.
         joints: usize,
     },
+    /// An edge or a flip that does not name two joints.
+    #[error("{file}: {place}: {found} joints, expected 2")]
+    NotAPair {
+        /// Where the text is from.
+        file: String,
+        /// The entry, such as `edges[3]`.
+        place: String,
+        /// How many joints it names.
+        found: usize,
+    },
     /// A joint is its own parent or its own mirror image.
     #[error("{file}: {place}: {joint} is paired with itself")]
     PairedWithItself {

@@ -28,7 +28,10 @@ pub struct Layout {
     pub(crate) origin: Vec<usize>,
 }
 
-#[expect(clippy::len_without_is_empty, reason = "a layout has at least two joints")]
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "a layout has at least two joints"
+)]
 impl Layout {
     /// The names that [`Layout::built_in`] knows.
     pub const BUILT_IN: [&str; 5] = ["coco17", "ntu25", "openpose18", "jhmdb15", "ucla20"];
@@ -90,7 +93,10 @@ impl Layout {
 
     /// The joint that `joint` hangs on; `None` for the root and for numbers that are no joint's.
     pub fn parent(&self, joint: usize) -> Option<usize> {
-        let place = self.edges.binary_search_by_key(&joint, |&(child, _)| child).ok()?;
+        let place = self
+            .edges
+            .binary_search_by_key(&joint, |&(child, _)| child)
+            .ok()?;
         Some(self.edges[place].1)
     }
 

@@ -15,8 +15,10 @@ const LONGEST_TEXT: usize = 1 << 20;
 pub(crate) struct Facts {
     pub name: String,
     pub joints: Vec<String>,
-    pub edges: Vec<[usize; 2]>,
-    pub flips: Vec<[usize; 2]>,
+    /// Pairs. Not `[usize; 2]`: serde would take the first two of a longer list in silence.
+    pub edges: Vec<Vec<usize>>,
+    /// Pairs.
+    pub flips: Vec<Vec<usize>>,
     pub origin: Vec<usize>,
     pub parts: Vec<PartFacts>,
 }
@@ -65,7 +67,10 @@ fn line(text: &mut String, key: &str, values: &[String]) {
 }
 
 fn pairs(pairs: &[(usize, usize)]) -> Vec<String> {
-    pairs.iter().map(|(one, other)| format!("[{one}, {other}]")).collect()
+    pairs
+        .iter()
+        .map(|(one, other)| format!("[{one}, {other}]"))
+        .collect()
 }
 
 fn numbers(numbers: &[usize]) -> Vec<String> {

@@ -20,14 +20,24 @@ struct Checks<'a> {
 }
 
 pub(crate) fn layout(facts: Facts, file: &str) -> Result<Layout, LayoutError> {
-    let checks = Checks { file, joints: &facts.joints };
+    let checks = Checks {
+        file,
+        joints: &facts.joints,
+    };
     checks.name("name", &facts.name)?;
     checks.joint_names()?;
     let edges = checks.tree(&facts.edges)?;
     let parts = checks.parts(facts.parts)?;
     let flips = checks.flips(&facts.flips)?;
     let origin = checks.origin(&facts.origin)?;
-    Ok(Layout { name: facts.name, joints: facts.joints, edges, parts, flips, origin })
+    Ok(Layout {
+        name: facts.name,
+        joints: facts.joints,
+        edges,
+        parts,
+        flips,
+        origin,
+    })
 }
 
 impl Checks<'_> {
@@ -37,7 +47,10 @@ impl Checks<'_> {
 
     /// `joint` has passed [`Checks::in_range`].
     fn joint(&self, joint: usize) -> JointRef {
-        JointRef { index: joint, name: self.joints[joint].clone() }
+        JointRef {
+            index: joint,
+            name: self.joints[joint].clone(),
+        }
     }
 
     fn joint_list(&self, joints: &[usize]) -> Vec<JointRef> {
@@ -54,7 +67,12 @@ impl Checks<'_> {
         } else {
             return Ok(());
         };
-        Err(LayoutError::Name { file: self.file(), place: place.to_owned(), name: name.to_owned(), why })
+        Err(LayoutError::Name {
+            file: self.file(),
+            place: place.to_owned(),
+            name: name.to_owned(),
+            why,
+        })
     }
 
     fn joint_names(&self) -> Result<(), LayoutError> {
@@ -104,8 +122,15 @@ impl Checks<'_> {
         })
     }
 
-    /// Both joints exist and are two.
-    fn pair(&self, place: &str, [one, other]: [usize; 2]) -> Result<(), LayoutError> {
+    /// Two joints that exist and are not the same one.
+    fn pair(&self, place: &str, pair: &[usize]) -> Result<(usize, usize), LayoutError> {
+        let &[one, other] = pair else {
+            return Err(LayoutError::NotAPair {
+                file: self.file(),
+                place: place.to_owned(),
+                found: pair.len(),
+            });
+        };
         self.in_range(place, one)?;
         self.in_range(place, other)?;
         if one == other {
@@ -115,15 +140,15 @@ impl Checks<'_> {
                 joint: self.joint(one),
             });
         }
-        Ok(())
+        Ok((one, other))
     }
 
     /// Every joint has at most one parent, no joint is its own ancestor, one has no parent:
     /// that is a tree over all joints.
-    fn tree(&self, edges: &[[usize; 2]]) -> Result<Vec<(usize, usize)>, LayoutError> {
+    fn tree(&self, edges: &[Vec<usize>]) -> Result<Vec<(usize, usize)>, LayoutError> {
         let mut parents = vec![None; self.joints.len()];
-        for (place, &[child, parent]) in edges.iter().enumerate() {
-            self.pair(&format!("edges[{place}]"), [child, parent])?;
+        for (place, edge) in edges.iter().enumerate() {
+            let (child, parent) = self.pair(&format!("edges[{place}]"), edge)?;
             if let Some(first) = parents[child].replace(parent) {
                 return Err(LayoutError::TwoParents {
                     file: self.file(),
@@ -134,14 +159,25 @@ impl Checks<'_> {
             }
         }
         if let Some(cycle) = cycle(&parents) {
-            return Err(LayoutError::Cycle { file: self.file(), joints: self.joint_list(&cycle) });
+            return Err(LayoutError::Cycle {
+                file: self.file(),
+                joints: self.joint_list(&cycle),
+            });
         }
         let joints = 0..self.joints.len();
-        let roots: Vec<usize> = joints.clone().filter(|&joint| parents[joint].is_none()).collect();
+        let roots: Vec<usize> = joints
+            .clone()
+            .filter(|&joint| parents[joint].is_none())
+            .collect();
         if roots.len() != 1 {
-            return Err(LayoutError::Roots { file: self.file(), joints: self.joint_list(&roots) });
+            return Err(LayoutError::Roots {
+                file: self.file(),
+                joints: self.joint_list(&roots),
+            });
         }
-        Ok(joints.filter_map(|child| Some((child, parents[child]?))).collect())
+        Ok(joints
+            .filter_map(|child| Some((child, parents[child]?)))
+            .collect())
     }
 
     fn parts(&self, parts: Vec<PartFacts>) -> Result<Vec<Part>, LayoutError> {
@@ -160,9 +196,15 @@ impl Checks<'_> {
         }
         self.distinct("parts", parts.iter().map(|part| part.name.as_str()))?;
         if let Some(joint) = owner.iter().position(Option::is_none) {
-            return Err(LayoutError::InNoPart { file: self.file(), joint: self.joint(joint) });
+            return Err(LayoutError::InNoPart {
+                file: self.file(),
+                joint: self.joint(joint),
+            });
         }
-        let part = |part: PartFacts| Part { name: part.name, joints: ascending(part.joints) };
+        let part = |part: PartFacts| Part {
+            name: part.name,
+            joints: ascending(part.joints),
+        };
         Ok(parts.into_iter().map(part).collect())
     }
 
@@ -174,7 +216,10 @@ impl Checks<'_> {
         owner: &mut [Option<String>],
     ) -> Result<(), LayoutError> {
         if joints.is_empty() {
-            return Err(LayoutError::Empty { file: self.file(), place: place.to_owned() });
+            return Err(LayoutError::Empty {
+                file: self.file(),
+                place: place.to_owned(),
+            });
         }
         for &joint in joints {
             self.in_range(place, joint)?;
@@ -200,12 +245,12 @@ impl Checks<'_> {
         }
     }
 
-    fn flips(&self, flips: &[[usize; 2]]) -> Result<Vec<(usize, usize)>, LayoutError> {
+    fn flips(&self, flips: &[Vec<usize>]) -> Result<Vec<(usize, usize)>, LayoutError> {
         let mut owner = vec![None; self.joints.len()];
         let mut pairs = Vec::with_capacity(flips.len());
-        for (place, &[one, other]) in flips.iter().enumerate() {
+        for (place, flip) in flips.iter().enumerate() {
             let place = format!("flips[{place}]");
-            self.pair(&place, [one, other])?;
+            let (one, other) = self.pair(&place, flip)?;
             self.claim(&place, one, &mut owner)?;
             self.claim(&place, other, &mut owner)?;
             pairs.push((one.min(other), one.max(other)));

@@ -1,5 +1,10 @@
 //! The matrices of the graph, for every built-in layout.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "matrices are compared by their indices"
+)]
+
 use skeleton_graph::{Adjacency, Layout};
 
 fn graphs() -> impl Iterator<Item = (Layout, Adjacency)> {
@@ -46,7 +51,10 @@ fn row_normalised_averages() {
 fn symmetric_is_the_normalised_product() {
     for (layout, graph) in graphs() {
         let (v, a, s) = (layout.len(), graph.binary(), graph.symmetric());
-        let degree: Vec<f64> = a.chunks(v).map(|row| row.iter().sum::<f64>() + 1.0).collect();
+        let degree: Vec<f64> = a
+            .chunks(v)
+            .map(|row| row.iter().sum::<f64>() + 1.0)
+            .collect();
         for row in 0..v {
             for column in 0..v {
                 let with_loops = a[row * v + column] + f64::from(u8::from(row == column));
@@ -66,7 +74,10 @@ fn hops_are_a_distance() {
             assert_eq!(hops[one][one], 0);
             for other in 0..v {
                 assert_eq!(hops[one][other], hops[other][one]);
-                assert_eq!(hops[one][other] == 1, graph.neighbours(one).contains(&other));
+                assert_eq!(
+                    hops[one][other] == 1,
+                    graph.neighbours(one).contains(&other)
+                );
                 for between in 0..v {
                     assert!(hops[one][other] <= hops[one][between] + hops[between][other]);
                 }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use skeleton_graph::Layout;
 
 fn layouts() -> impl Iterator<Item = Layout> {
-    let built_in = Layout::BUILT_IN.iter().map(|name| Layout::built_in(name).unwrap());
+    let built_in = Layout::BUILT_IN
+        .iter()
+        .map(|name| Layout::built_in(name).unwrap());
     let custom = include_str!("../examples/ntu25-ctrgcn.toml");
     built_in.chain([Layout::from_toml(custom, "ntu25-ctrgcn.toml").unwrap()])
 }
@@ -28,7 +30,12 @@ fn edges_form_a_tree_over_all_joints() {
         for joint in 0..layout.len() {
             let ancestors = std::iter::successors(Some(joint), |&joint| layout.parent(joint));
             let path: Vec<usize> = ancestors.take(layout.len() + 1).collect();
-            assert_eq!(path.last(), Some(&layout.root()), "{} joint {joint}", layout.name());
+            assert_eq!(
+                path.last(),
+                Some(&layout.root()),
+                "{} joint {joint}",
+                layout.name()
+            );
         }
         assert_eq!(layout.parent(layout.len()), None);
     }
@@ -36,14 +43,33 @@ fn edges_form_a_tree_over_all_joints() {
 
 #[test]
 fn parts_partition_the_joints_in_the_order_of_the_body() {
-    let order = ["head", "torso", "left arm", "right arm", "left leg", "right leg"];
+    let order = [
+        "head",
+        "torso",
+        "left arm",
+        "right arm",
+        "left leg",
+        "right leg",
+    ];
     for layout in layouts() {
-        let names: Vec<&str> = layout.parts().iter().map(|part| part.name.as_str()).collect();
+        let names: Vec<&str> = layout
+            .parts()
+            .iter()
+            .map(|part| part.name.as_str())
+            .collect();
         assert_eq!(names, order, "{}", layout.name());
-        let mut joints: Vec<usize> =
-            layout.parts().iter().flat_map(|part| part.joints.clone()).collect();
+        let mut joints: Vec<usize> = layout
+            .parts()
+            .iter()
+            .flat_map(|part| part.joints.clone())
+            .collect();
         joints.sort_unstable();
-        assert_eq!(joints, (0..layout.len()).collect::<Vec<_>>(), "{}", layout.name());
+        assert_eq!(
+            joints,
+            (0..layout.len()).collect::<Vec<_>>(),
+            "{}",
+            layout.name()
+        );
     }
 }
 
@@ -52,9 +78,17 @@ fn names_say_the_side_that_parts_and_flips_give() {
     for layout in layouts() {
         let names = layout.joints();
         for part in layout.parts() {
-            let side = part.name.split(' ').next().filter(|_| part.name.contains(' '));
+            let side = part
+                .name
+                .split(' ')
+                .next()
+                .filter(|_| part.name.contains(' '));
             for &joint in &part.joints {
-                assert!(side.is_none_or(|side| names[joint].starts_with(side)), "{}", names[joint]);
+                assert!(
+                    side.is_none_or(|side| names[joint].starts_with(side)),
+                    "{}",
+                    names[joint]
+                );
             }
         }
         for (joint, &image) in layout.mirror().iter().enumerate() {
@@ -74,10 +108,18 @@ fn the_mirror_is_an_involution_that_keeps_the_tree() {
         let mirror = layout.mirror();
         for joint in 0..layout.len() {
             assert_eq!(mirror[mirror[joint]], joint);
-            assert_eq!(layout.parent(mirror[joint]), layout.parent(joint).map(|p| mirror[p]));
+            assert_eq!(
+                layout.parent(mirror[joint]),
+                layout.parent(joint).map(|p| mirror[p])
+            );
         }
         let images: BTreeSet<usize> = layout.origin().iter().map(|&joint| mirror[joint]).collect();
-        assert_eq!(images, layout.origin().iter().copied().collect(), "{}", layout.name());
+        assert_eq!(
+            images,
+            layout.origin().iter().copied().collect(),
+            "{}",
+            layout.name()
+        );
     }
 }
 
@@ -94,11 +136,18 @@ fn the_text_round_trips() {
 #[test]
 fn ntu25_counts_from_zero() {
     let layout = Layout::built_in("ntu25").unwrap();
-    assert_eq!((layout.root(), layout.joints()[20].as_str()), (20, "spine_at_shoulders"));
+    assert_eq!(
+        (layout.root(), layout.joints()[20].as_str()),
+        (20, "spine_at_shoulders")
+    );
     assert_eq!(layout.origin(), [1]);
     // 22-8 23-8 24-12 25-12 as NTU counts.
     assert_eq!(layout.edges()[20..], [(21, 7), (22, 7), (23, 11), (24, 11)]);
-    let parts: Vec<usize> = layout.parts().iter().map(|part| part.joints.len()).collect();
+    let parts: Vec<usize> = layout
+        .parts()
+        .iter()
+        .map(|part| part.joints.len())
+        .collect();
     assert_eq!(parts, [2, 7, 5, 5, 3, 3]);
 }
 
@@ -120,7 +169,12 @@ fn three_layouts_agree_with_the_reference() {
         assert_eq!(found, edges.iter().copied().collect(), "{name}");
         for (part, expected) in layout.parts().iter().zip(parts) {
             let found: BTreeSet<usize> = part.joints.iter().copied().collect();
-            assert_eq!(found, expected.iter().copied().collect(), "{name} {}", part.name);
+            assert_eq!(
+                found,
+                expected.iter().copied().collect(),
+                "{name} {}",
+                part.name
+            );
         }
         assert_eq!(layout.parts().len(), parts.len());
     };
