@@ -1,2 +1,63 @@
-//! Being written.
-fn main() {}
+//! `cargo xtask TASK`: the project's tasks, each in its own file.
+//!
+//! The tasks run `cargo` and the program `ssl` as child processes and add the two things that a
+//! plain `cargo` can't: a cmake that is new enough to build HDF5, and fresh folders for runs.
+
+mod ci;
+mod cmake;
+mod package;
+mod pretrain;
+mod process;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use process::Failure;
+use workspace::Workspace;
+
+const HELP: &str = "\
+The project's tasks.
+
+Usage: cargo xtask TASK [ARGS]
+
+Tasks:
+  pretrain [ARGS]  Pre-train. Without ARGS: the preset `quick` on the synthetic clips, which are made
+                   first. ARGS go to `ssl pretrain`; --preset, --data and --out are filled in where
+                   they are missing
+  ssl [ARGS]       Build the program `ssl` and run it with ARGS
+  test [ARGS]      Run all tests (ARGS go to `cargo test`)
+  ci [STEP]...     What the continuous integration runs: fmt clippy doc package test
+  cmake            Print the cmake that builds HDF5, after fetching one where the system has none
+
+Every task builds in release mode, since models and readers are unusably slow without it.
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let task = args.next();
+    let args: Vec<OsString> = args.collect();
+    match dispatch(task.as_deref().and_then(|t| t.to_str()), args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(task: Option<&str>, args: Vec<OsString>) -> Result<(), Failure> {
+    match task {
+        Some("pretrain") => pretrain::pretrain(&Workspace::find()?, args),
+        Some("ssl") => pretrain::ssl(&Workspace::find()?, args),
+        Some("test") => test::test(&Workspace::find()?, &args),
+        Some("ci") => ci::ci(&Workspace::find()?, &args),
+        Some("cmake") => cmake::show(&Workspace::find()?),
+        Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(Failure::Usage(format!(
+            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, cmake"
+        ))),
+        None => Err(Failure::Usage(format!("no task given\n\n{HELP}"))),
+    }
+}
