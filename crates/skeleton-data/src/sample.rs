@@ -1,1 +1,402 @@
-//! Being written.
+//! Sampling in time: which joints, tracks and frames of a clip are there, and a fixed number of frames from them.
+//!
+//! A joint is present in a frame when its coordinates are finite and not all zero, and its score, where the source has
+//! scores, is above the threshold. A track is a person with at least one present joint. Frames in which no track has
+//! a present joint are dropped, and time counts the frames that are left.
+
+use half::slice::HalfFloatSliceExt;
+
+use crate::{ClipView, ValuesRef};
+
+/// The part of a clip that is sampled, in frames from the first: `[start, start + length]`, both real numbers, so that
+/// a crop is exact for any clip and any share. The whole of a clip of `n` frames is `[0, n - 1]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// Time of the first sample.
+    pub start: f64,
+    /// Time from the first sample to the last.
+    pub length: f64,
+}
+
+impl Window {
+    /// All of a clip of `frames` frames.
+    pub fn whole(frames: usize) -> Window {
+        Window {
+            start: 0.0,
+            length: frames.saturating_sub(1) as f64,
+        }
+    }
+
+    /// The `share` (0 to 1) of a clip's duration, as far into the rest as `place` (0 to 1) says.
+    pub fn crop(frames: usize, share: f64, place: f64) -> Window {
+        let whole = Window::whole(frames).length;
+        let length = whole * share;
+        Window {
+            start: (whole - length) * place,
+            length,
+        }
+    }
+
+    /// When sample `index` of `samples` lies: numpy's `linspace(start, start + length, samples)`.
+    pub fn time(&self, index: usize, samples: usize) -> f64 {
+        if samples > 1 && index == samples - 1 {
+            return self.start + self.length;
+        }
+        let step = self.length / (samples.max(2) - 1) as f64;
+        self.start + index as f64 * step
+    }
+}
+
+/// Working memory that is kept from clip to clip.
+#[derive(Debug, Default)]
+pub(crate) struct Sampler {
+    /// Stored persons that are tracks, in the source's order.
+    pub tracks: Vec<usize>,
+    /// Stored frames that are kept, in order.
+    pub frames: Vec<usize>,
+    earlier: Row,
+    later: Row,
+}
+
+/// One person in one frame, decoded.
+#[derive(Debug, Default)]
+struct Row {
+    /// The stored row, none while the buffers hold nothing.
+    index: Option<usize>,
+    /// (v, c); absent joints are 0.
+    keypoints: Vec<f32>,
+    /// (v).
+    presence: Vec<f32>,
+    scores: Vec<f32>,
+    complete: bool,
+}
+
+impl Sampler {
+    /// Finds the tracks and the frames of a clip: at most `persons` tracks, those with the most present joints (the
+    /// earlier one where two are equal), in the source's order.
+    pub fn survey(&mut self, view: &ClipView<'_>, threshold: f32, persons: usize) {
+        let rows = |track: usize| track * view.frames..(track + 1) * view.frames;
+        self.tracks.clear();
+        self.tracks.extend(
+            (0..view.persons)
+                .filter(|&track| rows(track).any(|row| any_present(view, threshold, row))),
+        );
+        if self.tracks.len() > persons {
+            let count = |track: usize| {
+                rows(track)
+                    .map(|row| count_present(view, threshold, row))
+                    .sum::<usize>()
+            };
+            self.tracks
+                .sort_by_cached_key(|&track| std::cmp::Reverse(count(track)));
+            self.tracks.truncate(persons);
+            self.tracks.sort_unstable();
+        }
+        self.frames.clear();
+        let tracks = &self.tracks;
+        self.frames.extend((0..view.frames).filter(|frame| {
+            tracks
+                .iter()
+                .any(|track| any_present(view, threshold, track * view.frames + frame))
+        }));
+    }
+
+    /// Appends `samples` frames of every surveyed track, (n, t, v, c) and (n, t, v), linear between the two kept frames
+    /// around each time. Where one of them lacks a joint the other one's is taken as it is; a time that falls on a
+    /// frame takes that frame alone.
+    pub fn resample(
+        &mut self,
+        view: &ClipView<'_>,
+        threshold: f32,
+        window: Window,
+        samples: usize,
+        keypoints: &mut Vec<f32>,
+        presence: &mut Vec<f32>,
+    ) {
+        let last = self.frames.len() - 1;
+        self.earlier.index = None;
+        self.later.index = None;
+        for &track in &self.tracks {
+            for sample in 0..samples {
+                let time = window.time(sample, samples).clamp(0.0, last as f64);
+                let low = time as usize;
+                let weight = (time - low as f64) as f32;
+                let row = |frame: usize| track * view.frames + self.frames[frame];
+                let (first, second) = (row(low), row((low + 1).min(last)));
+                if self.later.index == Some(first) {
+                    std::mem::swap(&mut self.earlier, &mut self.later);
+                }
+                self.earlier.decode(view, threshold, first);
+                if weight > 0.0 {
+                    self.later.decode(view, threshold, second);
+                    blend(
+                        &self.earlier,
+                        &self.later,
+                        weight,
+                        view.coordinates,
+                        keypoints,
+                        presence,
+                    );
+                } else {
+                    keypoints.extend_from_slice(&self.earlier.keypoints);
+                    presence.extend_from_slice(&self.earlier.presence);
+                }
+            }
+        }
+    }
+}
+
+impl Row {
+    fn decode(&mut self, view: &ClipView<'_>, threshold: f32, index: usize) {
+        if self.index == Some(index) {
+            return;
+        }
+        self.index = Some(index);
+        let (v, c) = (view.joints, view.coordinates);
+        copy(view.keypoints, index * v * c, v * c, &mut self.keypoints);
+        self.presence.clear();
+        self.complete = true;
+        for joint in self.keypoints.chunks_exact(c) {
+            let there = joint.iter().any(|&x| x != 0.0) && joint.iter().all(|x| x.is_finite());
+            self.presence.push(f32::from(u8::from(there)));
+            self.complete &= there;
+        }
+        if let Some(scores) = view.scores {
+            copy(scores, index * v, v, &mut self.scores);
+            for (there, &score) in self.presence.iter_mut().zip(&self.scores) {
+                // A score that is not a number is not above the threshold.
+                let counts = score > threshold;
+                *there = if counts { *there } else { 0.0 };
+                self.complete &= counts;
+            }
+        }
+        if !self.complete {
+            for (joint, &there) in self.keypoints.chunks_exact_mut(c).zip(&self.presence) {
+                if there == 0.0 {
+                    joint.fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// Appends the frame `weight` of the way from `a` to `b`.
+fn blend(
+    a: &Row,
+    b: &Row,
+    weight: f32,
+    c: usize,
+    keypoints: &mut Vec<f32>,
+    presence: &mut Vec<f32>,
+) {
+    if a.complete && b.complete {
+        keypoints.extend(
+            a.keypoints
+                .iter()
+                .zip(&b.keypoints)
+                .map(|(a, b)| a * (1.0 - weight) + b * weight),
+        );
+        presence.extend_from_slice(&a.presence);
+        return;
+    }
+    let joints = a.keypoints.chunks_exact(c).zip(b.keypoints.chunks_exact(c));
+    for ((a_joint, b_joint), (&in_a, &in_b)) in joints.zip(a.presence.iter().zip(&b.presence)) {
+        // Absent joints are 0: with weights 1 and 0 the sum is the present one's value.
+        let of_b = if in_a == 0.0 { 1.0 } else { weight * in_b };
+        keypoints.extend(
+            a_joint
+                .iter()
+                .zip(b_joint)
+                .map(|(a, b)| a * (1.0 - of_b) + b * of_b),
+        );
+        presence.push(in_a.max(in_b));
+    }
+}
+
+fn copy(values: ValuesRef<'_>, start: usize, count: usize, into: &mut Vec<f32>) {
+    into.resize(count, 0.0);
+    match values {
+        ValuesRef::F16(values) => values[start..start + count].convert_to_f32_slice(into),
+        ValuesRef::F32(values) => into.copy_from_slice(&values[start..start + count]),
+    }
+}
+
+/// Whether a joint of a stored row is present, without decoding the rest of the row.
+fn is_present(view: &ClipView<'_>, threshold: f32, row: usize, joint: usize) -> bool {
+    let (at, c) = (row * view.joints + joint, view.coordinates);
+    let there = match view.keypoints {
+        ValuesRef::F16(values) => {
+            let joint = &values[at * c..(at + 1) * c];
+            joint.iter().any(|x| x.to_bits() & 0x7fff != 0)
+                && joint.iter().all(|x| x.to_bits() & 0x7c00 != 0x7c00)
+        }
+        ValuesRef::F32(values) => {
+            let joint = &values[at * c..(at + 1) * c];
+            joint.iter().any(|&x| x != 0.0) && joint.iter().all(|x| x.is_finite())
+        }
+    };
+    there && view.scores.is_none_or(|scores| scores.get(at) > threshold)
+}
+
+fn any_present(view: &ClipView<'_>, threshold: f32, row: usize) -> bool {
+    (0..view.joints).any(|joint| is_present(view, threshold, row, joint))
+}
+
+fn count_present(view: &ClipView<'_>, threshold: f32, row: usize) -> usize {
+    (0..view.joints)
+        .filter(|&joint| is_present(view, threshold, row, joint))
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Sequence, Values};
+
+    fn clip(persons: usize, frames: usize, joints: usize, keypoints: Vec<f32>) -> Sequence {
+        assert_eq!(keypoints.len(), persons * frames * joints * 2);
+        Sequence {
+            id: "clip".into(),
+            label: None,
+            persons,
+            frames,
+            joints,
+            coordinates: 2,
+            keypoints: Values::F32(keypoints),
+            scores: None,
+            image: None,
+            subject: None,
+            camera: None,
+            setup: None,
+        }
+    }
+
+    fn sampled(
+        sequence: &Sequence,
+        window: Option<Window>,
+        samples: usize,
+    ) -> (Vec<f32>, Vec<f32>, Sampler) {
+        let (mut sampler, view) = (Sampler::default(), sequence.view());
+        sampler.survey(&view, 0.0, 2);
+        let window = window.unwrap_or(Window::whole(sampler.frames.len()));
+        let (mut keypoints, mut presence) = (Vec::new(), Vec::new());
+        sampler.resample(&view, 0.0, window, samples, &mut keypoints, &mut presence);
+        (keypoints, presence, sampler)
+    }
+
+    #[test]
+    fn times_are_numpys_linspace() {
+        // numpy.linspace(0, 18, 64)[[0, 1, 31, 62, 63]]
+        let window = Window::whole(19);
+        let times = [0, 1, 31, 62, 63].map(|k| window.time(k, 64));
+        let expected = [
+            0.0,
+            0.285_714_285_714_285_7,
+            8.857_142_857_142_856,
+            17.714_285_714_285_71,
+            18.0,
+        ];
+        assert_eq!(times, expected);
+        assert_eq!(Window::whole(19).time(0, 1), 0.0);
+    }
+
+    #[test]
+    fn a_crop_stays_inside_and_the_whole_crop_is_the_whole() {
+        assert_eq!(Window::crop(19, 1.0, 0.7), Window::whole(19));
+        let window = Window::crop(11, 0.5, 1.0);
+        assert_eq!((window.start, window.length), (5.0, 5.0));
+        // Joint 0 moves by one a frame: a window's samples are its times.
+        let line: Vec<f32> = (0..11).flat_map(|t| [t as f32 + 1.0, 1.0]).collect();
+        let (keypoints, ..) = sampled(
+            &clip(1, 11, 1, line),
+            Some(Window {
+                start: 2.25,
+                length: 4.0,
+            }),
+            5,
+        );
+        let x: Vec<f32> = keypoints.iter().copied().step_by(2).collect();
+        assert_eq!(x, [3.25, 4.25, 5.25, 6.25, 7.25]);
+    }
+
+    #[test]
+    fn as_many_samples_as_frames_are_the_frames() {
+        let values: Vec<f32> = (1..=24).map(|x| x as f32).collect();
+        assert_eq!(sampled(&clip(1, 6, 2, values.clone()), None, 6).0, values);
+    }
+
+    #[test]
+    fn the_present_neighbour_stands_in() {
+        // Joint 0 is there in frame 0 only, joint 1 in both, joint 2 in neither.
+        let values = vec![4.0, 6.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 3.0, 5.0, 0.0, 0.0];
+        let (keypoints, presence, _) = sampled(&clip(1, 2, 3, values), None, 3);
+        assert_eq!(keypoints[6..12], [4.0, 6.0, 2.0, 3.0, 0.0, 0.0]);
+        assert_eq!(presence, [1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn frames_without_anybody_are_dropped_for_all_tracks() {
+        // Two people, four frames: frame 1 is empty for both, frame 2 for the second only.
+        let first = [1.0, 1.0, 0.0, 0.0, 3.0, 3.0, 4.0, 4.0];
+        let second = [5.0, 5.0, 0.0, 0.0, 0.0, 0.0, 8.0, 8.0];
+        let (keypoints, presence, sampler) =
+            sampled(&clip(2, 4, 1, [first, second].concat()), None, 3);
+        assert_eq!(sampler.frames, [0, 2, 3]);
+        assert_eq!(
+            keypoints,
+            [1.0, 1.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0, 0.0, 0.0, 8.0, 8.0]
+        );
+        assert_eq!(presence, [1.0, 1.0, 1.0, 1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn the_fullest_tracks_are_kept_in_order() {
+        // Present joints: 1, 2, 0, 2, 2 in two frames of one joint each.
+        let people = [[1.0, 0.0], [2.0, 2.5], [0.0, 0.0], [3.0, 3.5], [4.0, 4.5]];
+        let values = people
+            .iter()
+            .flat_map(|p| p.iter().flat_map(|&x| [x, x]))
+            .collect();
+        let sampler = sampled(&clip(5, 2, 1, values), None, 2).2;
+        assert_eq!(sampler.tracks, [1, 3]);
+    }
+
+    #[test]
+    fn halves_scores_and_odd_numbers() {
+        let values = [
+            1.0,
+            2.0,
+            f32::NAN,
+            2.0,
+            3.0,
+            f32::INFINITY,
+            -0.0,
+            0.0,
+            5.0,
+            6.0,
+        ];
+        let mut sequence = clip(1, 1, 5, values.to_vec());
+        sequence.scores = Some(Values::F32(vec![0.3, 0.9, 0.9, 0.9, 0.1]));
+        for _ in 0..2 {
+            let (mut sampler, view) = (Sampler::default(), sequence.view());
+            sampler.survey(&view, 0.2, 2);
+            let (mut keypoints, mut presence) = (Vec::new(), Vec::new());
+            sampler.resample(
+                &view,
+                0.2,
+                Window::whole(1),
+                1,
+                &mut keypoints,
+                &mut presence,
+            );
+            assert_eq!(presence, [1.0, 0.0, 0.0, 0.0, 0.0]);
+            assert_eq!(
+                keypoints,
+                [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+            );
+            assert_eq!(count_present(&view, 0.2, 0), 1);
+            sequence.keypoints =
+                Values::F16(values.iter().map(|&x| half::f16::from_f32(x)).collect());
+        }
+    }
+}
