@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// A result with this crate's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Every error names the file or clip, the place in it, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]

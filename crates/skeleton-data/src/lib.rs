@@ -6,6 +6,7 @@ pub mod batch;
 pub mod cache;
 pub mod error;
 pub mod loader;
+mod map;
 pub mod normalize;
 pub mod raw;
 pub mod reading;
@@ -15,4 +16,4 @@ pub mod split;
 pub mod synthetic;
 
 pub use error::{Error, Result};
-pub use sequence::{ClipSource, ClipView, Sequence, Units, Values, ValuesRef};
+pub use sequence::{ClipSource, ClipView, MemoryClips, Sequence, Units, Values, ValuesRef};

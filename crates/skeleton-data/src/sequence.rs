@@ -3,7 +3,7 @@
 use half::f16;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// Numbers as the source stored them: half precision stays half, everything else is single.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,7 +121,69 @@ pub struct ClipView<'a> {
     pub image: Option<(u32, u32)>,
 }
 
+/// What [`Sequence::repair`] changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Repaired {
+    /// Joints that had a coordinate that is not finite, made missing.
+    pub joints: usize,
+    /// Scores that were not finite, made zero.
+    pub scores: usize,
+}
+
 impl Sequence {
+    /// Makes joints with a coordinate that is not finite missing (all zeros, score zero), and such scores zero.
+    pub fn repair(&mut self) -> Repaired {
+        let mut repaired = Repaired::default();
+        let c = self.coordinates.max(1);
+        let joints = match &mut self.keypoints {
+            Values::F16(values) => lost_joints(values, c, f16::ZERO, f16::is_finite),
+            Values::F32(values) => lost_joints(values, c, 0.0, f32::is_finite),
+        };
+        repaired.joints = joints.len();
+        match &mut self.scores {
+            Some(Values::F16(scores)) => repaired.scores = finite_scores(scores, &joints, f16::ZERO, f16::is_finite),
+            Some(Values::F32(scores)) => repaired.scores = finite_scores(scores, &joints, 0.0, f32::is_finite),
+            None => {}
+        }
+        repaired
+    }
+
+    /// Whether the arrays have the lengths that persons, frames, joints and coordinates promise, and the layout's joints.
+    ///
+    /// # Errors
+    /// Names the clip and the array.
+    pub fn check(&self, layout_joints: usize) -> Result<()> {
+        let wrong = |expected: String, found: String| Err(Error::clip(&self.id, expected, found));
+        if self.joints != layout_joints {
+            return wrong(format!("the {layout_joints} joints of the layout"), self.joints.to_string());
+        }
+        if !(2..=3).contains(&self.coordinates) {
+            return wrong("2 or 3 coordinates".into(), self.coordinates.to_string());
+        }
+        let joints = self.persons.checked_mul(self.frames).and_then(|rows| rows.checked_mul(self.joints));
+        let numbers = joints.and_then(|joints| joints.checked_mul(self.coordinates));
+        let (m, t, v, c) = (self.persons, self.frames, self.joints, self.coordinates);
+        if numbers != Some(self.keypoints.view().len()) {
+            let found = format!("{} numbers", self.keypoints.view().len());
+            return wrong(format!("keypoints of shape [{m}, {t}, {v}, {c}]"), found);
+        }
+        match &self.scores {
+            Some(scores) if joints != Some(scores.view().len()) => {
+                wrong(format!("scores of shape [{m}, {t}, {v}]"), format!("{} numbers", scores.view().len()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether every coordinate and score is finite.
+    pub fn is_finite(&self) -> bool {
+        let finite = |values: &Values| match values {
+            Values::F16(values) => values.iter().all(|x| x.is_finite()),
+            Values::F32(values) => values.iter().all(|x| x.is_finite()),
+        };
+        finite(&self.keypoints) && self.scores.as_ref().is_none_or(finite)
+    }
+
     /// The clip, borrowed.
     pub fn view(&self) -> ClipView<'_> {
         ClipView {
@@ -136,6 +198,33 @@ impl Sequence {
             image: self.image,
         }
     }
+}
+
+/// Zeroes joints of `c` coordinates that aren't all finite, and says which they were.
+fn lost_joints<T: Copy>(values: &mut [T], c: usize, zero: T, finite: impl Fn(T) -> bool) -> Vec<usize> {
+    let mut lost = Vec::new();
+    for (joint, coordinates) in values.chunks_exact_mut(c).enumerate() {
+        if !coordinates.iter().all(|&x| finite(x)) {
+            coordinates.fill(zero);
+            lost.push(joint);
+        }
+    }
+    lost
+}
+
+/// Zeroes the scores of lost joints, and those that aren't finite, which are counted.
+fn finite_scores<T: Copy>(scores: &mut [T], lost: &[usize], zero: T, finite: impl Fn(T) -> bool) -> usize {
+    let mut count = 0;
+    for score in scores.iter_mut().filter(|score| !finite(**score)) {
+        *score = zero;
+        count += 1;
+    }
+    for &joint in lost {
+        if let Some(score) = scores.get_mut(joint) {
+            *score = zero;
+        }
+    }
+    count
 }
 
 /// Something clips can be read from by index: a cache, or sequences in memory.
@@ -156,4 +245,33 @@ pub trait ClipSource: Send + Sync {
     /// # Errors
     /// When the stored clip is damaged: a cache checks a clip's checksum at its first read.
     fn clip(&self, index: usize) -> Result<ClipView<'_>>;
+}
+
+/// Clips in memory: a source that needs no file.
+#[derive(Clone, Debug)]
+pub struct MemoryClips {
+    /// The joints of all clips.
+    pub layout: skeleton_graph::Layout,
+    /// What the coordinates are measured in.
+    pub units: Units,
+    /// Class names; may be empty where clips have no labels.
+    pub classes: Vec<String>,
+    /// The clips.
+    pub clips: Vec<Sequence>,
+}
+
+impl ClipSource for MemoryClips {
+    fn len(&self) -> usize {
+        self.clips.len()
+    }
+
+    fn layout(&self) -> &skeleton_graph::Layout {
+        &self.layout
+    }
+
+    fn clip(&self, index: usize) -> Result<ClipView<'_>> {
+        let clip = &self.clips[index];
+        clip.check(self.layout.len())?;
+        Ok(clip.view())
+    }
 }

@@ -1,1 +1,5 @@
 //! Readers of the files other programs write.
+
+mod pickle;
+pub mod pyskl;
+pub mod source;

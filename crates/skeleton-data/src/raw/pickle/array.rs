@@ -1,0 +1,315 @@
+//! numpy arrays in a pickle, decoded from where they lie.
+
+use std::borrow::Cow;
+
+use half::f16;
+
+use super::{Document, Id, Mismatch, Span, Value};
+use crate::Values;
+
+/// numpy allows 64; annotations have four.
+const MOST_AXES: usize = 8;
+
+/// What an array holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    F16,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+}
+
+impl Element {
+    /// By numpy's short name, a byte order in front aside.
+    fn find(name: &str) -> Option<Element> {
+        Some(match name {
+            "f2" => Element::F16,
+            "f4" => Element::F32,
+            "f8" => Element::F64,
+            "i1" => Element::I8,
+            "i2" => Element::I16,
+            "i4" => Element::I32,
+            "i8" => Element::I64,
+            "u1" | "b1" => Element::U8,
+            "u2" => Element::U16,
+            "u4" => Element::U32,
+            "u8" => Element::U64,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Element::I8 | Element::U8 => 1,
+            Element::F16 | Element::I16 | Element::U16 => 2,
+            Element::F32 | Element::I32 | Element::U32 => 4,
+            Element::F64 | Element::I64 | Element::U64 => 8,
+        }
+    }
+
+    /// numpy's name for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Element::F16 => "float16",
+            Element::F32 => "float32",
+            Element::F64 => "float64",
+            Element::I8 => "int8",
+            Element::I16 => "int16",
+            Element::I32 => "int32",
+            Element::I64 => "int64",
+            Element::U8 => "uint8",
+            Element::U16 => "uint16",
+            Element::U32 => "uint32",
+            Element::U64 => "uint64",
+        }
+    }
+}
+
+/// Where the bytes of an array are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Data {
+    /// As they are in memory.
+    Raw(Span),
+    /// As text, a character for a byte.
+    Latin1(Span),
+    /// In a value that had to be unescaped.
+    Owned(Id),
+}
+
+/// An array whose shape agrees with its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Array {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) element: Element,
+    big: bool,
+    fortran: bool,
+    data: Data,
+}
+
+impl Document {
+    /// A numpy array, checked but not decoded.
+    pub(crate) fn array(&self, id: Id) -> Result<Array, Mismatch> {
+        let Value::Array(parts) = self.value(id) else {
+            return Err(Mismatch::new("a numpy array", self.describe(id)));
+        };
+        let parts = parts.as_ref().ok_or_else(|| Mismatch::new("a numpy array", "one without data"))?;
+        let (element, big) = self.element(parts.dtype)?;
+        let axes = self.items(parts.shape)?;
+        if axes.len() > MOST_AXES {
+            return Err(Mismatch::new(format!("at most {MOST_AXES} axes"), format!("{}", axes.len())));
+        }
+        let mut shape = Vec::with_capacity(axes.len());
+        let mut len = Some(element.size());
+        for &axis in axes {
+            let axis = self.integer_axis(axis)?;
+            len = len.and_then(|len| len.checked_mul(axis));
+            shape.push(axis);
+        }
+        let data = match self.value(parts.data) {
+            Value::Bytes(span) => Data::Raw(*span),
+            Value::Latin1(span) => Data::Latin1(*span),
+            Value::OwnedBytes(_) => Data::Owned(parts.data),
+            Value::List(_) => return Err(Mismatch::new("an array of numbers", "an array of Python objects")),
+            _ => return Err(Mismatch::new("the bytes of an array", self.describe(parts.data))),
+        };
+        let fits = len.is_some_and(|len| match data {
+            Data::Raw(span) => span.len == len,
+            // A character of Latin-1 takes one or two bytes of UTF-8; how many there are shows when they are decoded.
+            Data::Latin1(span) => span.len >= len && span.len / 2 <= len,
+            Data::Owned(_) => self.owned(parts.data).len() == len,
+        });
+        if !fits {
+            let expected = format!("the bytes of {} numbers of shape {shape:?}", element.name());
+            return Err(Mismatch::new(expected, "another number of bytes"));
+        }
+        Ok(Array { shape, element, big, fortran: parts.fortran, data })
+    }
+
+    /// An axis is a plain integer: an array in its place could hold itself.
+    fn integer_axis(&self, id: Id) -> Result<usize, Mismatch> {
+        match self.value(id) {
+            Value::Int(axis) => usize::try_from(*axis).map_err(|_| Mismatch::new("an axis of 0 or more", axis.to_string())),
+            _ => Err(Mismatch::new("an integer for each axis", "another value")),
+        }
+    }
+
+    fn element(&self, dtype: Id) -> Result<(Element, bool), Mismatch> {
+        let Value::Dtype { name, big } = self.value(dtype) else {
+            return Err(Mismatch::new("a numpy dtype", "another value"));
+        };
+        let name = self.text(*name)?;
+        let (big, short) = match name.strip_prefix('>') {
+            Some(short) => (true, short),
+            None => (*big, name.trim_start_matches(['<', '=', '|'])),
+        };
+        let element = Element::find(short).ok_or_else(|| {
+            Mismatch::new("floats of 16 to 64 bits or integers", format!("numpy dtype {name:?}"))
+        })?;
+        Ok((element, big))
+    }
+
+    fn owned(&self, id: Id) -> &[u8] {
+        match self.value(id) {
+            Value::OwnedBytes(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// A numpy scalar as an integer.
+    pub(super) fn scalar(&self, dtype: Id, data: Id) -> Result<i64, Mismatch> {
+        let (element, big) = self.element(dtype)?;
+        let data = match self.value(data) {
+            Value::Bytes(span) => Data::Raw(*span),
+            Value::Latin1(span) => Data::Latin1(*span),
+            Value::OwnedBytes(_) => Data::Owned(data),
+            _ => return Err(Mismatch::new("the bytes of a numpy scalar", "another value")),
+        };
+        let len = match data {
+            Data::Raw(span) => span.len,
+            Data::Latin1(span) => span.len.min(element.size()),
+            Data::Owned(id) => self.owned(id).len(),
+        };
+        if len != element.size() {
+            return Err(Mismatch::new(format!("{} bytes of a {}", element.size(), element.name()), len.to_string()));
+        }
+        Array { shape: vec![], element, big, fortran: false, data }.integer(self)
+    }
+}
+
+impl Array {
+    /// The bytes of the file this array takes.
+    pub(crate) fn stored(&self) -> usize {
+        match self.data {
+            Data::Raw(span) | Data::Latin1(span) => span.len,
+            Data::Owned(_) => self.len() * self.element.size(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    fn bytes<'a>(&self, document: &'a Document) -> Result<Cow<'a, [u8]>, Mismatch> {
+        Ok(match self.data {
+            Data::Raw(span) => Cow::Borrowed(document.span(span)),
+            Data::Owned(id) => Cow::Borrowed(document.owned(id)),
+            Data::Latin1(span) => Cow::Owned(latin1(document.span(span), self.len() * self.element.size())?),
+        })
+    }
+
+    /// The numbers in row-major order: half precision as it is, everything else in single.
+    pub(crate) fn values(&self, document: &Document) -> Result<Values, Mismatch> {
+        let bytes = self.bytes(document)?;
+        let bytes = &bytes[..];
+        macro_rules! decode {
+            ($type:ty, $convert:expr) => {{
+                let (chunks, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
+                let numbers = chunks.iter();
+                self.row_major(if self.big {
+                    numbers.map(|&b| $convert(<$type>::from_be_bytes(b))).collect()
+                } else {
+                    numbers.map(|&b| $convert(<$type>::from_le_bytes(b))).collect()
+                })
+            }};
+        }
+        Ok(match self.element {
+            Element::F16 => Values::F16(decode!(f16, |x: f16| x)),
+            Element::F32 => Values::F32(decode!(f32, |x: f32| x)),
+            Element::F64 => Values::F32(decode!(f64, |x: f64| x as f32)),
+            Element::I8 => Values::F32(decode!(i8, |x: i8| x.into())),
+            Element::I16 => Values::F32(decode!(i16, |x: i16| x.into())),
+            Element::I32 => Values::F32(decode!(i32, |x: i32| x as f32)),
+            Element::I64 => Values::F32(decode!(i64, |x: i64| x as f32)),
+            Element::U8 => Values::F32(decode!(u8, |x: u8| x.into())),
+            Element::U16 => Values::F32(decode!(u16, |x: u16| x.into())),
+            Element::U32 => Values::F32(decode!(u32, |x: u32| x as f32)),
+            Element::U64 => Values::F32(decode!(u64, |x: u64| x as f32)),
+        })
+    }
+
+    /// The only number, as an integer.
+    pub(super) fn integer(&self, document: &Document) -> Result<i64, Mismatch> {
+        let mut bytes = self.bytes(document)?.into_owned();
+        if self.big {
+            bytes.reverse();
+        }
+        let negative = bytes.last().is_some_and(|&b| b >= 0x80);
+        let mut wide = [0; 8];
+        wide[..bytes.len()].copy_from_slice(&bytes);
+        match self.element {
+            Element::I8 | Element::I16 | Element::I32 | Element::I64 => {
+                if negative {
+                    wide[bytes.len()..].fill(0xff);
+                }
+                Ok(i64::from_le_bytes(wide))
+            }
+            Element::U8 | Element::U16 | Element::U32 | Element::U64 => {
+                let value = u64::from_le_bytes(wide);
+                i64::try_from(value).map_err(|_| Mismatch::new("an integer of 63 bits", value.to_string()))
+            }
+            _ => Err(Mismatch::new("an integer", format!("a {}", self.element.name()))),
+        }
+    }
+
+    /// Fortran order to row-major: the first axis of the source varies fastest.
+    fn row_major<T: Copy>(&self, source: Vec<T>) -> Vec<T> {
+        if !self.fortran || self.shape.len() < 2 {
+            return source;
+        }
+        let mut strides = Vec::with_capacity(self.shape.len());
+        let mut stride = 1;
+        for &axis in &self.shape {
+            strides.push(stride);
+            stride *= axis;
+        }
+        let mut index = vec![0; self.shape.len()];
+        let mut at = 0;
+        let mut out = Vec::with_capacity(source.len());
+        for _ in 0..source.len() {
+            out.push(source[at]);
+            for axis in (0..index.len()).rev() {
+                index[axis] += 1;
+                at += strides[axis];
+                if index[axis] < self.shape[axis] {
+                    break;
+                }
+                at -= strides[axis] * index[axis];
+                index[axis] = 0;
+            }
+        }
+        out
+    }
+}
+
+/// Latin-1 bytes that were written as UTF-8 text: exactly `len` of them.
+///
+/// Without branches on the data, since every other byte of an array starts a pair: a loop that branches is three times
+/// slower.
+fn latin1(text: &[u8], len: usize) -> Result<Vec<u8>, Mismatch> {
+    let wrong = || Mismatch::new(format!("{len} bytes, written as text"), "text of another length, or not of bytes");
+    let mut out = vec![0; len];
+    let mut at = 0;
+    let mut broken = 0;
+    for byte in &mut out {
+        // The end is checked here, so that a sequence cut off by the end of the text fails as well.
+        let Some(&first) = text.get(at) else { return Err(wrong()) };
+        let second = text.get(at + 1).copied().unwrap_or(0);
+        let pair = first >> 7;
+        let mask = pair.wrapping_neg();
+        // Pairs begin with 0xC2 or 0xC3 and end in 0x80..0xC0.
+        broken |= mask & (((first & 0xfe) ^ 0xc2) | ((second & 0xc0) ^ 0x80));
+        *byte = (first & !mask) | (((first << 6) | (second & 0x3f)) & mask);
+        at += 1 + usize::from(pair);
+    }
+    if broken != 0 || at != text.len() {
+        return Err(wrong());
+    }
+    Ok(out)
+}
