@@ -1,0 +1,256 @@
+//! The facts of one data set, and how they are read.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use crate::error::Error;
+
+const UNITS: [&str; 3] = ["pixel", "metre", "normalised"];
+
+/// What is known of a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dataset {
+    /// Its name here: lower case, no spaces.
+    pub name: String,
+    /// Its name in a sentence.
+    pub title: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// What its file is.
+    pub format: Format,
+    /// The name of its layout, one of skeleton-graph's.
+    pub layout: String,
+    /// What its coordinates measure: `pixel`, `metre` or `normalised`.
+    pub units: String,
+    /// Coordinates of a joint, 2 or 3.
+    pub coordinates: usize,
+    /// Class names in the order of the labels. Empty where the data bring them along.
+    pub classes: Vec<String>,
+    /// How many clips the whole file should have, where that is known.
+    pub clips: Option<usize>,
+    /// Its named splits.
+    pub splits: Vec<SplitFacts>,
+    /// What a user should know, a sentence or two each.
+    pub notes: Vec<String>,
+}
+
+impl Dataset {
+    /// The facts of the split `name`.
+    pub fn split(&self, name: &str) -> Option<&SplitFacts> {
+        self.splits.iter().find(|split| split.name == name)
+    }
+}
+
+/// Where a data set comes from. What is not known is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Source {
+    /// The publication to cite.
+    pub paper: Option<String>,
+    /// Who distributes which file.
+    pub distribution: String,
+    /// Where it is.
+    pub url: Option<String>,
+    /// Under which terms.
+    pub licence: Option<String>,
+}
+
+/// What the file of a data set is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Format {
+    /// An annotation pickle as pyskl reads them.
+    Pyskl,
+    /// No file: skeleton-data makes the clips.
+    Synthetic,
+}
+
+/// What is known of a split.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SplitFacts {
+    /// Its name in the file.
+    pub name: String,
+    /// How many clips it should have, where that is known.
+    pub clips: Option<usize>,
+    /// What a user of this split should know.
+    pub note: Option<String>,
+}
+
+/// A file of facts as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    title: String,
+    format: Format,
+    layout: String,
+    coordinates: usize,
+    units: String,
+    clips: Option<usize>,
+    classes: Option<ClassList>,
+    #[serde(default)]
+    notes: Vec<String>,
+    source: Source,
+    splits: Vec<SplitFacts>,
+}
+
+/// The first `count` names of a list: data sets share lists.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClassList {
+    list: String,
+    count: usize,
+}
+
+/// Reads the facts of the set `name`; `lists` are the class lists by name, a class a line.
+pub(crate) fn read(name: &str, text: &str, lists: &[(&str, &str)]) -> Result<Dataset, Error> {
+    let file = format!("{name}.toml");
+    let written: Written = match toml::from_str(text) {
+        Ok(written) => written,
+        Err(cause) => {
+            return Err(Error::Syntax {
+                file,
+                cause: Box::new(cause),
+            });
+        }
+    };
+    let wrong = |key, found: &dyn ToString, expected: &str| {
+        Err(Error::Value {
+            file: file.clone(),
+            key,
+            found: found.to_string(),
+            expected: expected.to_owned(),
+        })
+    };
+    if written.name != name {
+        return wrong("name", &written.name, "the name of the file");
+    }
+    if !UNITS.contains(&written.units.as_str()) {
+        return wrong("units", &written.units, &UNITS.join(", "));
+    }
+    if !(2..=3).contains(&written.coordinates) {
+        return wrong("coordinates", &written.coordinates, "2 or 3");
+    }
+    let mut names = HashSet::new();
+    if let Some(split) = written
+        .splits
+        .iter()
+        .find(|split| !names.insert(&split.name))
+    {
+        return wrong("splits", &split.name, "each name once");
+    }
+    let classes = match &written.classes {
+        None => Vec::new(),
+        Some(wanted) => classes(&file, wanted, lists)?,
+    };
+    Ok(Dataset {
+        name: written.name,
+        title: written.title,
+        source: written.source,
+        format: written.format,
+        layout: written.layout,
+        units: written.units,
+        coordinates: written.coordinates,
+        classes,
+        clips: written.clips,
+        splits: written.splits,
+        notes: written.notes,
+    })
+}
+
+fn classes(file: &str, wanted: &ClassList, lists: &[(&str, &str)]) -> Result<Vec<String>, Error> {
+    let wrong = |key, found: String, expected: String| Error::Value {
+        file: file.to_owned(),
+        key,
+        found,
+        expected,
+    };
+    let Some((_, list)) = lists.iter().find(|(name, _)| *name == wanted.list) else {
+        let known: Vec<&str> = lists.iter().map(|(name, _)| *name).collect();
+        return Err(wrong("classes.list", wanted.list.clone(), known.join(", ")));
+    };
+    let names: Vec<String> = list.lines().take(wanted.count).map(str::to_owned).collect();
+    if names.len() < wanted.count {
+        let expected = format!("at most the {} of the list", names.len());
+        return Err(wrong("classes.count", wanted.count.to_string(), expected));
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTS: [(&str, &str); 1] = [("moves", "jump\nrun\nwalk\n")];
+
+    const FACTS: &str = r#"
+name = "toy"
+title = "Toy"
+format = "pyskl"
+layout = "coco17"
+coordinates = 2
+units = "pixel"
+classes = { list = "moves", count = 2 }
+[source]
+distribution = "nobody"
+[[splits]]
+name = "train"
+clips = 3
+[[splits]]
+name = "val"
+"#;
+
+    fn error(from: &str, to: &str) -> String {
+        assert_eq!(FACTS.matches(from).count(), 1, "{from:?} stands once");
+        read("toy", &FACTS.replace(from, to), &LISTS)
+            .expect_err(to)
+            .to_string()
+    }
+
+    #[test]
+    fn facts_are_read() {
+        let set = read("toy", FACTS, &LISTS).unwrap();
+        assert_eq!(set.classes, ["jump", "run"]);
+        assert_eq!(set.split("train").unwrap().clips, Some(3));
+        assert_eq!(set.split("val").unwrap().clips, None);
+        assert!(set.split("test").is_none());
+    }
+
+    #[test]
+    fn wrong_facts_are_refused() {
+        assert!(error("title", "tittle").contains("unknown field `tittle`"));
+        assert!(error("clips = 3", "clip = 3").contains("unknown field `clip`"));
+        assert!(error("distribution", "distributor").contains("unknown field"));
+        assert!(error("pyskl", "piskl").contains("unknown variant `piskl`"));
+        assert_eq!(
+            error("\"toy\"", "\"toys\""),
+            "toy.toml: name: found \"toys\", expected the name of the file"
+        );
+        assert_eq!(
+            error("\"pixel\"", "\"inch\""),
+            "toy.toml: units: found \"inch\", expected pixel, metre, normalised"
+        );
+        assert_eq!(
+            error("coordinates = 2", "coordinates = 4"),
+            "toy.toml: coordinates: found \"4\", expected 2 or 3"
+        );
+        assert_eq!(
+            error("\"val\"", "\"train\""),
+            "toy.toml: splits: found \"train\", expected each name once"
+        );
+        assert_eq!(
+            error("\"moves\"", "\"dives\""),
+            "toy.toml: classes.list: found \"dives\", expected moves"
+        );
+        assert_eq!(
+            error("count = 2", "count = 4"),
+            "toy.toml: classes.count: found \"4\", expected at most the 3 of the list"
+        );
+    }
+}
