@@ -1,1 +1,13 @@
-//! Being written.
+//! STRL: H. Yan et al., ICCV 2023, arXiv 2307.08476.
+
+pub mod finetune;
+pub mod metrics;
+pub mod model;
+pub mod ops;
+pub mod spatial;
+pub mod temporal;
+
+pub use finetune::{FinetuneConfig, cross_entropy, finetune_epoch, score};
+pub use metrics::{Metrics, Scores, ranking};
+pub use model::{Phase, Strl, StrlConfig, Task, load_encoder};
+pub use spatial::{JointPool, Normalised};

@@ -1,0 +1,62 @@
+//! The tensors an epoch consumes.
+
+use candle_core::{Tensor, bail};
+
+/// The person tracks of some clips. A person that isn't there has no track.
+///
+/// Differs from the paper: absent persons don't exist; P comes from the data. Zero-filled second
+/// persons would spoil `BatchNorm`'s statistics and double the cost of one-person sets.
+#[derive(Clone, Debug)]
+pub struct TrackBatch {
+    /// (n, t, v, c), normalised coordinates; absent joints are zero.
+    pub keypoints: Tensor,
+    /// (n, t, v), whether the joint was seen.
+    pub presence: Vec<bool>,
+    /// (n), the index of each track's clip in `ids`.
+    pub track_clip: Vec<u32>,
+    /// (b), the clips' ids.
+    pub ids: Vec<String>,
+    /// (b), the clips' classes, from 0; -1 where unlabelled.
+    pub labels: Vec<i64>,
+}
+
+impl TrackBatch {
+    /// Checks that the parts belong together.
+    ///
+    /// # Errors
+    /// When the extents of the fields differ or a track names no clip.
+    pub fn new(
+        keypoints: Tensor,
+        presence: Vec<bool>,
+        track_clip: Vec<u32>,
+        ids: Vec<String>,
+        labels: Vec<i64>,
+    ) -> candle_core::Result<Self> {
+        let (n, t, v, _) = keypoints.dims4()?;
+        if presence.len() != n * t * v || track_clip.len() != n || labels.len() != ids.len() {
+            bail!(
+                "a batch of keypoints {:?} with {} presences, {} tracks, {} ids, {} labels",
+                keypoints.dims(),
+                presence.len(),
+                track_clip.len(),
+                ids.len(),
+                labels.len()
+            );
+        }
+        if let Some(clip) = track_clip.iter().find(|&&clip| clip as usize >= ids.len()) {
+            bail!("a track of clip {clip} in a batch of {} clips", ids.len());
+        }
+        Ok(Self {
+            keypoints,
+            presence,
+            track_clip,
+            ids,
+            labels,
+        })
+    }
+
+    /// b, clips.
+    pub fn clips(&self) -> usize {
+        self.ids.len()
+    }
+}

@@ -1,0 +1,126 @@
+//! The re-weighted cosine error, paper section 3.2, RCE.
+
+use std::sync::Arc;
+
+use candle_core::{Result, Shape, Tensor, bail};
+
+use super::kernel::{Kernel, Real, View, apply2};
+use super::rows;
+
+/// Norms below this count as this, as in PyTorch's `cosine_similarity`.
+const SMALLEST_NORM: f64 = 1e-8;
+
+struct Rce {
+    rows: Arc<Vec<bool>>,
+    beta: f64,
+    denominator: f64,
+}
+
+/// `sum over the chosen rows i of (1 - cos(y_i, x_i))^beta / denominator`, a scalar. `y` (the
+/// decoder's output) and `x` (the embedded, unmasked feature) are (.., d); `chosen` has an entry a
+/// row. The denominator is the number of masked joints of the whole batch, so that micro-batches add
+/// up to the batch's mean.
+///
+/// # Errors
+/// When the shapes don't fit.
+pub fn reweighted_cosine_error(
+    y: &Tensor,
+    x: &Tensor,
+    chosen: &Arc<Vec<bool>>,
+    beta: f64,
+    denominator: f64,
+) -> Result<Tensor> {
+    apply2(
+        Rce {
+            rows: chosen.clone(),
+            beta,
+            denominator,
+        },
+        y,
+        x,
+    )
+}
+
+/// cos(a, b) with the norms it was made of.
+fn cosine<T: Real>(a: &[T], b: &[T]) -> (T, T, T) {
+    let norm = |a: &[T]| num_traits::Float::max(rows::dot(a, a).sqrt(), T::real(SMALLEST_NORM));
+    let (na, nb) = (norm(a), norm(b));
+    (rows::dot(a, b) / (na * nb), na, nb)
+}
+
+impl Rce {
+    /// `d cos / d a`: `(b / |b| - cos a / |a|) / |a|`, times `factor`, into `out`.
+    fn pull<T: Real>(out: &mut [T], factor: T, (cos, na, nb): (T, T, T), a: &[T], b: &[T]) {
+        for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+            *out = factor * (b / nb - cos * a / na) / na;
+        }
+    }
+
+    /// `d L / d cos` of one row.
+    fn slope<T: Real>(&self, cos: T, grad: f64) -> T {
+        let error = (1.0 - cos.double()).max(0.0);
+        T::real(-self.beta * error.powf(self.beta - 1.0) * grad / self.denominator)
+    }
+}
+
+impl Kernel<2> for Rce {
+    const NAME: &'static str = "reweighted_cosine_error";
+
+    fn forward<T: Real>(&self, [y, x]: [View<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
+        if y.dims != x.dims || self.rows.len() != y.rows() {
+            let n = self.rows.len();
+            bail!(
+                "reweighted_cosine_error: y {:?}, x {:?}, {n} mask entries",
+                y.dims,
+                x.dims
+            );
+        }
+        let d = y.width();
+        let sums = rows::each(y.rows(), |from, to| {
+            let pairs = y
+                .between(from, to)
+                .chunks_exact(d)
+                .zip(x.between(from, to).chunks_exact(d));
+            let chosen = pairs
+                .zip(&self.rows[from..to])
+                .filter(|(_, chosen)| **chosen);
+            chosen
+                .map(|((y, x), _)| (1.0 - cosine(y, x).0.double()).max(0.0).powf(self.beta))
+                .sum::<f64>()
+        });
+        Ok((
+            vec![T::real(sums.iter().sum::<f64>() / self.denominator)],
+            Shape::from(()),
+        ))
+    }
+
+    fn backward<T: Real>(
+        &self,
+        [y, x]: [View<'_, T>; 2],
+        _: View<'_, T>,
+        grad: View<'_, T>,
+        wanted: [bool; 2],
+    ) -> Result<[Option<Vec<T>>; 2]> {
+        let (d, grad) = (y.width(), grad.data[0].double());
+        let towards = |a: View<'_, T>, b: View<'_, T>| {
+            let mut out = vec![T::zero(); a.data.len()];
+            rows::fill(&mut out, d, |from, out| {
+                let to = from + out.len() / d;
+                let pairs = a
+                    .between(from, to)
+                    .chunks_exact(d)
+                    .zip(b.between(from, to).chunks_exact(d));
+                let chosen = out.chunks_exact_mut(d).zip(pairs).zip(&self.rows[from..to]);
+                for ((out, (a, b)), _) in chosen.filter(|(_, chosen)| **chosen) {
+                    let parts = cosine(a, b);
+                    Self::pull(out, self.slope(parts.0, grad), parts, a, b);
+                }
+            });
+            out
+        };
+        Ok([
+            wanted[0].then(|| towards(y, x)),
+            wanted[1].then(|| towards(x, y)),
+        ])
+    }
+}

@@ -1,0 +1,100 @@
+//! `y = x W^T + b` over the rows of x.
+
+use candle_core::{Result, Shape, Tensor, bail};
+
+use super::kernel::{Kernel, Real, View, apply3};
+use super::product::{Matrix, product};
+use super::rows;
+
+struct Linear;
+
+/// `x W^T + b`: x (.., d_in), `weight` (`d_out`, `d_in`), `bias` (`d_out`), result (.., `d_out`).
+///
+/// # Errors
+/// When the shapes don't fit.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    apply3(Linear, x, weight, bias)
+}
+
+impl Kernel<3> for Linear {
+    const NAME: &'static str = "linear";
+
+    fn forward<T: Real>(&self, [x, w, b]: [View<'_, T>; 3]) -> Result<(Vec<T>, Shape)> {
+        let &[d_out, d_in] = w.dims else {
+            bail!(
+                "linear: expected a weight (d_out, d_in), found {:?}",
+                w.dims
+            );
+        };
+        if x.width() != d_in || b.dims != [d_out] {
+            bail!(
+                "linear: x {:?} and bias {:?} don't fit weight {:?}",
+                x.dims,
+                b.dims,
+                w.dims
+            );
+        }
+        let mut dims = x.dims.to_vec();
+        dims[x.dims.len() - 1] = d_out;
+        let mut out = vec![T::zero(); x.rows() * d_out];
+        let weight = Matrix::new(w.data, d_out, d_in).transposed();
+        rows::fill(&mut out, d_out, |from, out| {
+            let n = out.len() / d_out;
+            for row in out.chunks_exact_mut(d_out) {
+                row.copy_from_slice(b.data);
+            }
+            product(
+                out,
+                Matrix::new(x.between(from, from + n), n, d_in),
+                weight,
+                true,
+            );
+        });
+        Ok((out, dims.into()))
+    }
+
+    fn backward<T: Real>(
+        &self,
+        [x, w, _]: [View<'_, T>; 3],
+        _: View<'_, T>,
+        grad: View<'_, T>,
+        wanted: [bool; 3],
+    ) -> Result<[Option<Vec<T>>; 3]> {
+        let (d_out, d_in) = (w.dims[0], w.dims[1]);
+        // dL/dx = g W
+        let dx = wanted[0].then(|| {
+            let mut dx = vec![T::zero(); x.data.len()];
+            rows::fill(&mut dx, d_in, |from, dx| {
+                let n = dx.len() / d_in;
+                let g = Matrix::new(grad.between(from, from + n), n, d_out);
+                product(dx, g, Matrix::new(w.data, d_out, d_in), false);
+            });
+            dx
+        });
+        // dL/dW = g^T x
+        let dw = wanted[1].then(|| {
+            rows::sum(x.rows(), d_out * d_in, |from, to| {
+                let mut part = vec![T::zero(); d_out * d_in];
+                let g = Matrix::new(grad.between(from, to), to - from, d_out).transposed();
+                product(
+                    &mut part,
+                    g,
+                    Matrix::new(x.between(from, to), to - from, d_in),
+                    false,
+                );
+                part
+            })
+        });
+        // dL/db = the sum of g over rows
+        let db = wanted[2].then(|| {
+            rows::sum(x.rows(), d_out, |from, to| {
+                let mut part = vec![T::zero(); d_out];
+                for row in grad.between(from, to).chunks_exact(d_out) {
+                    rows::add(&mut part, row);
+                }
+                part
+            })
+        });
+        Ok([dx, dw, db])
+    }
+}

@@ -1,0 +1,94 @@
+//! Matrix products on slices, by the `gemm` crate, which chooses AVX2 or AVX-512 at run time.
+
+use candle_core::DType;
+
+use super::kernel::Real;
+
+/// A matrix inside a slice: element (i, j) is `data[i * row + j * column]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a, T> {
+    /// The numbers.
+    pub data: &'a [T],
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// Distance of neighbouring rows.
+    pub row: usize,
+    /// Distance of neighbouring columns.
+    pub column: usize,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// A row-major matrix.
+    pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
+        Self {
+            data,
+            rows,
+            columns,
+            row: columns,
+            column: 1,
+        }
+    }
+
+    /// The same numbers, transposed.
+    #[must_use]
+    pub fn transposed(self) -> Self {
+        Self {
+            data: self.data,
+            rows: self.columns,
+            columns: self.rows,
+            row: self.column,
+            column: self.row,
+        }
+    }
+
+    fn end(&self) -> usize {
+        match (self.rows, self.columns) {
+            (0, _) | (_, 0) => 0,
+            (rows, columns) => (rows - 1) * self.row + (columns - 1) * self.column + 1,
+        }
+    }
+}
+
+/// `out = a b`, or `out += a b` where `accumulate`; `out` is row-major. On one thread: the callers
+/// share out chunks of rows, which keeps results independent of the number of threads.
+///
+/// # Panics
+/// When the shapes don't fit or reach outside a slice: the kernels check theirs before they call.
+pub fn product<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>, accumulate: bool) {
+    assert_eq!(a.columns, b.rows, "inner extents agree");
+    assert_eq!(out.len(), a.rows * b.columns, "the result has its shape");
+    assert!(
+        a.end() <= a.data.len() && b.end() <= b.data.len(),
+        "matrices lie inside their slices"
+    );
+    debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));
+    let stride = |n: usize| n as isize;
+    // SAFETY: the assertions above keep every access of both arguments and the result inside their
+    // slices, the result is borrowed mutably and so overlaps neither, and T is f32 or f64 (`Real` is
+    // implemented for no other type), which gemm handles.
+    unsafe {
+        gemm::gemm(
+            a.rows,
+            b.columns,
+            a.columns,
+            out.as_mut_ptr(),
+            1,
+            stride(b.columns),
+            accumulate,
+            a.data.as_ptr(),
+            stride(a.column),
+            stride(a.row),
+            b.data.as_ptr(),
+            stride(b.column),
+            stride(b.row),
+            T::one(),
+            T::one(),
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! Parameters: stable names, one order, initial values that depend on the seed and the name alone.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{DType, Device, Shape, Tensor, Var};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+use rand::Rng as _;
+use skeleton_graph::random::{Key, Purpose, Rng, stream};
+
+use crate::error::{Error, Result};
+
+/// Endings of the names of running statistics, which are saved with the parameters but not trained.
+const STATISTICS: [&str; 2] = [".running_mean", ".running_var"];
+
+/// All tensors of one model by name. Models ask its [`builder`](Store::builder) for their parameters,
+/// which are drawn at the first request. Candle's own `VarMap` draws from a generator that can't be
+/// seeded on the CPU and iterates in random order.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    seed: u64,
+    dtype: DType,
+    device: Device,
+    vars: Mutex<BTreeMap<String, Var>>,
+}
+
+impl Store {
+    /// An empty store. The initial value of a parameter is a function of `seed` and its name.
+    pub fn new(seed: u64, dtype: DType, device: &Device) -> Self {
+        let vars = Mutex::new(BTreeMap::new());
+        Self {
+            inner: Arc::new(Inner {
+                seed,
+                dtype,
+                device: device.clone(),
+                vars,
+            }),
+        }
+    }
+
+    /// What a model takes its parameters from.
+    pub fn builder(&self) -> VarBuilder<'static> {
+        let backend: Box<dyn SimpleBackend> = Box::new(self.clone());
+        VarBuilder::from_backend(backend, self.inner.dtype, self.inner.device.clone())
+    }
+
+    /// The trained parameters, sorted by name: the order of gradients, moments and files.
+    pub fn parameters(&self) -> Vec<(String, Var)> {
+        let trained = |name: &str| !STATISTICS.iter().any(|ending| name.ends_with(ending));
+        let vars = self.vars();
+        vars.iter()
+            .filter(|(name, _)| trained(name))
+            .map(|(name, var)| (name.clone(), var.clone()))
+            .collect()
+    }
+
+    /// Every tensor, running statistics included, as it is now.
+    pub fn tensors(&self) -> BTreeMap<String, Tensor> {
+        let vars = self.vars();
+        vars.iter()
+            .map(|(name, var)| (name.clone(), var.as_detached_tensor()))
+            .collect()
+    }
+
+    /// Sets every tensor to the one of the same name.
+    ///
+    /// # Errors
+    /// When a name is missing or unknown on either side, or a shape differs; nothing is set then.
+    pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+        let vars = self.vars();
+        let shape = |t: Option<&Tensor>| t.map_or("none".into(), |t| format!("{:?}", t.dims()));
+        for name in vars.keys().chain(tensors.keys()) {
+            let (own, given) = (vars.get(name).map(Var::as_tensor), tensors.get(name));
+            if own.map(Tensor::dims) != given.map(Tensor::dims) {
+                let (name, expected, found) = (name.clone(), shape(own), shape(given));
+                return Err(Error::Parameter {
+                    name,
+                    expected,
+                    found,
+                });
+            }
+        }
+        for (name, var) in vars.iter() {
+            let given = tensors[name].to_dtype(self.inner.dtype)?;
+            var.set(&given.to_device(&self.inner.device)?.contiguous()?)?;
+        }
+        Ok(())
+    }
+
+    /// Copies of all tensors whose names start with `prefix`, under their names behind it.
+    pub fn with_prefix(&self, prefix: &str) -> BTreeMap<String, Tensor> {
+        let own = self.tensors().into_iter();
+        own.filter_map(|(name, t)| Some((name.strip_prefix(prefix)?.to_owned(), t)))
+            .collect()
+    }
+
+    fn vars(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Var>> {
+        self.inner
+            .vars
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SimpleBackend for Store {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        init: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let mut vars = self.vars();
+        if let Some(var) = vars.get(name) {
+            if var.shape() != &shape {
+                candle_core::bail!("{name}: asked for {shape:?}, found {:?}", var.shape());
+            }
+            return Ok(var.as_tensor().clone());
+        }
+        let mut rng = stream(self.inner.seed, Purpose::Init, 0, Key::Clip(name));
+        let values = draw(&mut rng, init, shape.elem_count())?;
+        let var = Var::from_vec(values, shape, device)?;
+        let var = if dtype == DType::F64 {
+            var
+        } else {
+            Var::from_tensor(&var.to_dtype(dtype)?)?
+        };
+        vars.insert(name.to_owned(), var.clone());
+        Ok(var.into_inner())
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
+        match self.vars().get(name) {
+            Some(var) => Ok(var.as_tensor().clone()),
+            None => candle_core::bail!("no parameter {name}"),
+        }
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.vars().contains_key(name)
+    }
+}
+
+fn draw(rng: &mut Rng, init: Init, n: usize) -> candle_core::Result<Vec<f64>> {
+    Ok(match init {
+        Init::Const(value) => vec![value; n],
+        Init::Uniform { lo, up } => (0..n)
+            .map(|_| lo + (up - lo) * rng.random::<f64>())
+            .collect(),
+        Init::Randn { mean, stdev } => (0..n).map(|_| mean + stdev * normal(rng)).collect(),
+        Init::Kaiming { .. } => candle_core::bail!("the models here state their bounds"),
+    })
+}
+
+/// A standard normal number, by Box and Muller.
+fn normal(rng: &mut Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
+}

@@ -1,0 +1,34 @@
+//! Gradients of all parameters, accumulated over micro-batches.
+
+use candle_core::{Result, Tensor, Var};
+
+/// One gradient a parameter, in the store's order; `None` where the loss doesn't depend on it.
+#[derive(Clone, Debug)]
+pub struct Gradients(Vec<Option<Tensor>>);
+
+impl Gradients {
+    /// None yet, for `n` parameters.
+    pub fn none(n: usize) -> Self {
+        Self(vec![None; n])
+    }
+
+    /// Adds the gradients of `loss`, a scalar.
+    ///
+    /// # Errors
+    /// When an op on the way back fails.
+    pub fn add(&mut self, loss: &Tensor, parameters: &[(String, Var)]) -> Result<()> {
+        let mut grads = loss.backward()?;
+        for (slot, (_, var)) in self.0.iter_mut().zip(parameters) {
+            *slot = match (slot.take(), grads.remove(var.as_tensor())) {
+                (Some(sum), Some(grad)) => Some((sum + grad)?),
+                (sum, grad) => sum.or(grad),
+            };
+        }
+        Ok(())
+    }
+
+    /// The gradients, in order.
+    pub fn as_slice(&self) -> &[Option<Tensor>] {
+        &self.0
+    }
+}

@@ -1,0 +1,13 @@
+//! Training: optimizers, schedules and the engine that `strl` shares.
+
+mod engine;
+mod gradients;
+mod optimizer;
+mod pretrain;
+mod schedule;
+
+pub use engine::{BoxError, EpochReport, Observer, StepReport, plan, run_epoch};
+pub use gradients::Gradients;
+pub use optimizer::{Optimizer, OptimizerConfig};
+pub use pretrain::{PretrainConfig, positive, pretrain_epoch, pretrain_loss, reconstruction};
+pub use schedule::{Decay, Schedule};

@@ -1,0 +1,160 @@
+//! Pre-training: paper section 3.2.
+
+use serde::{Deserialize, Serialize};
+use skeleton_graph::Layout;
+
+use crate::batch::TrackBatch;
+use crate::error::{Error, Result};
+use crate::layers::Mode;
+use crate::mask::{At, MaskConfig, MaskScope};
+use crate::model::{RceConfig, SkeletonMae};
+use crate::reconstruct::Reconstruction;
+use crate::train::engine::{BoxError, EpochReport, Observer, run_epoch};
+use crate::train::{Optimizer, OptimizerConfig, Schedule};
+
+/// How a model is pre-trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainConfig {
+    /// Passes over the training split.
+    pub epochs: usize,
+    /// Clips an update.
+    pub batch: usize,
+    /// Clips computed at once; their gradients add up to the update. `BatchNorm` sees these.
+    pub micro_batch: usize,
+    /// The update rule.
+    pub optimizer: OptimizerConfig,
+    /// Learning rates by epoch.
+    pub schedule: Schedule,
+    /// What is masked.
+    pub mask: MaskConfig,
+    /// Over what one draw of the mask holds.
+    #[serde(default)]
+    pub mask_scope: MaskScope,
+    /// The loss.
+    #[serde(default)]
+    pub loss: RceConfig,
+}
+
+impl PretrainConfig {
+    /// Refuses what can't be run on `layout`.
+    ///
+    /// # Errors
+    /// Names the setting.
+    pub fn validate(&self, layout: &Layout) -> Result<()> {
+        positive("pretrain.batch", self.batch)?;
+        positive("pretrain.micro_batch", self.micro_batch)?;
+        self.optimizer.validate()?;
+        if !(self.loss.beta >= 1.0 && self.loss.beta.is_finite()) {
+            let found = self.loss.beta.to_string();
+            let expected = "a finite power not below 1".into();
+            return Err(Error::Setting {
+                key: "pretrain.loss.beta",
+                expected,
+                found,
+            });
+        }
+        self.mask.validate(layout)
+    }
+}
+
+/// Refuses 0.
+///
+/// # Errors
+/// Names the setting.
+pub fn positive(key: &'static str, value: usize) -> Result<()> {
+    let (expected, found) = ("a number above 0".into(), value.to_string());
+    if value > 0 {
+        Ok(())
+    } else {
+        Err(Error::Setting {
+            key,
+            expected,
+            found,
+        })
+    }
+}
+
+/// One epoch (from 0) of pre-training. `steps` yields the micro-batches of each update.
+///
+/// # Errors
+/// When data can't be had, an operation fails, the loss isn't finite, or the observer asks to stop.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is one of the things an epoch is made of"
+)]
+pub fn pretrain_epoch(
+    model: &SkeletonMae,
+    layout: &Layout,
+    config: &PretrainConfig,
+    optimizer: &mut Optimizer,
+    seed: u64,
+    epoch: usize,
+    steps: impl Iterator<Item = std::result::Result<Vec<TrackBatch>, BoxError>>,
+    observer: &mut dyn Observer,
+) -> Result<EpochReport> {
+    let lr = optimizer.config().lr() * config.schedule.factor(epoch, config.epochs);
+    let masks = |index: usize, batch: &TrackBatch| {
+        let at = At {
+            seed,
+            epoch: epoch as u64,
+            index: index as u64,
+        };
+        let mask = config.mask.masks(layout, batch, config.mask_scope, at);
+        let weight = mask.count() as f64;
+        (mask, weight)
+    };
+    run_epoch(
+        epoch,
+        lr,
+        optimizer,
+        steps,
+        masks,
+        |batch, mask, total| model.loss(&batch.keypoints, mask, config.loss, total, Mode::Train),
+        observer,
+    )
+}
+
+/// The loss on held-out batches, by the running statistics; the masks are those of epoch 0, so that
+/// epochs can be compared.
+///
+/// # Errors
+/// When data can't be had or an operation fails.
+pub fn pretrain_loss(
+    model: &SkeletonMae,
+    layout: &Layout,
+    config: &PretrainConfig,
+    seed: u64,
+    batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
+) -> Result<f64> {
+    let (mut sum, mut targets) = (0.0, 0.0);
+    for (index, batch) in batches.enumerate() {
+        let batch = batch.map_err(Error::Data)?;
+        let at = At {
+            seed,
+            epoch: 0,
+            index: index as u64,
+        };
+        let mask = config.mask.masks(layout, &batch, config.mask_scope, at);
+        let loss = model.loss(&batch.keypoints, &mask, config.loss, 1.0, Mode::Eval)?;
+        sum += loss.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
+        targets += mask.count() as f64;
+    }
+    Ok(sum / targets.max(1.0))
+}
+
+/// How well each part is reconstructed in coordinates when it is masked.
+///
+/// # Errors
+/// When data can't be had or an operation fails.
+pub fn reconstruction(
+    model: &SkeletonMae,
+    layout: &Layout,
+    batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
+) -> Result<Reconstruction> {
+    let mut sum = Reconstruction::default();
+    for batch in batches {
+        sum.add(model, layout, &batch.map_err(Error::Data)?)?;
+    }
+    Ok(sum)
+}

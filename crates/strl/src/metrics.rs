@@ -1,0 +1,115 @@
+//! How good scores are.
+
+/// Class probabilities of some clips.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scores {
+    /// (n), the clips' ids.
+    pub ids: Vec<String>,
+    /// (n), their classes; -1 where unlabelled.
+    pub labels: Vec<i64>,
+    /// (n, k).
+    pub probabilities: Vec<Vec<f64>>,
+}
+
+/// The metrics of a labelled set. Fractions, not per cent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metrics {
+    /// Labelled clips.
+    pub n: usize,
+    /// Clips left out because they have no label.
+    pub unlabelled: usize,
+    /// Share whose most probable class is right.
+    pub top1: f64,
+    /// Share whose class is among the five most probable.
+    pub top5: f64,
+    /// Mean over the classes that occur of the share that is right.
+    pub mean_class: f64,
+    /// (k, k), clips by class (row) and most probable class (column).
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// Classes from the most to the least probable; of equal ones the lower number comes first.
+pub fn ranking(probabilities: &[f64]) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..probabilities.len()).collect();
+    classes.sort_by(|&a, &b| {
+        probabilities[b]
+            .total_cmp(&probabilities[a])
+            .then(a.cmp(&b))
+    });
+    classes
+}
+
+impl Scores {
+    /// Metrics over `k` classes; `None` where no clip has a label below k.
+    pub fn metrics(&self, k: usize) -> Option<Metrics> {
+        let mut confusion = vec![vec![0; k]; k];
+        let (mut n, mut top1, mut top5) = (0, 0, 0);
+        for (&label, p) in self.labels.iter().zip(&self.probabilities) {
+            let Some(label) = usize::try_from(label).ok().filter(|&label| label < k) else {
+                continue;
+            };
+            let ranking = ranking(p);
+            n += 1;
+            top1 += usize::from(ranking[0] == label);
+            top5 += usize::from(ranking.iter().take(5).any(|&class| class == label));
+            confusion[label][ranking[0]] += 1;
+        }
+        let rows = confusion
+            .iter()
+            .enumerate()
+            .map(|(class, row)| (row[class], row.iter().sum()));
+        let shares: Vec<f64> = rows
+            .filter(|&(_, all): &(u64, u64)| all > 0)
+            .map(|(right, all)| right as f64 / all as f64)
+            .collect();
+        (n > 0).then(|| Metrics {
+            n,
+            unlabelled: self.labels.len() - n,
+            top1: top1 as f64 / n as f64,
+            top5: top5 as f64 / n as f64,
+            mean_class: shares.iter().sum::<f64>() / shares.len() as f64,
+            confusion,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scores(labels: &[i64], probabilities: &[&[f64]]) -> Scores {
+        Scores {
+            ids: labels.iter().map(i64::to_string).collect(),
+            labels: labels.to_vec(),
+            probabilities: probabilities.iter().map(|p| p.to_vec()).collect(),
+        }
+    }
+
+    #[test]
+    fn rows_of_the_confusion_are_the_truth() {
+        let s = scores(
+            &[0, 0, 1, -1],
+            &[&[0.9, 0.1], &[0.2, 0.8], &[0.3, 0.7], &[1.0, 0.0]],
+        );
+        let m = s.metrics(2).unwrap();
+        assert_eq!((m.n, m.unlabelled), (3, 1));
+        assert_eq!(m.confusion, [[1, 1], [0, 1]]);
+        assert_eq!(m.top1, 2.0 / 3.0);
+        assert_eq!(m.mean_class, 0.75, "class 0 half right, class 1 wholly");
+        assert_eq!(m.top5, 1.0);
+    }
+
+    #[test]
+    fn a_class_without_clips_does_not_count() {
+        let m = scores(&[2], &[&[0.0, 0.0, 1.0]]).metrics(3).unwrap();
+        assert_eq!(m.mean_class, 1.0);
+        assert_eq!(scores(&[-1], &[&[1.0]]).metrics(1), None);
+    }
+
+    #[test]
+    fn the_sixth_is_not_among_five() {
+        let p = [0.3, 0.2, 0.15, 0.1, 0.09, 0.08, 0.08];
+        let m = scores(&[4, 5], &[&p, &p]).metrics(7).unwrap();
+        assert_eq!(m.top5, 0.5);
+    }
+}

@@ -1,0 +1,230 @@
+//! STRL (H. Yan et al., ICCV 2023, arXiv 2307.08476), section 3.3.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Result, Tensor};
+use candle_nn::{VarBuilder, init};
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use skeleton_graph::Layout;
+use skeleton_graph::random::{Key, Purpose, stream};
+use skeletonmae::layers::Linear;
+use skeletonmae::{MaeConfig, Mode, Store, TrackBatch};
+
+use crate::ops::{add_time, track_mean};
+use crate::spatial::{JointPool, Normalised, Spatial};
+use crate::temporal::Temporal;
+
+/// The shape of the classifier. Width and encoder are the pre-trained model's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrlConfig {
+    /// M, layers (3 in the paper, Table 5a). The first keeps the frames, each further one halves them.
+    pub layers: usize,
+    /// Frames a temporal convolution sees, odd.
+    pub kernel: usize,
+    /// Dilations, a temporal convolution each.
+    pub dilations: Vec<usize>,
+    /// `SumPool` of equation 3.
+    pub pool: JointPool,
+    /// `A_norm` of equation 4.
+    pub adjacency: Normalised,
+    /// Share of the clip's features left out in training.
+    pub dropout: f64,
+    /// Widths of hidden layers (each with ReLU) between the clip's feature and the classes.
+    pub head: Vec<usize>,
+}
+
+impl Default for StrlConfig {
+    fn default() -> Self {
+        Self {
+            layers: 3,
+            kernel: 5,
+            dilations: vec![1, 2],
+            pool: JointPool::Mean,
+            adjacency: Normalised::Row,
+            dropout: 0.2,
+            head: Vec::new(),
+        }
+    }
+}
+
+/// Training draws its dropout by seed, epoch and clip id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Batch statistics and dropout.
+    Train {
+        /// The run's seed.
+        seed: u64,
+        /// Epoch, from 0.
+        epoch: u64,
+    },
+    /// Running statistics, no dropout.
+    Eval,
+}
+
+impl Phase {
+    fn mode(self) -> Mode {
+        match self {
+            Self::Train { .. } => Mode::Train,
+            Self::Eval => Mode::Eval,
+        }
+    }
+}
+
+/// Embedding, M layers, classifier.
+#[derive(Clone, Debug)]
+pub struct Strl {
+    embed: Linear,
+    position: Tensor,
+    layers: Vec<(Spatial, Temporal)>,
+    dropout: f64,
+    head: Vec<Linear>,
+}
+
+/// What the model is built for.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    /// The skeleton.
+    pub layout: &'a Layout,
+    /// c, 2 or 3.
+    pub coordinates: usize,
+    /// T, frames of a clip.
+    pub frames: usize,
+    /// k, classes.
+    pub classes: usize,
+}
+
+impl Strl {
+    /// A classifier whose parameters come from `vb`.
+    ///
+    /// # Errors
+    /// When the branches can't share the width evenly or the builder lacks a parameter.
+    pub fn new(
+        mae: &MaeConfig,
+        config: &StrlConfig,
+        task: Task<'_>,
+        vb: VarBuilder<'_>,
+    ) -> Result<Self> {
+        let d = mae.width;
+        let mut layers = Vec::with_capacity(config.layers);
+        for i in 0..config.layers {
+            let (vb, stride) = (vb.pp("layers").pp(i), if i == 0 { 1 } else { 2 });
+            let (pool, adjacency) = (config.pool, config.adjacency);
+            let spatial = vb.pp("spatial");
+            layers.push((
+                Spatial::new(d, mae.encoder_layers, task.layout, pool, adjacency, spatial)?,
+                Temporal::new(
+                    d,
+                    config.kernel,
+                    &config.dilations,
+                    stride,
+                    vb.pp("temporal"),
+                )?,
+            ));
+        }
+        let widths: Vec<usize> = [&[d][..], &config.head, &[task.classes]].concat();
+        let head = widths.windows(2).enumerate();
+        let head = head.map(|(i, w)| Linear::new(w[0], w[1], vb.pp("head").pp(i)));
+        Ok(Self {
+            embed: Linear::new(task.coordinates, d, vb.pp("embed"))?,
+            position: vb.get_with_hints((task.frames, d), "position", init::ZERO)?,
+            layers,
+            dropout: config.dropout,
+            head: head.collect::<Result<_>>()?,
+        })
+    }
+
+    /// Scores before softmax, (b, k).
+    ///
+    /// # Errors
+    /// When the batch doesn't have the model's joints, coordinates and frames.
+    pub fn forward(&self, batch: &TrackBatch, phase: Phase) -> Result<Tensor> {
+        let mut h = self.features(batch, phase.mode())?; // (b, d)
+        if let Phase::Train { seed, epoch } = phase {
+            h = self.drop(&h, batch, seed, epoch)?;
+        }
+        let (last, hidden) = self
+            .head
+            .split_last()
+            .expect("the head has a layer a class map");
+        for layer in hidden {
+            h = layer.forward(&h)?.relu()?;
+        }
+        last.forward(&h) // (b, k)
+    }
+
+    /// A feature a clip, (b, d): what the classifier sees.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn features(&self, batch: &TrackBatch, mode: Mode) -> Result<Tensor> {
+        let mut h = self.embed.forward(&batch.keypoints)?; // (n, t, v, d)
+        h = add_time(&h, &self.position)?;
+        for (spatial, temporal) in &self.layers {
+            h = temporal.forward(&spatial.forward(&h, mode)?, mode)?; // (n, t / stride, v, d)
+        }
+        mean_by_clip(&track_mean(&h)?, batch) // (n, d) to (b, d)
+    }
+
+    fn drop(&self, h: &Tensor, batch: &TrackBatch, seed: u64, epoch: u64) -> Result<Tensor> {
+        if self.dropout == 0.0 {
+            return Ok(h.clone());
+        }
+        let (b, d) = h.dims2()?;
+        let kept = 1.0 / (1.0 - self.dropout);
+        let factors = batch.ids.iter().flat_map(|id| {
+            let mut rng = stream(seed, Purpose::Dropout, epoch, Key::Clip(id));
+            (0..d).map(move |_| {
+                if rng.random::<f64>() < self.dropout {
+                    0.0
+                } else {
+                    kept
+                }
+            })
+        });
+        let factors = Tensor::from_vec(factors.collect::<Vec<f64>>(), (b, d), h.device())?;
+        h * factors.to_dtype(h.dtype())?
+    }
+}
+
+/// Copies a pre-trained model's embedding and encoder (`mae`, all its tensors by name) into `store`,
+/// one copy of the encoder a layer (section 3.3: "one copy per layer, fine-tuned end to end").
+///
+/// # Errors
+/// When the pre-trained tensors aren't those the classifier has.
+pub fn load_encoder(
+    store: &Store,
+    config: &StrlConfig,
+    mae: &BTreeMap<String, Tensor>,
+) -> skeletonmae::Result<()> {
+    let mut tensors = store.tensors();
+    for (name, tensor) in mae {
+        if name.starts_with("embed.") {
+            tensors.insert(name.clone(), tensor.clone());
+        } else if name.starts_with("encoder.") {
+            for layer in 0..config.layers {
+                tensors.insert(format!("layers.{layer}.spatial.{name}"), tensor.clone());
+            }
+        }
+    }
+    store.load(&tensors)
+}
+
+/// The mean of each clip's tracks, (n, d) to (b, d): "person features are averaged before the
+/// classifier".
+fn mean_by_clip(h: &Tensor, batch: &TrackBatch) -> Result<Tensor> {
+    let (n, b) = (batch.track_clip.len(), batch.clips());
+    let mut counts = vec![0.0; b];
+    batch
+        .track_clip
+        .iter()
+        .for_each(|&clip| counts[clip as usize] += 1.0);
+    let mut shares = vec![0.0; b * n];
+    for (track, &clip) in batch.track_clip.iter().enumerate() {
+        shares[clip as usize * n + track] = 1.0 / counts[clip as usize];
+    }
+    Tensor::from_vec(shares, (b, n), h.device())?
+        .to_dtype(h.dtype())?
+        .matmul(h)
+}
