@@ -72,6 +72,7 @@ fn synthetic_cache(workspace: &Workspace, ssl: &Path) -> Result<PathBuf, Failure
     }
     run(Command::new(ssl).args([
         "prepare".as_ref(),
+        "--dataset".as_ref(),
         "synthetic".as_ref(),
         "-o".as_ref(),
         shown.as_os_str(),
