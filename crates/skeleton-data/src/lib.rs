@@ -1,4 +1,5 @@
-//! Skeleton sequences: readers, HDF5 caches, sampling, augmentation and batches.
+#![cfg_attr(feature = "hdf5", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "hdf5"), doc = "Clips of body poses: readers, sampling and batches, without the HDF5 cache.")]
 
 pub mod augment;
 pub mod batch;
@@ -17,3 +18,4 @@ pub mod synthetic;
 
 pub use error::{Error, Result};
 pub use sequence::{ClipSource, ClipView, MemoryClips, Sequence, Units, Values, ValuesRef};
+pub use skeleton_graph;

@@ -69,6 +69,22 @@ pub enum Units {
     Normalised,
 }
 
+impl Units {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Units::Pixel => "pixel",
+            Units::Metre => "metre",
+            Units::Normalised => "normalised",
+        }
+    }
+
+    /// The units of that name.
+    pub fn from_name(name: &str) -> Option<Units> {
+        [Units::Pixel, Units::Metre, Units::Normalised].into_iter().find(|units| units.name() == name)
+    }
+}
+
 /// One clip: the poses of `persons` people over `frames` frames.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sequence {
