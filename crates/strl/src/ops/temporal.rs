@@ -19,8 +19,9 @@ pub struct Window {
     pub dilation: usize,
 }
 
-/// The frames of a tap: output frames `from..to` read input frames `first`, `first + stride`, ...
+/// The frames of tap `k`: output frames `from..to` read input frames `first`, `first + stride`, ...
 struct Tap {
+    k: usize,
     from: usize,
     to: usize,
     first: usize,
@@ -32,20 +33,21 @@ impl Window {
         t.div_ceil(self.stride)
     }
 
-    fn tap(&self, k: usize, t: usize) -> Tap {
-        // Input frame of output frame o: o * stride + shift - padding.
-        let (shift, padding) = (k * self.dilation, self.kernel / 2 * self.dilation);
-        let from = padding.saturating_sub(shift).div_ceil(self.stride);
-        let to = (t + padding)
-            .saturating_sub(shift)
-            .div_ceil(self.stride)
-            .min(self.frames(t));
-        let first = (from * self.stride + shift).saturating_sub(padding);
-        Tap {
-            from,
-            to: to.max(from),
-            first,
-        }
+    /// The taps that meet any of `t` input frames.
+    fn taps(self, t: usize) -> impl Iterator<Item = Tap> {
+        let padding = self.kernel / 2 * self.dilation;
+        let taps = (0..self.kernel).map(move |k| {
+            // Input frame of output frame o: o * stride + shift - padding.
+            let shift = k * self.dilation;
+            let from = padding.saturating_sub(shift).div_ceil(self.stride);
+            let to = (t + padding)
+                .saturating_sub(shift)
+                .div_ceil(self.stride)
+                .min(self.frames(t));
+            let first = (from * self.stride + shift).saturating_sub(padding);
+            Tap { k, from, to, first }
+        });
+        taps.filter(|tap| tap.from < tap.to)
     }
 }
 
@@ -87,7 +89,7 @@ impl Convolution {
     }
 
     fn input_gradient<T: Real>(&self, x: View<'_, T>, w: View<'_, T>, grad: View<'_, T>) -> Vec<T> {
-        let (&[_, t, v, d_in], &[kernel, d_out, _]) = (x.dims, w.dims) else {
+        let (&[_, t, v, d_in], &[_, d_out, _]) = (x.dims, w.dims) else {
             unreachable!("the forward pass checked both")
         };
         let t_out = self.0.frames(t);
@@ -95,12 +97,11 @@ impl Convolution {
         rows::fill_by(&mut dx, t * v * d_in, 1, |track, dx| {
             let g = &grad.data[track * t_out * v * d_out..(track + 1) * t_out * v * d_out];
             let mut scratch = Vec::new();
-            for k in 0..kernel {
-                let tap = self.0.tap(k, t);
+            for tap in self.0.taps(t) {
                 let n = (tap.to - tap.from) * v;
                 let g = &g[tap.from * v * d_out..tap.to * v * d_out];
                 let g = Matrix::new(g, n, d_out);
-                let w = Matrix::new(w.between(k * d_out, (k + 1) * d_out), d_out, d_in);
+                let w = Matrix::new(w.between(tap.k * d_out, (tap.k + 1) * d_out), d_out, d_in);
                 if self.0.stride == 1 {
                     let start = tap.first * v * d_in;
                     product(&mut dx[start..start + n * d_in], g, w, true);
@@ -133,8 +134,9 @@ impl Convolution {
             let g = &grad.data[track * t_out * v * d_out..(track + 1) * t_out * v * d_out];
             let mut part = vec![T::zero(); w.data.len()];
             let mut scratch = Vec::new();
-            for (k, part) in part.chunks_exact_mut(d_out * d_in).enumerate() {
-                let tap = self.0.tap(k, t);
+            for tap in self.0.taps(t) {
+                let size = d_out * d_in;
+                let part = &mut part[tap.k * size..(tap.k + 1) * size];
                 let n = (tap.to - tap.from) * v;
                 let g = Matrix::new(&g[tap.from * v * d_out..tap.to * v * d_out], n, d_out);
                 let x = Matrix::new(self.source(x, &tap, v * d_in, &mut scratch), n, d_in);
@@ -176,11 +178,10 @@ impl Kernel<3> for Convolution {
                 row.copy_from_slice(b.data);
             }
             let mut scratch = Vec::new();
-            for k in 0..kernel {
-                let tap = self.0.tap(k, t);
+            for tap in self.0.taps(t) {
                 let n = (tap.to - tap.from) * v;
                 let x = Matrix::new(self.source(x, &tap, v * d_in, &mut scratch), n, d_in);
-                let w = Matrix::new(w.between(k * d_out, (k + 1) * d_out), d_out, d_in);
+                let w = Matrix::new(w.between(tap.k * d_out, (tap.k + 1) * d_out), d_out, d_in);
                 let out = &mut out[tap.from * v * d_out..tap.to * v * d_out];
                 product(out, x, w.transposed(), true);
             }

@@ -1,0 +1,96 @@
+//! The gradient of every parameter of STRL against central differences, in double precision.
+
+use candle_core::{DType, Device, Tensor};
+use skeleton_graph::Layout;
+use skeleton_graph::random::{Key, Purpose, stream};
+use skeletonmae::train::Gradients;
+use skeletonmae::{MaeConfig, Store, TrackBatch};
+use strl::{JointPool, Normalised, Phase, Strl, StrlConfig, Task, cross_entropy};
+
+#[path = "../../skeletonmae/tests/finite/mod.rs"]
+mod finite;
+
+fn check(config: &StrlConfig, frames: usize) {
+    use rand::Rng as _;
+    let layout = Layout::built_in("coco17").unwrap();
+    let (n, v, c) = (3, 17, 2);
+    let mut rng = stream(11, Purpose::Synthetic, 0, Key::None);
+    let mut random = |n: usize| -> Vec<f64> { (0..n).map(|_| rng.random::<f64>() - 0.5).collect() };
+    let keypoints = Tensor::from_vec(random(n * frames * v * c), (n, frames, v, c), &Device::Cpu);
+    let presence = vec![true; n * frames * v];
+    let ids = vec!["a".into(), "b".into()];
+    let batch =
+        TrackBatch::new(keypoints.unwrap(), presence, vec![0, 1, 1], ids, vec![2, 0]).unwrap();
+    let store = Store::new(5, DType::F64, &Device::Cpu);
+    let mae = MaeConfig {
+        width: 8,
+        encoder_layers: 1,
+        remask: false,
+    };
+    let task = Task {
+        layout: &layout,
+        coordinates: c,
+        frames,
+        classes: 3,
+    };
+    let model = Strl::new(&mae, config, task, store.builder()).unwrap();
+    // Positions start at zero; anything else tests more.
+    let parameters = store.parameters();
+    let (_, position) = parameters
+        .iter()
+        .find(|(name, _)| name == "position")
+        .unwrap();
+    position
+        .set(&Tensor::from_vec(random(frames * 8), (frames, 8), &Device::Cpu).unwrap())
+        .unwrap();
+    let phase = Phase::Train { seed: 0, epoch: 0 };
+    let loss = || {
+        cross_entropy(
+            &model.forward(&batch, phase).unwrap(),
+            &batch.labels,
+            0.1,
+            2.0,
+        )
+        .unwrap()
+    };
+    let mut gradients = Gradients::none(parameters.len());
+    gradients.add(&loss(), &parameters).unwrap();
+    finite::compare(&parameters, gradients.as_slice(), || {
+        loss().to_scalar::<f64>().unwrap()
+    });
+}
+
+#[test]
+fn every_parameter_of_the_yardstick_model() {
+    let config = StrlConfig {
+        layers: 2,
+        dropout: 0.0,
+        ..StrlConfig::default()
+    };
+    check(&config, 6);
+}
+
+#[test]
+fn sum_pool_symmetric_mixing_deeper_head_and_odd_frames() {
+    let config = StrlConfig {
+        layers: 2,
+        kernel: 3,
+        dilations: vec![1, 3],
+        pool: JointPool::Sum,
+        adjacency: Normalised::Symmetric,
+        dropout: 0.0,
+        head: vec![5],
+    };
+    check(&config, 5);
+}
+
+/// Dropout is a function of seed, epoch and clip, so a run with it is differentiable too.
+#[test]
+fn with_dropout() {
+    let config = StrlConfig {
+        layers: 1,
+        dropout: 0.5,
+        ..StrlConfig::default()
+    };
+    check(&config, 3);
+}
