@@ -104,6 +104,7 @@ impl Toy {
     }
 }
 
-/// Settings that make any run on such a set short.
-pub const SHORT: &str =
-    "--set reading.frames=16 --set pretrain.epochs=2 --set finetune.epochs=2 --threads 1";
+/// Settings that make a pre-training on such a set short.
+pub const PRETRAIN: &str = "--set reading.frames=16 --set pretrain.epochs=2";
+/// Settings that make a fine-tuning on such a set short.
+pub const FINETUNE: &str = "--set reading.frames=16 --set finetune.epochs=2";

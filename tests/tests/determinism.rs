@@ -1,7 +1,7 @@
 //! The same seed gives the same bytes, whatever the number of threads.
 
 use ssl_tests::program::Desk;
-use ssl_tests::toy::{SHORT, TOY};
+use ssl_tests::toy::{FINETUNE, PRETRAIN, TOY};
 
 /// What must be the same; timings.jsonl holds what may differ.
 const SAME: [&str; 2] = ["metrics.jsonl", "model.safetensors"];
@@ -10,16 +10,15 @@ const SAME: [&str; 2] = ["metrics.jsonl", "model.safetensors"];
 fn seeds_decide_and_threads_do_not() {
     let desk = Desk::new();
     TOY.prepare(&desk, "toy", "coco17");
-    let short = SHORT.replace("--threads 1", "");
     for (run, how) in [
         ("a", "--seed 3 --threads 1"),
         ("b", "--seed 3 --threads 1"),
         ("c", "--seed 3 --threads 2"),
         ("d", "--seed 4 --threads 2"),
     ] {
-        desk.ssl(&format!("pretrain --preset quick --data toy.h5 --split train --val test --out pre-{run} {short} {how}")).success();
+        desk.ssl(&format!("pretrain --preset quick --data toy.h5 --split train --val test --out pre-{run} {PRETRAIN} {how}")).success();
         desk.ssl(&format!(
-            "finetune --preset quick --data toy.h5 --train train --holdout 0.2 --test test --encoder pre-{run} --out fine-{run} {short} {how}"
+            "finetune --preset quick --data toy.h5 --train train --holdout 0.2 --test test --encoder pre-{run} --out fine-{run} {FINETUNE} {how}"
         ))
         .success();
     }
@@ -40,7 +39,7 @@ fn predictions_do_not_depend_on_threads_or_batch() {
     let desk = Desk::new();
     TOY.prepare(&desk, "toy", "coco17");
     desk.ssl(&format!(
-        "finetune --preset quick --data toy.h5 --train train --out fine {SHORT}"
+        "finetune --preset quick --data toy.h5 --train train --out fine {FINETUNE}"
     ))
     .success();
     let predict = |how: &str| {

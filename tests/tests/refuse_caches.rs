@@ -1,7 +1,7 @@
 //! Damaged and foreign caches: found out when opened, first read or verified, never used in silence.
 
 use ssl_tests::program::Desk;
-use ssl_tests::toy::{SHORT, TOY};
+use ssl_tests::toy::{PRETRAIN, TOY};
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -94,7 +94,7 @@ fn a_flipped_coordinate_is_found_with_its_clip() {
             .refused(1, &["toy.h5", "k0t00"]);
         // Without asking for it: at the first read.
         let train = desk.ssl(&format!(
-            "pretrain --preset quick --data toy.h5 --split train --out run-{at} {SHORT}"
+            "pretrain --preset quick --data toy.h5 --split train --out run-{at} {PRETRAIN}"
         ));
         train.refused(1, &["toy.h5", "k0t00"]);
         bytes[at] ^= 1;
@@ -118,7 +118,7 @@ fn flipped_metadata_is_found_at_open() {
 fn an_unknown_split_is_refused_with_those_that_are_there() {
     let desk = desk();
     let done = desk.ssl(&format!(
-        "pretrain --preset quick --data toy.h5 --split trian --out run {SHORT}"
+        "pretrain --preset quick --data toy.h5 --split trian --out run {PRETRAIN}"
     ));
     done.refused(1, &["toy.h5", "trian", "train", "test"]);
     assert!(

@@ -1,7 +1,7 @@
 //! Settings, folders and checkpoints that don't fit: refused before anything is computed or replaced.
 
 use ssl_tests::program::{Desk, Finished};
-use ssl_tests::toy::{SHORT, TOY, Toy};
+use ssl_tests::toy::{FINETUNE, PRETRAIN, TOY, Toy};
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -11,12 +11,12 @@ fn desk() -> Desk {
 
 fn pretrain(desk: &Desk, more: &str) -> Finished {
     desk.ssl(&format!(
-        "pretrain --data toy.h5 --split train {SHORT} {more}"
+        "pretrain --data toy.h5 --split train {PRETRAIN} {more}"
     ))
 }
 
 fn finetune(desk: &Desk, more: &str) -> Finished {
-    desk.ssl(&format!("finetune --preset quick {SHORT} {more}"))
+    desk.ssl(&format!("finetune --preset quick {FINETUNE} {more}"))
 }
 
 #[test]

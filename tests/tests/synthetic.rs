@@ -4,7 +4,8 @@ use serde_json::Value;
 use ssl_tests::program::Desk;
 
 /// As few steps as still touch everything.
-const SHORT: &str = "--set reading.frames=16 --set pretrain.epochs=1 --set finetune.epochs=1";
+const PRETRAIN: &str = "--set reading.frames=16 --set pretrain.epochs=1";
+const FINETUNE: &str = "--set reading.frames=16 --set finetune.epochs=1";
 
 #[test]
 fn from_nothing_to_predictions() {
@@ -19,14 +20,14 @@ fn from_nothing_to_predictions() {
     assert!(classes >= 12, "{cache:#}");
 
     desk.ssl(&format!(
-        "pretrain --preset quick --data synthetic.h5 --split train --val val --out pre {SHORT}"
+        "pretrain --preset quick --data synthetic.h5 --split train --val val --out pre {PRETRAIN}"
     ))
     .success();
     run_folder(&desk, "pre", "pretrain");
 
     let done = desk
         .ssl(&format!(
-            "finetune --preset quick --data synthetic.h5 --train train --holdout 0.1 --test val --encoder pre --out fine {SHORT}"
+            "finetune --preset quick --data synthetic.h5 --train train --holdout 0.1 --test val --encoder pre --out fine {FINETUNE}"
         ))
         .success();
     assert_eq!(

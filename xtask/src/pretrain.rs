@@ -22,9 +22,18 @@ pub fn ssl(workspace: &Workspace, args: Vec<OsString>) -> Result<(), Failure> {
     hand_over(Command::new(ssl).args(args))
 }
 
+/// Builds the program and gives its path as the user would type it, which is also how it names itself in
+/// the commands that it suggests next.
 fn build(workspace: &Workspace) -> Result<PathBuf, Failure> {
     run(workspace.build("build")?.args(["--package", "ssl-cli"]))?;
-    Ok(workspace.program("ssl"))
+    let ssl = workspace.program("ssl");
+    let shown = workspace.shown(&ssl);
+    // A bare name would be looked up on PATH.
+    Ok(if shown.components().count() > 1 {
+        shown
+    } else {
+        ssl
+    })
 }
 
 /// Adds the preset, the synthetic clips and a fresh run folder where ARGS leave them open.

@@ -90,7 +90,13 @@ fn echo(command: &Command) -> String {
 fn typed(command: &Command) -> String {
     let program = command.get_program().to_string_lossy();
     let name = program.rsplit(['/', '\\']).next().unwrap_or(&program);
-    let mut line = name.to_owned();
+    // Cargo is on every reader's PATH, other programs are where their path says.
+    let mut line = if name.starts_with("cargo") {
+        name
+    } else {
+        &program
+    }
+    .to_owned();
     for arg in command.get_args() {
         let arg = arg.to_string_lossy();
         line.push(' ');
@@ -117,6 +123,10 @@ mod tests {
         assert_eq!(
             typed(&command),
             r"cargo test --out 'a folder/x' 'it'\''s' ''"
+        );
+        assert_eq!(
+            typed(&Command::new("target/release/ssl")),
+            "target/release/ssl"
         );
     }
 
