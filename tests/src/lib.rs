@@ -47,3 +47,8 @@ pub fn python(modules: &[&str]) -> Option<Command> {
         }
     }
 }
+
+/// The program in the repository's README, compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

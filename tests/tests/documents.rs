@@ -11,6 +11,7 @@ fn documents() -> Vec<PathBuf> {
     for folder in [
         "",
         "datasets",
+        "docs/data",
         "crates/skeleton-graph",
         "crates/skeleton-data",
         "crates/skeletonmae",
