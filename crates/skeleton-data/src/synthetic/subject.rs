@@ -1,0 +1,139 @@
+//! Who acts: a subject's own lengths and pace, and the posture of one clip.
+
+use std::f64::consts::TAU;
+
+use super::body::{Arm, Leg, Limbs, Pose};
+use super::dice::Dice;
+
+/// What a subject keeps through all clips.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subject {
+    pub limbs: Limbs,
+    /// Factor on durations' inverse.
+    pub speed: f64,
+    /// Factor on the extent of movements.
+    pub amplitude: f64,
+    /// Trunk's usual bend.
+    pub stoop: f64,
+}
+
+impl Subject {
+    /// Draws subject `name`. Lengths are the usual shares of stature, each varied by itself.
+    pub fn draw(seed: u64, name: &str) -> Subject {
+        let mut dice = Dice::new(seed, name);
+        let stature = dice.between(1.5, 1.95);
+        let mut length = |share: f64| stature * share * dice.between(0.92, 1.08);
+        let limbs = Limbs {
+            lower_trunk: length(0.14),
+            upper_trunk: length(0.148),
+            neck: length(0.04),
+            head: length(0.09),
+            shoulder: length(0.115),
+            upper_arm: length(0.186),
+            forearm: length(0.146),
+            hand: length(0.1),
+            hip: length(0.058),
+            thigh: length(0.245),
+            shank: length(0.246),
+            foot: length(0.11),
+        };
+        Subject {
+            limbs,
+            speed: dice.between(0.8, 1.3),
+            amplitude: dice.between(0.75, 1.15),
+            stoop: dice.degrees(-3.0, 8.0),
+        }
+    }
+}
+
+/// How a subject stands in one clip when it does nothing. Left and right are drawn alike.
+#[derive(Clone, Debug)]
+pub struct Posture {
+    rest: Pose,
+    sways: Vec<Sway>,
+}
+
+/// A slow swing of one angle.
+#[derive(Clone, Debug)]
+struct Sway {
+    extent: f64,
+    /// Swings a second.
+    pace: f64,
+    phase: f64,
+}
+
+impl Posture {
+    /// Draws the posture of one clip. `arms_down` keeps arms out of the way of what both arms do.
+    pub fn draw(dice: &mut Dice, subject: &Subject, arms_down: bool) -> Posture {
+        let arms = [0; 2].map(|_| rest_arm(dice, arms_down));
+        let stance = dice.degrees(0.0, 12.0);
+        let knees = dice.degrees(0.0, 14.0);
+        let legs = [0; 2].map(|_| {
+            let knee = knees + dice.degrees(0.0, 8.0);
+            Leg {
+                flexion: 0.5 * knee + dice.degrees(-5.0, 5.0),
+                abduction: stance + dice.degrees(-3.0, 5.0),
+                knee,
+            }
+        });
+        let rest = Pose {
+            bend: subject.stoop + dice.degrees(-3.0, 8.0),
+            lean: dice.degrees(-5.0, 5.0),
+            turn: dice.degrees(-8.0, 8.0),
+            nod: dice.degrees(-8.0, 14.0),
+            look: dice.degrees(-30.0, 30.0),
+            arms,
+            legs,
+            planted: true,
+            ..Pose::default()
+        };
+        let sways = [4.0, 3.0, 3.0, 5.0, 10.0, 5.0, 5.0, 7.0, 7.0].map(|extent| Sway {
+            extent: dice.degrees(0.2 * extent, extent),
+            pace: dice.between(0.2, 0.9),
+            phase: dice.between(0.0, TAU),
+        });
+        Posture {
+            rest,
+            sways: sways.to_vec(),
+        }
+    }
+
+    /// The pose after `time` seconds.
+    pub fn at(&self, time: f64) -> Pose {
+        let mut pose = self.rest.clone();
+        let [left, right] = &mut pose.arms;
+        let angles = [
+            &mut pose.facing,
+            &mut pose.bend,
+            &mut pose.lean,
+            &mut pose.turn,
+            &mut pose.look,
+            &mut left.elevation,
+            &mut right.elevation,
+            &mut left.azimuth,
+            &mut right.azimuth,
+        ];
+        for (angle, sway) in angles.into_iter().zip(&self.sways) {
+            *angle += sway.extent * (TAU * sway.pace * time + sway.phase).sin();
+        }
+        pose
+    }
+}
+
+/// An arm that does nothing: hanging, on the hip, bent in front of the body, or held up.
+fn rest_arm(dice: &mut Dice, down: bool) -> Arm {
+    let kind = dice.unit();
+    let mut arm =
+        |azimuth: (f64, f64), elevation: (f64, f64), twist: (f64, f64), elbow: (f64, f64)| Arm {
+            azimuth: dice.degrees(azimuth.0, azimuth.1),
+            elevation: dice.degrees(elevation.0, elevation.1),
+            twist: dice.degrees(twist.0, twist.1),
+            elbow: dice.degrees(elbow.0, elbow.1),
+        };
+    match kind {
+        _ if down || kind < 0.45 => arm((0.0, 90.0), (5.0, 25.0), (-10.0, 10.0), (5.0, 30.0)),
+        k if k < 0.58 => arm((-20.0, 0.0), (35.0, 50.0), (-60.0, -40.0), (85.0, 110.0)),
+        k if k < 0.72 => arm((60.0, 90.0), (20.0, 50.0), (-40.0, 10.0), (60.0, 110.0)),
+        _ => arm((10.0, 70.0), (90.0, 150.0), (50.0, 90.0), (40.0, 100.0)),
+    }
+}
