@@ -124,11 +124,8 @@ impl SkeletonMae {
     /// # Errors
     /// As [`loss`](Self::loss).
     pub fn forward(&self, s: &Tensor, mask: &Mask, mode: Mode) -> Result<(Tensor, Tensor)> {
-        let x = self.embed.forward(s)?; // (n, t, v, d)
-        let masked = mask_rows(&x, &self.mask_token, &mask.hidden)?;
-        let h = self
-            .to_decoder
-            .forward(&self.encoder.forward(&masked, mode)?)?; // H = G_E(A, X)
+        let (x, h) = self.encode(s, mask, mode)?;
+        let h = self.to_decoder.forward(&h)?;
         let h = if self.remask {
             mask_rows(&h, &zeros(&h)?, &mask.hidden)?
         } else {
@@ -136,6 +133,17 @@ impl SkeletonMae {
         };
         let y = self.decoder.forward(&h, mode)?; // Y = G_D(A, H)
         Ok((x, y))
+    }
+
+    /// (X, H): the embedded, unmasked features and the encoder's codes of the masked ones.
+    ///
+    /// # Errors
+    /// As [`loss`](Self::loss).
+    pub fn encode(&self, s: &Tensor, mask: &Mask, mode: Mode) -> Result<(Tensor, Tensor)> {
+        let x = self.embed.forward(s)?; // (n, t, v, d)
+        let masked = mask_rows(&x, &self.mask_token, &mask.hidden)?;
+        let h = self.encoder.forward(&masked, mode)?; // H = G_E(A, X)
+        Ok((x, h))
     }
 
     /// The embedding: W (d, c) and b (d), by which coordinates become features.

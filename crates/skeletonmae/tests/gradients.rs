@@ -16,11 +16,19 @@ fn batch() -> TrackBatch {
     use rand::Rng as _;
     let (n, t, v, c) = (3, 2, 17, 2);
     let mut rng = stream(7, Purpose::Synthetic, 0, Key::None);
-    let values: Vec<f64> = (0..n * t * v * c).map(|_| rng.random::<f64>() * 2.0 - 1.0).collect();
+    let values: Vec<f64> = (0..n * t * v * c)
+        .map(|_| rng.random::<f64>() * 2.0 - 1.0)
+        .collect();
     let keypoints = Tensor::from_vec(values, (n, t, v, c), &Device::Cpu).unwrap();
     let presence = (0..n * t * v).map(|i| i % 13 != 5).collect();
-    TrackBatch::new(keypoints, presence, vec![0, 0, 1], vec!["a".into(), "b".into()], vec![0, 1])
-        .unwrap()
+    TrackBatch::new(
+        keypoints,
+        presence,
+        vec![0, 0, 1],
+        vec!["a".into(), "b".into()],
+        vec![0, 1],
+    )
+    .unwrap()
 }
 
 fn check(config: &MaeConfig, target_gradient: bool) {
@@ -36,9 +44,16 @@ fn check(config: &MaeConfig, target_gradient: bool) {
         })
         .collect();
     let mask = Mask::of_tracks(&batch, &hidden);
-    let loss = RceConfig { beta: 2.0, target_gradient };
+    let loss = RceConfig {
+        beta: 2.0,
+        target_gradient,
+    };
     let count = mask.count() as f64;
-    let frozen = model.forward(&batch.keypoints, &mask, Mode::Train).unwrap().0.detach();
+    let frozen = model
+        .forward(&batch.keypoints, &mask, Mode::Train)
+        .unwrap()
+        .0
+        .detach();
     let value = || {
         let (x, y) = model.forward(&batch.keypoints, &mask, Mode::Train).unwrap();
         let target = if target_gradient { x } else { frozen.clone() };
@@ -47,19 +62,35 @@ fn check(config: &MaeConfig, target_gradient: bool) {
     };
     let parameters = store.parameters();
     let mut gradients = Gradients::none(parameters.len());
-    let scalar = model.loss(&batch.keypoints, &mask, loss, count, Mode::Train).unwrap();
+    let scalar = model
+        .loss(&batch.keypoints, &mask, loss, count, Mode::Train)
+        .unwrap();
     gradients.add(&scalar, &parameters).unwrap();
     finite::compare(&parameters, gradients.as_slice(), value);
 }
 
 #[test]
 fn every_parameter_of_the_paper_model() {
-    check(&MaeConfig { width: 8, encoder_layers: 2, remask: false }, false);
+    check(
+        &MaeConfig {
+            width: 8,
+            encoder_layers: 2,
+            remask: false,
+        },
+        false,
+    );
 }
 
 #[test]
 fn with_gradient_into_the_target_and_remasking() {
-    check(&MaeConfig { width: 8, encoder_layers: 1, remask: true }, true);
+    check(
+        &MaeConfig {
+            width: 8,
+            encoder_layers: 1,
+            remask: true,
+        },
+        true,
+    );
 }
 
 #[test]
@@ -67,8 +98,14 @@ fn the_loss_is_zero_on_perfect_reconstruction_whatever_its_scale() {
     let x = batch().keypoints;
     let chosen = Arc::new(vec![true; 3 * 2 * 17]);
     let loss = |y: &Tensor| {
-        reweighted_cosine_error(y, &x, &chosen, 2.0, 102.0).unwrap().to_scalar::<f64>().unwrap()
+        reweighted_cosine_error(y, &x, &chosen, 2.0, 102.0)
+            .unwrap()
+            .to_scalar::<f64>()
+            .unwrap()
     };
     assert!(loss(&(&x * 3.5).unwrap()) < 1e-12);
-    assert!((loss(&x.neg().unwrap()) - 4.0).abs() < 1e-12, "opposite: (1 + 1)^2");
+    assert!(
+        (loss(&x.neg().unwrap()) - 4.0).abs() < 1e-12,
+        "opposite: (1 + 1)^2"
+    );
 }
