@@ -1,2 +1,71 @@
-//! Being written.
-fn main() {}
+//! `ssl`: pre-train, fine-tune, evaluate and predict on skeleton sequences.
+//!
+//! What is typed (`args`) becomes resolved settings (`config`), which a command runs. Commands hold no loops over steps: engines in
+//! skeletonmae and strl do the work and tell an observer, which prints through `printer` and writes through `run`.
+
+mod args;
+mod batch;
+mod checkpoint;
+mod commands;
+mod config;
+mod data;
+mod failure;
+mod feed;
+mod machine;
+mod models;
+mod printer;
+mod report;
+mod run;
+mod signal;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Cli;
+use crate::failure::{Failure, Outcome};
+use crate::printer::Printer;
+use crate::signal::Interrupt;
+
+fn main() -> ExitCode {
+    // Prints help and mistakes itself, and exits with 0 or 2.
+    let cli = Cli::parse();
+    let printer = Printer::new(cli.quiet);
+    match log_to(&printer, &cli).and_then(|()| start(&cli, &printer)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            printer.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn start(cli: &Cli, printer: &Printer) -> Outcome {
+    let interrupt = Interrupt::install().map_err(|error| Failure::error(format!("catching signals: {error}")))?;
+    commands::dispatch(&cli.command, printer, &interrupt)
+}
+
+/// Log lines go to stderr: warnings always, more with `-v`, or what the variable SSL_LOG asks for.
+fn log_to(printer: &Printer, cli: &Cli) -> Outcome {
+    let filter = match std::env::var("SSL_LOG") {
+        Ok(text) => EnvFilter::try_new(&text).map_err(|error| {
+            Failure::usage(format!("SSL_LOG={text}: {error}")).hint("for example SSL_LOG=info, or SSL_LOG=skeletonmae=debug")
+        })?,
+        Err(_) => EnvFilter::new(match (cli.quiet, cli.verbose) {
+            (true, _) => "error",
+            (_, 0) => "warn",
+            (_, 1) => "info",
+            _ => "debug",
+        }),
+    };
+    let writer = printer.clone();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(printer.colour())
+        .without_time()
+        .with_writer(move || writer.log_writer())
+        .init();
+    Ok(())
+}

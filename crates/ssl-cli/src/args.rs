@@ -1,0 +1,334 @@
+//! What can be typed. Help texts are the manual: each command shows its options with an example.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use skeleton_data::Units;
+
+use crate::config::Device;
+
+/// SkeletonMAE pre-training and STRL fine-tuning on skeleton sequences.
+#[derive(Debug, Parser)]
+#[command(name = "ssl", version, about, propagate_version = true, after_help = WALK)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Print only results, warnings and errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// More log lines on stderr (-v: info, -vv: debug); the variable SSL_LOG takes a tracing filter instead.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+const WALK: &str = "\
+From nothing to a classifier, on the embedded synthetic set:
+  ssl prepare --dataset synthetic -o synthetic.h5
+  ssl pretrain --preset quick --data synthetic.h5 --split train --val val --out runs/pretrain
+  ssl finetune --preset quick --data synthetic.h5 --train train --encoder runs/pretrain --out runs/finetune
+  ssl evaluate runs/finetune --data synthetic.h5 --split val
+
+Exit codes: 0 success, 1 error, 2 wrong usage, 130 and 143 stopped by SIGINT and SIGTERM.";
+
+/// The commands, in the order in which they are used.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make an HDF5 cache from a pyskl pickle or from the embedded synthetic set.
+    Prepare(PrepareArgs),
+    /// Say what a cache holds, and check it.
+    Inspect(InspectArgs),
+    /// Pre-train a SkeletonMAE on clips without looking at their labels.
+    Pretrain(PretrainArgs),
+    /// Train the STRL classifier, from a pre-trained encoder or from scratch.
+    Finetune(FinetuneArgs),
+    /// Measure a fine-tuned classifier on a split.
+    Evaluate(EvaluateArgs),
+    /// Say which class each clip shows.
+    Predict(PredictArgs),
+    /// Print a preset; without a name, list them.
+    Preset(PresetArgs),
+}
+
+/// `ssl prepare`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ssl prepare jhmdb14.pkl -o jhmdb.h5 --dataset jhmdb14
+  ssl prepare mine.pkl -o mine.h5 --layout coco17 --units pixel --classes names.txt
+  ssl prepare --dataset synthetic3d -o synthetic3d.h5")]
+pub struct PrepareArgs {
+    /// A pyskl annotation pickle; left out for the synthetic sets.
+    pub input: Option<PathBuf>,
+
+    /// The cache to write.
+    #[arg(short, long, value_name = "CACHE.h5")]
+    pub output: PathBuf,
+
+    /// A known data set: gives layout, units, class names and expected counts.
+    #[arg(long, value_name = "NAME")]
+    pub dataset: Option<String>,
+
+    /// The joints of a set that isn't known: a built-in layout, or a TOML file.
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub layout: Option<String>,
+
+    /// What the coordinates are measured in.
+    #[arg(long, value_enum)]
+    pub units: Option<UnitsArg>,
+
+    /// A file with one class name a line, in the order of the labels.
+    #[arg(long, value_name = "FILE")]
+    pub classes: Option<PathBuf>,
+
+    /// Seed of the synthetic sets.
+    #[arg(long, value_name = "N", value_parser = seed())]
+    pub seed: Option<u64>,
+
+    /// Replace the cache if it exists.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// The units as typed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum UnitsArg {
+    /// Image pixels, y downwards.
+    Pixel,
+    /// Metres in camera space.
+    Metre,
+    /// Normalised by the source already.
+    Normalised,
+}
+
+impl From<UnitsArg> for Units {
+    fn from(units: UnitsArg) -> Units {
+        match units {
+            UnitsArg::Pixel => Units::Pixel,
+            UnitsArg::Metre => Units::Metre,
+            UnitsArg::Normalised => Units::Normalised,
+        }
+    }
+}
+
+/// `ssl inspect`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ssl inspect jhmdb.h5 --verify")]
+pub struct InspectArgs {
+    /// The cache.
+    #[arg(value_name = "CACHE.h5")]
+    pub cache: PathBuf,
+
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Read every clip and check its checksum.
+    #[arg(long)]
+    pub verify: bool,
+}
+
+/// Where the settings come from.
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
+    /// A preset shipped with the program (`ssl preset` lists them).
+    #[arg(long, value_name = "NAME", required_unless_present = "config", conflicts_with = "config")]
+    pub preset: Option<String>,
+
+    /// A TOML file with all settings, such as the config.toml of an earlier run.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Change one setting, e.g. --set pretrain.epochs=10 (repeatable).
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// How and where a training run goes.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The cache to read [default: run.data of the config].
+    #[arg(long, value_name = "CACHE.h5")]
+    pub data: Option<PathBuf>,
+
+    /// The run's folder: settings, metrics, checkpoint.
+    #[arg(long, value_name = "RUN")]
+    pub out: PathBuf,
+
+    /// Replace an earlier run in that folder.
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Seed of everything random [default: run.seed of the config].
+    #[arg(long, value_name = "N", value_parser = seed())]
+    pub seed: Option<u64>,
+
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+/// Where the arithmetic happens.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct MachineArgs {
+    /// What computes.
+    #[arg(long, value_enum)]
+    pub device: Option<Device>,
+
+    /// Threads to compute with [default: one a core]; results don't depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+}
+
+/// TOML's integers are signed, and every seed must fit in the saved config.
+fn seed() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(..=i64::MAX as u64)
+}
+
+/// `ssl pretrain`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ssl pretrain --preset quick --data synthetic.h5 --split train --val val --out runs/pretrain
+  ssl pretrain --preset jhmdb --data jhmdb.h5 --split train1 --out runs/pretrain --seed 1 --set pretrain.epochs=10")]
+pub struct PretrainArgs {
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
+    /// The split to pre-train on [default: run.split of the config].
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+
+    /// A split whose masked joints are reconstructed for the validation curve.
+    #[arg(long, value_name = "NAME")]
+    pub val: Option<String>,
+
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `ssl finetune`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ssl finetune --preset jhmdb --data jhmdb.h5 --train train1 --encoder runs/pretrain --test test1 --out runs/finetune
+  ssl finetune --preset jhmdb --data jhmdb.h5 --train train1 --holdout 0.1 --out runs/scratch")]
+pub struct FinetuneArgs {
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
+    /// The split to train on [default: run.train of the config].
+    #[arg(long, value_name = "NAME")]
+    pub train: Option<String>,
+
+    /// Share of the training split kept away, by class, for the validation curve.
+    #[arg(long, value_name = "SHARE")]
+    pub holdout: Option<f64>,
+
+    /// A split evaluated once, after the last epoch; nothing is chosen by it.
+    #[arg(long, value_name = "NAME")]
+    pub test: Option<String>,
+
+    /// A pre-training run or checkpoint whose encoder is the start; without it training starts from scratch.
+    #[arg(long, value_name = "RUN|FILE")]
+    pub encoder: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `ssl evaluate`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  ssl evaluate runs/finetune --data jhmdb.h5 --split test1
+
+With --json: n, top1, top5 and mean_class (fractions), confusion (rows = truth), classes, unlabelled.")]
+pub struct EvaluateArgs {
+    /// A fine-tuning run or checkpoint.
+    #[arg(value_name = "RUN|FILE")]
+    pub checkpoint: PathBuf,
+
+    /// The cache to read.
+    #[arg(long, value_name = "CACHE.h5")]
+    pub data: PathBuf,
+
+    /// The split to measure on.
+    #[arg(long, value_name = "NAME")]
+    pub split: String,
+
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Clips computed together.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub batch: u16,
+
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+/// `ssl predict`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ssl predict runs/finetune --data new_clips.pkl
+  ssl predict runs/finetune --data jhmdb.h5 --split test1 --json")]
+pub struct PredictArgs {
+    /// A fine-tuning run or checkpoint.
+    #[arg(value_name = "RUN|FILE")]
+    pub checkpoint: PathBuf,
+
+    /// A cache, or a pyskl pickle of clips in the checkpoint's layout.
+    #[arg(long, value_name = "CACHE.h5|CLIPS.pkl")]
+    pub data: PathBuf,
+
+    /// Only the clips of this split.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+
+    /// How many classes to name for each clip.
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub top: u16,
+
+    /// One JSON document on stdout: a list of {id, top: [{class, name, p}]}.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Clips computed together.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub batch: u16,
+
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+/// `ssl preset`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ssl preset jhmdb > mine.toml    # edit, then: ssl pretrain --config mine.toml ...")]
+pub struct PresetArgs {
+    /// The preset to print.
+    pub name: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_come_from_a_preset_or_a_file_but_not_both() {
+        let parse = |words: &str| Cli::try_parse_from(words.split(' '));
+        assert!(parse("ssl pretrain --preset quick --out x").is_ok());
+        assert!(parse("ssl pretrain --config x.toml --out x").is_ok());
+        assert!(parse("ssl pretrain --out x").is_err());
+        assert!(parse("ssl pretrain --preset quick --config x.toml --out x").is_err());
+    }
+}

@@ -1,0 +1,83 @@
+//! Files that are there whole or not at all.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use crate::failure::{Failure, Outcome};
+
+/// Writes `bytes` beside `path`, makes them durable and moves them there: whoever reads `path` sees the old file or the new one.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut beside = beside(folder).map_err(Failure::io(folder))?;
+    beside.write_all(bytes).map_err(Failure::io(path))?;
+    beside.as_file().sync_all().map_err(Failure::io(path))?;
+    beside.persist(path).map_err(|error| Failure::io(path)(error.error))?;
+    // The new name is durable once the folder is; systems that can't sync a folder don't need it.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+/// A temporary file as readable as any file its user makes: temporary files are private unless told otherwise.
+fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+/// Reads a safetensors file whose header is at most `most` bytes, without trusting the length it claims.
+pub fn read_safetensors(path: &Path, most: u64) -> Outcome<Vec<u8>> {
+    let mut file = File::open(path).map_err(Failure::io(path))?;
+    let length = file.metadata().map_err(Failure::io(path))?.len();
+    let mut start = [0; 8];
+    if length < 8 || file.read_exact(&mut start).is_err() {
+        return Err(not_safetensors(path, format!("{length} bytes")));
+    }
+    let header = u64::from_le_bytes(start);
+    if header > most || header > length - 8 {
+        return Err(not_safetensors(path, format!("a header of {header} bytes in a file of {length}")));
+    }
+    let mut bytes = start.to_vec();
+    file.read_to_end(&mut bytes).map_err(Failure::io(path))?;
+    Ok(bytes)
+}
+
+fn not_safetensors(path: &Path, found: String) -> Failure {
+    Failure::error(format!("{}: expected a checkpoint (safetensors), found {found}", path.display()))
+        .hint("a checkpoint is the model.safetensors in a run folder; the file may be cut off or of another kind")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_header_length_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        for bytes in [&b"short"[..], &u64::MAX.to_le_bytes(), &[255, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']] {
+            fs::write(&path, bytes).unwrap();
+            let refused = read_safetensors(&path, 1 << 20).unwrap_err();
+            assert!(refused.message().contains("expected a checkpoint"), "{}", refused.message());
+        }
+    }
+}

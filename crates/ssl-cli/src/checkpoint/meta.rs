@@ -1,0 +1,113 @@
+//! What a checkpoint says about itself.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use skeleton_data::Units;
+use skeleton_data::reading::Reading;
+
+use crate::failure::{Failure, Outcome};
+
+/// The version of checkpoints that this program writes, and the newest it reads.
+///
+/// The policy: a version stands for one meaning of the metadata and of the parameters' names. Whatever changes either raises it. A checkpoint
+/// of a newer version is refused by its number, never guessed at; keys that this version doesn't know are refused too, since they would
+/// have come with a higher number. Older versions stay readable as long as this page lists them: 1.
+pub const VERSION: u64 = 1;
+
+/// What was trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A SkeletonMAE.
+    Pretrain,
+    /// An STRL classifier.
+    Finetune,
+}
+
+impl Kind {
+    /// The command that makes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Pretrain => "pretrain",
+            Kind::Finetune => "finetune",
+        }
+    }
+}
+
+/// What of the skeleton the model sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Joint coordinates.
+    Joint,
+}
+
+/// Which data a model has seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// The data set's name.
+    pub dataset: String,
+    /// The cache's digest.
+    pub digest: String,
+}
+
+/// Everything besides the numbers: one JSON value with sorted keys under one metadata key. No clock and no path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    /// [`VERSION`] when written.
+    pub version: u64,
+    /// What was trained.
+    pub kind: Kind,
+    /// The layout's TOML text, whole.
+    pub layout: String,
+    /// What the coordinates are measured in.
+    pub units: Units,
+    /// How clips are read: frames, normalisation, threshold, persons.
+    pub reading: Reading,
+    /// What of the skeleton the model sees.
+    pub stream: Stream,
+    /// T, the frames of a clip as the model sees it.
+    pub frames: usize,
+    /// c, coordinates of a joint.
+    pub coordinates: usize,
+    /// Class names in the order of the labels; empty after pre-training, which doesn't look at them.
+    pub classes: Vec<String>,
+    /// The resolved settings as TOML, without what differs between machines.
+    pub config: String,
+    /// The data trained on.
+    pub data: Fingerprint,
+    /// Epochs done.
+    pub epoch: usize,
+    /// SHA-256 of the checkpoint whose encoder was the start.
+    pub encoder: Option<String>,
+}
+
+impl Meta {
+    /// The JSON text with sorted keys, which is the same for the same contents.
+    pub fn to_json(&self) -> Outcome<String> {
+        let value = serde_json::to_value(self).map_err(|error| Failure::from_error(&error))?;
+        serde_json::to_string(&value).map_err(|error| Failure::from_error(&error))
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote; `path` is for messages.
+    pub fn from_json(text: &str, path: &Path) -> Outcome<Meta> {
+        let damaged = |found: String| {
+            Failure::error(format!("{}: metadata: expected those of a checkpoint, found {found}", path.display()))
+        };
+        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            None => return Err(damaged("no version number".to_owned())),
+            Some(0) => return Err(damaged("version 0".to_owned())),
+            Some(found) if found > VERSION => {
+                let message =
+                    format!("{}: checkpoint version {found} is newer than {VERSION}, the newest this ssl reads", path.display());
+                return Err(Failure::error(message).hint("update ssl, or train again with this version"));
+            }
+            Some(_) => {}
+        }
+        serde_json::from_value(value).map_err(|error| damaged(error.to_string()))
+    }
+}

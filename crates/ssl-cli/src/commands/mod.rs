@@ -1,0 +1,65 @@
+//! The commands: each puts together what the engines need and says what came of it.
+
+mod evaluate;
+mod finetune;
+mod inspect;
+mod next;
+mod predict;
+mod prepare;
+mod preset;
+mod pretrain;
+
+use skeletonmae::Store;
+
+use crate::args::{Command, RunArgs};
+use crate::config::RunSection;
+use crate::failure::{Failure, Outcome};
+use crate::printer::Printer;
+use crate::signal::Interrupt;
+
+/// Runs what was typed.
+pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    match command {
+        Command::Prepare(args) => prepare::run(args, printer, interrupt),
+        Command::Inspect(args) => inspect::run(args, printer, interrupt),
+        Command::Pretrain(args) => pretrain::run(args, printer, interrupt),
+        Command::Finetune(args) => finetune::run(args, printer, interrupt),
+        Command::Evaluate(args) => evaluate::run(args, printer, interrupt),
+        Command::Predict(args) => predict::run(args, printer, interrupt),
+        Command::Preset(args) => preset::run(args, printer),
+    }
+}
+
+/// Flags that both training commands have, as settings.
+fn flags(args: &RunArgs, run: &mut RunSection) {
+    take(&args.data, &mut run.data);
+    take(&args.machine.threads, &mut run.threads);
+    run.seed = args.seed.unwrap_or(run.seed);
+    run.device = args.machine.device.unwrap_or(run.device);
+}
+
+/// A flag that was given wins over the config.
+fn take<T: Clone>(flag: &Option<T>, setting: &mut Option<T>) {
+    if flag.is_some() {
+        setting.clone_from(flag);
+    }
+}
+
+/// A setting that a flag or the config must give.
+fn required<'a>(value: &'a Option<String>, flag: &str, key: &str) -> Outcome<&'a str> {
+    value.as_deref().ok_or_else(|| Failure::usage(format!("expected {flag} NAME (or {key} in the config)")))
+}
+
+/// Numbers that training changes.
+fn parameters(store: &Store) -> usize {
+    store.parameters().iter().map(|(_, var)| var.elem_count()).sum()
+}
+
+/// BatchNorm's statistics depend on it, so the reader of a log should know.
+fn say_micro_batches(printer: &Printer, batch: usize, micro_batch: usize) {
+    if micro_batch < batch {
+        printer.say(format!(
+            "an update takes {batch} clips in micro-batches of {micro_batch}; BatchNorm's statistics are those of a micro-batch"
+        ));
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line to type next.
+
+use std::path::Path;
+
+use crate::args::{FinetuneArgs, PretrainArgs, SettingsArgs};
+use crate::config::Config;
+
+/// Fine-tuning on what was pre-trained, with the same settings.
+pub fn after_pretrain(args: &PretrainArgs, config: &Config) -> String {
+    let mut words = vec!["ssl".to_owned(), "finetune".to_owned()];
+    words.extend(settings(&args.settings));
+    words.extend(option("--data", config.run.data.as_deref()));
+    words.extend(["--train".to_owned(), quoted(config.run.split.as_deref().unwrap_or_default())]);
+    words.extend(option("--encoder", Some(&args.run.out)));
+    words.extend(option("--out", Some(&beside(&args.run.out, "-finetune"))));
+    words.join(" ")
+}
+
+/// Measuring what was fine-tuned.
+pub fn after_finetune(args: &FinetuneArgs, config: &Config) -> String {
+    let mut words = vec!["ssl".to_owned(), "evaluate".to_owned(), path(&args.run.out)];
+    words.extend(option("--data", config.run.data.as_deref()));
+    let split = config.run.test.as_deref().map_or("NAME".to_owned(), quoted);
+    words.extend(["--split".to_owned(), split]);
+    words.join(" ")
+}
+
+/// The preset or file, and the changes that both jobs share.
+fn settings(args: &SettingsArgs) -> Vec<String> {
+    let mut words = match (&args.preset, &args.config) {
+        (Some(name), _) => vec!["--preset".to_owned(), quoted(name)],
+        (None, file) => option("--config", file.as_deref()),
+    };
+    let shared = |set: &&String| set.starts_with("reading.") || set.starts_with("model.");
+    for set in args.set.iter().filter(shared) {
+        words.extend(["--set".to_owned(), quoted(set)]);
+    }
+    words
+}
+
+fn option(flag: &str, value: Option<&Path>) -> Vec<String> {
+    value.map_or(Vec::new(), |value| vec![flag.to_owned(), path(value)])
+}
+
+fn path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+fn beside(folder: &Path, ending: &str) -> std::path::PathBuf {
+    let mut name = folder.file_name().map_or_else(|| "run".into(), std::ffi::OsStr::to_owned);
+    name.push(ending);
+    folder.with_file_name(name)
+}
+
+/// For a shell: as it is where that is safe, else in single quotes.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-=+:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("runs/a-1.h5"), "runs/a-1.h5");
+        assert_eq!(quoted("my runs"), "'my runs'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn the_next_run_lies_beside_this_one() {
+        assert_eq!(beside(Path::new("runs/pretrain-001"), "-finetune"), Path::new("runs/pretrain-001-finetune"));
+    }
+}

@@ -1,0 +1,218 @@
+//! The settings of a run: one complete TOML, from a preset or a file, changed by `--set` and flags, saved as config.toml.
+
+mod presets;
+mod section;
+mod set;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use skeleton_data::reading::Reading;
+use skeletonmae::train::{PretrainConfig, positive};
+use strl::{FinetuneConfig, StrlConfig};
+
+pub use self::presets::{PRESETS, Preset};
+pub use self::section::{Job, Model};
+use self::set::Assignment;
+use crate::args::SettingsArgs;
+use crate::checkpoint::Kind;
+use crate::failure::{Failure, Outcome};
+
+/// What computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+}
+
+impl Device {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Device::Cpu => "cpu",
+        }
+    }
+}
+
+/// All settings. Unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How clips become arrays.
+    pub reading: Reading,
+    /// The models' shapes.
+    pub model: Model,
+    /// The pre-training job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretrain: Option<Job<PretrainConfig>>,
+    /// The fine-tuning job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<Job<FinetuneConfig>>,
+    /// Paths, splits, seed, machine: what flags say.
+    #[serde(default)]
+    pub run: RunSection,
+}
+
+/// `[run]`: what flags say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunSection {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// What computes.
+    pub device: Device,
+    /// Threads to compute with; one a core where it isn't said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u16>,
+    /// The cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Pre-training: the split to train on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Pre-training: the split of the validation curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val: Option<String>,
+    /// Fine-tuning: the split to train on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<String>,
+    /// Fine-tuning: share of it kept away for the validation curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
+    /// Fine-tuning: the split evaluated once, after the last epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// Fine-tuning: the checkpoint whose encoder is the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<PathBuf>,
+}
+
+impl Config {
+    /// The settings of a command: preset or file, then `--set`, then `flags`; only the command's own job is kept.
+    pub fn resolve(args: &SettingsArgs, kind: Kind, flags: impl FnOnce(&mut RunSection)) -> Outcome<Config> {
+        let (text, source) = start(args)?;
+        let mut config = Config::from_toml(&text, &source)?;
+        if !args.set.is_empty() {
+            config = changed(&config, &text, &args.set, kind)?;
+        }
+        match kind {
+            Kind::Pretrain => (config.finetune, config.model.strl) = (None, None),
+            Kind::Finetune => config.pretrain = None,
+        }
+        flags(&mut config.run);
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The pre-training job.
+    pub fn pretrain(&self) -> Outcome<&Job<PretrainConfig>> {
+        self.pretrain.as_ref().ok_or_else(|| missing("pretrain"))
+    }
+
+    /// The fine-tuning job.
+    pub fn finetune(&self) -> Outcome<&Job<FinetuneConfig>> {
+        self.finetune.as_ref().ok_or_else(|| missing("finetune"))
+    }
+
+    /// The classifier's shape.
+    pub fn strl(&self) -> Outcome<&StrlConfig> {
+        self.model.strl.as_ref().ok_or_else(|| missing("model.strl"))
+    }
+
+    /// Parses a complete TOML; `source` is for messages.
+    pub fn from_toml(text: &str, source: &str) -> Outcome<Config> {
+        toml::from_str(text).map_err(|error| Failure::error(format!("{source}: {}", error.to_string().trim_end())))
+    }
+
+    /// The whole settings as TOML, which [`from_toml`](Self::from_toml) reads again.
+    pub fn to_toml(&self) -> Outcome<String> {
+        toml::to_string(self).map_err(|error| Failure::from_error(&error))
+    }
+
+    /// The same settings without what differs between machines: what a checkpoint carries.
+    pub fn portable(&self) -> Config {
+        let run = RunSection { threads: None, data: None, encoder: None, ..self.run.clone() };
+        Config { run, ..self.clone() }
+    }
+
+    /// Checks the ranges that no engine checks.
+    fn check(&self) -> Outcome {
+        self.reading.check()?;
+        positive("model.width", self.model.mae.width)?;
+        positive("model.encoder_layers", self.model.mae.encoder_layers)?;
+        if let Some(job) = &self.pretrain {
+            positive("pretrain.epochs", job.engine.epochs)?;
+            job.augment.check()?;
+        }
+        if let Some(job) = &self.finetune {
+            positive("finetune.epochs", job.engine.epochs)?;
+            job.augment.check()?;
+        }
+        if self.run.seed > i64::MAX as u64 {
+            return Err(Failure::error(format!("run.seed: expected at most {}, found {}", i64::MAX, self.run.seed)));
+        }
+        match self.run.holdout {
+            Some(share) if !(0.0..1.0).contains(&share) => {
+                Err(Failure::usage(format!("--holdout: expected a share from 0, below 1, found {share}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn missing(section: &str) -> Failure {
+    Failure::error(format!("the settings: expected a section [{section}], found none"))
+        .hint(format!("`ssl preset quick` prints settings with all sections; copy [{section}] from there"))
+}
+
+/// The TOML to begin with, and its name for messages.
+fn start(args: &SettingsArgs) -> Outcome<(String, String)> {
+    match (&args.preset, &args.config) {
+        (Some(name), _) => Ok((Preset::find(name)?.text.to_owned(), format!("preset {name}"))),
+        (None, Some(path)) => Ok((read(path)?, path.display().to_string())),
+        (None, None) => Err(Failure::usage("expected --preset NAME or --config FILE")),
+    }
+}
+
+fn read(path: &Path) -> Outcome<String> {
+    std::fs::read_to_string(path).map_err(|error| Failure::io(path)(error).hint("`ssl preset quick > FILE.toml` makes one to start from"))
+}
+
+/// `config`, whose TOML is `text`, after the `--set`s.
+fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome<Config> {
+    let mut table: toml::Table = toml::from_str(text).map_err(|error| Failure::from_error(&error))?;
+    let mut sets = Vec::new();
+    for typed in typed {
+        let set = Assignment::parse(typed)?;
+        let other = if kind == Kind::Pretrain { Kind::Finetune } else { Kind::Pretrain };
+        if set.path[0] == other.name() {
+            return Err(Failure::usage(format!("--set {typed}: `ssl {}` has no use for the section {}", kind.name(), other.name())));
+        }
+        set.apply(&mut table)?;
+        sets.push(set);
+    }
+    Config::deserialize(table).map_err(|error| blame(&sets, config, error.message()))
+}
+
+/// Finds which `--set` the parser complains about, and what may have been meant.
+fn blame(sets: &[Assignment], config: &Config, complaint: &str) -> Failure {
+    let unknown = complaint.split("unknown field `").nth(1).and_then(|rest| rest.split('`').next());
+    let guilty = sets.iter().find(|set| unknown.is_some_and(|key| set.path.iter().any(|part| part == key)));
+    let Some(set) = guilty else {
+        let all: Vec<String> = sets.iter().map(|set| format!("--set {}", set.typed)).collect();
+        return Failure::usage(format!("{}: {complaint}", all.join(" ")));
+    };
+    let known = toml::Table::try_from(config).map(|table| set::paths(&table)).unwrap_or_default();
+    let near = set::near(&set.path.join("."), &known);
+    let hint = match (near.is_empty(), complaint.split_once(", expected ")) {
+        (false, _) => format!("did you mean {}?", near.join(" or ")),
+        (true, Some((_, expected))) => format!("expected {expected}"),
+        (true, None) => "`ssl preset quick` prints all settings".to_owned(),
+    };
+    Failure::usage(format!("--set {}: no setting of this name", set.typed)).hint(hint)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! `--set key.path=value` on a TOML table.
+
+use crate::failure::{Failure, Outcome};
+
+/// One `--set`, taken apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// As it was typed, for messages.
+    pub typed: String,
+    /// The keys from the top.
+    pub path: Vec<String>,
+    /// What to put there.
+    pub value: toml::Value,
+}
+
+impl Assignment {
+    /// Parses `key.path=value`: the value is TOML, and words that are no TOML are strings.
+    pub fn parse(typed: &str) -> Outcome<Assignment> {
+        let Some((key, value)) = typed.split_once('=') else {
+            return Err(Failure::usage(format!("--set {typed}: expected KEY=VALUE")).hint("for example --set pretrain.epochs=10"));
+        };
+        let path: Vec<String> = key.trim().split('.').map(|part| part.trim().to_owned()).collect();
+        if path.iter().any(String::is_empty) {
+            return Err(Failure::usage(format!("--set {typed}: the key has an empty part")));
+        }
+        Ok(Assignment { typed: typed.to_owned(), path, value: parse_value(value.trim()) })
+    }
+
+    /// Puts the value into `table`, making the tables on the way.
+    pub fn apply(&self, table: &mut toml::Table) -> Outcome {
+        let (last, above) = self.path.split_last().expect("`split` yields at least one part");
+        let mut place = table;
+        for (depth, key) in above.iter().enumerate() {
+            let next = place.entry(key.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            place = next.as_table_mut().ok_or_else(|| {
+                Failure::usage(format!("--set {}: {} is a value, not a section", self.typed, self.path[..=depth].join(".")))
+            })?;
+        }
+        place.insert(last.clone(), self.value.clone());
+        Ok(())
+    }
+}
+
+fn parse_value(text: &str) -> toml::Value {
+    let document = format!("value = {text}");
+    let parsed = toml::from_str::<toml::Table>(&document).ok().filter(|table| table.len() == 1);
+    match parsed.and_then(|mut table| table.remove("value")) {
+        Some(value) => value,
+        None => toml::Value::String(text.to_owned()),
+    }
+}
+
+/// The paths of all values in `table`, sections first met first.
+pub fn paths(table: &toml::Table) -> Vec<String> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(inner) => found.extend(paths(inner).into_iter().map(|path| format!("{key}.{path}"))),
+            _ => found.push(key.clone()),
+        }
+    }
+    found
+}
+
+/// Up to three of `known` that `typed` may have meant: a few letters off, or the same key in another section.
+pub fn near(typed: &str, known: &[String]) -> Vec<String> {
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let mut ranked: Vec<(usize, &String)> = known
+        .iter()
+        .map(|path| {
+            let key = strsim::damerau_levenshtein(&last(typed), &last(path));
+            (key.min(strsim::damerau_levenshtein(typed, path)), path)
+        })
+        .filter(|(distance, path)| *distance <= (last(path).len() / 2).clamp(1, 3))
+        .collect();
+    ranked.sort();
+    ranked.into_iter().take(3).map(|(_, path)| path.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> toml::Value {
+        Assignment::parse(&format!("a.b={text}")).unwrap().value
+    }
+
+    #[test]
+    fn values_are_toml_and_bare_words_are_strings() {
+        assert_eq!(value("3"), toml::Value::Integer(3));
+        assert_eq!(value("1e-3"), toml::Value::Float(1e-3));
+        assert_eq!(value("true"), toml::Value::Boolean(true));
+        assert_eq!(value("[3, 5]"), toml::Value::Array(vec![toml::Value::Integer(3), toml::Value::Integer(5)]));
+        assert_eq!(value("row"), toml::Value::String("row".into()));
+        assert_eq!(value("\"1\""), toml::Value::String("1".into()));
+        assert_eq!(value("a=b"), toml::Value::String("a=b".into()));
+        assert_eq!(value(""), toml::Value::String(String::new()));
+    }
+
+    #[test]
+    fn a_value_cannot_smuggle_in_a_second_key() {
+        assert!(matches!(value("1\nother = 2"), toml::Value::String(_)));
+    }
+
+    #[test]
+    fn sections_on_the_way_are_made_but_values_are_not_overrun() {
+        let mut table = toml::Table::new();
+        Assignment::parse("a.b.c=1").unwrap().apply(&mut table).unwrap();
+        assert_eq!(paths(&table), ["a.b.c"]);
+        let refused = Assignment::parse("a.b.c.d=1").unwrap().apply(&mut table).unwrap_err();
+        assert!(refused.message().contains("a.b.c is a value"), "{}", refused.message());
+    }
+
+    #[test]
+    fn near_keys_are_a_slip_of_the_finger_away() {
+        let known = ["pretrain.epochs", "pretrain.batch", "finetune.epochs", "run.seed"].map(String::from);
+        assert_eq!(near("pretrain.epoch", &known), ["finetune.epochs", "pretrain.epochs"]);
+        assert_eq!(near("batch", &known), ["pretrain.batch"]);
+        assert!(near("pretrain.nonsense", &known).is_empty());
+    }
+}

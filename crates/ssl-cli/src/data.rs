@@ -1,0 +1,147 @@
+//! The cache a command reads, and whether it fits a model.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use skeleton_data::cache::Cache;
+use skeleton_data::{ClipSource, Units};
+use skeleton_graph::Layout;
+
+use crate::checkpoint::{Fingerprint, Meta, Origin};
+use crate::failure::{Failure, Outcome};
+
+/// An open cache.
+pub struct Data {
+    cache: Arc<Cache>,
+}
+
+impl Data {
+    /// Opens the cache, whose metadata are checked by their digest.
+    pub fn open(path: Option<&Path>) -> Outcome<Data> {
+        let path = path.ok_or_else(|| Failure::usage("expected --data CACHE.h5 (or run.data in the config)"))?;
+        Ok(Data { cache: Arc::new(Cache::open(path)?) })
+    }
+
+    /// What loaders read.
+    pub fn source(&self) -> Arc<dyn ClipSource> {
+        self.cache.clone()
+    }
+
+    /// The layout of all clips.
+    pub fn layout(&self) -> &Layout {
+        self.cache.layout()
+    }
+
+    /// c.
+    pub fn coordinates(&self) -> usize {
+        self.cache.coordinates()
+    }
+
+    /// What the coordinates are measured in.
+    pub fn units(&self) -> Units {
+        self.cache.units()
+    }
+
+    /// Class names in the order of the labels.
+    pub fn classes(&self) -> &[String] {
+        self.cache.classes()
+    }
+
+    /// The data set's name.
+    pub fn dataset(&self) -> &str {
+        self.cache.dataset()
+    }
+
+    /// What runs record of their data.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint { dataset: self.cache.dataset().to_owned(), digest: self.cache.digest().to_owned() }
+    }
+
+    /// The clips of a split by their ids' order, so that the order in a file changes nothing.
+    pub fn split(&self, name: &str) -> Outcome<Vec<u32>> {
+        let clips = self.cache.split(name)?.to_vec();
+        if clips.is_empty() {
+            return Err(Failure::error(format!("split {name:?}: expected clips, found none")));
+        }
+        Ok(self.sorted(clips))
+    }
+
+    /// All clips by their ids' order.
+    pub fn all(&self) -> Vec<u32> {
+        self.sorted((0..self.cache.len() as u32).collect())
+    }
+
+    fn sorted(&self, mut clips: Vec<u32>) -> Vec<u32> {
+        clips.sort_by_key(|&clip| self.cache.sample(clip as usize).id);
+        clips
+    }
+
+    /// The class of every clip, by index.
+    pub fn labels(&self) -> Vec<Option<u32>> {
+        self.cache.labels()
+    }
+
+    /// How it looks to a model.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            name: self.cache.path().to_owned(),
+            layout: self.layout(),
+            units: Some(self.units()),
+            coordinates: self.coordinates(),
+            classes: Some(self.classes()),
+        }
+    }
+}
+
+/// What of some clips must fit a model; what isn't known isn't asked.
+pub struct Facts<'a> {
+    /// The file, for messages.
+    pub name: PathBuf,
+    /// Joints and bones.
+    pub layout: &'a Layout,
+    /// What the coordinates are measured in.
+    pub units: Option<Units>,
+    /// c.
+    pub coordinates: usize,
+    /// Class names.
+    pub classes: Option<&'a [String]>,
+}
+
+impl Facts<'_> {
+    /// Refuses clips that the checkpoint's model wasn't made for, naming both.
+    pub fn fit(&self, meta: &Meta, layout: &Layout, origin: &Origin) -> Outcome {
+        let (clips, model) = (self.name.display(), origin.path.display());
+        let differ = |what: &str, ours: String, theirs: String| {
+            Err(Failure::error(format!("{clips} doesn't fit {model}: {what}: expected {theirs}, found {ours}"))
+                .hint("a model reads clips of the kind it was trained on: prepare them the same way, or train one for these"))
+        };
+        if self.layout != layout {
+            let describe = |layout: &Layout| format!("{} ({} joints)", layout.name(), layout.len());
+            let (ours, theirs) = (describe(self.layout), describe(layout));
+            let ours = if ours == theirs { format!("{ours} with other names, edges or parts") } else { ours };
+            return differ("layout", ours, theirs);
+        }
+        if self.coordinates != meta.coordinates {
+            return differ("coordinates of a joint", self.coordinates.to_string(), meta.coordinates.to_string());
+        }
+        if let Some(units) = self.units
+            && units != meta.units
+        {
+            return differ("units", units.name().to_owned(), meta.units.name().to_owned());
+        }
+        if let Some(classes) = self.classes
+            && !meta.classes.is_empty()
+            && classes.len() != meta.classes.len()
+        {
+            return differ("classes", classes.len().to_string(), meta.classes.len().to_string());
+        }
+        Ok(())
+    }
+
+    /// Class names that stand at the same number and differ: worth a warning, since names may be spelt in two ways.
+    pub fn renamed(&self, meta: &Meta) -> Option<String> {
+        let pairs = self.classes?.iter().zip(&meta.classes);
+        let (number, (ours, theirs)) = pairs.enumerate().find(|(_, (ours, theirs))| ours != theirs)?;
+        Some(format!("class {number} is {ours:?} in {} and {theirs:?} in the checkpoint", self.name.display()))
+    }
+}

@@ -1,0 +1,195 @@
+//! Why a command did not succeed, and what the user can do about it.
+//!
+//! Libraries say what is wrong (file, place, expected, found); the program adds the hint, since only it knows its own flags.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::path::Path;
+
+use crate::signal::{Signal, Stopped};
+
+/// The result of everything in the program that can fail.
+pub type Outcome<T = ()> = Result<T, Failure>;
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something is wrong with a file, a setting or the data: exit code 1.
+    Error {
+        /// What is wrong.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// The command line asks for something that isn't there: exit code 2.
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// The user or the system asked to stop: exit code 130 or 143.
+    Interrupted {
+        /// What was received.
+        signal: Signal,
+        /// What was finished and what is left on disk.
+        message: String,
+    },
+}
+
+impl Failure {
+    /// An error without a hint.
+    pub fn error(message: impl Into<String>) -> Failure {
+        Failure::Error { message: message.into(), hint: None }
+    }
+
+    /// A mistake on the command line.
+    pub fn usage(message: impl Into<String>) -> Failure {
+        Failure::Usage { message: message.into(), hint: None }
+    }
+
+    /// Any error, with the chain of its causes on one line.
+    pub fn from_error(error: &(dyn Error + 'static)) -> Failure {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            let text = next.to_string();
+            // Some libraries print their cause within their own message.
+            if !message.contains(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
+            cause = next.source();
+        }
+        Failure::error(message)
+    }
+
+    /// The system refused something with `path`.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Failure + '_ {
+        move |source| Failure::error(format!("{}: {source}", path.display()))
+    }
+
+    /// The same failure, with what to do next; the first hint, closest to the cause, stays.
+    pub fn hint(mut self, text: impl Into<String>) -> Failure {
+        match &mut self {
+            Failure::Error { hint, .. } | Failure::Usage { hint, .. } => {
+                hint.get_or_insert_with(|| text.into());
+            }
+            Failure::Interrupted { .. } => {}
+        }
+        self
+    }
+
+    /// The same failure, said of something: `what: message`.
+    pub fn of(mut self, what: impl Display) -> Failure {
+        match &mut self {
+            Failure::Error { message, .. } | Failure::Usage { message, .. } => {
+                *message = format!("{what}: {message}");
+            }
+            Failure::Interrupted { .. } => {}
+        }
+        self
+    }
+
+    /// What is wrong, in one line.
+    #[cfg(test)]
+    pub fn message(&self) -> &str {
+        match self {
+            Failure::Error { message, .. } | Failure::Usage { message, .. } | Failure::Interrupted { message, .. } => {
+                message
+            }
+        }
+    }
+
+    /// The exit code by which scripts tell the kinds apart.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Error { .. } => 1,
+            Failure::Usage { .. } => 2,
+            Failure::Interrupted { signal, .. } => signal.exit_code(),
+        }
+    }
+}
+
+impl From<skeleton_data::Error> for Failure {
+    fn from(error: skeleton_data::Error) -> Failure {
+        use skeleton_data::Error;
+        let hint = match &error {
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some("check the path; `ssl prepare` makes a cache from a pickle or from the embedded synthetic set")
+            }
+            Error::Pickle { .. } => Some("only pickles of plain data and numpy arrays are read; nothing in them is ever executed"),
+            Error::Cache { .. } => Some("make the cache again with `ssl prepare`, and check the source's SHA-256"),
+            Error::Schema { .. } => Some("update ssl, or make the cache again with this version's `ssl prepare`"),
+            Error::NoSplit { .. } => Some("`ssl inspect CACHE.h5` lists the splits with their sizes"),
+            Error::Worker { .. } => Some("this is a bug in ssl: please report it with the command line"),
+            _ => None,
+        };
+        let failure = Failure::from_error(&error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<skeleton_graph::LayoutError> for Failure {
+    fn from(error: skeleton_graph::LayoutError) -> Failure {
+        Failure::from_error(&error)
+    }
+}
+
+impl From<skeletonmae::Error> for Failure {
+    fn from(error: skeletonmae::Error) -> Failure {
+        use skeletonmae::Error;
+        match error {
+            Error::Data(source) => from_data(source),
+            Error::NonFinite { .. } => Failure::from_error(&error)
+                .hint("lower the learning rate (--set pretrain.optimizer.lr=... or finetune.optimizer.lr=...), or look at these clips"),
+            Error::Setting { .. } => Failure::from_error(&error).hint("change it with --set KEY=VALUE or in the --config file"),
+            Error::Parameter { .. } => Failure::from_error(&error)
+                .hint("the checkpoint was made by a model of another shape: compare [model] with the run's config.toml"),
+            _ => Failure::from_error(&error),
+        }
+    }
+}
+
+/// What the program itself handed to an engine comes back as what it was.
+fn from_data(source: Box<dyn Error + Send + Sync>) -> Failure {
+    let source = match source.downcast::<Stopped>() {
+        Ok(stopped) => {
+            return Failure::Interrupted { signal: stopped.0, message: "nothing more was written".to_owned() };
+        }
+        Err(source) => source,
+    };
+    match source.downcast::<skeleton_data::Error>() {
+        Ok(error) => Failure::from(*error),
+        Err(source) => Failure::from_error(&*source),
+    }
+}
+
+impl From<candle_core::Error> for Failure {
+    fn from(error: candle_core::Error) -> Failure {
+        Failure::from_error(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_hint_stays() {
+        let failure = Failure::error("no").hint("near").hint("far");
+        assert!(matches!(failure, Failure::Error { hint: Some(hint), .. } if hint == "near"));
+    }
+
+    #[test]
+    fn exit_codes_follow_the_contract() {
+        assert_eq!(Failure::error("").exit_code(), 1);
+        assert_eq!(Failure::usage("").exit_code(), 2);
+        let stopped = |signal| Failure::Interrupted { signal, message: String::new() };
+        assert_eq!(stopped(Signal::Interrupt).exit_code(), 130);
+        assert_eq!(stopped(Signal::Terminate).exit_code(), 143);
+    }
+}

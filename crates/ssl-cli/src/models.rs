@@ -1,0 +1,100 @@
+//! Models and the checkpoints they are saved in.
+
+use std::path::Path;
+
+use candle_core::DType;
+use skeleton_graph::Layout;
+use skeletonmae::Store;
+use strl::{Strl, Task, load_encoder};
+
+use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, Stream, VERSION};
+use crate::config::Config;
+use crate::data::{Data, Facts};
+use crate::failure::{Failure, Outcome};
+use crate::machine::Machine;
+
+/// What a checkpoint says about the model after `epoch` epochs on `data`.
+pub fn meta(kind: Kind, config: &Config, data: &Data, epoch: usize, encoder: Option<&Origin>) -> Outcome<Meta> {
+    Ok(Meta {
+        version: VERSION,
+        kind,
+        layout: data.layout().to_toml(),
+        units: data.units(),
+        reading: config.reading.clone(),
+        stream: Stream::Joint,
+        frames: config.reading.frames,
+        coordinates: data.coordinates(),
+        classes: match kind {
+            Kind::Pretrain => Vec::new(),
+            Kind::Finetune => data.classes().to_vec(),
+        },
+        config: config.portable().to_toml()?,
+        data: data.fingerprint(),
+        epoch,
+        encoder: encoder.map(|origin| origin.sha256.clone()),
+    })
+}
+
+/// A checkpoint whose metadata have been understood.
+pub struct Opened {
+    /// The numbers and what they mean.
+    pub checkpoint: Checkpoint,
+    /// The file.
+    pub origin: Origin,
+    /// The skeleton.
+    pub layout: Layout,
+    /// The settings it was trained by.
+    pub config: Config,
+}
+
+impl Opened {
+    /// Reads the checkpoint of a run, or a file, which must be of `kind`.
+    pub fn read(run_or_file: &Path, kind: Kind) -> Outcome<Opened> {
+        let (checkpoint, origin) = Checkpoint::read(run_or_file)?;
+        checkpoint.expect(kind, &origin)?;
+        let name = origin.path.display().to_string();
+        let layout = Layout::from_toml(&checkpoint.meta.layout, &name)?;
+        let config = Config::from_toml(&checkpoint.meta.config, &name)?;
+        Ok(Opened { checkpoint, origin, layout, config })
+    }
+
+    /// Refuses clips that the model wasn't made for.
+    pub fn fit(&self, clips: &Facts<'_>) -> Outcome {
+        clips.fit(&self.checkpoint.meta, &self.layout, &self.origin)
+    }
+
+    /// The classifier with its trained numbers.
+    pub fn classifier(&self, machine: &Machine) -> Outcome<Strl> {
+        let meta = &self.checkpoint.meta;
+        let strl = self.config.strl()?;
+        strl.validate(self.config.model.mae.width)?;
+        // Every number is replaced by the checkpoint's: the seed has no effect.
+        let store = Store::new(0, DType::F32, &machine.device);
+        let task =
+            Task { layout: &self.layout, coordinates: meta.coordinates, frames: meta.frames, classes: meta.classes.len() };
+        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
+        store.load(&self.checkpoint.tensors).map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
+        Ok(model)
+    }
+
+    /// Copies the encoder into a classifier built by `config` in `store`.
+    pub fn lend_encoder(&self, store: &Store, config: &Config) -> Outcome {
+        let encoder = self.origin.path.display();
+        let differ = |what: &str, ours: String, theirs: String| {
+            Err(Failure::error(format!("{encoder} doesn't fit the settings: {what}: the encoder has {theirs}, the settings say {ours}"))
+                .hint("pre-train and fine-tune with the same [reading] and [model]; --set changes one key"))
+        };
+        let (ours, theirs) = (&config.model.mae, &self.config.model.mae);
+        if ours.width != theirs.width {
+            return differ("model.width", ours.width.to_string(), theirs.width.to_string());
+        }
+        if ours.encoder_layers != theirs.encoder_layers {
+            return differ("model.encoder_layers", ours.encoder_layers.to_string(), theirs.encoder_layers.to_string());
+        }
+        if config.reading != self.checkpoint.meta.reading {
+            let text = |reading| toml::to_string(reading).map(|text| text.trim_end().replace('\n', ", ")).unwrap_or_default();
+            return differ("reading", text(&config.reading), text(&self.checkpoint.meta.reading));
+        }
+        Ok(load_encoder(store, config.strl()?, &self.checkpoint.tensors)?)
+    }
+}

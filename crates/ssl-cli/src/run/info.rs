@@ -1,0 +1,101 @@
+//! The circumstances of a run: what else than the settings could explain its numbers.
+
+use serde::Serialize;
+
+use crate::checkpoint::{Fingerprint, Origin};
+
+/// The contents of run.json.
+#[derive(Clone, Debug, Serialize)]
+pub struct Info {
+    /// `pretrain` or `finetune`.
+    pub command: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The commit the program was built at, "unknown" outside a checkout.
+    pub commit: String,
+    /// The data trained on.
+    pub data: Fingerprint,
+    /// What computes.
+    pub device: String,
+    /// Threads computed with.
+    pub threads: usize,
+    /// The widest vector instructions of the processor; sums may differ in their last bits between these.
+    pub instruction_set: String,
+    /// The start of a fine-tuning, none from scratch.
+    pub encoder: Option<Encoder>,
+    /// What the program is made of.
+    pub versions: Versions,
+}
+
+/// The checkpoint whose encoder was the start.
+#[derive(Clone, Debug, Serialize)]
+pub struct Encoder {
+    /// Where it was.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// What the program is made of.
+#[derive(Clone, Debug, Serialize)]
+pub struct Versions {
+    /// This program.
+    pub ssl: String,
+    /// The tensor library.
+    pub candle: String,
+    /// The compiler.
+    pub rustc: String,
+    /// The system and processor built for.
+    pub target: String,
+}
+
+impl Versions {
+    /// As known when the program was built.
+    pub fn of_this_program() -> Versions {
+        Versions {
+            ssl: env!("CARGO_PKG_VERSION").into(),
+            candle: env!("SSL_CANDLE").into(),
+            rustc: env!("SSL_RUSTC").into(),
+            target: env!("SSL_TARGET").into(),
+        }
+    }
+}
+
+impl Info {
+    /// The circumstances of this process.
+    pub fn new(command: &str, seed: u64, data: Fingerprint, device: &str, threads: usize, encoder: Option<&Origin>) -> Info {
+        Info {
+            command: command.into(),
+            seed,
+            commit: env!("SSL_COMMIT").into(),
+            data,
+            device: device.into(),
+            threads,
+            instruction_set: instruction_set().into(),
+            encoder: encoder.map(|origin| Encoder { path: origin.path.display().to_string(), sha256: origin.sha256.clone() }),
+            versions: Versions::of_this_program(),
+        }
+    }
+}
+
+/// The widest vector instructions that the products can choose at run time.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            return "avx512f";
+        }
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            return "avx2+fma";
+        }
+        "sse2"
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        "neon"
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        "portable"
+    }
+}

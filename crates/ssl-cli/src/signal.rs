@@ -1,0 +1,77 @@
+//! Stopping when asked: the first SIGINT or SIGTERM lets the current step finish, the second stops at once.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// A signal that asks the program to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill`, or a batch system whose time is up.
+    Terminate,
+}
+
+impl Signal {
+    /// 128 + the signal's number, as shells report it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Signal::Interrupt => 130,
+            Signal::Terminate => 143,
+        }
+    }
+
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+        }
+    }
+}
+
+/// Sent through an engine in place of the next batch when the program has been asked to stop.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopped(pub Signal);
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "stopped by {}", self.0.name())
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// Whether the program has been asked to stop; clones share one answer.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    received: Arc<AtomicUsize>,
+}
+
+impl Interrupt {
+    /// Catches both signals from here on.
+    pub fn install() -> io::Result<Interrupt> {
+        let interrupt = Interrupt::default();
+        let armed = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // Handlers run in the order they were registered: the shutdown sees `armed` as an earlier signal left it.
+            flag::register_conditional_shutdown(signal, 128 + signal, armed.clone())?;
+            flag::register(signal, armed.clone())?;
+            flag::register_usize(signal, interrupt.received.clone(), signal.unsigned_abs() as usize)?;
+        }
+        Ok(interrupt)
+    }
+
+    /// The signal that asked to stop, if one did.
+    pub fn received(&self) -> Option<Signal> {
+        match self.received.load(Ordering::Relaxed) as i32 {
+            SIGINT => Some(Signal::Interrupt),
+            SIGTERM => Some(Signal::Terminate),
+            _ => None,
+        }
+    }
+}
