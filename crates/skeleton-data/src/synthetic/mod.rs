@@ -73,12 +73,12 @@ impl SyntheticKind {
     fn sensor(self) -> Sensor {
         match self {
             SyntheticKind::Coco17 => Sensor {
-                jitter: 3.0,
+                bias: 6.0, jitter: 3.0,
                 drift: 5.0,
                 outlier: 45.0,
             },
             SyntheticKind::Ntu25 => Sensor {
-                jitter: 0.012,
+                bias: 0.03, jitter: 0.012,
                 drift: 0.02,
                 outlier: 0.18,
             },
@@ -260,7 +260,7 @@ impl Clip {
             .collect();
         let (mut keypoints, mut scores) = (Vec::new(), Vec::new());
         for person in 0..subjects.len() {
-            let mut channels = vec![Channel::default(); joints.len()];
+            let mut channels: Vec<Channel> = joints.iter().map(|_| sensor.channel(dice)).collect();
             for bodies in &seen {
                 for (&joint, channel) in joints.iter().zip(&mut channels) {
                     let point = bodies[person][joint as usize];

@@ -13,8 +13,9 @@ pub struct Pair {
     /// Metres between them: at the beginning, and when they touch.
     apart: f64,
     close: f64,
-    /// Who pushes.
+    /// Who pushes, and with which hands.
     actor: usize,
+    hands: [bool; 2],
     /// How far the other is pushed, in metres.
     pushed: f64,
     /// Steps of the approach.
@@ -39,6 +40,7 @@ impl Pair {
             },
             close: dice.between(0.75, 0.9),
             actor: dice.below(2),
+            hands: [[true, true], [true, false], [false, true]][dice.below(3)],
             pushed: dice.between(0.25, 0.6),
             steps: dice.between(1.0, 2.0),
             shakes: (2 + dice.below(3)) as f64,
@@ -92,20 +94,12 @@ impl Pair {
         let away = between(u, 0.45, 0.75);
         poses[actor].place[1] += (self.apart - self.close) * near - self.apart / 2.0;
         walk(&mut poses[actor], PI * self.steps * (u / 0.35).min(1.0));
-        for arm in &mut poses[actor].arms {
-            let drawn = Arm {
-                azimuth: 1.4,
-                elevation: 0.5,
-                twist: 0.1,
-                elbow: 2.0,
-            };
-            let reached = Arm {
-                azimuth: 1.45,
-                elevation: self.height + 0.7,
-                twist: 0.0,
-                elbow: 0.25,
-            };
-            *arm = blend(blend(*arm, drawn, ready), reached, thrust);
+        for (arm, pushes) in poses[actor].arms.iter_mut().zip(self.hands) {
+            let drawn = Arm { azimuth: 1.4, elevation: 0.5, twist: 0.1, elbow: 2.0 };
+            let reached = Arm { azimuth: 1.45, elevation: self.height + 0.7, twist: 0.0, elbow: 0.25 };
+            if pushes {
+                *arm = blend(blend(*arm, drawn, ready), reached, thrust);
+            }
         }
         poses[actor].bend += (12.0 * thrust).to_radians();
         poses[other].place[1] -= self.apart / 2.0 + self.pushed * away;

@@ -8,6 +8,8 @@ use super::rotation::Vec3;
 /// What differs between the two kinds of measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Sensor {
+    /// Standard deviation of what stays through a clip: an estimator's idea of where a joint is.
+    pub bias: f64,
     /// Standard deviation that changes from frame to frame, in the coordinates' units.
     pub jitter: f64,
     /// Standard deviation that drifts.
@@ -34,13 +36,20 @@ pub struct Measured {
 }
 
 /// The state of one joint's measurement.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Channel {
+    bias: Vec3,
     drift: Vec3,
     missing: bool,
 }
 
 impl Sensor {
+    /// A joint at the start of a clip.
+    pub fn channel(&self, dice: &mut Dice) -> Channel {
+        let [bias, drift] = [self.bias, self.drift].map(|spread| [0; 3].map(|_| spread * dice.normal()));
+        Channel { bias, drift, missing: false }
+    }
+
     /// Measures `place`, of `coordinates` coordinates, in the next frame.
     pub fn measure(
         &self,
@@ -65,7 +74,7 @@ impl Sensor {
             let fresh = self.drift * (1.0 - MEMORY * MEMORY).sqrt();
             channel.drift[c] = MEMORY * channel.drift[c] + fresh * dice.normal();
             let spread = if outlier { self.outlier } else { self.jitter };
-            measured.place[c] += channel.drift[c] + spread * dice.normal();
+            measured.place[c] += channel.bias[c] + channel.drift[c] + spread * dice.normal();
         }
         if hidden || outlier {
             measured.score *= 0.5;

@@ -65,17 +65,24 @@ struct Sway {
 impl Posture {
     /// Draws the posture of one clip. `arms_down` keeps arms out of the way of what both arms do.
     pub fn draw(dice: &mut Dice, subject: &Subject, arms_down: bool) -> Posture {
-        let arms = [0; 2].map(|_| rest_arm(dice, arms_down));
+        let mut arms = [0; 2].map(|_| rest_arm(dice, arms_down));
+        let alike = alike_arms(dice);
+        if dice.chance(0.35) && !arms_down {
+            arms = alike;
+        }
         let stance = dice.degrees(0.0, 12.0);
-        let knees = dice.degrees(0.0, 14.0);
-        let legs = [0; 2].map(|_| {
+        let crouch = if dice.chance(0.25) { 55.0 } else { 14.0 };
+        let knees = dice.degrees(0.0, crouch);
+        let mut legs = [0; 2].map(|_| {
             let knee = knees + dice.degrees(0.0, 8.0);
-            Leg {
-                flexion: 0.5 * knee + dice.degrees(-5.0, 5.0),
-                abduction: stance + dice.degrees(-3.0, 5.0),
-                knee,
-            }
+            Leg { flexion: 0.5 * knee + dice.degrees(-5.0, 5.0), abduction: stance + dice.degrees(-3.0, 5.0), knee }
         });
+        // The weight may rest on one leg, the other forwards or bent.
+        let (forwards, bent, side) = (dice.degrees(-5.0, 32.0), dice.degrees(0.0, 50.0), dice.below(2));
+        if dice.chance(0.6) {
+            legs[side].flexion += forwards;
+            legs[side].knee += bent;
+        }
         let rest = Pose {
             bend: subject.stoop + dice.degrees(-3.0, 8.0),
             lean: dice.degrees(-5.0, 5.0),
@@ -118,6 +125,22 @@ impl Posture {
         }
         pose
     }
+}
+
+/// Both arms held before the body.
+fn alike_arms(dice: &mut Dice) -> [Arm; 2] {
+    let arm = Arm {
+        azimuth: dice.degrees(50.0, 90.0),
+        elevation: dice.degrees(20.0, 90.0),
+        twist: dice.degrees(-40.0, 15.0),
+        elbow: dice.degrees(5.0, 110.0),
+    };
+    [0; 2].map(|_| Arm {
+        azimuth: arm.azimuth + dice.degrees(-8.0, 8.0),
+        elevation: arm.elevation + dice.degrees(-8.0, 8.0),
+        twist: arm.twist + dice.degrees(-8.0, 8.0),
+        elbow: arm.elbow + dice.degrees(0.0, 12.0),
+    })
 }
 
 /// An arm that does nothing: hanging, on the hip, bent in front of the body, or held up.
