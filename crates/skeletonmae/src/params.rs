@@ -88,7 +88,9 @@ impl Store {
         }
         for (name, var) in vars.iter() {
             let given = tensors[name].to_dtype(self.inner.dtype)?;
-            var.set(&given.to_device(&self.inner.device)?.contiguous()?)?;
+            // A copy, since a variable refuses a tensor that shares its own storage, as `tensors` gives.
+            let given = given.to_device(&self.inner.device)?.contiguous()?;
+            var.set(&given.copy()?)?;
         }
         Ok(())
     }
