@@ -36,6 +36,7 @@ fn a_newer_schema_is_refused_by_its_number() {
     let file = hdf5::File::open_rw(desk.path("toy.h5")).expect("we wrote it");
     let schema = file.attr("schema").expect("caches say their schema");
     schema.write_scalar(&7).expect("an integer");
+    drop(schema);
     file.close().expect("it was open");
     desk.ssl("inspect toy.h5").refused(1, &["toy.h5", "7", "1"]);
 }
