@@ -239,5 +239,4 @@ impl Job {
 }
 
 #[cfg(test)]
-#[path = "loader_tests.rs"]
 mod tests;

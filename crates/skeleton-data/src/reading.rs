@@ -223,5 +223,4 @@ impl Reader {
 }
 
 #[cfg(test)]
-#[path = "reading_tests.rs"]
 mod tests;

@@ -95,8 +95,18 @@ impl Pair {
         poses[actor].place[1] += (self.apart - self.close) * near - self.apart / 2.0;
         walk(&mut poses[actor], PI * self.steps * (u / 0.35).min(1.0));
         for (arm, pushes) in poses[actor].arms.iter_mut().zip(self.hands) {
-            let drawn = Arm { azimuth: 1.4, elevation: 0.5, twist: 0.1, elbow: 2.0 };
-            let reached = Arm { azimuth: 1.45, elevation: self.height + 0.7, twist: 0.0, elbow: 0.25 };
+            let drawn = Arm {
+                azimuth: 1.4,
+                elevation: 0.5,
+                twist: 0.1,
+                elbow: 2.0,
+            };
+            let reached = Arm {
+                azimuth: 1.45,
+                elevation: self.height + 0.7,
+                twist: 0.0,
+                elbow: 0.25,
+            };
             if pushes {
                 *arm = blend(blend(*arm, drawn, ready), reached, thrust);
             }

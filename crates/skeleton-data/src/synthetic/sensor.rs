@@ -46,8 +46,13 @@ pub struct Channel {
 impl Sensor {
     /// A joint at the start of a clip.
     pub fn channel(&self, dice: &mut Dice) -> Channel {
-        let [bias, drift] = [self.bias, self.drift].map(|spread| [0; 3].map(|_| spread * dice.normal()));
-        Channel { bias, drift, missing: false }
+        let [bias, drift] =
+            [self.bias, self.drift].map(|spread| [0; 3].map(|_| spread * dice.normal()));
+        Channel {
+            bias,
+            drift,
+            missing: false,
+        }
     }
 
     /// Measures `place`, of `coordinates` coordinates, in the next frame.

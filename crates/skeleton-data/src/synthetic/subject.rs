@@ -75,10 +75,18 @@ impl Posture {
         let knees = dice.degrees(0.0, crouch);
         let mut legs = [0; 2].map(|_| {
             let knee = knees + dice.degrees(0.0, 8.0);
-            Leg { flexion: 0.5 * knee + dice.degrees(-5.0, 5.0), abduction: stance + dice.degrees(-3.0, 5.0), knee }
+            Leg {
+                flexion: 0.5 * knee + dice.degrees(-5.0, 5.0),
+                abduction: stance + dice.degrees(-3.0, 5.0),
+                knee,
+            }
         });
         // The weight may rest on one leg, the other forwards or bent.
-        let (forwards, bent, side) = (dice.degrees(-5.0, 32.0), dice.degrees(0.0, 50.0), dice.below(2));
+        let (forwards, bent, side) = (
+            dice.degrees(-5.0, 32.0),
+            dice.degrees(0.0, 50.0),
+            dice.below(2),
+        );
         if dice.chance(0.6) {
             legs[side].flexion += forwards;
             legs[side].knee += bent;

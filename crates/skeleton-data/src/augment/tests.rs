@@ -1,0 +1,222 @@
+use super::noise::normal_quantile;
+use super::*;
+use skeleton_graph::random::{Key, Purpose, stream};
+
+fn draw(flip: bool, turn: f64, scale: [f64; 3]) -> Draw {
+    Draw {
+        share: 1.0,
+        place: 0.0,
+        flip,
+        turn,
+        scale,
+    }
+}
+
+fn points(count: usize, seed: u64) -> Vec<f32> {
+    let mut rng = stream(seed, Purpose::Sample, 0, Key::None);
+    (0..count)
+        .map(|_| rng.random::<f32>() * 4.0 - 2.0)
+        .collect()
+}
+
+fn distance<const C: usize>(values: &[f32], a: usize, b: usize) -> f32 {
+    (0..C)
+        .map(|c| (values[a * C + c] - values[b * C + c]).powi(2))
+        .sum::<f32>()
+        .sqrt()
+}
+
+fn turn_preserves_distances<const C: usize>() {
+    let before = points(20 * C, 1);
+    for turn in [-2.0, -0.3, 0.7] {
+        let mut after = before.clone();
+        let centre = [0.5; C];
+        draw(false, turn, [1.0; 3]).transform(
+            &mut after,
+            &mut [1.0; 20],
+            centre,
+            &[0],
+            &mut Vec::new(),
+        );
+        assert!((before[0] - after[0]).abs() > 1e-3);
+        for joint in 1..20 {
+            assert!(
+                (distance::<C>(&before, 0, joint) - distance::<C>(&after, 0, joint)).abs() < 1e-5
+            );
+        }
+    }
+}
+
+#[test]
+fn a_turn_preserves_distances() {
+    turn_preserves_distances::<2>();
+    turn_preserves_distances::<3>();
+}
+
+/// The values of torch_ssl.augment's matrices:
+///
+/// ```python
+/// import torch; th = torch.tensor(0.3); x = torch.tensor([1., 2., 3.])
+/// print(x[:2] @ torch.tensor([[th.cos(), -th.sin()], [th.sin(), th.cos()]]))
+/// print(x @ torch.tensor([[th.cos(), 0, th.sin()], [0, 1, 0], [-th.sin(), 0, th.cos()]]))
+/// ```
+#[test]
+fn turns_are_torch_ssls() {
+    let close = |a: &[f32], b: &[f32]| {
+        assert!(
+            a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5),
+            "{a:?} {b:?}"
+        )
+    };
+    let mut plane = [1.0, 2.0];
+    draw(false, 0.3, [1.0; 3]).transform(&mut plane, &mut [1.0], [0.0; 2], &[0], &mut Vec::new());
+    close(&plane, &[1.546376, 1.615153]);
+    let mut space = [1.0, 2.0, 3.0];
+    draw(false, 0.3, [1.0; 3]).transform(&mut space, &mut [1.0], [0.0; 3], &[0], &mut Vec::new());
+    close(&space, &[0.068776, 2.0, 3.161530]);
+}
+
+#[test]
+fn a_flip_mirrors_x_and_swaps_sides_and_twice_is_identity() {
+    let (mirror, mut row) = ([0, 2, 1], Vec::new());
+    let before = [1.0, 2.0, 3.0, 4.0, 0.0, 0.0];
+    let (mut keypoints, mut presence) = (before, [1.0, 1.0, 0.0]);
+    let flip = draw(true, 0.0, [1.0; 3]);
+    flip.transform(&mut keypoints, &mut presence, [0.0, 9.0], &mirror, &mut row);
+    assert_eq!(
+        (keypoints, presence),
+        ([-1.0, 2.0, 0.0, 0.0, -3.0, 4.0], [1.0, 0.0, 1.0])
+    );
+    flip.transform(&mut keypoints, &mut presence, [0.0, 9.0], &mirror, &mut row);
+    assert_eq!((keypoints, presence), (before, [1.0, 1.0, 0.0]));
+    // About another centre the mirror stands there.
+    let mut keypoints = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    flip.transform(&mut keypoints, &mut [1.0; 3], [3.0, 0.0], &mirror, &mut row);
+    assert_eq!(keypoints, [5.0, 2.0, 1.0, 6.0, 3.0, 4.0]);
+}
+
+#[test]
+fn scales_are_per_axis_about_the_centre() {
+    let mut keypoints = [3.0, 4.0, 5.0];
+    let scale = draw(false, 0.0, [2.0, 0.5, 1.0]);
+    scale.transform(
+        &mut keypoints,
+        &mut [1.0],
+        [1.0, 2.0, 9.0],
+        &[0],
+        &mut Vec::new(),
+    );
+    assert_eq!(keypoints, [5.0, 3.0, 5.0]);
+}
+
+#[test]
+fn draws_are_symmetric_within_their_ranges_and_independent_of_each_other() {
+    let augment = Augment {
+        noise: 0.0,
+        scale: 0.4,
+        turn: 0.6,
+        flip: 0.25,
+        crop: 0.6,
+    };
+    let draws: Vec<Draw> = (0..4000)
+        .map(|clip| augment.draw(&mut stream(3, Purpose::Augment, 0, Key::Index(clip))))
+        .collect();
+    let mean = |f: &dyn Fn(&Draw) -> f64| draws.iter().map(f).sum::<f64>() / 4000.0;
+    assert!(
+        draws
+            .iter()
+            .all(|d| d.turn.abs() <= 0.3 && (0.6..=1.0).contains(&d.share))
+    );
+    assert!(
+        draws
+            .iter()
+            .all(|d| d.scale.iter().all(|s| (0.8..=1.2).contains(s)))
+    );
+    assert!(mean(&|d| d.turn).abs() < 0.01);
+    assert!((mean(&|d| f64::from(u8::from(d.flip))) - 0.25).abs() < 0.03);
+    assert!((mean(&|d| d.share) - 0.8).abs() < 0.01);
+    let turn_only = Augment {
+        turn: 0.6,
+        ..Augment::default()
+    };
+    let again = turn_only.draw(&mut stream(3, Purpose::Augment, 0, Key::Index(7)));
+    assert_eq!(again.turn, draws[7].turn);
+    assert_eq!(
+        (again.share, again.flip, again.scale),
+        (1.0, false, [1.0; 3])
+    );
+}
+
+#[test]
+fn noise_is_standard_normal_and_spares_absent_joints() {
+    // torch.special.ndtri(torch.tensor([0.001, 0.0242, 0.3, 0.975], dtype=torch.float64))
+    for (p, x) in [
+        (0.001, -3.090_232_3),
+        (0.0242, -1.973_839_5),
+        (0.3, -0.524_400_5),
+        (0.975, 1.959_964),
+    ] {
+        assert!((normal_quantile(p) - x).abs() < 1e-5, "{p}");
+    }
+    let (mut keypoints, mut presence) = (vec![0.0f32; 60_000], vec![1.0; 20_000]);
+    presence[5] = 0.0;
+    let mut rng = stream(0, Purpose::Augment, 0, Key::None);
+    add_noise::<3>(&mut keypoints, &presence, 0.5, &mut rng, &mut Vec::new());
+    assert_eq!(keypoints[15..18], [0.0; 3]);
+    let moment = |n: i32| keypoints.iter().map(|x| f64::from(*x).powi(n)).sum::<f64>() / 60_000.0;
+    assert!(
+        moment(1).abs() < 0.01 && (moment(2) - 0.25).abs() < 0.005,
+        "{} {}",
+        moment(1),
+        moment(2)
+    );
+    assert!(
+        (moment(4) / moment(2).powi(2) - 3.0).abs() < 0.1,
+        "{}",
+        moment(4)
+    );
+}
+
+#[test]
+fn ranges_are_checked_by_name() {
+    assert!(Augment::default().check().is_ok());
+    for (augment, name) in [
+        (
+            Augment {
+                noise: -1.0,
+                ..Augment::default()
+            },
+            "noise",
+        ),
+        (
+            Augment {
+                scale: 2.0,
+                ..Augment::default()
+            },
+            "scale",
+        ),
+        (
+            Augment {
+                turn: f32::NAN,
+                ..Augment::default()
+            },
+            "turn",
+        ),
+        (
+            Augment {
+                flip: 1.5,
+                ..Augment::default()
+            },
+            "flip",
+        ),
+        (
+            Augment {
+                crop: 0.0,
+                ..Augment::default()
+            },
+            "crop",
+        ),
+    ] {
+        assert!(augment.check().unwrap_err().to_string().contains(name));
+    }
+}
