@@ -58,8 +58,6 @@ mod h5;
 mod read;
 mod schema;
 mod spool;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub use read::{Cache, SampleInfo, VerifyReport};

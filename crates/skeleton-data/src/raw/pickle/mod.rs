@@ -17,8 +17,6 @@
 mod array;
 mod machine;
 mod scan;
-#[cfg(test)]
-mod tests;
 
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,154 @@
+//! What the tests of this crate share.
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use half::f16;
+use skeleton_data::skeleton_graph::Layout;
+use skeleton_data::{Sequence, Units, Values};
+
+pub type Splits = Vec<(String, Vec<String>)>;
+
+/// Four joints, so that a cache stays small enough to damage each of its bytes.
+pub fn layout() -> Layout {
+    let text = r#"
+        name = "tiny"
+        joints = ["head", "chest", "left", "right"]
+        edges = [[0, 1], [2, 1], [3, 1]]
+        flips = [[2, 3]]
+        origin = [1]
+        parts = [{ name = "top", joints = [0, 1] }, { name = "sides", joints = [2, 3] }]
+    "#;
+    Layout::from_toml(text, "tests").unwrap()
+}
+
+/// A clip of the tiny layout; its numbers depend on its id only.
+pub fn clip(
+    id: &str,
+    label: Option<u32>,
+    persons: usize,
+    frames: usize,
+    coordinates: usize,
+) -> Sequence {
+    let joints = persons * frames * 4;
+    let mut state = id.bytes().fold(7u32, |state, byte| {
+        state.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f16::from_f32((state >> 16) as f32 / 65_536.0 - 0.5)
+    };
+    Sequence {
+        id: id.into(),
+        label,
+        persons,
+        frames,
+        joints: 4,
+        coordinates,
+        keypoints: Values::F16((0..joints * coordinates).map(|_| next()).collect()),
+        scores: Some(Values::F16((0..joints).map(|_| next()).collect())),
+        image: Some((1080, 1920)),
+        subject: Some(3),
+        camera: None,
+        setup: Some(1),
+    }
+}
+
+/// The same clip in single precision.
+pub fn single(mut clip: Sequence) -> Sequence {
+    let wide = |values: &Values| match values {
+        Values::F16(values) => Values::F32(values.iter().map(|x| x.to_f32()).collect()),
+        Values::F32(values) => Values::F32(values.clone()),
+    };
+    clip.keypoints = wide(&clip.keypoints);
+    clip.scores = clip.scores.as_ref().map(wide);
+    clip
+}
+
+/// Real data of the workspace, where it is.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data")
+        .join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {name} is not here");
+    None
+}
+
+/// A Python with the packages asked for, named by SSL_TEST_PYTHON or found as python3.
+pub fn python(packages: &str) -> Option<Command> {
+    let name = std::env::var("SSL_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let found = Command::new(&name)
+        .args(["-c", &format!("import {packages}")])
+        .output();
+    if found.is_ok_and(|output| output.status.success()) {
+        return Some(Command::new(name));
+    }
+    eprintln!("skipped: no Python with {packages} (SSL_TEST_PYTHON names one)");
+    None
+}
+
+/// Runs a script and fails with what it printed.
+pub fn run(command: &mut Command, script: &str, arguments: &[&Path]) -> String {
+    let output = command
+        .arg("-c")
+        .arg(script)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{script}\n{out}\n{err}");
+    out.into_owned()
+}
+
+#[cfg(feature = "hdf5")]
+pub use with_cache::*;
+
+#[cfg(feature = "hdf5")]
+mod with_cache {
+    use super::*;
+    use skeleton_data::cache::{CacheHeader, CacheSummary, CacheWriter};
+
+    pub fn header() -> CacheHeader {
+        CacheHeader {
+            dataset: "tiny".into(),
+            layout: layout(),
+            units: Units::Pixel,
+            source: serde_json::json!({ "files": [], "rules": { "from": "a test" } }),
+            classes: vec!["sit".into(), "ständ".into()],
+            created_by: "tests 1".into(),
+        }
+    }
+
+    pub fn splits() -> Splits {
+        let split = |name: &str, ids: &[&str]| {
+            (
+                name.to_owned(),
+                ids.iter().map(|id| (*id).to_owned()).collect(),
+            )
+        };
+        vec![split("train", &["b", "a"]), split("test", &["ç"])]
+    }
+
+    pub fn clips() -> Vec<Sequence> {
+        vec![
+            clip("a", Some(0), 1, 3, 2),
+            clip("b", Some(1), 2, 2, 2),
+            clip("ç", None, 1, 1, 2),
+        ]
+    }
+
+    pub fn write(path: &Path, clips: &[Sequence], splits: &Splits) -> CacheSummary {
+        let mut writer = CacheWriter::create(path, header()).unwrap();
+        for clip in clips {
+            writer.push(clip).unwrap();
+        }
+        writer.finish(splits).unwrap()
+    }
+}
