@@ -55,6 +55,11 @@ impl Action {
         }
     }
 
+    /// Whether it is told by the height of the body, so that nobody may crouch beforehand.
+    pub fn changes_height(self) -> bool {
+        matches!(self, Action::SitDown | Action::StandUp)
+    }
+
     /// Whether both arms are part of it, so that neither may be held up or on the hip beforehand.
     pub fn takes_both_arms(self) -> bool {
         use Action::*;
@@ -163,18 +168,22 @@ impl Script {
 
     fn kick(&self, u: f64, side: usize, pose: &mut Pose) {
         let a = self.amplitude;
+        // Whatever the leg did before, the kick is the same.
+        let rest = 1.0 - between(u, 0.0, 0.3) * (1.0 - between(u, 0.58, 1.0));
         let leg = &mut pose.legs[side];
-        leg.flexion += keys(u, &[(0.0, 0.0), (0.3, -14.0), (0.58, 62.0 * a), (1.0, 0.0)]);
-        leg.knee += keys(
-            u,
-            &[
-                (0.0, 0.0),
-                (0.32, 55.0),
-                (0.58, 2.0),
-                (0.8, 20.0),
-                (1.0, 0.0),
-            ],
-        );
+        leg.flexion =
+            rest * leg.flexion + keys(u, &[(0.0, 0.0), (0.3, -14.0), (0.58, 70.0 * a), (1.0, 0.0)]);
+        leg.knee = rest * leg.knee
+            + keys(
+                u,
+                &[
+                    (0.0, 0.0),
+                    (0.32, 70.0),
+                    (0.58, 8.0),
+                    (0.8, 25.0),
+                    (1.0, 0.0),
+                ],
+            );
         pose.bend += keys(u, &[(0.0, 0.0), (0.3, 7.0), (0.58, -9.0), (1.0, 0.0)]);
         pose.arms[1 - side].elevation +=
             keys(u, &[(0.0, 0.0), (0.58, 18.0 * self.free[0]), (1.0, 0.0)]);
@@ -266,10 +275,11 @@ impl Script {
     }
 
     fn sit(&self, down: f64, pose: &mut Pose) {
-        let depth = 68.0 + 20.0 * self.free[0];
+        let depth = (72.0 + 22.0 * self.free[0]).to_radians();
+        let mix = |rest: f64, seated: f64| rest + (seated - rest) * down;
         for leg in &mut pose.legs {
-            leg.flexion += (depth * down).to_radians();
-            leg.knee += ((depth + 4.0) * down).to_radians();
+            leg.flexion = mix(leg.flexion, depth);
+            leg.knee = mix(leg.knee, depth + 0.07);
             leg.abduction += (8.0 * self.free[1] * down).to_radians();
         }
         pose.bend += (30.0 * (PI * down).sin() + 8.0 * self.free[2] * down).to_radians();

@@ -111,7 +111,7 @@ impl Clip {
 }
 
 /// The clip's subject and, for two, a partner of the same split, in either order.
-fn cast<'a>(
+pub fn cast<'a>(
     dice: &mut Dice,
     subject: usize,
     action: Action,

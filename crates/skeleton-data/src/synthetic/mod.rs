@@ -8,10 +8,11 @@
 //!
 //! Many classes come in pairs that differ in one limb, in a direction in time or space, or in a count, and arms that
 //! have no part in an action are held in any posture: the mean pose of a clip doesn't tell its class.
-//! Mirror images would change the labels of five pairs' worth of classes, so train on it with `flip = 0`.
+//! A mirror image of a wave, a kick or a step is of another class: train on the set with `flip = 0`.
 //!
 //! Everything is drawn from [`stream`](skeleton_graph::random::stream) with the purpose `Synthetic`, by the clip's or
-//! the subject's name: a clip is the same whatever else is in the set.
+//! the subject's name: a clip is the same however many repetitions there are (the number of subjects decides who may be
+//! a partner).
 
 mod action;
 mod body;

@@ -21,10 +21,9 @@ pub struct Scene {
 impl Scene {
     /// Draws the clip in which `subjects` (as many as the action takes) do `action`.
     pub fn draw(dice: &mut Dice, action: Action, subjects: &[&Subject]) -> Scene {
-        let arms_down = action.takes_both_arms();
         let postures: Vec<Posture> = subjects
             .iter()
-            .map(|s| Posture::draw(dice, s, arms_down))
+            .map(|s| Posture::draw(dice, s, action))
             .collect();
         let script = Script::draw(dice, action, subjects[0]);
         let pair = Pair::draw(dice, action);

@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 
+use super::action::Action;
 use super::body::{Arm, Leg, Limbs, Pose};
 use super::dice::Dice;
 
@@ -63,16 +64,17 @@ struct Sway {
 }
 
 impl Posture {
-    /// Draws the posture of one clip. `arms_down` keeps arms out of the way of what both arms do.
-    pub fn draw(dice: &mut Dice, subject: &Subject, arms_down: bool) -> Posture {
+    /// Draws the posture of one clip, one from which `action` can be told.
+    pub fn draw(dice: &mut Dice, subject: &Subject, action: Action) -> Posture {
+        let arms_down = action.takes_both_arms();
         let mut arms = [0; 2].map(|_| rest_arm(dice, arms_down));
         let alike = alike_arms(dice);
         if dice.chance(0.35) && !arms_down {
             arms = alike;
         }
         let stance = dice.degrees(0.0, 12.0);
-        let crouch = if dice.chance(0.25) { 55.0 } else { 14.0 };
-        let knees = dice.degrees(0.0, crouch);
+        let crouches = dice.chance(0.25) && !action.changes_height();
+        let knees = dice.degrees(0.0, if crouches { 40.0 } else { 14.0 });
         let mut legs = [0; 2].map(|_| {
             let knee = knees + dice.degrees(0.0, 8.0);
             Leg {
@@ -87,7 +89,7 @@ impl Posture {
             dice.degrees(0.0, 50.0),
             dice.below(2),
         );
-        if dice.chance(0.6) {
+        if dice.chance(0.6) && !crouches {
             legs[side].flexion += forwards;
             legs[side].knee += bent;
         }
