@@ -12,6 +12,7 @@ mod data;
 mod failure;
 mod feed;
 mod machine;
+mod memory;
 mod models;
 mod printer;
 mod report;
@@ -30,6 +31,7 @@ use crate::printer::Printer;
 use crate::signal::Interrupt;
 
 fn main() -> ExitCode {
+    memory::keep_freed_blocks();
     // Prints help and mistakes itself, and exits with 0 or 2.
     let cli = Cli::parse();
     let printer = Printer::new(cli.quiet);

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::failure::{Failure, Outcome};
 
 /// How often a plain (non-terminal) progress line is written.
-const PLAIN_INTERVAL: Duration = Duration::from_secs(15);
+const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Where everything the user sees goes through.
 #[derive(Clone, Debug)]

@@ -95,15 +95,21 @@ impl Config {
         let (text, source) = start(args)?;
         let mut config = Config::from_toml(&text, &source)?;
         if !args.set.is_empty() {
-            config = changed(&config, &text, &args.set, kind)?;
+            config = changed(&config.only(kind), &text, &args.set, kind)?;
         }
-        match kind {
-            Kind::Pretrain => (config.finetune, config.model.strl) = (None, None),
-            Kind::Finetune => config.pretrain = None,
-        }
+        config = config.only(kind);
         flags(&mut config.run);
         config.check()?;
         Ok(config)
+    }
+
+    /// The settings without those of the other job.
+    fn only(mut self, kind: Kind) -> Config {
+        match kind {
+            Kind::Pretrain => (self.finetune, self.model.strl) = (None, None),
+            Kind::Finetune => self.pretrain = None,
+        }
+        self
     }
 
     /// The pre-training job.
@@ -180,7 +186,7 @@ fn read(path: &Path) -> Outcome<String> {
     std::fs::read_to_string(path).map_err(|error| Failure::io(path)(error).hint("`ssl preset quick > FILE.toml` makes one to start from"))
 }
 
-/// `config`, whose TOML is `text`, after the `--set`s.
+/// The settings of `text` after the `--set`s; `config` knows the keys that may have been meant.
 fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome<Config> {
     let mut table: toml::Table = toml::from_str(text).map_err(|error| Failure::from_error(&error))?;
     let mut sets = Vec::new();

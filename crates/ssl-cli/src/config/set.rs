@@ -65,16 +65,16 @@ pub fn paths(table: &toml::Table) -> Vec<String> {
 /// Up to three of `known` that `typed` may have meant: a few letters off, or the same key in another section.
 pub fn near(typed: &str, known: &[String]) -> Vec<String> {
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
-    let mut ranked: Vec<(usize, &String)> = known
+    let mut ranked: Vec<(usize, usize, &String)> = known
         .iter()
         .map(|path| {
-            let key = strsim::damerau_levenshtein(&last(typed), &last(path));
-            (key.min(strsim::damerau_levenshtein(typed, path)), path)
+            let whole = strsim::damerau_levenshtein(typed, path);
+            (whole.min(strsim::damerau_levenshtein(&last(typed), &last(path))), whole, path)
         })
-        .filter(|(distance, path)| *distance <= (last(path).len() / 2).clamp(1, 3))
+        .filter(|(distance, _, path)| *distance <= (last(path).len() / 2).clamp(1, 3))
         .collect();
     ranked.sort();
-    ranked.into_iter().take(3).map(|(_, path)| path.clone()).collect()
+    ranked.into_iter().take(3).map(|(.., path)| path.clone()).collect()
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn near_keys_are_a_slip_of_the_finger_away() {
         let known = ["pretrain.epochs", "pretrain.batch", "finetune.epochs", "run.seed"].map(String::from);
-        assert_eq!(near("pretrain.epoch", &known), ["finetune.epochs", "pretrain.epochs"]);
+        assert_eq!(near("pretrain.epoch", &known), ["pretrain.epochs", "finetune.epochs"]);
         assert_eq!(near("batch", &known), ["pretrain.batch"]);
         assert!(near("pretrain.nonsense", &known).is_empty());
     }
