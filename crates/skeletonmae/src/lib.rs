@@ -1,4 +1,4 @@
-//! SkeletonMAE: H. Yan et al., ICCV 2023, arXiv 2307.08476.
+#![doc = include_str!("../README.md")]
 
 pub mod batch;
 pub mod error;
