@@ -9,10 +9,25 @@ use skeletonmae::TrackBatch;
 /// # Errors
 /// When the arrays don't fit together, which would be a bug of the loader.
 pub fn track_batch(batch: Batch, device: &Device) -> candle_core::Result<TrackBatch> {
-    let shape = (batch.tracks(), batch.frames, batch.joints, batch.coordinates);
+    let shape = (
+        batch.tracks(),
+        batch.frames,
+        batch.joints,
+        batch.coordinates,
+    );
     let keypoints = Tensor::from_vec(batch.keypoints, shape, device)?;
-    let presence = batch.presence.iter().map(|&present| present > 0.0).collect();
-    TrackBatch::new(keypoints, presence, batch.track_clip, batch.ids, batch.labels)
+    let presence = batch
+        .presence
+        .iter()
+        .map(|&present| present > 0.0)
+        .collect();
+    TrackBatch::new(
+        keypoints,
+        presence,
+        batch.track_clip,
+        batch.ids,
+        batch.labels,
+    )
 }
 
 /// Several batches as one, in their order.
@@ -23,7 +38,9 @@ pub fn merge(batches: Vec<Batch>) -> Batch {
         let clips = whole.clips() as u32;
         whole.keypoints.extend(batch.keypoints);
         whole.presence.extend(batch.presence);
-        whole.track_clip.extend(batch.track_clip.into_iter().map(|clip| clip + clips));
+        whole
+            .track_clip
+            .extend(batch.track_clip.into_iter().map(|clip| clip + clips));
         whole.ids.extend(batch.ids);
         whole.labels.extend(batch.labels);
     }
@@ -51,10 +68,20 @@ mod tests {
     fn axes_keep_their_order() {
         let tracks = track_batch(batch(), &Device::Cpu).unwrap();
         assert_eq!(tracks.keypoints.dims(), [3, 2, 1, 2]);
-        let last = tracks.keypoints.get(2).unwrap().get(1).unwrap().flatten_all().unwrap();
+        let last = tracks
+            .keypoints
+            .get(2)
+            .unwrap()
+            .get(1)
+            .unwrap()
+            .flatten_all()
+            .unwrap();
         assert_eq!(last.to_vec1::<f32>().unwrap(), [10.0, 11.0]);
         assert_eq!(tracks.presence, [true, false, true, true, true, true]);
-        assert_eq!((tracks.clips(), tracks.track_clip, tracks.labels), (2, vec![0, 0, 1], vec![3, -1]));
+        assert_eq!(
+            (tracks.clips(), tracks.track_clip, tracks.labels),
+            (2, vec![0, 0, 1], vec![3, -1])
+        );
     }
 
     #[test]
@@ -62,7 +89,10 @@ mod tests {
         let whole = merge(vec![batch(), batch()]);
         assert_eq!(whole.track_clip, [0, 0, 1, 2, 2, 3]);
         let tracks = track_batch(whole, &Device::Cpu).unwrap();
-        assert_eq!((tracks.clips(), tracks.keypoints.dims()), (4, &[6, 2, 1, 2][..]));
+        assert_eq!(
+            (tracks.clips(), tracks.keypoints.dims()),
+            (4, &[6, 2, 1, 2][..])
+        );
     }
 
     #[test]

@@ -18,8 +18,12 @@ pub struct Data {
 impl Data {
     /// Opens the cache, whose metadata are checked by their digest.
     pub fn open(path: Option<&Path>) -> Outcome<Data> {
-        let path = path.ok_or_else(|| Failure::usage("expected --data CACHE.h5 (or run.data in the config)"))?;
-        Ok(Data { cache: Arc::new(Cache::open(path)?) })
+        let path = path.ok_or_else(|| {
+            Failure::usage("expected --data CACHE.h5 (or run.data in the config)")
+        })?;
+        Ok(Data {
+            cache: Arc::new(Cache::open(path)?),
+        })
     }
 
     /// What loaders read.
@@ -54,14 +58,19 @@ impl Data {
 
     /// What runs record of their data.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint { dataset: self.cache.dataset().to_owned(), digest: self.cache.digest().to_owned() }
+        Fingerprint {
+            dataset: self.cache.dataset().to_owned(),
+            digest: self.cache.digest().to_owned(),
+        }
     }
 
     /// The clips of a split by their ids' order, so that the order in a file changes nothing.
     pub fn split(&self, name: &str) -> Outcome<Vec<u32>> {
         let clips = self.cache.split(name)?.to_vec();
         if clips.is_empty() {
-            return Err(Failure::error(format!("split {name:?}: expected clips, found none")));
+            return Err(Failure::error(format!(
+                "split {name:?}: expected clips, found none"
+            )));
         }
         Ok(self.sorted(clips))
     }
@@ -118,22 +127,38 @@ impl Facts<'_> {
         if self.layout != layout {
             let describe = |layout: &Layout| format!("{} ({} joints)", layout.name(), layout.len());
             let (ours, theirs) = (describe(self.layout), describe(layout));
-            let ours = if ours == theirs { format!("{ours} with other names, edges or parts") } else { ours };
+            let ours = if ours == theirs {
+                format!("{ours} with other names, edges or parts")
+            } else {
+                ours
+            };
             return differ("layout", ours, theirs);
         }
         if self.coordinates != meta.coordinates {
-            return differ("coordinates of a joint", self.coordinates.to_string(), meta.coordinates.to_string());
+            return differ(
+                "coordinates of a joint",
+                self.coordinates.to_string(),
+                meta.coordinates.to_string(),
+            );
         }
         if let Some(units) = self.units
             && units != meta.units
         {
-            return differ("units", units.name().to_owned(), meta.units.name().to_owned());
+            return differ(
+                "units",
+                units.name().to_owned(),
+                meta.units.name().to_owned(),
+            );
         }
         if let Some(classes) = self.classes
             && !meta.classes.is_empty()
             && classes.len() != meta.classes.len()
         {
-            return differ("classes", classes.len().to_string(), meta.classes.len().to_string());
+            return differ(
+                "classes",
+                classes.len().to_string(),
+                meta.classes.len().to_string(),
+            );
         }
         Ok(())
     }
@@ -141,7 +166,134 @@ impl Facts<'_> {
     /// Class names that stand at the same number and differ: worth a warning, since names may be spelt in two ways.
     pub fn renamed(&self, meta: &Meta) -> Option<String> {
         let pairs = self.classes?.iter().zip(&meta.classes);
-        let (number, (ours, theirs)) = pairs.enumerate().find(|(_, (ours, theirs))| ours != theirs)?;
-        Some(format!("class {number} is {ours:?} in {} and {theirs:?} in the checkpoint", self.name.display()))
+        let (number, (ours, theirs)) = pairs
+            .enumerate()
+            .find(|(_, (ours, theirs))| ours != theirs)?;
+        Some(format!(
+            "class {number} is {ours:?} in {} and {theirs:?} in the checkpoint",
+            self.name.display()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use skeleton_data::reading::Reading;
+
+    use super::*;
+    use crate::checkpoint::{Kind, Stream, VERSION};
+
+    fn meta(layout: &Layout) -> Meta {
+        Meta {
+            version: VERSION,
+            kind: Kind::Finetune,
+            layout: layout.to_toml(),
+            units: Units::Metre,
+            reading: Reading::default(),
+            stream: Stream::Joint,
+            frames: 64,
+            coordinates: 3,
+            classes: vec!["a".into(), "b".into()],
+            config: String::new(),
+            data: Fingerprint {
+                dataset: "x".into(),
+                digest: "00".into(),
+            },
+            epoch: 1,
+            encoder: None,
+        }
+    }
+
+    fn refusal(change: impl FnOnce(&mut Facts<'_>)) -> Option<String> {
+        let layout = Layout::built_in("ntu25").unwrap();
+        let classes = ["a".to_owned(), "b".to_owned()];
+        let mut facts = Facts {
+            name: "clips.h5".into(),
+            layout: &layout,
+            units: Some(Units::Metre),
+            coordinates: 3,
+            classes: Some(&classes),
+        };
+        change(&mut facts);
+        let origin = Origin {
+            path: "model".into(),
+            sha256: String::new(),
+        };
+        facts
+            .fit(&meta(&layout), &layout, &origin)
+            .err()
+            .map(|failure| failure.message().to_owned())
+    }
+
+    #[test]
+    fn clips_like_those_of_training_fit() {
+        assert_eq!(refusal(|_| {}), None);
+        assert_eq!(
+            refusal(|facts| (facts.units, facts.classes) = (None, None)),
+            None
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_on_both_sides() {
+        let coco = Layout::built_in("coco17").unwrap();
+        let says = |message: Option<String>, words: [&str; 4]| {
+            let message = message.expect("a refusal");
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        };
+        let other: &'static Layout = Box::leak(Box::new(coco));
+        says(
+            refusal(|facts| facts.layout = other),
+            [
+                "clips.h5",
+                "model",
+                "ntu25 (25 joints)",
+                "coco17 (17 joints)",
+            ],
+        );
+        says(
+            refusal(|facts| facts.coordinates = 2),
+            ["clips.h5", "coordinates", "expected 3", "found 2"],
+        );
+        says(
+            refusal(|facts| facts.units = Some(Units::Pixel)),
+            ["clips.h5", "units", "metre", "pixel"],
+        );
+        says(
+            refusal(|facts| facts.classes = Some(&[])),
+            ["clips.h5", "classes", "expected 2", "found 0"],
+        );
+    }
+
+    #[test]
+    fn a_layout_of_the_same_name_with_other_bones_is_another() {
+        let text = Layout::built_in("ntu25")
+            .unwrap()
+            .to_toml()
+            .replacen("head", "crown", 1);
+        let other: &'static Layout = Box::leak(Box::new(Layout::from_toml(&text, "x").unwrap()));
+        let message = refusal(|facts| facts.layout = other).expect("a refusal");
+        assert!(
+            message.contains("with other names, edges or parts"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_class_that_is_called_otherwise_is_pointed_out() {
+        let layout = Layout::built_in("ntu25").unwrap();
+        let classes = ["a".to_owned(), "c".to_owned()];
+        let facts = Facts {
+            name: "clips.h5".into(),
+            layout: &layout,
+            units: None,
+            coordinates: 3,
+            classes: Some(&classes),
+        };
+        let said = facts.renamed(&meta(&layout)).expect("a difference");
+        assert!(
+            said.contains("class 1 is \"c\"") && said.contains("\"b\""),
+            "{said}"
+        );
     }
 }

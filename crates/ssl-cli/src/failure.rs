@@ -40,12 +40,18 @@ pub enum Failure {
 impl Failure {
     /// An error without a hint.
     pub fn error(message: impl Into<String>) -> Failure {
-        Failure::Error { message: message.into(), hint: None }
+        Failure::Error {
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// A mistake on the command line.
     pub fn usage(message: impl Into<String>) -> Failure {
-        Failure::Usage { message: message.into(), hint: None }
+        Failure::Usage {
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// Any error, with the chain of its causes on one line.
@@ -95,9 +101,9 @@ impl Failure {
     #[cfg(test)]
     pub fn message(&self) -> &str {
         match self {
-            Failure::Error { message, .. } | Failure::Usage { message, .. } | Failure::Interrupted { message, .. } => {
-                message
-            }
+            Failure::Error { message, .. }
+            | Failure::Usage { message, .. }
+            | Failure::Interrupted { message, .. } => message,
         }
     }
 
@@ -115,14 +121,24 @@ impl From<skeleton_data::Error> for Failure {
     fn from(error: skeleton_data::Error) -> Failure {
         use skeleton_data::Error;
         let hint = match &error {
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("check the path; `ssl prepare` makes a cache from a pickle or from the embedded synthetic set")
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Some(
+                "check the path; `ssl prepare` makes a cache from a pickle or from the embedded synthetic set",
+            ),
+            Error::Pickle { .. } => Some(
+                "only pickles of plain data and numpy arrays are read; nothing in them is ever executed",
+            ),
+            Error::Cache { .. } => {
+                Some("make the cache again with `ssl prepare`, and check the source's SHA-256")
             }
-            Error::Pickle { .. } => Some("only pickles of plain data and numpy arrays are read; nothing in them is ever executed"),
-            Error::Cache { .. } => Some("make the cache again with `ssl prepare`, and check the source's SHA-256"),
-            Error::Schema { .. } => Some("update ssl, or make the cache again with this version's `ssl prepare`"),
-            Error::NoSplit { .. } => Some("`ssl inspect CACHE.h5` lists the splits with their sizes"),
-            Error::Worker { .. } => Some("this is a bug in ssl: please report it with the command line"),
+            Error::Schema { .. } => {
+                Some("update ssl, or make the cache again with this version's `ssl prepare`")
+            }
+            Error::NoSplit { .. } => {
+                Some("`ssl inspect CACHE.h5` lists the splits with their sizes")
+            }
+            Error::Worker { .. } => {
+                Some("this is a bug in ssl: please report it with the command line")
+            }
             _ => None,
         };
         let failure = Failure::from_error(&error);
@@ -158,7 +174,10 @@ impl From<skeletonmae::Error> for Failure {
 fn from_data(source: Box<dyn Error + Send + Sync>) -> Failure {
     let source = match source.downcast::<Stopped>() {
         Ok(stopped) => {
-            return Failure::Interrupted { signal: stopped.0, message: "nothing more was written".to_owned() };
+            return Failure::Interrupted {
+                signal: stopped.0,
+                message: "nothing more was written".to_owned(),
+            };
         }
         Err(source) => source,
     };
@@ -188,7 +207,10 @@ mod tests {
     fn exit_codes_follow_the_contract() {
         assert_eq!(Failure::error("").exit_code(), 1);
         assert_eq!(Failure::usage("").exit_code(), 2);
-        let stopped = |signal| Failure::Interrupted { signal, message: String::new() };
+        let stopped = |signal| Failure::Interrupted {
+            signal,
+            message: String::new(),
+        };
         assert_eq!(stopped(Signal::Interrupt).exit_code(), 130);
         assert_eq!(stopped(Signal::Terminate).exit_code(), 143);
     }

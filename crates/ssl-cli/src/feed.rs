@@ -37,7 +37,12 @@ impl Feed {
         interrupt: &Interrupt,
     ) -> Outcome<Feed> {
         let loader = Loader::new(source, reading.clone(), augment.cloned(), machine.workers())?;
-        Ok(Feed { loader, order, device: machine.device.clone(), interrupt: interrupt.clone() })
+        Ok(Feed {
+            loader,
+            order,
+            device: machine.device.clone(),
+            interrupt: interrupt.clone(),
+        })
     }
 
     /// How many clips there are.
@@ -47,13 +52,22 @@ impl Feed {
 
     /// The training steps of an epoch (from 0) in a new order: a few micro-batches each.
     pub fn steps(&self, seed: u64, epoch: usize, batch: usize, micro_batch: usize) -> Steps {
-        let order: Vec<u32> =
-            shuffled(seed, epoch as u64, self.order.len()).into_iter().map(|place| self.order[place]).collect();
+        let order: Vec<u32> = shuffled(seed, epoch as u64, self.order.len())
+            .into_iter()
+            .map(|place| self.order[place])
+            .collect();
         let plan = plan(&order, batch, micro_batch);
         // The plan's parts differ in length by one: clips are loaded one by one and merged as it says.
         let clips = self.loader.epoch(&order, 1, seed, epoch as u64);
-        let sizes = plan.iter().map(|step| step.iter().map(Vec::len).collect()).collect::<Vec<_>>();
-        Steps { clips, sizes: sizes.into_iter(), device: self.device.clone() }
+        let sizes = plan
+            .iter()
+            .map(|step| step.iter().map(Vec::len).collect())
+            .collect::<Vec<_>>();
+        Steps {
+            clips,
+            sizes: sizes.into_iter(),
+            device: self.device.clone(),
+        }
     }
 
     /// All clips in their order, `batch` at a time.
@@ -64,7 +78,11 @@ impl Feed {
                 return Some(Err(Stopped(signal).into()));
             }
             let batch = batches.next()?;
-            Some(batch.map_err(BoxError::from).and_then(|batch| Ok(track_batch(batch, &self.device)?)))
+            Some(
+                batch
+                    .map_err(BoxError::from)
+                    .and_then(|batch| Ok(track_batch(batch, &self.device)?)),
+            )
         })
     }
 }
@@ -105,6 +123,130 @@ impl Iterator for Steps {
 
     fn next(&mut self) -> Option<Self::Item> {
         let sizes = self.sizes.next()?;
-        Some(sizes.into_iter().map(|clips| self.micro_batch(clips)).collect())
+        Some(
+            sizes
+                .into_iter()
+                .map(|clips| self.micro_batch(clips))
+                .collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use skeleton_data::{MemoryClips, Sequence, Units, Values};
+    use skeleton_graph::Layout;
+
+    use super::*;
+
+    fn clips(n: usize) -> MemoryClips {
+        let layout = Layout::built_in("coco17").unwrap();
+        let clip = |index: usize| Sequence {
+            id: format!("clip{index:02}"),
+            label: Some(index as u32),
+            persons: 1 + index % 2,
+            frames: 3,
+            joints: 17,
+            coordinates: 2,
+            keypoints: Values::F32(
+                (0..(1 + index % 2) * 3 * 17 * 2)
+                    .map(|i| (i * (index + 1)) as f32 + 1.0)
+                    .collect(),
+            ),
+            scores: None,
+            image: None,
+            subject: None,
+            camera: None,
+            setup: None,
+        };
+        MemoryClips {
+            layout,
+            units: Units::Pixel,
+            classes: Vec::new(),
+            clips: (0..n).map(clip).collect(),
+        }
+    }
+
+    fn feed(n: usize, threads: usize, interrupt: &Interrupt) -> Feed {
+        let machine = Machine {
+            device: Device::Cpu,
+            name: "cpu",
+            threads,
+        };
+        let augment = Augment {
+            noise: 0.1,
+            ..Augment::default()
+        };
+        let reading = Reading {
+            frames: 4,
+            ..Reading::default()
+        };
+        Feed::new(
+            Arc::new(clips(n)),
+            (0..n as u32).collect(),
+            &reading,
+            Some(&augment),
+            &machine,
+            interrupt,
+        )
+        .unwrap()
+    }
+
+    fn seen(feed: &Feed, seed: u64, epoch: usize) -> Vec<Vec<(Vec<String>, Vec<f32>)>> {
+        let values = |batch: TrackBatch| {
+            (
+                batch.ids,
+                batch.keypoints.flatten_all().unwrap().to_vec1().unwrap(),
+            )
+        };
+        feed.steps(seed, epoch, 5, 2)
+            .map(|step| step.unwrap().into_iter().map(values).collect())
+            .collect()
+    }
+
+    #[test]
+    fn an_epoch_sees_every_clip_once_in_the_planned_sizes() {
+        let steps = seen(&feed(11, 2, &Interrupt::default()), 1, 0);
+        let sizes: Vec<Vec<usize>> = steps
+            .iter()
+            .map(|step| step.iter().map(|(ids, _)| ids.len()).collect())
+            .collect();
+        let order: Vec<u32> = (0..11).collect();
+        let planned: Vec<Vec<usize>> = plan(&order, 5, 2)
+            .iter()
+            .map(|step| step.iter().map(Vec::len).collect())
+            .collect();
+        assert_eq!(sizes, planned);
+        let mut ids: Vec<String> = steps
+            .into_iter()
+            .flatten()
+            .flat_map(|(ids, _)| ids)
+            .collect();
+        ids.sort();
+        assert_eq!(
+            ids,
+            (0..11)
+                .map(|index| format!("clip{index:02}"))
+                .collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn steps_depend_on_seed_and_epoch_and_not_on_threads() {
+        let interrupt = Interrupt::default();
+        let (one, four) = (feed(9, 1, &interrupt), feed(9, 4, &interrupt));
+        assert_eq!(seen(&one, 1, 2), seen(&four, 1, 2));
+        assert_ne!(seen(&one, 1, 2), seen(&one, 1, 3));
+        assert_ne!(seen(&one, 1, 2), seen(&one, 2, 2));
+    }
+
+    #[test]
+    fn held_out_clips_come_in_their_order() {
+        let feed = feed(5, 2, &Interrupt::default());
+        let ids: Vec<String> = feed
+            .batches(2)
+            .flat_map(|batch| batch.unwrap().ids)
+            .collect();
+        assert_eq!(ids, ["clip00", "clip01", "clip02", "clip03", "clip04"]);
     }
 }

@@ -29,7 +29,11 @@ impl Machine {
         let candle = match device {
             Device::Cpu => CandleDevice::Cpu,
         };
-        Ok(Machine { device: candle, name: device.name(), threads })
+        Ok(Machine {
+            device: candle,
+            name: device.name(),
+            threads,
+        })
     }
 
     /// For commands without a config.

@@ -45,7 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: &Cli, printer: &Printer) -> Outcome {
-    let interrupt = Interrupt::install().map_err(|error| Failure::error(format!("catching signals: {error}")))?;
+    let interrupt = Interrupt::install()
+        .map_err(|error| Failure::error(format!("catching signals: {error}")))?;
     commands::dispatch(&cli.command, printer, &interrupt)
 }
 
@@ -53,7 +54,8 @@ fn start(cli: &Cli, printer: &Printer) -> Outcome {
 fn log_to(printer: &Printer, cli: &Cli) -> Outcome {
     let filter = match std::env::var("SSL_LOG") {
         Ok(text) => EnvFilter::try_new(&text).map_err(|error| {
-            Failure::usage(format!("SSL_LOG={text}: {error}")).hint("for example SSL_LOG=info, or SSL_LOG=skeletonmae=debug")
+            Failure::usage(format!("SSL_LOG={text}: {error}"))
+                .hint("for example SSL_LOG=info, or SSL_LOG=skeletonmae=debug")
         })?,
         Err(_) => EnvFilter::new(match (cli.quiet, cli.verbose) {
             (true, _) => "error",

@@ -14,7 +14,13 @@ use crate::failure::{Failure, Outcome};
 use crate::machine::Machine;
 
 /// What a checkpoint says about the model after `epoch` epochs on `data`.
-pub fn meta(kind: Kind, config: &Config, data: &Data, epoch: usize, encoder: Option<&Origin>) -> Outcome<Meta> {
+pub fn meta(
+    kind: Kind,
+    config: &Config,
+    data: &Data,
+    epoch: usize,
+    encoder: Option<&Origin>,
+) -> Outcome<Meta> {
     Ok(Meta {
         version: VERSION,
         kind,
@@ -55,7 +61,12 @@ impl Opened {
         let name = origin.path.display().to_string();
         let layout = Layout::from_toml(&checkpoint.meta.layout, &name)?;
         let config = Config::from_toml(&checkpoint.meta.config, &name)?;
-        Ok(Opened { checkpoint, origin, layout, config })
+        Ok(Opened {
+            checkpoint,
+            origin,
+            layout,
+            config,
+        })
     }
 
     /// Refuses clips that the model wasn't made for.
@@ -70,10 +81,16 @@ impl Opened {
         strl.validate(self.config.model.mae.width)?;
         // Every number is replaced by the checkpoint's: the seed has no effect.
         let store = Store::new(0, DType::F32, &machine.device);
-        let task =
-            Task { layout: &self.layout, coordinates: meta.coordinates, frames: meta.frames, classes: meta.classes.len() };
+        let task = Task {
+            layout: &self.layout,
+            coordinates: meta.coordinates,
+            frames: meta.frames,
+            classes: meta.classes.len(),
+        };
         let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
-        store.load(&self.checkpoint.tensors).map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
+        store
+            .load(&self.checkpoint.tensors)
+            .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
         Ok(model)
     }
 
@@ -86,15 +103,35 @@ impl Opened {
         };
         let (ours, theirs) = (&config.model.mae, &self.config.model.mae);
         if ours.width != theirs.width {
-            return differ("model.width", ours.width.to_string(), theirs.width.to_string());
+            return differ(
+                "model.width",
+                ours.width.to_string(),
+                theirs.width.to_string(),
+            );
         }
         if ours.encoder_layers != theirs.encoder_layers {
-            return differ("model.encoder_layers", ours.encoder_layers.to_string(), theirs.encoder_layers.to_string());
+            return differ(
+                "model.encoder_layers",
+                ours.encoder_layers.to_string(),
+                theirs.encoder_layers.to_string(),
+            );
         }
         if config.reading != self.checkpoint.meta.reading {
-            let text = |reading| toml::to_string(reading).map(|text| text.trim_end().replace('\n', ", ")).unwrap_or_default();
-            return differ("reading", text(&config.reading), text(&self.checkpoint.meta.reading));
+            let text = |reading| {
+                toml::to_string(reading)
+                    .map(|text| text.trim_end().replace('\n', ", "))
+                    .unwrap_or_default()
+            };
+            return differ(
+                "reading",
+                text(&config.reading),
+                text(&self.checkpoint.meta.reading),
+            );
         }
-        Ok(load_encoder(store, config.strl()?, &self.checkpoint.tensors)?)
+        Ok(load_encoder(
+            store,
+            config.strl()?,
+            &self.checkpoint.tensors,
+        )?)
     }
 }

@@ -23,10 +23,19 @@ impl Printer {
     /// Looks at stderr and at `NO_COLOR` once.
     pub fn new(quiet: bool) -> Printer {
         let terminal = io::stderr().is_terminal() && !quiet;
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Printer { bars: MultiProgress::with_draw_target(target), terminal, colour: terminal && !plain, quiet }
+        Printer {
+            bars: MultiProgress::with_draw_target(target),
+            terminal,
+            colour: terminal && !plain,
+            quiet,
+        }
     }
 
     /// Whether escape sequences may be written to stderr.
@@ -45,14 +54,17 @@ impl Printer {
             out.flush()
         });
         match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::error(format!("standard output: {error}"))),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::error(format!("standard output: {error}")))
+            }
             _ => Ok(()),
         }
     }
 
     /// A value as one JSON document on stdout.
     pub fn json(&self, value: &impl serde::Serialize) -> Outcome {
-        let text = serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(&error))?;
+        let text =
+            serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(&error))?;
         self.document(&text)
     }
 
@@ -65,14 +77,22 @@ impl Printer {
 
     /// Something the user should know although the command goes on.
     pub fn warn(&self, line: impl AsRef<str>) {
-        self.stderr(&format!("{} {}", self.paint("warning:", "33;1"), line.as_ref()));
+        self.stderr(&format!(
+            "{} {}",
+            self.paint("warning:", "33;1"),
+            line.as_ref()
+        ));
     }
 
     /// Why the command ends without success.
     pub fn failure(&self, failure: &Failure) {
         match failure {
             Failure::Interrupted { signal, message } => {
-                self.stderr(&format!("{} ({}) {message}", self.paint("stopped:", "33;1"), signal.name()));
+                self.stderr(&format!(
+                    "{} ({}) {message}",
+                    self.paint("stopped:", "33;1"),
+                    signal.name()
+                ));
             }
             Failure::Error { message, hint } | Failure::Usage { message, hint } => {
                 self.stderr(&format!("{} {message}", self.paint("error:", "31;1")));
@@ -85,22 +105,42 @@ impl Printer {
 
     /// Progress over `total` clips: a bar on a terminal, now and then a line elsewhere.
     pub fn progress(&self, what: &str, total: u64) -> Progress {
-        let bar = if self.terminal { self.bars.add(ProgressBar::new(total)) } else { ProgressBar::hidden() };
+        let bar = if self.terminal {
+            self.bars.add(ProgressBar::new(total))
+        } else {
+            ProgressBar::hidden()
+        };
         // The template is a literal: an error in it would be found by the first run on a terminal, so the default is a safe answer.
-        let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} clips {per_sec}, ETA {eta} {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+        let style = ProgressStyle::with_template(
+            "{prefix} {wide_bar} {pos}/{len} clips {per_sec}, ETA {eta} {msg}",
+        )
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key(
+            "per_sec",
+            |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
                 let _ = write!(out, "{:.0} clips/s", state.per_sec());
-            });
+            },
+        );
         bar.set_style(style);
         bar.set_prefix(what.to_owned());
         let now = Instant::now();
-        Progress { printer: self.clone(), bar, what: what.to_owned(), total, done: 0, started: now, spoken: now }
+        Progress {
+            printer: self.clone(),
+            bar,
+            what: what.to_owned(),
+            total,
+            done: 0,
+            started: now,
+            spoken: now,
+        }
     }
 
     /// A writer for log lines that does not tear the progress bar.
     pub fn log_writer(&self) -> LogWriter {
-        LogWriter { printer: self.clone(), line: Vec::new() }
+        LogWriter {
+            printer: self.clone(),
+            line: Vec::new(),
+        }
     }
 
     fn stderr(&self, line: &str) {
@@ -111,7 +151,11 @@ impl Printer {
     }
 
     fn paint(&self, text: &str, code: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -134,7 +178,11 @@ impl Progress {
         self.bar.inc(clips);
         if !self.printer.terminal && self.spoken.elapsed() >= PLAIN_INTERVAL {
             self.spoken = Instant::now();
-            self.printer.say(format!("{} {}", self.what, pace(self.done, self.total, self.started.elapsed())));
+            self.printer.say(format!(
+                "{} {}",
+                self.what,
+                pace(self.done, self.total, self.started.elapsed())
+            ));
         }
     }
 
@@ -162,15 +210,26 @@ impl Drop for Progress {
 /// `1200/4000 clips, 310 clips/s, ETA 0:09`
 fn pace(done: u64, total: u64, elapsed: Duration) -> String {
     let speed = done as f64 / elapsed.as_secs_f64().max(1e-3);
-    let left = if speed > 0.0 { total.saturating_sub(done) as f64 / speed } else { 0.0 };
-    format!("{done}/{total} clips, {speed:.0} clips/s, ETA {}", clock(left))
+    let left = if speed > 0.0 {
+        total.saturating_sub(done) as f64 / speed
+    } else {
+        0.0
+    };
+    format!(
+        "{done}/{total} clips, {speed:.0} clips/s, ETA {}",
+        clock(left)
+    )
 }
 
 /// Seconds as `m:ss`, or `h:mm:ss` from an hour on.
 pub fn clock(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
 }
 
 /// Collects a log line and hands it to the printer whole.
@@ -215,7 +274,13 @@ mod tests {
 
     #[test]
     fn the_pace_extrapolates_what_is_left() {
-        assert_eq!(pace(100, 400, Duration::from_secs(10)), "100/400 clips, 10 clips/s, ETA 0:30");
-        assert_eq!(pace(0, 400, Duration::ZERO), "0/400 clips, 0 clips/s, ETA 0:00");
+        assert_eq!(
+            pace(100, 400, Duration::from_secs(10)),
+            "100/400 clips, 10 clips/s, ETA 0:30"
+        );
+        assert_eq!(
+            pace(0, 400, Duration::ZERO),
+            "0/400 clips, 0 clips/s, ETA 0:00"
+        );
     }
 }

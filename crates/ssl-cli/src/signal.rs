@@ -61,7 +61,11 @@ impl Interrupt {
             // Handlers run in the order they were registered: the shutdown sees `armed` as an earlier signal left it.
             flag::register_conditional_shutdown(signal, 128 + signal, armed.clone())?;
             flag::register(signal, armed.clone())?;
-            flag::register_usize(signal, interrupt.received.clone(), signal.unsigned_abs() as usize)?;
+            flag::register_usize(
+                signal,
+                interrupt.received.clone(),
+                signal.unsigned_abs() as usize,
+            )?;
         }
         Ok(interrupt)
     }

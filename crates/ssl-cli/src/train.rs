@@ -50,14 +50,22 @@ impl Session<'_> {
         mut measure: impl FnMut(usize, T) -> Outcome<M>,
         checkpoint: impl Fn(usize) -> Outcome<Checkpoint>,
     ) -> Outcome {
-        let mut progress = self.printer.progress("training", (self.epochs * self.clips) as u64);
+        let mut progress = self
+            .printer
+            .progress("training", (self.epochs * self.clips) as u64);
         for epoch in 0..self.epochs {
             let started = std::time::Instant::now();
             let label = format!("epoch {}/{}", epoch + 1, self.epochs);
-            let mut watch = Watch { progress: &mut progress, interrupt: self.interrupt, label: &label };
+            let mut watch = Watch {
+                progress: &mut progress,
+                interrupt: self.interrupt,
+                label: &label,
+            };
             let trained = train(epoch, &mut watch).map_err(|error| self.failed(error));
             let spent = started.elapsed();
-            let measured = trained.and_then(|trained| measure(epoch, trained)).map_err(|failure| self.left(epoch, failure))?;
+            let measured = trained
+                .and_then(|trained| measure(epoch, trained))
+                .map_err(|failure| self.left(epoch, failure))?;
             self.run.metrics(&measured)?;
             self.run.checkpoint(&checkpoint(epoch + 1)?)?;
             let timing = self.timing(epoch, spent, started.elapsed());
@@ -75,25 +83,41 @@ impl Session<'_> {
 
     fn timing(&self, epoch: usize, train: Duration, all: Duration) -> Timing {
         let (train_seconds, seconds) = (train.as_secs_f64(), all.as_secs_f64());
-        Timing { epoch: epoch + 1, train_seconds, clips_per_second: self.clips as f64 / train_seconds.max(1e-9), seconds }
+        Timing {
+            epoch: epoch + 1,
+            train_seconds,
+            clips_per_second: self.clips as f64 / train_seconds.max(1e-9),
+            seconds,
+        }
     }
 
     /// An engine that was told to stop says so by an error, which doesn't know the signal.
     fn failed(&self, error: skeletonmae::Error) -> Failure {
         match (error, self.interrupt.received()) {
-            (skeletonmae::Error::Stopped { .. }, Some(signal)) => Failure::Interrupted { signal, message: String::new() },
+            (skeletonmae::Error::Stopped { .. }, Some(signal)) => Failure::Interrupted {
+                signal,
+                message: String::new(),
+            },
             (error, _) => Failure::from(error),
         }
     }
 
     /// Adds to an interruption what it leaves behind.
     fn left(&self, epoch: usize, failure: Failure) -> Failure {
-        let Failure::Interrupted { signal, .. } = failure else { return failure };
+        let Failure::Interrupted { signal, .. } = failure else {
+            return failure;
+        };
         let left = match epoch {
             0 => format!("{} holds no checkpoint yet", self.run.folder().display()),
-            done => format!("{} holds the model after epoch {done}", self.run.checkpoint_path().display()),
+            done => format!(
+                "{} holds the model after epoch {done}",
+                self.run.checkpoint_path().display()
+            ),
         };
-        Failure::Interrupted { signal, message: format!("in epoch {} of {}; {left}", epoch + 1, self.epochs) }
+        Failure::Interrupted {
+            signal,
+            message: format!("in epoch {} of {}; {left}", epoch + 1, self.epochs),
+        }
     }
 }
 
@@ -107,8 +131,14 @@ struct Watch<'a> {
 impl Observer for Watch<'_> {
     fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
         self.progress.advance(report.clips as u64);
-        self.progress.note(format!("{}, loss {:.4}", self.label, report.loss));
-        tracing::debug!(epoch = report.epoch, step = report.step, loss = report.loss, "step");
+        self.progress
+            .note(format!("{}, loss {:.4}", self.label, report.loss));
+        tracing::debug!(
+            epoch = report.epoch,
+            step = report.step,
+            loss = report.loss,
+            "step"
+        );
         match self.interrupt.received() {
             Some(_) => ControlFlow::Break(()),
             None => ControlFlow::Continue(()),

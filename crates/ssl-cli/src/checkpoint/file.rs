@@ -15,7 +15,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome {
     let mut beside = beside(folder).map_err(Failure::io(folder))?;
     beside.write_all(bytes).map_err(Failure::io(path))?;
     beside.as_file().sync_all().map_err(Failure::io(path))?;
-    beside.persist(path).map_err(|error| Failure::io(path)(error.error))?;
+    beside
+        .persist(path)
+        .map_err(|error| Failure::io(path)(error.error))?;
     // The new name is durable once the folder is; systems that can't sync a folder don't need it.
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
@@ -42,7 +44,10 @@ pub fn read_safetensors(path: &Path, most: u64) -> Outcome<Vec<u8>> {
     }
     let header = u64::from_le_bytes(start);
     if header > most || header > length - 8 {
-        return Err(not_safetensors(path, format!("a header of {header} bytes in a file of {length}")));
+        return Err(not_safetensors(
+            path,
+            format!("a header of {header} bytes in a file of {length}"),
+        ));
     }
     let mut bytes = start.to_vec();
     file.read_to_end(&mut bytes).map_err(Failure::io(path))?;
@@ -74,10 +79,18 @@ mod tests {
     fn a_header_length_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        for bytes in [&b"short"[..], &u64::MAX.to_le_bytes(), &[255, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']] {
+        for bytes in [
+            &b"short"[..],
+            &u64::MAX.to_le_bytes(),
+            &[255, 0, 0, 0, 0, 0, 0, 0, b'{', b'}'],
+        ] {
             fs::write(&path, bytes).unwrap();
             let refused = read_safetensors(&path, 1 << 20).unwrap_err();
-            assert!(refused.message().contains("expected a checkpoint"), "{}", refused.message());
+            assert!(
+                refused.message().contains("expected a checkpoint"),
+                "{}",
+                refused.message()
+            );
         }
     }
 }

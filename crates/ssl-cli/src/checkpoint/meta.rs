@@ -95,16 +95,24 @@ impl Meta {
     /// Reads what [`to_json`](Self::to_json) wrote; `path` is for messages.
     pub fn from_json(text: &str, path: &Path) -> Outcome<Meta> {
         let damaged = |found: String| {
-            Failure::error(format!("{}: metadata: expected those of a checkpoint, found {found}", path.display()))
+            Failure::error(format!(
+                "{}: metadata: expected those of a checkpoint, found {found}",
+                path.display()
+            ))
         };
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
         match value.get("version").and_then(serde_json::Value::as_u64) {
             None => return Err(damaged("no version number".to_owned())),
             Some(0) => return Err(damaged("version 0".to_owned())),
             Some(found) if found > VERSION => {
-                let message =
-                    format!("{}: checkpoint version {found} is newer than {VERSION}, the newest this ssl reads", path.display());
-                return Err(Failure::error(message).hint("update ssl, or train again with this version"));
+                let message = format!(
+                    "{}: checkpoint version {found} is newer than {VERSION}, the newest this ssl reads",
+                    path.display()
+                );
+                return Err(
+                    Failure::error(message).hint("update ssl, or train again with this version")
+                );
             }
             Some(_) => {}
         }

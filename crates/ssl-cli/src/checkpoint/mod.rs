@@ -40,7 +40,10 @@ impl Checkpoint {
     /// The bytes of the file: the same for the same contents.
     pub fn to_bytes(&self) -> Outcome<Vec<u8>> {
         let metadata = HashMap::from([(KEY.to_owned(), self.meta.to_json()?)]);
-        let tensors = self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+        let tensors = self
+            .tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor));
         safetensors::serialize(tensors, Some(metadata)).map_err(|error| Failure::from_error(&error))
     }
 
@@ -54,22 +57,40 @@ impl Checkpoint {
         let path = locate(run_or_file)?;
         let bytes = file::read_safetensors(&path, MOST_HEADER)?;
         let checkpoint = Checkpoint::from_bytes(&bytes, &path)?;
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Ok((checkpoint, Origin { path, sha256 }))
     }
 
     fn from_bytes(bytes: &[u8], path: &Path) -> Outcome<Checkpoint> {
-        let damaged = |found: String| Failure::error(format!("{}: expected a checkpoint, found {found}", path.display()));
+        let damaged = |found: String| {
+            Failure::error(format!(
+                "{}: expected a checkpoint, found {found}",
+                path.display()
+            ))
+        };
         let again = "the file is damaged or cut off: copy it again, or train again";
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()).hint(again))?;
-        let text = header.metadata().as_ref().and_then(|keys| keys.get(KEY)).ok_or_else(|| {
-            damaged("safetensors of another program".to_owned()).hint("only checkpoints written by `ssl pretrain` and `ssl finetune` can be read")
-        })?;
+        let (_, header) = SafeTensors::read_metadata(bytes)
+            .map_err(|error| damaged(error.to_string()).hint(again))?;
+        let text = header
+            .metadata()
+            .as_ref()
+            .and_then(|keys| keys.get(KEY))
+            .ok_or_else(|| {
+                damaged("safetensors of another program".to_owned()).hint(
+                    "only checkpoints written by `ssl pretrain` and `ssl finetune` can be read",
+                )
+            })?;
         let meta = Meta::from_json(text, path)?;
-        let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()).hint(again))?;
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|error| damaged(error.to_string()).hint(again))?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
-            let tensor = view.load(&Device::Cpu).map_err(|error| damaged(format!("{name}: {error}")))?;
+            let tensor = view
+                .load(&Device::Cpu)
+                .map_err(|error| damaged(format!("{name}: {error}")))?;
             if tensor.dtype() != DType::F32 {
                 return Err(damaged(format!("{name} in {:?}, not f32", tensor.dtype())));
             }
@@ -84,7 +105,11 @@ impl Checkpoint {
             return Ok(());
         }
         let found = self.meta.kind.name();
-        let message = format!("{}: expected a checkpoint of `ssl {}`, found one of `ssl {found}`", origin.path.display(), kind.name());
+        let message = format!(
+            "{}: expected a checkpoint of `ssl {}`, found one of `ssl {found}`",
+            origin.path.display(),
+            kind.name()
+        );
         Err(Failure::error(message))
     }
 }
@@ -101,7 +126,8 @@ pub struct Origin {
 /// The checkpoint of a run folder; a file is itself.
 fn locate(run_or_file: &Path) -> Outcome<PathBuf> {
     let metadata = std::fs::metadata(run_or_file).map_err(|error| {
-        Failure::io(run_or_file)(error).hint("expected the folder of a run, or its model.safetensors")
+        Failure::io(run_or_file)(error)
+            .hint("expected the folder of a run, or its model.safetensors")
     })?;
     if !metadata.is_dir() {
         return Ok(run_or_file.to_owned());
@@ -110,8 +136,11 @@ fn locate(run_or_file: &Path) -> Outcome<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(Failure::error(format!("{}: no {FILE} in this folder", run_or_file.display()))
-        .hint("a run writes its first checkpoint at the end of its first epoch"))
+    Err(Failure::error(format!(
+        "{}: no {FILE} in this folder",
+        run_or_file.display()
+    ))
+    .hint("a run writes its first checkpoint at the end of its first epoch"))
 }
 
 #[cfg(test)]

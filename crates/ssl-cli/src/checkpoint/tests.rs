@@ -16,24 +16,38 @@ fn checkpoint() -> Checkpoint {
         coordinates: 2,
         classes: vec!["wave".into(), "käse".into()],
         config: "[run]\nseed = 1\n".into(),
-        data: Fingerprint { dataset: "synthetic".into(), digest: "00ff".into() },
+        data: Fingerprint {
+            dataset: "synthetic".into(),
+            digest: "00ff".into(),
+        },
         epoch: 3,
         encoder: None,
     };
     let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
-    let tensors = BTreeMap::from([("a.weight".to_owned(), tensor(&[1.0, f32::MIN_POSITIVE])), ("b".to_owned(), tensor(&[-0.0]))]);
+    let tensors = BTreeMap::from([
+        ("a.weight".to_owned(), tensor(&[1.0, f32::MIN_POSITIVE])),
+        ("b".to_owned(), tensor(&[-0.0])),
+    ]);
     Checkpoint { meta, tensors }
 }
 
 fn written(change: impl FnOnce(&mut serde_json::Value)) -> (tempfile::TempDir, PathBuf) {
     let checkpoint = checkpoint();
-    let mut meta: serde_json::Value = serde_json::from_str(&checkpoint.meta.to_json().unwrap()).unwrap();
+    let mut meta: serde_json::Value =
+        serde_json::from_str(&checkpoint.meta.to_json().unwrap()).unwrap();
     change(&mut meta);
     let metadata = HashMap::from([(KEY.to_owned(), meta.to_string())]);
-    let tensors = checkpoint.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+    let tensors = checkpoint
+        .tensors
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), tensor));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE);
-    std::fs::write(&path, safetensors::serialize(tensors, Some(metadata)).unwrap()).unwrap();
+    std::fs::write(
+        &path,
+        safetensors::serialize(tensors, Some(metadata)).unwrap(),
+    )
+    .unwrap();
     (folder, path)
 }
 
@@ -45,20 +59,38 @@ fn what_is_written_is_read_back_from_the_file_and_from_its_folder() {
     let (read, origin) = Checkpoint::read(folder.path()).unwrap();
     assert_eq!(read.meta, original.meta);
     for (name, tensor) in &original.tensors {
-        let (ours, theirs) = (tensor.to_vec1::<f32>().unwrap(), read.tensors[name].to_vec1::<f32>().unwrap());
-        assert_eq!(ours.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), theirs.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+        let (ours, theirs) = (
+            tensor.to_vec1::<f32>().unwrap(),
+            read.tensors[name].to_vec1::<f32>().unwrap(),
+        );
+        assert_eq!(
+            ours.iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
+            theirs.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+        );
     }
-    assert_eq!(Checkpoint::read(&origin.path).unwrap().1.sha256, origin.sha256);
+    assert_eq!(
+        Checkpoint::read(&origin.path).unwrap().1.sha256,
+        origin.sha256
+    );
 }
 
 #[test]
 fn the_same_contents_are_the_same_bytes_and_the_keys_are_sorted() {
-    assert_eq!(checkpoint().to_bytes().unwrap(), checkpoint().to_bytes().unwrap());
+    assert_eq!(
+        checkpoint().to_bytes().unwrap(),
+        checkpoint().to_bytes().unwrap()
+    );
     let json = checkpoint().meta.to_json().unwrap();
-    let places: Vec<usize> = ["\"classes\":", "\"config\":", "\"coordinates\":", "\"data\":", "\"version\":"]
-        .iter()
-        .map(|key| json.find(key).unwrap())
-        .collect();
+    let places: Vec<usize> = [
+        "\"classes\":",
+        "\"config\":",
+        "\"coordinates\":",
+        "\"data\":",
+        "\"version\":",
+    ]
+    .iter()
+    .map(|key| json.find(key).unwrap())
+    .collect();
     assert!(places.is_sorted(), "{json}");
 }
 
@@ -66,7 +98,13 @@ fn the_same_contents_are_the_same_bytes_and_the_keys_are_sorted() {
 fn a_newer_version_is_refused_by_its_number() {
     let (_folder, path) = written(|meta| meta["version"] = (VERSION + 1).into());
     let refused = Checkpoint::read(&path).unwrap_err();
-    assert!(refused.message().contains("checkpoint version 2 is newer than 1"), "{}", refused.message());
+    assert!(
+        refused
+            .message()
+            .contains("checkpoint version 2 is newer than 1"),
+        "{}",
+        refused.message()
+    );
 }
 
 #[test]
@@ -90,7 +128,10 @@ fn every_cut_and_every_flipped_header_byte_is_an_error_or_the_same_model() {
     let bytes = original.to_bytes().unwrap();
     let path = Path::new("x");
     for length in 0..bytes.len() {
-        assert!(Checkpoint::from_bytes(&bytes[..length], path).is_err(), "cut to {length} bytes");
+        assert!(
+            Checkpoint::from_bytes(&bytes[..length], path).is_err(),
+            "cut to {length} bytes"
+        );
     }
     for place in 0..bytes.len() {
         let mut flipped = bytes.clone();
@@ -103,8 +144,18 @@ fn every_cut_and_every_flipped_header_byte_is_an_error_or_the_same_model() {
 #[test]
 fn a_folder_without_a_checkpoint_and_a_missing_path_say_so() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(Checkpoint::read(folder.path()).unwrap_err().message().contains("no model.safetensors"));
-    assert!(Checkpoint::read(&folder.path().join("none")).unwrap_err().message().contains("none"));
+    assert!(
+        Checkpoint::read(folder.path())
+            .unwrap_err()
+            .message()
+            .contains("no model.safetensors")
+    );
+    assert!(
+        Checkpoint::read(&folder.path().join("none"))
+            .unwrap_err()
+            .message()
+            .contains("none")
+    );
 }
 
 #[test]
@@ -113,13 +164,27 @@ fn safetensors_of_another_program_are_refused() {
     let path = folder.path().join(FILE);
     let empty: [(&str, &Tensor); 0] = [];
     std::fs::write(&path, safetensors::serialize(empty, None).unwrap()).unwrap();
-    assert!(Checkpoint::read(&path).unwrap_err().message().contains("another program"));
+    assert!(
+        Checkpoint::read(&path)
+            .unwrap_err()
+            .message()
+            .contains("another program")
+    );
 }
 
 #[test]
 fn a_checkpoint_of_the_other_kind_is_refused() {
-    let origin = Origin { path: "x".into(), sha256: String::new() };
+    let origin = Origin {
+        path: "x".into(),
+        sha256: String::new(),
+    };
     assert!(checkpoint().expect(Kind::Pretrain, &origin).is_ok());
     let refused = checkpoint().expect(Kind::Finetune, &origin).unwrap_err();
-    assert!(refused.message().contains("expected a checkpoint of `ssl finetune`"), "{}", refused.message());
+    assert!(
+        refused
+            .message()
+            .contains("expected a checkpoint of `ssl finetune`"),
+        "{}",
+        refused.message()
+    );
 }

@@ -24,15 +24,34 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let clips = data.split(&args.split)?;
     let machine = Machine::of(args.machine)?;
     let model = opened.classifier(&machine)?;
-    let feed = Feed::new(data.source(), clips, &opened.checkpoint.meta.reading, None, &machine, interrupt)?;
-    let scores = score(&model, feed.watched_batches(usize::from(args.batch), printer, "evaluating"))?;
+    let feed = Feed::new(
+        data.source(),
+        clips,
+        &opened.checkpoint.meta.reading,
+        None,
+        &machine,
+        interrupt,
+    )?;
+    let scores = score(
+        &model,
+        feed.watched_batches(usize::from(args.batch), printer, "evaluating"),
+    )?;
     let classes = &opened.checkpoint.meta.classes;
-    let metrics = scores.metrics(classes.len()).ok_or_else(|| nothing_labelled(&args.split))?;
+    let metrics = scores
+        .metrics(classes.len())
+        .ok_or_else(|| nothing_labelled(&args.split))?;
     let evaluation = Evaluation::new(metrics, &args.split, data.fingerprint(), classes);
-    if args.json { printer.json(&evaluation) } else { printer.document(&evaluation.text()) }
+    if args.json {
+        printer.json(&evaluation)
+    } else {
+        printer.document(&evaluation.text())
+    }
 }
 
 /// A split that can't be measured on.
 pub fn nothing_labelled(split: &str) -> Failure {
-    Failure::error(format!("split {split:?}: expected labelled clips, found none")).hint("`ssl predict` needs no labels")
+    Failure::error(format!(
+        "split {split:?}: expected labelled clips, found none"
+    ))
+    .hint("`ssl predict` needs no labels")
 }

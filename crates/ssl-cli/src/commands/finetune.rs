@@ -36,7 +36,9 @@ struct Line {
 
 impl Metrics for Line {
     fn words(&self) -> String {
-        let val = self.val_top1.map_or(String::new(), |top1| format!(", held-out top-1 {}", percent(top1)));
+        let val = self.val_top1.map_or(String::new(), |top1| {
+            format!(", held-out top-1 {}", percent(top1))
+        });
         format!("loss {:.4}{val}", self.loss)
     }
 }
@@ -53,22 +55,53 @@ pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let encoder = encoder(&config, &data)?;
 
     let machine = Machine::start(config.run.device, config.run.threads)?;
-    let feed =
-        |clips: &[u32], augment| Feed::new(data.source(), clips.to_vec(), &config.reading, augment, &machine, interrupt);
+    let feed = |clips: &[u32], augment| {
+        Feed::new(
+            data.source(),
+            clips.to_vec(),
+            &config.reading,
+            augment,
+            &machine,
+            interrupt,
+        )
+    };
     let train = feed(&clips.train, Some(&job.augment))?;
-    let val = (!clips.held.is_empty()).then(|| feed(&clips.held, None)).transpose()?;
-    let test = clips.test.as_ref().map(|clips| feed(clips, None)).transpose()?;
+    let val = (!clips.held.is_empty())
+        .then(|| feed(&clips.held, None))
+        .transpose()?;
+    let test = clips
+        .test
+        .as_ref()
+        .map(|clips| feed(clips, None))
+        .transpose()?;
     let store = Store::new(config.run.seed, DType::F32, &machine.device);
     let classes = data.classes().len();
     let (layout, coordinates, frames) = (data.layout(), data.coordinates(), config.reading.frames);
-    let model = Strl::new(&config.model.mae, strl, Task { layout, coordinates, frames, classes }, store.builder())?;
+    let model = Strl::new(
+        &config.model.mae,
+        strl,
+        Task {
+            layout,
+            coordinates,
+            frames,
+            classes,
+        },
+        store.builder(),
+    )?;
     if let Some(encoder) = &encoder {
         encoder.lend_encoder(&store, &config)?;
     }
     let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
 
     let origin = encoder.as_ref().map(|encoder| &encoder.origin);
-    let info = Info::new("finetune", config.run.seed, data.fingerprint(), machine.name, machine.threads, origin);
+    let info = Info::new(
+        "finetune",
+        config.run.seed,
+        data.fingerprint(),
+        machine.name,
+        machine.threads,
+        origin,
+    );
     let mut run = Run::create(&args.run.out, args.run.overwrite, &config.to_toml()?, &info)?;
     let (seed, micro_batch) = (config.run.seed, job.engine.micro_batch);
     printer.say(format!(
@@ -81,19 +114,47 @@ pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     ));
     say_encoder(printer, encoder.as_ref());
     super::say_micro_batches(printer, job.engine.batch, micro_batch);
-    let mut session = Session { run: &mut run, printer, interrupt, epochs: job.engine.epochs, clips: train.len() };
+    let mut session = Session {
+        run: &mut run,
+        printer,
+        interrupt,
+        epochs: job.engine.epochs,
+        clips: train.len(),
+    };
     session.epochs(
         |epoch, observer| {
             let steps = train.steps(seed, epoch, job.engine.batch, micro_batch);
-            finetune_epoch(&model, &job.engine, &mut optimizer, seed, epoch, steps, observer)
+            finetune_epoch(
+                &model,
+                &job.engine,
+                &mut optimizer,
+                seed,
+                epoch,
+                steps,
+                observer,
+            )
         },
         |epoch, report| {
-            let scores = val.as_ref().map(|val| score(&model, val.batches(micro_batch))).transpose()?;
+            let scores = val
+                .as_ref()
+                .map(|val| score(&model, val.batches(micro_batch)))
+                .transpose()?;
             let metrics = scores.and_then(|scores| scores.metrics(classes));
-            let (val_top1, val_mean_class) = metrics.map_or((None, None), |m| (Some(m.top1), Some(m.mean_class)));
-            Ok(Line { epoch: epoch + 1, loss: report.loss, val_top1, val_mean_class })
+            let (val_top1, val_mean_class) =
+                metrics.map_or((None, None), |m| (Some(m.top1), Some(m.mean_class)));
+            Ok(Line {
+                epoch: epoch + 1,
+                loss: report.loss,
+                val_top1,
+                val_mean_class,
+            })
         },
-        |epoch| Ok(Checkpoint { meta: meta(Kind::Finetune, &config, &data, epoch, origin)?, tensors: store.tensors() }),
+        |epoch| {
+            Ok(Checkpoint {
+                meta: meta(Kind::Finetune, &config, &data, epoch, origin)?,
+                tensors: store.tensors(),
+            })
+        },
     )?;
 
     if let (Some(test), Some(name)) = (&test, &config.run.test) {
@@ -120,7 +181,9 @@ fn resolve(args: &FinetuneArgs) -> Outcome<Config> {
 
 /// The checkpoint whose encoder is the start, if there is one.
 fn encoder(config: &Config, data: &Data) -> Outcome<Option<Opened>> {
-    let Some(path) = &config.run.encoder else { return Ok(None) };
+    let Some(path) = &config.run.encoder else {
+        return Ok(None);
+    };
     let encoder = Opened::read(path, Kind::Pretrain)?;
     encoder.fit(&data.facts())?;
     Ok(Some(encoder))
@@ -148,24 +211,47 @@ impl Clips {
     fn of(data: &Data, config: &Config, printer: &Printer) -> Outcome<Clips> {
         let split = required(&config.run.train, "--train", "run.train")?;
         let all = data.split(split)?;
-        let test = config.run.test.as_deref().map(|name| data.split(name)).transpose()?;
+        let test = config
+            .run
+            .test
+            .as_deref()
+            .map(|name| data.split(name))
+            .transpose()?;
         let labels = data.labels();
-        let labelled: Vec<u32> = all.iter().copied().filter(|&clip| labels[clip as usize].is_some()).collect();
+        let labelled: Vec<u32> = all
+            .iter()
+            .copied()
+            .filter(|&clip| labels[clip as usize].is_some())
+            .collect();
         if labelled.is_empty() {
-            return Err(Failure::error(format!("split {split:?}: expected labelled clips, found none"))
-                .hint("`ssl pretrain` needs no labels; fine-tuning does"));
+            return Err(Failure::error(format!(
+                "split {split:?}: expected labelled clips, found none"
+            ))
+            .hint("`ssl pretrain` needs no labels; fine-tuning does"));
         }
         if labelled.len() < all.len() {
-            printer.warn(format!("{} of {split} without a label left out", count(all.len() - labelled.len(), "clip")));
+            printer.warn(format!(
+                "{} of {split} without a label left out",
+                count(all.len() - labelled.len(), "clip")
+            ));
         }
         let share = config.run.holdout.unwrap_or(0.0);
         let (train, held) = stratified_holdout(&labels, &labelled, share, config.run.seed)?;
-        Ok(Clips { split: split.to_owned(), train, held, test })
+        Ok(Clips {
+            split: split.to_owned(),
+            train,
+            held,
+            test,
+        })
     }
 
     /// `train1 (390 clips, 43 held out)`
     fn text(&self) -> String {
-        let held = if self.held.is_empty() { String::new() } else { format!(", {} held out", self.held.len()) };
+        let held = if self.held.is_empty() {
+            String::new()
+        } else {
+            format!(", {} held out", self.held.len())
+        };
         format!("{} ({}{held})", self.split, count(self.train.len(), "clip"))
     }
 }

@@ -54,17 +54,44 @@ struct Frames {
 /// Says what a cache holds, and checks it.
 pub fn run(args: &InspectArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let cache = Cache::open(&args.cache)?;
-    let verified = if args.verify { Some(cache.verify()?) } else { None };
+    let verified = if args.verify {
+        Some(cache.verify()?)
+    } else {
+        None
+    };
     let contents = Contents::of(&cache, verified, printer, interrupt)?;
-    if args.json { printer.json(&contents) } else { printer.document(&contents.text()) }
+    if args.json {
+        printer.json(&contents)
+    } else {
+        printer.document(&contents.text())
+    }
 }
 
 impl<'a> Contents<'a> {
-    fn of(cache: &'a Cache, verified: Option<VerifyReport>, printer: &Printer, interrupt: &Interrupt) -> Outcome<Self> {
+    fn of(
+        cache: &'a Cache,
+        verified: Option<VerifyReport>,
+        printer: &Printer,
+        interrupt: &Interrupt,
+    ) -> Outcome<Self> {
         let labels = cache.labels();
-        let clips_of = |class: usize| labels.iter().filter(|label| **label == Some(class as u32)).count();
-        let classes = cache.classes().iter().enumerate().map(|(class, name)| Class { name, clips: clips_of(class) });
-        let mut lengths: Vec<usize> = (0..cache.len()).map(|clip| cache.sample(clip).frames).collect();
+        let clips_of = |class: usize| {
+            labels
+                .iter()
+                .filter(|label| **label == Some(class as u32))
+                .count()
+        };
+        let classes = cache
+            .classes()
+            .iter()
+            .enumerate()
+            .map(|(class, name)| Class {
+                name,
+                clips: clips_of(class),
+            });
+        let mut lengths: Vec<usize> = (0..cache.len())
+            .map(|clip| cache.sample(clip).frames)
+            .collect();
         lengths.sort_unstable();
         let at = |place: usize| lengths.get(place).copied().unwrap_or(0);
         let mut persons = BTreeMap::new();
@@ -83,7 +110,11 @@ impl<'a> Contents<'a> {
             unlabelled: labels.iter().filter(|label| label.is_none()).count(),
             splits: cache.splits().collect(),
             classes: classes.collect(),
-            frames: Frames { min: at(0), median: at(lengths.len() / 2), max: at(lengths.len().saturating_sub(1)) },
+            frames: Frames {
+                min: at(0),
+                median: at(lengths.len() / 2),
+                max: at(lengths.len().saturating_sub(1)),
+            },
             persons,
             missing_joints: missing(cache, printer, interrupt)?,
             digest: cache.digest(),
@@ -105,38 +136,64 @@ impl<'a> Contents<'a> {
                 self.element_type,
                 if self.scores { ", with scores" } else { "" }
             ),
-            format!("  frames    {} to {}, median {}", self.frames.min, self.frames.max, self.frames.median),
+            format!(
+                "  frames    {} to {}, median {}",
+                self.frames.min, self.frames.max, self.frames.median
+            ),
             format!("  people    {}", self.people()),
             format!("  missing   {} of all joints", percent(self.missing_joints)),
             format!("  digest    {}", self.digest),
             format!("  made by   {}", self.created_by),
         ];
         if self.unlabelled > 0 {
-            lines.push(format!("  without a label: {}", count(self.unlabelled, "clip")));
+            lines.push(format!(
+                "  without a label: {}",
+                count(self.unlabelled, "clip")
+            ));
         }
         lines.push("splits".to_owned());
-        let splits: Vec<(&str, usize)> = self.splits.iter().map(|(name, clips)| (*name, *clips)).collect();
+        let splits: Vec<(&str, usize)> = self
+            .splits
+            .iter()
+            .map(|(name, clips)| (*name, *clips))
+            .collect();
         lines.extend(table(&splits));
         lines.push("classes".to_owned());
-        let classes: Vec<(&str, usize)> = self.classes.iter().map(|class| (class.name, class.clips)).collect();
+        let classes: Vec<(&str, usize)> = self
+            .classes
+            .iter()
+            .map(|class| (class.name, class.clips))
+            .collect();
         lines.extend(table(&classes));
         if let Some(verified) = &self.verified {
-            lines.push(format!("verified: the checksums of all {} agree", count(verified.samples, "clip")));
+            lines.push(format!(
+                "verified: the checksums of all {} agree",
+                count(verified.samples, "clip")
+            ));
         }
         lines.join("\n")
     }
 
     fn people(&self) -> String {
-        let parts: Vec<String> =
-            self.persons.iter().map(|(persons, clips)| format!("{persons} in {}", count(*clips, "clip"))).collect();
+        let parts: Vec<String> = self
+            .persons
+            .iter()
+            .map(|(persons, clips)| format!("{persons} in {}", count(*clips, "clip")))
+            .collect();
         parts.join(", ")
     }
 }
 
 /// Names with their numbers of clips, in two columns.
 fn table(rows: &[(&str, usize)]) -> Vec<String> {
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    rows.iter().map(|(name, clips)| format!("  {name:width$}  {clips:>6}")).collect()
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    rows.iter()
+        .map(|(name, clips)| format!("  {name:width$}  {clips:>6}"))
+        .collect()
 }
 
 /// Share of joints whose coordinates are all zero: the source had none.
@@ -145,14 +202,23 @@ fn missing(cache: &Cache, printer: &Printer, interrupt: &Interrupt) -> Outcome<f
     let mut progress = printer.progress("reading", cache.len() as u64);
     for index in 0..cache.len() {
         if let Some(signal) = interrupt.received() {
-            return Err(Failure::Interrupted { signal, message: "nothing was changed".to_owned() });
+            return Err(Failure::Interrupted {
+                signal,
+                message: "nothing was changed".to_owned(),
+            });
         }
         let clip = cache.clip(index)?;
         let joints = clip.keypoints.len() / clip.coordinates;
-        let absent = |joint: &usize| (0..clip.coordinates).all(|c| clip.keypoints.get(joint * clip.coordinates + c) == 0.0);
+        let absent = |joint: &usize| {
+            (0..clip.coordinates).all(|c| clip.keypoints.get(joint * clip.coordinates + c) == 0.0)
+        };
         missing += (0..joints).filter(absent).count() as u64;
         all += joints as u64;
         progress.advance(1);
     }
-    Ok(if all == 0 { 0.0 } else { missing as f64 / all as f64 })
+    Ok(if all == 0 {
+        0.0
+    } else {
+        missing as f64 / all as f64
+    })
 }

@@ -47,12 +47,18 @@ fn take<T: Clone>(flag: &Option<T>, setting: &mut Option<T>) {
 
 /// A setting that a flag or the config must give.
 fn required<'a>(value: &'a Option<String>, flag: &str, key: &str) -> Outcome<&'a str> {
-    value.as_deref().ok_or_else(|| Failure::usage(format!("expected {flag} NAME (or {key} in the config)")))
+    value
+        .as_deref()
+        .ok_or_else(|| Failure::usage(format!("expected {flag} NAME (or {key} in the config)")))
 }
 
 /// Numbers that training changes.
 fn parameters(store: &Store) -> usize {
-    store.parameters().iter().map(|(_, var)| var.elem_count()).sum()
+    store
+        .parameters()
+        .iter()
+        .map(|(_, var)| var.elem_count())
+        .sum()
 }
 
 /// BatchNorm's statistics depend on it, so the reader of a log should know.

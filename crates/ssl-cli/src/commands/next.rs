@@ -7,10 +7,13 @@ use crate::config::Config;
 
 /// Fine-tuning on what was pre-trained, with the same settings.
 pub fn after_pretrain(args: &PretrainArgs, config: &Config) -> String {
-    let mut words = vec!["ssl".to_owned(), "finetune".to_owned()];
+    let mut words = vec![program(), "finetune".to_owned()];
     words.extend(settings(&args.settings));
     words.extend(option("--data", config.run.data.as_deref()));
-    words.extend(["--train".to_owned(), quoted(config.run.split.as_deref().unwrap_or_default())]);
+    words.extend([
+        "--train".to_owned(),
+        quoted(config.run.split.as_deref().unwrap_or_default()),
+    ]);
     words.extend(option("--encoder", Some(&args.run.out)));
     words.extend(option("--out", Some(&beside(&args.run.out, "-finetune"))));
     words.join(" ")
@@ -18,11 +21,18 @@ pub fn after_pretrain(args: &PretrainArgs, config: &Config) -> String {
 
 /// Measuring what was fine-tuned.
 pub fn after_finetune(args: &FinetuneArgs, config: &Config) -> String {
-    let mut words = vec!["ssl".to_owned(), "evaluate".to_owned(), path(&args.run.out)];
+    let mut words = vec![program(), "evaluate".to_owned(), path(&args.run.out)];
     words.extend(option("--data", config.run.data.as_deref()));
     let split = config.run.test.as_deref().map_or("NAME".to_owned(), quoted);
     words.extend(["--split".to_owned(), split]);
     words.join(" ")
+}
+
+/// This program as it was started: what is not on the PATH has to be typed again as it was.
+fn program() -> String {
+    std::env::args_os()
+        .next()
+        .map_or_else(|| "ssl".to_owned(), |name| path(Path::new(&name)))
 }
 
 /// The preset or file, and the changes that both jobs share.
@@ -47,7 +57,9 @@ fn path(path: &Path) -> String {
 }
 
 fn beside(folder: &Path, ending: &str) -> std::path::PathBuf {
-    let mut name = folder.file_name().map_or_else(|| "run".into(), std::ffi::OsStr::to_owned);
+    let mut name = folder
+        .file_name()
+        .map_or_else(|| "run".into(), std::ffi::OsStr::to_owned);
     name.push(ending);
     folder.with_file_name(name)
 }
@@ -55,7 +67,11 @@ fn beside(folder: &Path, ending: &str) -> std::path::PathBuf {
 /// For a shell: as it is where that is safe, else in single quotes.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-=+:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +88,9 @@ mod tests {
 
     #[test]
     fn the_next_run_lies_beside_this_one() {
-        assert_eq!(beside(Path::new("runs/pretrain-001"), "-finetune"), Path::new("runs/pretrain-001-finetune"));
+        assert_eq!(
+            beside(Path::new("runs/pretrain-001"), "-finetune"),
+            Path::new("runs/pretrain-001-finetune")
+        );
     }
 }

@@ -22,11 +22,25 @@ use crate::signal::Interrupt;
 /// Names the likeliest classes of each clip.
 pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let opened = Opened::read(&args.checkpoint, Kind::Finetune)?;
-    let (source, clips) = if is_pickle(&args.data) { pickle(args, &opened)? } else { cache(args, &opened)? };
+    let (source, clips) = if is_pickle(&args.data) {
+        pickle(args, &opened)?
+    } else {
+        cache(args, &opened)?
+    };
     let machine = Machine::of(args.machine)?;
     let model = opened.classifier(&machine)?;
-    let feed = Feed::new(source, clips, &opened.checkpoint.meta.reading, None, &machine, interrupt)?;
-    let scores = score(&model, feed.watched_batches(usize::from(args.batch), printer, "predicting"))?;
+    let feed = Feed::new(
+        source,
+        clips,
+        &opened.checkpoint.meta.reading,
+        None,
+        &machine,
+        interrupt,
+    )?;
+    let scores = score(
+        &model,
+        feed.watched_batches(usize::from(args.batch), printer, "predicting"),
+    )?;
     let (classes, top) = (&opened.checkpoint.meta.classes, usize::from(args.top));
     let predictions: Vec<Prediction> = scores
         .ids
@@ -47,15 +61,22 @@ fn is_pickle(path: &Path) -> bool {
     let mut start = [0; 8];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
     match read {
-        Ok(()) => start != *b"\x89HDF\r\n\x1a\n" && path.extension().is_none_or(|ending| ending != "h5"),
-        Err(_) => path.extension().is_some_and(|ending| ending == "pkl" || ending == "pickle"),
+        Ok(()) => {
+            start != *b"\x89HDF\r\n\x1a\n" && path.extension().is_none_or(|ending| ending != "h5")
+        }
+        Err(_) => path
+            .extension()
+            .is_some_and(|ending| ending == "pkl" || ending == "pickle"),
     }
 }
 
 fn cache(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
     let data = Data::open(Some(&args.data))?;
     // Class names are the checkpoint's: what the cache calls its labels is of no concern here.
-    opened.fit(&Facts { classes: None, ..data.facts() })?;
+    opened.fit(&Facts {
+        classes: None,
+        ..data.facts()
+    })?;
     let clips = match &args.split {
         Some(name) => data.split(name)?,
         None => data.all(),
@@ -69,7 +90,9 @@ fn pickle(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, 
     let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
     let name = args.data.display();
     if file.is_empty() {
-        return Err(Failure::error(format!("{name}: expected clips, found none")));
+        return Err(Failure::error(format!(
+            "{name}: expected clips, found none"
+        )));
     }
     if (file.joints(), file.coordinates()) != (layout.len(), meta.coordinates) {
         let message = format!(
@@ -81,7 +104,9 @@ fn pickle(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, 
             file.joints(),
             file.coordinates()
         );
-        return Err(Failure::error(message).hint("a model reads clips in the layout it was trained on"));
+        return Err(
+            Failure::error(message).hint("a model reads clips in the layout it was trained on")
+        );
     }
     let clips = file.sequences().collect::<Result<Vec<_>, _>>()?;
     let mut order: Vec<u32> = match &args.split {
@@ -89,17 +114,32 @@ fn pickle(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, 
         Some(split) => split_of(&file, &clips, split)?,
     };
     order.sort_by(|&a, &b| clips[a as usize].id.cmp(&clips[b as usize].id));
-    let memory = MemoryClips { layout: layout.clone(), units: meta.units, classes: meta.classes.clone(), clips };
+    let memory = MemoryClips {
+        layout: layout.clone(),
+        units: meta.units,
+        classes: meta.classes.clone(),
+        clips,
+    };
     Ok((Arc::new(memory), order))
 }
 
 /// The clips of a pickle's split.
 fn split_of(file: &PysklFile, clips: &[Sequence], split: &str) -> Outcome<Vec<u32>> {
-    let index = clips.iter().enumerate().map(|(index, clip)| (clip.id.clone(), index as u32)).collect();
-    let found = resolve(file.splits(), &index).into_iter().find(|known| known.name == split);
+    let index = clips
+        .iter()
+        .enumerate()
+        .map(|(index, clip)| (clip.id.clone(), index as u32))
+        .collect();
+    let found = resolve(file.splits(), &index)
+        .into_iter()
+        .find(|known| known.name == split);
     found.map(|split| split.indices).ok_or_else(|| {
         let known = file.splits().iter().map(|(name, _)| name.clone()).collect();
         let source_name = file.path().display().to_string();
-        Failure::from(Error::NoSplit { source_name, name: split.to_owned(), known })
+        Failure::from(Error::NoSplit {
+            source_name,
+            name: split.to_owned(),
+            known,
+        })
     })
 }

@@ -31,7 +31,9 @@ struct Line {
 
 impl Metrics for Line {
     fn words(&self) -> String {
-        let val = self.val_loss.map_or(String::new(), |loss| format!(", val {loss:.4}"));
+        let val = self
+            .val_loss
+            .map_or(String::new(), |loss| format!(", val {loss:.4}"));
         format!("loss {:.4}{val}", self.loss)
     }
 }
@@ -43,19 +45,48 @@ pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     Run::check(&args.run.out, args.run.overwrite)?;
     let data = Data::open(config.run.data.as_deref())?;
     let split = required(&config.run.split, "--split", "run.split")?;
-    let (split_clips, val_clips) = (data.split(split)?, config.run.val.as_deref().map(|name| data.split(name)).transpose()?);
+    let (split_clips, val_clips) = (
+        data.split(split)?,
+        config
+            .run
+            .val
+            .as_deref()
+            .map(|name| data.split(name))
+            .transpose()?,
+    );
     let layout = data.layout();
     job.engine.validate(layout)?;
 
     let machine = Machine::start(config.run.device, config.run.threads)?;
-    let feed = |clips, augment| Feed::new(data.source(), clips, &config.reading, augment, &machine, interrupt);
+    let feed = |clips, augment| {
+        Feed::new(
+            data.source(),
+            clips,
+            &config.reading,
+            augment,
+            &machine,
+            interrupt,
+        )
+    };
     let train = feed(split_clips, Some(&job.augment))?;
     let val = val_clips.map(|clips| feed(clips, None)).transpose()?;
     let store = Store::new(config.run.seed, DType::F32, &machine.device);
-    let model = SkeletonMae::new(&config.model.mae, layout, data.coordinates(), store.builder())?;
+    let model = SkeletonMae::new(
+        &config.model.mae,
+        layout,
+        data.coordinates(),
+        store.builder(),
+    )?;
     let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
 
-    let info = Info::new("pretrain", config.run.seed, data.fingerprint(), machine.name, machine.threads, None);
+    let info = Info::new(
+        "pretrain",
+        config.run.seed,
+        data.fingerprint(),
+        machine.name,
+        machine.threads,
+        None,
+    );
     let mut run = Run::create(&args.run.out, args.run.overwrite, &config.to_toml()?, &info)?;
     let (seed, micro_batch) = (config.run.seed, job.engine.micro_batch);
     printer.say(format!(
@@ -66,17 +97,43 @@ pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         count(machine.threads, "thread"),
     ));
     super::say_micro_batches(printer, job.engine.batch, micro_batch);
-    let mut session = Session { run: &mut run, printer, interrupt, epochs: job.engine.epochs, clips: train.len() };
+    let mut session = Session {
+        run: &mut run,
+        printer,
+        interrupt,
+        epochs: job.engine.epochs,
+        clips: train.len(),
+    };
     session.epochs(
         |epoch, observer| {
             let steps = train.steps(seed, epoch, job.engine.batch, micro_batch);
-            pretrain_epoch(&model, layout, &job.engine, &mut optimizer, seed, epoch, steps, observer)
+            pretrain_epoch(
+                &model,
+                layout,
+                &job.engine,
+                &mut optimizer,
+                seed,
+                epoch,
+                steps,
+                observer,
+            )
         },
         |epoch, report| {
-            let loss = |val: &Feed| pretrain_loss(&model, layout, &job.engine, seed, val.batches(micro_batch));
-            Ok(Line { epoch: epoch + 1, loss: report.loss, val_loss: val.as_ref().map(loss).transpose()? })
+            let loss = |val: &Feed| {
+                pretrain_loss(&model, layout, &job.engine, seed, val.batches(micro_batch))
+            };
+            Ok(Line {
+                epoch: epoch + 1,
+                loss: report.loss,
+                val_loss: val.as_ref().map(loss).transpose()?,
+            })
         },
-        |epoch| Ok(Checkpoint { meta: meta(Kind::Pretrain, &config, &data, epoch, None)?, tensors: store.tensors() }),
+        |epoch| {
+            Ok(Checkpoint {
+                meta: meta(Kind::Pretrain, &config, &data, epoch, None)?,
+                tensors: store.tensors(),
+            })
+        },
     )?;
 
     if let (Some(val), Some(name)) = (&val, &config.run.val) {

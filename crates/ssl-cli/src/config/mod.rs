@@ -91,7 +91,11 @@ pub struct RunSection {
 
 impl Config {
     /// The settings of a command: preset or file, then `--set`, then `flags`; only the command's own job is kept.
-    pub fn resolve(args: &SettingsArgs, kind: Kind, flags: impl FnOnce(&mut RunSection)) -> Outcome<Config> {
+    pub fn resolve(
+        args: &SettingsArgs,
+        kind: Kind,
+        flags: impl FnOnce(&mut RunSection),
+    ) -> Outcome<Config> {
         let (text, source) = start(args)?;
         let mut config = Config::from_toml(&text, &source)?;
         if !args.set.is_empty() {
@@ -124,12 +128,16 @@ impl Config {
 
     /// The classifier's shape.
     pub fn strl(&self) -> Outcome<&StrlConfig> {
-        self.model.strl.as_ref().ok_or_else(|| missing("model.strl"))
+        self.model
+            .strl
+            .as_ref()
+            .ok_or_else(|| missing("model.strl"))
     }
 
     /// Parses a complete TOML; `source` is for messages.
     pub fn from_toml(text: &str, source: &str) -> Outcome<Config> {
-        toml::from_str(text).map_err(|error| Failure::error(format!("{source}: {}", error.to_string().trim_end())))
+        toml::from_str(text)
+            .map_err(|error| Failure::error(format!("{source}: {}", error.to_string().trim_end())))
     }
 
     /// The whole settings as TOML, which [`from_toml`](Self::from_toml) reads again.
@@ -139,8 +147,16 @@ impl Config {
 
     /// The same settings without what differs between machines: what a checkpoint carries.
     pub fn portable(&self) -> Config {
-        let run = RunSection { threads: None, data: None, encoder: None, ..self.run.clone() };
-        Config { run, ..self.clone() }
+        let run = RunSection {
+            threads: None,
+            data: None,
+            encoder: None,
+            ..self.run.clone()
+        };
+        Config {
+            run,
+            ..self.clone()
+        }
     }
 
     /// Checks the ranges that no engine checks.
@@ -157,44 +173,66 @@ impl Config {
             job.augment.check()?;
         }
         if self.run.seed > i64::MAX as u64 {
-            return Err(Failure::error(format!("run.seed: expected at most {}, found {}", i64::MAX, self.run.seed)));
+            return Err(Failure::error(format!(
+                "run.seed: expected at most {}, found {}",
+                i64::MAX,
+                self.run.seed
+            )));
         }
         match self.run.holdout {
-            Some(share) if !(0.0..1.0).contains(&share) => {
-                Err(Failure::usage(format!("--holdout: expected a share from 0, below 1, found {share}")))
-            }
+            Some(share) if !(0.0..1.0).contains(&share) => Err(Failure::usage(format!(
+                "--holdout: expected a share from 0, below 1, found {share}"
+            ))),
             _ => Ok(()),
         }
     }
 }
 
 fn missing(section: &str) -> Failure {
-    Failure::error(format!("the settings: expected a section [{section}], found none"))
-        .hint(format!("`ssl preset quick` prints settings with all sections; copy [{section}] from there"))
+    Failure::error(format!(
+        "the settings: expected a section [{section}], found none"
+    ))
+    .hint(format!(
+        "`ssl preset quick` prints settings with all sections; copy [{section}] from there"
+    ))
 }
 
 /// The TOML to begin with, and its name for messages.
 fn start(args: &SettingsArgs) -> Outcome<(String, String)> {
     match (&args.preset, &args.config) {
-        (Some(name), _) => Ok((Preset::find(name)?.text.to_owned(), format!("preset {name}"))),
+        (Some(name), _) => Ok((
+            Preset::find(name)?.text.to_owned(),
+            format!("preset {name}"),
+        )),
         (None, Some(path)) => Ok((read(path)?, path.display().to_string())),
         (None, None) => Err(Failure::usage("expected --preset NAME or --config FILE")),
     }
 }
 
 fn read(path: &Path) -> Outcome<String> {
-    std::fs::read_to_string(path).map_err(|error| Failure::io(path)(error).hint("`ssl preset quick > FILE.toml` makes one to start from"))
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::io(path)(error).hint("`ssl preset quick > FILE.toml` makes one to start from")
+    })
 }
 
 /// The settings of `text` after the `--set`s; `config` knows the keys that may have been meant.
 fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome<Config> {
-    let mut table: toml::Table = toml::from_str(text).map_err(|error| Failure::from_error(&error))?;
+    let mut table: toml::Table =
+        toml::from_str(text).map_err(|error| Failure::from_error(&error))?;
     let mut sets = Vec::new();
     for typed in typed {
         let set = Assignment::parse(typed)?;
-        let other = if kind == Kind::Pretrain { Kind::Finetune } else { Kind::Pretrain };
+        let other = if kind == Kind::Pretrain {
+            Kind::Finetune
+        } else {
+            Kind::Pretrain
+        };
         if set.path[0] == other.name() {
-            return Err(Failure::usage(format!("--set {typed}: `ssl {}` has no use for the section {}", kind.name(), other.name())));
+            return Err(Failure::usage(format!(
+                "--set {typed}: `ssl {}` has no use for the section {}",
+                kind.name(),
+                other.name()
+            )));
         }
         set.apply(&mut table)?;
         sets.push(set);
@@ -204,13 +242,23 @@ fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome
 
 /// Finds which `--set` the parser complains about, and what may have been meant.
 fn blame(sets: &[Assignment], config: &Config, complaint: &str) -> Failure {
-    let unknown = complaint.split("unknown field `").nth(1).and_then(|rest| rest.split('`').next());
-    let guilty = sets.iter().find(|set| unknown.is_some_and(|key| set.path.iter().any(|part| part == key)));
+    let unknown = complaint
+        .split("unknown field `")
+        .nth(1)
+        .and_then(|rest| rest.split('`').next());
+    let guilty = sets
+        .iter()
+        .find(|set| unknown.is_some_and(|key| set.path.iter().any(|part| part == key)));
     let Some(set) = guilty else {
-        let all: Vec<String> = sets.iter().map(|set| format!("--set {}", set.typed)).collect();
+        let all: Vec<String> = sets
+            .iter()
+            .map(|set| format!("--set {}", set.typed))
+            .collect();
         return Failure::usage(format!("{}: {complaint}", all.join(" ")));
     };
-    let known = toml::Table::try_from(config).map(|table| set::paths(&table)).unwrap_or_default();
+    let known = toml::Table::try_from(config)
+        .map(|table| set::paths(&table))
+        .unwrap_or_default();
     let near = set::near(&set.path.join("."), &known);
     let hint = match (near.is_empty(), complaint.split_once(", expected ")) {
         (false, _) => format!("did you mean {}?", near.join(" or ")),

@@ -13,24 +13,43 @@ pub struct Preset {
 
 /// All presets, the default first.
 pub const PRESETS: [Preset; 4] = [
-    Preset { name: "quick", text: include_str!("../../presets/quick.toml") },
-    Preset { name: "jhmdb", text: include_str!("../../presets/jhmdb.toml") },
-    Preset { name: "nw_ucla", text: include_str!("../../presets/nw_ucla.toml") },
-    Preset { name: "paper", text: include_str!("../../presets/paper.toml") },
+    Preset {
+        name: "quick",
+        text: include_str!("../../presets/quick.toml"),
+    },
+    Preset {
+        name: "jhmdb",
+        text: include_str!("../../presets/jhmdb.toml"),
+    },
+    Preset {
+        name: "nw_ucla",
+        text: include_str!("../../presets/nw_ucla.toml"),
+    },
+    Preset {
+        name: "paper",
+        text: include_str!("../../presets/paper.toml"),
+    },
 ];
 
 impl Preset {
     /// The preset of this name.
     pub fn find(name: &str) -> Outcome<Preset> {
-        PRESETS.into_iter().find(|preset| preset.name == name).ok_or_else(|| {
-            let names = PRESETS.map(|preset| preset.name).join(", ");
-            Failure::usage(format!("no preset named {name:?}; there are: {names}"))
-                .hint("`ssl preset` lists them; a file of your own goes with --config FILE")
-        })
+        PRESETS
+            .into_iter()
+            .find(|preset| preset.name == name)
+            .ok_or_else(|| {
+                let names = PRESETS.map(|preset| preset.name).join(", ");
+                Failure::usage(format!("no preset named {name:?}; there are: {names}"))
+                    .hint("`ssl preset` lists them; a file of your own goes with --config FILE")
+            })
     }
 
     /// Its first line, without the comment sign.
     pub fn about(&self) -> &'static str {
-        self.text.lines().next().unwrap_or_default().trim_start_matches(['#', ' '])
+        self.text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches(['#', ' '])
     }
 }

@@ -31,7 +31,10 @@ pub struct Model {
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Job<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (engine, augment) = apart(deserializer, "augment")?;
-        Ok(Job { engine, augment: augment.unwrap_or_default() })
+        Ok(Job {
+            engine,
+            augment: augment.unwrap_or_default(),
+        })
     }
 }
 
@@ -49,9 +52,13 @@ fn apart<'de, T: DeserializeOwned, U: DeserializeOwned, D: Deserializer<'de>>(
 ) -> Result<(T, Option<U>), D::Error> {
     let mut table = toml::Table::deserialize(deserializer)?;
     let beside = match table.remove(key) {
-        Some(value) => Some(value.try_into().map_err(|error: toml::de::Error| D::Error::custom(format!("{key}: {}", error.message())))?),
+        Some(value) => Some(value.try_into().map_err(|error: toml::de::Error| {
+            D::Error::custom(format!("{key}: {}", error.message()))
+        })?),
         None => None,
     };
-    let rest = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| D::Error::custom(error.message()))?;
+    let rest = toml::Value::Table(table)
+        .try_into()
+        .map_err(|error: toml::de::Error| D::Error::custom(error.message()))?;
     Ok((rest, beside))
 }

@@ -17,23 +17,43 @@ impl Assignment {
     /// Parses `key.path=value`: the value is TOML, and words that are no TOML are strings.
     pub fn parse(typed: &str) -> Outcome<Assignment> {
         let Some((key, value)) = typed.split_once('=') else {
-            return Err(Failure::usage(format!("--set {typed}: expected KEY=VALUE")).hint("for example --set pretrain.epochs=10"));
+            return Err(Failure::usage(format!("--set {typed}: expected KEY=VALUE"))
+                .hint("for example --set pretrain.epochs=10"));
         };
-        let path: Vec<String> = key.trim().split('.').map(|part| part.trim().to_owned()).collect();
+        let path: Vec<String> = key
+            .trim()
+            .split('.')
+            .map(|part| part.trim().to_owned())
+            .collect();
         if path.iter().any(String::is_empty) {
-            return Err(Failure::usage(format!("--set {typed}: the key has an empty part")));
+            return Err(Failure::usage(format!(
+                "--set {typed}: the key has an empty part"
+            )));
         }
-        Ok(Assignment { typed: typed.to_owned(), path, value: parse_value(value.trim()) })
+        Ok(Assignment {
+            typed: typed.to_owned(),
+            path,
+            value: parse_value(value.trim()),
+        })
     }
 
     /// Puts the value into `table`, making the tables on the way.
     pub fn apply(&self, table: &mut toml::Table) -> Outcome {
-        let (last, above) = self.path.split_last().expect("`split` yields at least one part");
+        let (last, above) = self
+            .path
+            .split_last()
+            .expect("`split` yields at least one part");
         let mut place = table;
         for (depth, key) in above.iter().enumerate() {
-            let next = place.entry(key.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let next = place
+                .entry(key.clone())
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
             place = next.as_table_mut().ok_or_else(|| {
-                Failure::usage(format!("--set {}: {} is a value, not a section", self.typed, self.path[..=depth].join(".")))
+                Failure::usage(format!(
+                    "--set {}: {} is a value, not a section",
+                    self.typed,
+                    self.path[..=depth].join(".")
+                ))
             })?;
         }
         place.insert(last.clone(), self.value.clone());
@@ -43,7 +63,9 @@ impl Assignment {
 
 fn parse_value(text: &str) -> toml::Value {
     let document = format!("value = {text}");
-    let parsed = toml::from_str::<toml::Table>(&document).ok().filter(|table| table.len() == 1);
+    let parsed = toml::from_str::<toml::Table>(&document)
+        .ok()
+        .filter(|table| table.len() == 1);
     match parsed.and_then(|mut table| table.remove("value")) {
         Some(value) => value,
         None => toml::Value::String(text.to_owned()),
@@ -55,7 +77,9 @@ pub fn paths(table: &toml::Table) -> Vec<String> {
     let mut found = Vec::new();
     for (key, value) in table {
         match value {
-            toml::Value::Table(inner) => found.extend(paths(inner).into_iter().map(|path| format!("{key}.{path}"))),
+            toml::Value::Table(inner) => {
+                found.extend(paths(inner).into_iter().map(|path| format!("{key}.{path}")))
+            }
             _ => found.push(key.clone()),
         }
     }
@@ -69,12 +93,20 @@ pub fn near(typed: &str, known: &[String]) -> Vec<String> {
         .iter()
         .map(|path| {
             let whole = strsim::damerau_levenshtein(typed, path);
-            (whole.min(strsim::damerau_levenshtein(&last(typed), &last(path))), whole, path)
+            (
+                whole.min(strsim::damerau_levenshtein(&last(typed), &last(path))),
+                whole,
+                path,
+            )
         })
         .filter(|(distance, _, path)| *distance <= (last(path).len() / 2).clamp(1, 3))
         .collect();
     ranked.sort();
-    ranked.into_iter().take(3).map(|(.., path)| path.clone()).collect()
+    ranked
+        .into_iter()
+        .take(3)
+        .map(|(.., path)| path.clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -90,7 +122,10 @@ mod tests {
         assert_eq!(value("3"), toml::Value::Integer(3));
         assert_eq!(value("1e-3"), toml::Value::Float(1e-3));
         assert_eq!(value("true"), toml::Value::Boolean(true));
-        assert_eq!(value("[3, 5]"), toml::Value::Array(vec![toml::Value::Integer(3), toml::Value::Integer(5)]));
+        assert_eq!(
+            value("[3, 5]"),
+            toml::Value::Array(vec![toml::Value::Integer(3), toml::Value::Integer(5)])
+        );
         assert_eq!(value("row"), toml::Value::String("row".into()));
         assert_eq!(value("\"1\""), toml::Value::String("1".into()));
         assert_eq!(value("a=b"), toml::Value::String("a=b".into()));
@@ -105,16 +140,35 @@ mod tests {
     #[test]
     fn sections_on_the_way_are_made_but_values_are_not_overrun() {
         let mut table = toml::Table::new();
-        Assignment::parse("a.b.c=1").unwrap().apply(&mut table).unwrap();
+        Assignment::parse("a.b.c=1")
+            .unwrap()
+            .apply(&mut table)
+            .unwrap();
         assert_eq!(paths(&table), ["a.b.c"]);
-        let refused = Assignment::parse("a.b.c.d=1").unwrap().apply(&mut table).unwrap_err();
-        assert!(refused.message().contains("a.b.c is a value"), "{}", refused.message());
+        let refused = Assignment::parse("a.b.c.d=1")
+            .unwrap()
+            .apply(&mut table)
+            .unwrap_err();
+        assert!(
+            refused.message().contains("a.b.c is a value"),
+            "{}",
+            refused.message()
+        );
     }
 
     #[test]
     fn near_keys_are_a_slip_of_the_finger_away() {
-        let known = ["pretrain.epochs", "pretrain.batch", "finetune.epochs", "run.seed"].map(String::from);
-        assert_eq!(near("pretrain.epoch", &known), ["pretrain.epochs", "finetune.epochs"]);
+        let known = [
+            "pretrain.epochs",
+            "pretrain.batch",
+            "finetune.epochs",
+            "run.seed",
+        ]
+        .map(String::from);
+        assert_eq!(
+            near("pretrain.epoch", &known),
+            ["pretrain.epochs", "finetune.epochs"]
+        );
         assert_eq!(near("batch", &known), ["pretrain.batch"]);
         assert!(near("pretrain.nonsense", &known).is_empty());
     }

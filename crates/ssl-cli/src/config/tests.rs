@@ -1,7 +1,11 @@
 use super::*;
 
 fn args(preset: &str, sets: &[&str]) -> SettingsArgs {
-    SettingsArgs { preset: Some(preset.into()), config: None, set: sets.iter().map(|set| (*set).to_owned()).collect() }
+    SettingsArgs {
+        preset: Some(preset.into()),
+        config: None,
+        set: sets.iter().map(|set| (*set).to_owned()).collect(),
+    }
 }
 
 fn resolve(kind: Kind, sets: &[&str]) -> Outcome<Config> {
@@ -10,7 +14,9 @@ fn resolve(kind: Kind, sets: &[&str]) -> Outcome<Config> {
 
 fn refusal(kind: Kind, sets: &[&str]) -> (String, String) {
     match resolve(kind, sets).unwrap_err() {
-        Failure::Error { message, hint } | Failure::Usage { message, hint } => (message, hint.unwrap_or_default()),
+        Failure::Error { message, hint } | Failure::Usage { message, hint } => {
+            (message, hint.unwrap_or_default())
+        }
         Failure::Interrupted { .. } => panic!("nothing interrupts a parser"),
     }
 }
@@ -19,13 +25,25 @@ fn refusal(kind: Kind, sets: &[&str]) -> (String, String) {
 fn every_preset_is_complete_and_valid_for_both_jobs() {
     for preset in PRESETS {
         let config = Config::from_toml(preset.text, preset.name).unwrap();
-        assert!(config.pretrain.is_some() && config.finetune.is_some() && config.model.strl.is_some(), "{}", preset.name);
+        assert!(
+            config.pretrain.is_some() && config.finetune.is_some() && config.model.strl.is_some(),
+            "{}",
+            preset.name
+        );
         for kind in [Kind::Pretrain, Kind::Finetune] {
             Config::resolve(&args(preset.name, &[]), kind, |_| {}).unwrap();
         }
         config.finetune().unwrap().engine.validate().unwrap();
-        config.strl().unwrap().validate(config.model.mae.width).unwrap();
-        assert!(preset.about().ends_with('.') && preset.text.starts_with("# "), "{}", preset.name);
+        config
+            .strl()
+            .unwrap()
+            .validate(config.model.mae.width)
+            .unwrap();
+        assert!(
+            preset.about().ends_with('.') && preset.text.starts_with("# "),
+            "{}",
+            preset.name
+        );
     }
 }
 
@@ -43,11 +61,18 @@ fn presets_fit_every_layout() {
 #[test]
 fn the_saved_config_is_read_back_as_it_was() {
     for kind in [Kind::Pretrain, Kind::Finetune] {
-        let config = Config::resolve(&args("nw_ucla", &["pretrain.augment.noise=0.01"][..usize::from(kind == Kind::Pretrain)]), kind, |run| {
-            run.seed = 7;
-            run.data = Some("a b.h5".into());
-            run.threads = Some(2);
-        })
+        let config = Config::resolve(
+            &args(
+                "nw_ucla",
+                &["pretrain.augment.noise=0.01"][..usize::from(kind == Kind::Pretrain)],
+            ),
+            kind,
+            |run| {
+                run.seed = 7;
+                run.data = Some("a b.h5".into());
+                run.threads = Some(2);
+            },
+        )
         .unwrap();
         let text = config.to_toml().unwrap();
         assert_eq!(Config::from_toml(&text, "saved").unwrap(), config, "{text}");
@@ -58,7 +83,10 @@ fn the_saved_config_is_read_back_as_it_was() {
 
 #[test]
 fn saved_numbers_read_as_they_were_typed() {
-    let text = resolve(Kind::Pretrain, &["pretrain.augment.noise=0.01"]).unwrap().to_toml().unwrap();
+    let text = resolve(Kind::Pretrain, &["pretrain.augment.noise=0.01"])
+        .unwrap()
+        .to_toml()
+        .unwrap();
     assert!(text.contains("noise = 0.01\n"), "{text}");
 }
 
@@ -72,23 +100,50 @@ fn what_differs_between_machines_is_not_in_a_checkpoint() {
     })
     .unwrap();
     let text = config.portable().to_toml().unwrap();
-    assert!(!text.contains("/home") && !text.contains("threads") && text.contains("train = \"train\""), "{text}");
+    assert!(
+        !text.contains("/home") && !text.contains("threads") && text.contains("train = \"train\""),
+        "{text}"
+    );
 }
 
 #[test]
 fn set_changes_one_value() {
-    let config = resolve(Kind::Pretrain, &["pretrain.epochs=3", "pretrain.mask={kind=\"parts\",parts=[3,5]}", "run.seed=9"]).unwrap();
+    let config = resolve(
+        Kind::Pretrain,
+        &[
+            "pretrain.epochs=3",
+            "pretrain.mask={kind=\"parts\",parts=[3,5]}",
+            "run.seed=9",
+        ],
+    )
+    .unwrap();
     let job = config.pretrain().unwrap();
     assert_eq!((job.engine.epochs, config.run.seed), (3, 9));
-    assert_eq!(job.engine.mask, skeletonmae::MaskConfig::Parts { parts: vec![3, 5] });
-    let config = resolve(Kind::Finetune, &["model.strl.adjacency=symmetric", "finetune.augment.flip=0.5"]).unwrap();
-    assert_eq!(config.strl().unwrap().adjacency, strl::Normalised::Symmetric);
+    assert_eq!(
+        job.engine.mask,
+        skeletonmae::MaskConfig::Parts { parts: vec![3, 5] }
+    );
+    let config = resolve(
+        Kind::Finetune,
+        &[
+            "model.strl.adjacency=symmetric",
+            "finetune.augment.flip=0.5",
+        ],
+    )
+    .unwrap();
+    assert_eq!(
+        config.strl().unwrap().adjacency,
+        strl::Normalised::Symmetric
+    );
     assert_eq!(config.finetune().unwrap().augment.flip, 0.5);
 }
 
 #[test]
 fn flags_win_over_the_config() {
-    let config = Config::resolve(&args("quick", &["run.seed=9"]), Kind::Pretrain, |run| run.seed = 4).unwrap();
+    let config = Config::resolve(&args("quick", &["run.seed=9"]), Kind::Pretrain, |run| {
+        run.seed = 4
+    })
+    .unwrap();
     assert_eq!(config.run.seed, 4);
 }
 
@@ -102,16 +157,30 @@ fn unknown_keys_are_errors_that_name_the_near_ones() {
     let (message, _) = refusal(Kind::Pretrain, &["bogus.key=3"]);
     assert!(message.contains("bogus.key=3"), "{message}");
     let (message, hint) = refusal(Kind::Finetune, &["finetune.augment.zzzzz=3"]);
-    assert!(message.contains("zzzzz") && hint.contains("noise"), "{message} {hint}");
+    assert!(
+        message.contains("zzzzz") && hint.contains("noise"),
+        "{message} {hint}"
+    );
 }
 
 #[test]
 fn values_of_a_wrong_kind_or_range_are_errors_that_name_the_set() {
     let (message, _) = refusal(Kind::Pretrain, &["pretrain.epochs=many"]);
-    assert!(message.contains("--set pretrain.epochs=many") && message.contains("invalid type"), "{message}");
-    for set in ["pretrain.epochs=0", "model.width=0", "reading.frames=0", "pretrain.augment.flip=2"] {
+    assert!(
+        message.contains("--set pretrain.epochs=many") && message.contains("invalid type"),
+        "{message}"
+    );
+    for set in [
+        "pretrain.epochs=0",
+        "model.width=0",
+        "reading.frames=0",
+        "pretrain.augment.flip=2",
+    ] {
         let (message, _) = refusal(Kind::Pretrain, &[set]);
-        assert!(message.contains(set.split(['=', '.']).nth(1).unwrap()), "{message}");
+        assert!(
+            message.contains(set.split(['=', '.']).nth(1).unwrap()),
+            "{message}"
+        );
     }
 }
 
@@ -123,11 +192,23 @@ fn the_other_jobs_section_cannot_be_set() {
 
 #[test]
 fn unknown_keys_in_a_file_are_errors_with_their_name() {
-    for (place, key) in [("[reading]", "framez"), ("[model]", "widht"), ("[pretrain]", "epocs"), ("[pretrain.augment]", "nois"), ("[model.strl]", "kernl")]
-    {
-        let text = PRESETS[0].text.replacen(&format!("{place}\n"), &format!("{place}\n{key} = 1\n"), 1);
+    for (place, key) in [
+        ("[reading]", "framez"),
+        ("[model]", "widht"),
+        ("[pretrain]", "epocs"),
+        ("[pretrain.augment]", "nois"),
+        ("[model.strl]", "kernl"),
+    ] {
+        let text =
+            PRESETS[0]
+                .text
+                .replacen(&format!("{place}\n"), &format!("{place}\n{key} = 1\n"), 1);
         let refused = Config::from_toml(&text, "mine.toml").unwrap_err();
-        assert!(refused.message().starts_with("mine.toml: ") && refused.message().contains(key), "{place}: {}", refused.message());
+        assert!(
+            refused.message().starts_with("mine.toml: ") && refused.message().contains(key),
+            "{place}: {}",
+            refused.message()
+        );
     }
 }
 
@@ -137,13 +218,27 @@ fn a_missing_section_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.toml");
     std::fs::write(&path, text).unwrap();
-    let args = SettingsArgs { preset: None, config: Some(path), set: Vec::new() };
+    let args = SettingsArgs {
+        preset: None,
+        config: Some(path),
+        set: Vec::new(),
+    };
     let config = Config::resolve(&args, Kind::Finetune, |_| {}).unwrap();
-    assert!(config.finetune().unwrap_err().message().contains("[finetune]"));
+    assert!(
+        config
+            .finetune()
+            .unwrap_err()
+            .message()
+            .contains("[finetune]")
+    );
 }
 
 #[test]
 fn an_unknown_preset_lists_those_there_are() {
     let refused = Preset::find("quik").unwrap_err();
-    assert!(refused.message().contains("quick, jhmdb, nw_ucla, paper"), "{}", refused.message());
+    assert!(
+        refused.message().contains("quick, jhmdb, nw_ucla, paper"),
+        "{}",
+        refused.message()
+    );
 }

@@ -63,7 +63,14 @@ impl Versions {
 
 impl Info {
     /// The circumstances of this process.
-    pub fn new(command: &str, seed: u64, data: Fingerprint, device: &str, threads: usize, encoder: Option<&Origin>) -> Info {
+    pub fn new(
+        command: &str,
+        seed: u64,
+        data: Fingerprint,
+        device: &str,
+        threads: usize,
+        encoder: Option<&Origin>,
+    ) -> Info {
         Info {
             command: command.into(),
             seed,
@@ -72,7 +79,10 @@ impl Info {
             device: device.into(),
             threads,
             instruction_set: instruction_set().into(),
-            encoder: encoder.map(|origin| Encoder { path: origin.path.display().to_string(), sha256: origin.sha256.clone() }),
+            encoder: encoder.map(|origin| Encoder {
+                path: origin.path.display().to_string(),
+                sha256: origin.sha256.clone(),
+            }),
             versions: Versions::of_this_program(),
         }
     }
@@ -85,7 +95,8 @@ pub fn instruction_set() -> &'static str {
         if std::arch::is_x86_feature_detected!("avx512f") {
             return "avx512f";
         }
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+        {
             return "avx2+fma";
         }
         "sse2"

@@ -30,7 +30,15 @@ const RECONSTRUCTION: &str = "reconstruction.json";
 const TEST: &str = "test.json";
 
 /// What a run writes, and so what `--overwrite` may remove.
-const OURS: [&str; 7] = [CONFIG, INFO, METRICS, TIMINGS, RECONSTRUCTION, TEST, checkpoint::FILE];
+const OURS: [&str; 7] = [
+    CONFIG,
+    INFO,
+    METRICS,
+    TIMINGS,
+    RECONSTRUCTION,
+    TEST,
+    checkpoint::FILE,
+];
 
 /// The one owner of a run folder.
 #[derive(Debug)]
@@ -46,17 +54,30 @@ impl Run {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(Failure::io(folder)(error).hint("--out names a folder for the run")),
+            Err(error) => {
+                return Err(Failure::io(folder)(error).hint("--out names a folder for the run"));
+            }
         };
         let mut names = Vec::new();
         for entry in entries {
-            names.push(entry.map_err(Failure::io(folder))?.file_name().to_string_lossy().into_owned());
+            names.push(
+                entry
+                    .map_err(Failure::io(folder))?
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned(),
+            );
         }
         names.sort();
-        let Some(first) = names.first() else { return Ok(()) };
+        let Some(first) = names.first() else {
+            return Ok(());
+        };
         if !overwrite {
-            return Err(Failure::error(format!("{}: expected an empty folder, found {first} in it", folder.display()))
-                .hint("choose another --out, or replace the run that is there with --overwrite"));
+            return Err(Failure::error(format!(
+                "{}: expected an empty folder, found {first} in it",
+                folder.display()
+            ))
+            .hint("choose another --out, or replace the run that is there with --overwrite"));
         }
         match names.iter().find(|name| !OURS.contains(&name.as_str())) {
             None => Ok(()),
@@ -74,7 +95,8 @@ impl Run {
         }
         // Of two runs started into one folder the second stops here.
         let mut file = create_new(&folder.join(CONFIG))?;
-        file.write_all(config.as_bytes()).map_err(Failure::io(&folder.join(CONFIG)))?;
+        file.write_all(config.as_bytes())
+            .map_err(Failure::io(&folder.join(CONFIG)))?;
         let run = Run {
             folder: folder.to_owned(),
             metrics: create_new(&folder.join(METRICS))?,
@@ -96,12 +118,14 @@ impl Run {
 
     /// One line of metrics.jsonl: no clock, no path, no machine.
     pub fn metrics(&mut self, line: &impl Serialize) -> Outcome {
-        append(&mut self.metrics, line).map_err(|failure| failure.of(self.folder.join(METRICS).display()))
+        append(&mut self.metrics, line)
+            .map_err(|failure| failure.of(self.folder.join(METRICS).display()))
     }
 
     /// One line of timings.jsonl.
     pub fn timings(&mut self, line: &impl Serialize) -> Outcome {
-        append(&mut self.timings, line).map_err(|failure| failure.of(self.folder.join(TIMINGS).display()))
+        append(&mut self.timings, line)
+            .map_err(|failure| failure.of(self.folder.join(TIMINGS).display()))
     }
 
     /// Replaces the checkpoint.
@@ -120,16 +144,19 @@ impl Run {
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Outcome {
-        let mut text = serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(&error))?;
+        let mut text =
+            serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(&error))?;
         text.push('\n');
         write_whole(&self.folder.join(name), text.as_bytes())
     }
 }
 
 fn create_new(path: &Path) -> Outcome<File> {
-    OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
-        Failure::io(path)(error).hint("is another run using this folder?")
-    })
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(|error| Failure::io(path)(error).hint("is another run using this folder?"))
 }
 
 fn remove_if_there(path: &Path) -> Outcome {
@@ -143,7 +170,8 @@ fn remove_if_there(path: &Path) -> Outcome {
 fn append(file: &mut File, line: &impl Serialize) -> Outcome {
     let mut text = serde_json::to_string(line).map_err(|error| Failure::from_error(&error))?;
     text.push('\n');
-    file.write_all(text.as_bytes()).map_err(|error| Failure::error(error.to_string()))
+    file.write_all(text.as_bytes())
+        .map_err(|error| Failure::error(error.to_string()))
 }
 
 #[cfg(test)]
@@ -152,8 +180,16 @@ mod tests {
     use crate::checkpoint::Fingerprint;
 
     fn create(folder: &Path, overwrite: bool) -> Outcome<Run> {
-        let data = Fingerprint { dataset: "synthetic".into(), digest: "00".into() };
-        Run::create(folder, overwrite, "[run]\n", &Info::new("pretrain", 1, data, "cpu", 1, None))
+        let data = Fingerprint {
+            dataset: "synthetic".into(),
+            digest: "00".into(),
+        };
+        Run::create(
+            folder,
+            overwrite,
+            "[run]\n",
+            &Info::new("pretrain", 1, data, "cpu", 1, None),
+        )
     }
 
     #[test]
@@ -162,7 +198,11 @@ mod tests {
         let folder = parent.path().join("deep/run");
         create(&folder, false).unwrap().metrics(&1).unwrap();
         let refused = create(&folder, false).unwrap_err();
-        assert!(refused.message().contains("expected an empty folder"), "{}", refused.message());
+        assert!(
+            refused.message().contains("expected an empty folder"),
+            "{}",
+            refused.message()
+        );
         create(&folder, true).unwrap();
         assert_eq!(fs::read_to_string(folder.join(METRICS)).unwrap(), "");
     }
@@ -172,7 +212,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("thesis.tex"), "years").unwrap();
         let refused = create(folder.path(), true).unwrap_err();
-        assert!(refused.message().contains("thesis.tex"), "{}", refused.message());
+        assert!(
+            refused.message().contains("thesis.tex"),
+            "{}",
+            refused.message()
+        );
         assert!(folder.path().join("thesis.tex").exists());
     }
 
@@ -183,6 +227,9 @@ mod tests {
         for epoch in 1..3 {
             run.metrics(&serde_json::json!({ "epoch": epoch })).unwrap();
         }
-        assert_eq!(fs::read_to_string(folder.path().join(METRICS)).unwrap(), "{\"epoch\":1}\n{\"epoch\":2}\n");
+        assert_eq!(
+            fs::read_to_string(folder.path().join(METRICS)).unwrap(),
+            "{\"epoch\":1}\n{\"epoch\":2}\n"
+        );
     }
 }

@@ -30,7 +30,9 @@ pub struct Plan {
 
 /// What is known of the named data set.
 pub fn facts(args: &PrepareArgs) -> Outcome<Option<&'static Dataset>> {
-    let Some(name) = &args.dataset else { return Ok(None) };
+    let Some(name) = &args.dataset else {
+        return Ok(None);
+    };
     let found = skeleton_datasets::find(name).ok_or_else(|| {
         let names: Vec<&str> = skeleton_datasets::all().iter().map(|set| set.name.as_str()).collect();
         Failure::usage(format!("--dataset {name}: no data set of this name; known are {}", names.join(", ")))
@@ -46,33 +48,56 @@ pub fn input<'a>(args: &'a PrepareArgs, facts: Option<&Dataset>) -> Outcome<Opti
         (None, _) if synthetic => Ok(None),
         (Some(path), _) if !synthetic => {
             if args.seed.is_some() {
-                return Err(Failure::usage("--seed is of the synthetic sets; a file has nothing random"));
+                return Err(Failure::usage(
+                    "--seed is of the synthetic sets; a file has nothing random",
+                ));
             }
             Ok(Some(path))
         }
-        (Some(path), Some(facts)) => {
-            Err(Failure::usage(format!("--dataset {} is made from a seed; {} has no place in it", facts.name, path.display())))
-        }
+        (Some(path), Some(facts)) => Err(Failure::usage(format!(
+            "--dataset {} is made from a seed; {} has no place in it",
+            facts.name,
+            path.display()
+        ))),
         (_, Some(facts)) => {
-            let url = facts.source.url.as_deref().map_or(String::new(), |url| format!(": {url}"));
-            Err(Failure::usage(format!("--dataset {}: expected its file as INPUT", facts.name))
-                .hint(format!("{}{url}", facts.source.distribution)))
+            let url = facts
+                .source
+                .url
+                .as_deref()
+                .map_or(String::new(), |url| format!(": {url}"));
+            Err(Failure::usage(format!(
+                "--dataset {}: expected its file as INPUT",
+                facts.name
+            ))
+            .hint(format!("{}{url}", facts.source.distribution)))
         }
-        (_, None) => Err(Failure::usage("expected INPUT, a pyskl pickle").hint("without a file: --dataset synthetic makes clips from a seed")),
+        (_, None) => Err(Failure::usage("expected INPUT, a pyskl pickle")
+            .hint("without a file: --dataset synthetic makes clips from a seed")),
     }
 }
 
 impl Plan {
     /// The cache of a pickle.
-    pub fn of_pickle(args: &PrepareArgs, facts: Option<&Dataset>, file: &PysklFile) -> Outcome<Plan> {
+    pub fn of_pickle(
+        args: &PrepareArgs,
+        facts: Option<&Dataset>,
+        file: &PysklFile,
+    ) -> Outcome<Plan> {
         let layout = layout(args, facts)?;
         let units = units(args, facts, file.coordinates());
         let name = file.path().display();
         if file.is_empty() {
-            return Err(Failure::error(format!("{name}: expected clips, found none")));
+            return Err(Failure::error(format!(
+                "{name}: expected clips, found none"
+            )));
         }
         if file.joints() != layout.len() {
-            let message = format!("{name}: expected the {} joints of layout {}, found {}", layout.len(), layout.name(), file.joints());
+            let message = format!(
+                "{name}: expected the {} joints of layout {}, found {}",
+                layout.len(),
+                layout.name(),
+                file.joints()
+            );
             let fitting: Vec<String> = Layout::BUILT_IN
                 .iter()
                 .filter_map(|name| Layout::built_in(name).ok())
@@ -81,11 +106,20 @@ impl Plan {
                 .collect();
             return Err(Failure::error(message).hint(match fitting.is_empty() {
                 true => "give the file's own layout: --layout FILE.toml".to_owned(),
-                false => format!("layouts of {} joints: {}", file.joints(), fitting.join(", ")),
+                false => format!(
+                    "layouts of {} joints: {}",
+                    file.joints(),
+                    fitting.join(", ")
+                ),
             }));
         }
         if let Some(facts) = facts.filter(|facts| facts.coordinates != file.coordinates()) {
-            let message = format!("{name}: expected the {} coordinates of {}, found {}", facts.coordinates, facts.name, file.coordinates());
+            let message = format!(
+                "{name}: expected the {} coordinates of {}, found {}",
+                facts.coordinates,
+                facts.name,
+                file.coordinates()
+            );
             return Err(Failure::error(message).hint("is this the file of another data set?"));
         }
         let classes = classes(args, facts, file)?;
@@ -99,34 +133,66 @@ impl Plan {
             "derived_splits": derives,
         });
         let source = describe(&[file.path()], rules)?;
-        Ok(Plan { header: header(dataset, layout, units, source, classes), splits, derives })
+        Ok(Plan {
+            header: header(dataset, layout, units, source, classes),
+            splits,
+            derives,
+        })
     }
 
     /// The cache of a synthetic set, with its clips.
     pub fn of_synthetic(args: &PrepareArgs) -> Outcome<(Plan, Vec<Sequence>)> {
-        for (flag, given) in
-            [("--layout", args.layout.is_some()), ("--units", args.units.is_some()), ("--classes", args.classes.is_some())]
-        {
+        for (flag, given) in [
+            ("--layout", args.layout.is_some()),
+            ("--units", args.units.is_some()),
+            ("--classes", args.classes.is_some()),
+        ] {
             if given {
-                return Err(Failure::usage(format!("{flag} can't be chosen for a synthetic set")));
+                return Err(Failure::usage(format!(
+                    "{flag} can't be chosen for a synthetic set"
+                )));
             }
         }
         let name = args.dataset.as_deref().unwrap_or_default();
-        let kind = [SyntheticKind::Coco17, SyntheticKind::Ntu25].into_iter().find(|kind| kind.dataset() == name);
-        let kind = kind.ok_or_else(|| Failure::error(format!("{name}: expected a set that the generator makes")))?;
+        let kind = [SyntheticKind::Coco17, SyntheticKind::Ntu25]
+            .into_iter()
+            .find(|kind| kind.dataset() == name);
+        let kind = kind.ok_or_else(|| {
+            Failure::error(format!("{name}: expected a set that the generator makes"))
+        })?;
         let mut settings = SyntheticSettings::default();
         settings.seed = args.seed.unwrap_or(settings.seed);
         let made = synthetic(kind, &settings)?;
         let rules = json!({ "generator": name, "subjects": settings.subjects, "repetitions": settings.repetitions, "seed": settings.seed });
         let source = describe(&[], rules)?;
         let header = header(name, made.layout, made.units, source, made.classes);
-        Ok((Plan { header, splits: made.splits, derives: false }, made.sequences))
+        Ok((
+            Plan {
+                header,
+                splits: made.splits,
+                derives: false,
+            },
+            made.sequences,
+        ))
     }
 }
 
-fn header(dataset: &str, layout: Layout, units: Units, source: serde_json::Value, classes: Vec<String>) -> CacheHeader {
+fn header(
+    dataset: &str,
+    layout: Layout,
+    units: Units,
+    source: serde_json::Value,
+    classes: Vec<String>,
+) -> CacheHeader {
     let created_by = concat!("ssl ", env!("CARGO_PKG_VERSION")).to_owned();
-    CacheHeader { dataset: dataset.to_owned(), layout, units, source, classes, created_by }
+    CacheHeader {
+        dataset: dataset.to_owned(),
+        layout,
+        units,
+        source,
+        classes,
+        created_by,
+    }
 }
 
 fn layout(args: &PrepareArgs, facts: Option<&Dataset>) -> Outcome<Layout> {
@@ -135,8 +201,11 @@ fn layout(args: &PrepareArgs, facts: Option<&Dataset>) -> Outcome<Layout> {
         (Some(name), None) => name,
         (Some(name), Some(facts)) if *name == facts.layout => name,
         (Some(name), Some(facts)) => {
-            return Err(Failure::usage(format!("--layout {name}: {} has the layout {}", facts.name, facts.layout))
-                .hint("leave one of --dataset and --layout out"));
+            return Err(Failure::usage(format!(
+                "--layout {name}: {} has the layout {}",
+                facts.name, facts.layout
+            ))
+            .hint("leave one of --dataset and --layout out"));
         }
         (None, None) => {
             return Err(Failure::usage("expected --dataset NAME or --layout NAME|FILE.toml: a pickle doesn't say what its joints are")
@@ -144,7 +213,9 @@ fn layout(args: &PrepareArgs, facts: Option<&Dataset>) -> Outcome<Layout> {
         }
     };
     if !name.ends_with(".toml") {
-        return Layout::built_in(name).map_err(|error| Failure::from(error).hint("a layout of your own is a file: --layout FILE.toml"));
+        return Layout::built_in(name).map_err(|error| {
+            Failure::from(error).hint("a layout of your own is a file: --layout FILE.toml")
+        });
     }
     let path = Path::new(name);
     let text = std::fs::read_to_string(path).map_err(Failure::io(path))?;
@@ -153,7 +224,11 @@ fn layout(args: &PrepareArgs, facts: Option<&Dataset>) -> Outcome<Layout> {
 
 /// As typed, else as known, else what such clips mostly have: pixels in the image, metres in space.
 fn units(args: &PrepareArgs, facts: Option<&Dataset>, coordinates: usize) -> Units {
-    let usual = if coordinates == 2 { Units::Pixel } else { Units::Metre };
+    let usual = if coordinates == 2 {
+        Units::Pixel
+    } else {
+        Units::Metre
+    };
     let known = facts.and_then(|facts| Units::from_name(&facts.units));
     args.units.map(Units::from).or(known).unwrap_or(usual)
 }
@@ -163,14 +238,23 @@ fn classes(args: &PrepareArgs, facts: Option<&Dataset>, file: &PysklFile) -> Out
     let names: Vec<String> = match (&args.classes, facts) {
         (Some(path), _) => {
             let text = std::fs::read_to_string(path).map_err(Failure::io(path))?;
-            text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+            text.lines()
+                .map(|line| line.trim().to_owned())
+                .filter(|line| !line.is_empty())
+                .collect()
         }
         (None, Some(facts)) if !facts.classes.is_empty() => facts.classes.clone(),
         _ => (0..file.classes()).map(|class| class.to_string()).collect(),
     };
     if file.classes() > names.len() {
-        let message = format!("{}: expected labels below {}, the number of class names, found {}", file.path().display(), names.len(), file.classes() - 1);
-        return Err(Failure::error(message).hint("is this the file of another data set, or a longer list of classes needed?"));
+        let message = format!(
+            "{}: expected labels below {}, the number of class names, found {}",
+            file.path().display(),
+            names.len(),
+            file.classes() - 1
+        );
+        return Err(Failure::error(message)
+            .hint("is this the file of another data set, or a longer list of classes needed?"));
     }
     Ok(names)
 }

@@ -16,8 +16,12 @@ struct Derived {
 }
 
 /// NW-UCLA leaks as it circulates: clips of the training views come again in the test view, byte for byte.
-const DERIVED: [Derived; 1] =
-    [Derived { dataset: "nw_ucla", split: "xview_test_clean", of: "xview_test", without: "xview_train" }];
+const DERIVED: [Derived; 1] = [Derived {
+    dataset: "nw_ucla",
+    split: "xview_test_clean",
+    of: "xview_test",
+    without: "xview_train",
+}];
 
 /// The poses seen so far, by which copies of a clip are found.
 #[derive(Default)]
@@ -33,8 +37,12 @@ impl Copies {
             hasher.update((extent as u64).to_le_bytes());
         }
         match clip.keypoints.view() {
-            ValuesRef::F16(values) => values.iter().for_each(|value| hasher.update(value.to_bits().to_le_bytes())),
-            ValuesRef::F32(values) => values.iter().for_each(|value| hasher.update(value.to_bits().to_le_bytes())),
+            ValuesRef::F16(values) => values
+                .iter()
+                .for_each(|value| hasher.update(value.to_bits().to_le_bytes())),
+            ValuesRef::F32(values) => values
+                .iter()
+                .for_each(|value| hasher.update(value.to_bits().to_le_bytes())),
         }
         self.poses.insert(clip.id.clone(), hasher.finalize().into());
     }
@@ -42,7 +50,14 @@ impl Copies {
     /// The clips of `of` whose poses no clip of `without` has.
     fn without(&self, of: &[String], without: &[String]) -> Vec<String> {
         let seen: HashSet<_> = without.iter().filter_map(|id| self.poses.get(id)).collect();
-        of.iter().filter(|id| self.poses.get(*id).is_none_or(|poses| !seen.contains(poses))).cloned().collect()
+        of.iter()
+            .filter(|id| {
+                self.poses
+                    .get(*id)
+                    .is_none_or(|poses| !seen.contains(poses))
+            })
+            .cloned()
+            .collect()
     }
 }
 
@@ -52,18 +67,38 @@ pub fn derives(splits: &[(String, Vec<String>)], facts: Option<&Dataset>) -> boo
 }
 
 /// The splits that the file lacks and that follow from its others.
-pub fn derived(splits: &[(String, Vec<String>)], facts: Option<&Dataset>, copies: &Copies) -> Vec<(String, Vec<String>)> {
-    let found = |name: &str| splits.iter().find(|(split, _)| split == name).map(|(_, ids)| ids);
+pub fn derived(
+    splits: &[(String, Vec<String>)],
+    facts: Option<&Dataset>,
+    copies: &Copies,
+) -> Vec<(String, Vec<String>)> {
+    let found = |name: &str| {
+        splits
+            .iter()
+            .find(|(split, _)| split == name)
+            .map(|(_, ids)| ids)
+    };
     missing(splits, facts)
-        .filter_map(|rule| Some((rule.split.to_owned(), copies.without(found(rule.of)?, found(rule.without)?))))
+        .filter_map(|rule| {
+            Some((
+                rule.split.to_owned(),
+                copies.without(found(rule.of)?, found(rule.without)?),
+            ))
+        })
         .collect()
 }
 
-fn missing(splits: &[(String, Vec<String>)], facts: Option<&Dataset>) -> impl Iterator<Item = &'static Derived> {
+fn missing(
+    splits: &[(String, Vec<String>)],
+    facts: Option<&Dataset>,
+) -> impl Iterator<Item = &'static Derived> {
     let there = move |name: &str| splits.iter().any(|(split, _)| split == name);
     let dataset = facts.map(|facts| facts.name.clone());
     DERIVED.iter().filter(move |rule| {
-        dataset.as_deref() == Some(rule.dataset) && !there(rule.split) && there(rule.of) && there(rule.without)
+        dataset.as_deref() == Some(rule.dataset)
+            && !there(rule.split)
+            && there(rule.of)
+            && there(rule.without)
     })
 }
 
@@ -71,14 +106,27 @@ fn missing(splits: &[(String, Vec<String>)], facts: Option<&Dataset>) -> impl It
 pub fn differences(facts: &Dataset, summary: &CacheSummary) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(expected) = facts.clips.filter(|&expected| expected != summary.samples) {
-        found.push(format!("{} has {expected} clips; {} were found", facts.title, summary.samples));
+        found.push(format!(
+            "{} has {expected} clips; {} were found",
+            facts.title, summary.samples
+        ));
     }
     for split in &facts.splits {
-        let clips = summary.splits.iter().find(|(name, _)| *name == split.name).map(|(_, clips)| *clips);
+        let clips = summary
+            .splits
+            .iter()
+            .find(|(name, _)| *name == split.name)
+            .map(|(_, clips)| *clips);
         match (clips, split.clips) {
-            (None, _) => found.push(format!("{} has a split {}; this file has none of that name", facts.title, split.name)),
+            (None, _) => found.push(format!(
+                "{} has a split {}; this file has none of that name",
+                facts.title, split.name
+            )),
             (Some(clips), Some(expected)) if clips != expected => {
-                found.push(format!("split {} of {} has {expected} clips; {clips} were found", split.name, facts.title));
+                found.push(format!(
+                    "split {} of {} has {expected} clips; {clips} were found",
+                    split.name, facts.title
+                ));
             }
             _ => {}
         }
@@ -112,15 +160,34 @@ mod tests {
     #[test]
     fn the_clean_split_leaves_out_copies_of_training_clips_only() {
         let mut copies = Copies::default();
-        for (id, values) in [("a", [1.0, 2.0]), ("b", [1.0, 2.0]), ("c", [3.0, 4.0]), ("d", [3.0, 4.0])] {
+        for (id, values) in [
+            ("a", [1.0, 2.0]),
+            ("b", [1.0, 2.0]),
+            ("c", [3.0, 4.0]),
+            ("d", [3.0, 4.0]),
+        ] {
             copies.see(&clip(id, &values));
         }
-        let split = |name: &str, ids: &[&str]| (name.to_owned(), ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
-        let splits = [split("xview_train", &["a"]), split("xview_test", &["b", "c", "d"])];
+        let split = |name: &str, ids: &[&str]| {
+            (
+                name.to_owned(),
+                ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>(),
+            )
+        };
+        let splits = [
+            split("xview_train", &["a"]),
+            split("xview_test", &["b", "c", "d"]),
+        ];
         let facts = skeleton_datasets::find("nw_ucla");
         assert!(derives(&splits, facts));
-        assert_eq!(derived(&splits, facts, &copies), [split("xview_test_clean", &["c", "d"])]);
+        assert_eq!(
+            derived(&splits, facts, &copies),
+            [split("xview_test_clean", &["c", "d"])]
+        );
         assert!(!derives(&splits, skeleton_datasets::find("jhmdb14")));
-        assert!(!derives(&[splits.to_vec(), vec![split("xview_test_clean", &[])]].concat(), facts));
+        assert!(!derives(
+            &[splits.to_vec(), vec![split("xview_test_clean", &[])]].concat(),
+            facts
+        ));
     }
 }

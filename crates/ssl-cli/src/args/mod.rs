@@ -1,10 +1,13 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
+mod training;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use skeleton_data::Units;
 
+pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
 use crate::config::Device;
 
 /// SkeletonMAE pre-training and STRL fine-tuning on skeleton sequences.
@@ -16,11 +19,17 @@ pub struct Cli {
     pub command: Command,
 
     /// Print only results, warnings and errors.
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Everywhere"
+    )]
     pub quiet: bool,
 
     /// More log lines on stderr (-v: info, -vv: debug); the variable SSL_LOG takes a tracing filter instead.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
     pub verbose: u8,
 }
 
@@ -130,47 +139,9 @@ pub struct InspectArgs {
     pub verify: bool,
 }
 
-/// Where the settings come from.
-#[derive(Debug, Args)]
-pub struct SettingsArgs {
-    /// A preset shipped with the program (`ssl preset` lists them).
-    #[arg(long, value_name = "NAME", required_unless_present = "config", conflicts_with = "config")]
-    pub preset: Option<String>,
-
-    /// A TOML file with all settings, such as the config.toml of an earlier run.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Change one setting, e.g. --set pretrain.epochs=10 (repeatable).
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-}
-
-/// How and where a training run goes.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// The cache to read [default: run.data of the config].
-    #[arg(long, value_name = "CACHE.h5")]
-    pub data: Option<PathBuf>,
-
-    /// The run's folder: settings, metrics, checkpoint.
-    #[arg(long, value_name = "RUN")]
-    pub out: PathBuf,
-
-    /// Replace an earlier run in that folder.
-    #[arg(long)]
-    pub overwrite: bool,
-
-    /// Seed of everything random [default: run.seed of the config].
-    #[arg(long, value_name = "N", value_parser = seed())]
-    pub seed: Option<u64>,
-
-    #[command(flatten)]
-    pub machine: MachineArgs,
-}
-
 /// Where the arithmetic happens.
 #[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Machine")]
 pub struct MachineArgs {
     /// What computes.
     #[arg(long, value_enum)]
@@ -184,58 +155,6 @@ pub struct MachineArgs {
 /// TOML's integers are signed, and every seed must fit in the saved config.
 fn seed() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(..=i64::MAX as u64)
-}
-
-/// `ssl pretrain`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ssl pretrain --preset quick --data synthetic.h5 --split train --val val --out runs/pretrain
-  ssl pretrain --preset jhmdb --data jhmdb.h5 --split train1 --out runs/pretrain --seed 1 --set pretrain.epochs=10")]
-pub struct PretrainArgs {
-    #[command(flatten)]
-    pub settings: SettingsArgs,
-
-    /// The split to pre-train on [default: run.split of the config].
-    #[arg(long, value_name = "NAME")]
-    pub split: Option<String>,
-
-    /// A split whose masked joints are reconstructed for the validation curve.
-    #[arg(long, value_name = "NAME")]
-    pub val: Option<String>,
-
-    #[command(flatten)]
-    pub run: RunArgs,
-}
-
-/// `ssl finetune`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ssl finetune --preset jhmdb --data jhmdb.h5 --train train1 --encoder runs/pretrain --test test1 --out runs/finetune
-  ssl finetune --preset jhmdb --data jhmdb.h5 --train train1 --holdout 0.1 --out runs/scratch")]
-pub struct FinetuneArgs {
-    #[command(flatten)]
-    pub settings: SettingsArgs,
-
-    /// The split to train on [default: run.train of the config].
-    #[arg(long, value_name = "NAME")]
-    pub train: Option<String>,
-
-    /// Share of the training split kept away, by class, for the validation curve.
-    #[arg(long, value_name = "SHARE")]
-    pub holdout: Option<f64>,
-
-    /// A split evaluated once, after the last epoch; nothing is chosen by it.
-    #[arg(long, value_name = "NAME")]
-    pub test: Option<String>,
-
-    /// A pre-training run or checkpoint whose encoder is the start; without it training starts from scratch.
-    #[arg(long, value_name = "RUN|FILE")]
-    pub encoder: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub run: RunArgs,
 }
 
 /// `ssl evaluate`
@@ -307,7 +226,9 @@ pub struct PredictArgs {
 
 /// `ssl preset`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ssl preset jhmdb > mine.toml    # edit, then: ssl pretrain --config mine.toml ...")]
+#[command(
+    after_help = "Example:\n  ssl preset jhmdb > mine.toml    # edit, then: ssl pretrain --config mine.toml ..."
+)]
 pub struct PresetArgs {
     /// The preset to print.
     pub name: Option<String>,

@@ -1,0 +1,41 @@
+//! Results as documents (for `--json`) and as text for people.
+
+mod evaluation;
+mod prediction;
+mod reconstruction;
+
+pub use self::evaluation::Evaluation;
+pub use self::prediction::Prediction;
+pub use self::reconstruction::ReconstructionReport;
+
+/// `73.9 %`
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// `1 clip`, `2 clips`, `2 classes`
+pub fn count(n: usize, thing: &str) -> String {
+    match thing.strip_suffix("ss") {
+        _ if n == 1 => format!("1 {thing}"),
+        Some(_) => format!("{n} {thing}es"),
+        None => format!("{n} {thing}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(
+            (count(1, "clip"), count(2, "clip")),
+            ("1 clip".into(), "2 clips".into())
+        );
+        assert_eq!(
+            (count(1, "class"), count(0, "class")),
+            ("1 class".into(), "0 classes".into())
+        );
+        assert_eq!(percent(0.7386), "73.9 %");
+    }
+}
