@@ -128,8 +128,8 @@ impl Draw {
         row: &mut Vec<f32>,
     ) {
         if self.flip {
-            swap_joints(keypoints, C, mirror, row);
-            swap_joints(presence, 1, mirror, row);
+            swap_joints::<C>(keypoints, mirror, row);
+            swap_joints::<1>(presence, mirror, row);
         }
         let unmoved = self.turn == 0.0 && self.scale == [1.0; 3] && !self.flip;
         if unmoved {
@@ -177,12 +177,13 @@ impl Draw {
     }
 }
 
-fn swap_joints(values: &mut [f32], c: usize, mirror: &[usize], row: &mut Vec<f32>) {
-    for frame in values.chunks_exact_mut(mirror.len() * c) {
+fn swap_joints<const C: usize>(values: &mut [f32], mirror: &[usize], row: &mut Vec<f32>) {
+    for frame in values.chunks_exact_mut(mirror.len() * C) {
         row.clear();
         row.extend_from_slice(frame);
-        for (joint, &other) in frame.chunks_exact_mut(c).zip(mirror) {
-            joint.copy_from_slice(&row[other * c..(other + 1) * c]);
+        let old = row.as_chunks::<C>().0;
+        for (joint, &other) in frame.as_chunks_mut::<C>().0.iter_mut().zip(mirror) {
+            *joint = old[other];
         }
     }
 }

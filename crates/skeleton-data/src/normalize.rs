@@ -69,17 +69,29 @@ impl Normalization {
     }
 }
 
+/// Partial sums that are kept side by side: a multiple of 2 and 3 coordinates and of a vector register.
+const LANES: usize = 12;
+
+/// The sum of `term(value, lane)` for each coordinate, in a fixed order; a lane holds coordinate `lane % C` only.
+fn sums<const C: usize>(keypoints: &[f32], term: impl Fn(f64, usize) -> f64) -> [f64; C] {
+    let mut lanes = [0.0f64; LANES];
+    let (blocks, rest) = keypoints.as_chunks::<LANES>();
+    for block in blocks {
+        for lane in 0..LANES {
+            lanes[lane] += term(f64::from(block[lane]), lane);
+        }
+    }
+    for (lane, &x) in rest.iter().enumerate() {
+        lanes[lane] += term(f64::from(x), lane);
+    }
+    std::array::from_fn(|c| lanes.iter().skip(c).step_by(C).sum())
+}
+
 /// The mean of each coordinate over the present joints; zeros where none is present.
 pub(crate) fn mean<const C: usize>(keypoints: &[f32], presence: &[f32]) -> [f64; C] {
     // Absent joints are 0, so they add nothing to the sums.
-    let mut sums = [0.0f64; C];
-    for joint in keypoints.chunks_exact(C) {
-        for (sum, &x) in sums.iter_mut().zip(joint) {
-            *sum += f64::from(x);
-        }
-    }
     let count: f32 = presence.iter().sum();
-    sums.map(|sum| {
+    sums::<C>(keypoints, |x, _| x).map(|sum| {
         if count > 0.0 {
             sum / f64::from(count)
         } else {
@@ -90,19 +102,27 @@ pub(crate) fn mean<const C: usize>(keypoints: &[f32], presence: &[f32]) -> [f64;
 
 fn standardise<const C: usize>(keypoints: &mut [f32], presence: &[f32]) {
     let mean = mean::<C>(keypoints, presence);
-    let mut squares = [0.0f64; C];
-    for (joint, &there) in keypoints.chunks_exact(C).zip(presence) {
-        for c in 0..C {
-            let centred = (f64::from(joint[c]) - mean[c]) * f64::from(there);
-            squares[c] += centred * centred;
-        }
+    let present = presence.iter().filter(|&&there| there != 0.0).count();
+    let absent = (presence.len() - present) as f64;
+    // Absent joints take part as zeros, and what they add is taken away again.
+    let shift: [f64; LANES] = std::array::from_fn(|lane| mean[lane % C]);
+    let squares = sums::<C>(keypoints, |x, lane| (x - shift[lane]) * (x - shift[lane]));
+    let variance: f64 = (0..C)
+        .map(|c| squares[c] - absent * mean[c] * mean[c])
+        .sum::<f64>()
+        / (present * C).max(1) as f64;
+    let factor = 1.0 / (variance.max(0.0).sqrt() + EPSILON);
+    let (blocks, rest) = keypoints.as_chunks_mut::<LANES>();
+    let scaled = |x: f32, lane: usize| ((f64::from(x) - shift[lane]) * factor) as f32;
+    for block in blocks {
+        *block = std::array::from_fn(|lane| scaled(block[lane], lane));
     }
-    let values = f64::from(presence.iter().sum::<f32>()) * C as f64;
-    let deviation = (squares.iter().sum::<f64>() / values.max(1.0)).sqrt();
-    let factor = 1.0 / (deviation + EPSILON);
-    for (joint, &there) in keypoints.chunks_exact_mut(C).zip(presence) {
-        for c in 0..C {
-            joint[c] = ((f64::from(joint[c]) - mean[c]) * factor) as f32 * there;
+    for (lane, x) in rest.iter_mut().enumerate() {
+        *x = scaled(*x, lane);
+    }
+    if absent > 0.0 {
+        for (joint, &there) in keypoints.as_chunks_mut::<C>().0.iter_mut().zip(presence) {
+            *joint = if there == 0.0 { [0.0; C] } else { *joint };
         }
     }
 }

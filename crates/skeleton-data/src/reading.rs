@@ -144,35 +144,35 @@ impl Reader {
         let window = augment
             .as_ref()
             .map_or(Window::whole(kept), |(_, draw, _)| draw.window(kept));
-        let (first, first_presence) = (keypoints.len(), presence.len());
-        self.sampler.resample(
-            view,
-            threshold,
-            window,
-            self.reading.frames,
-            keypoints,
-            presence,
-        );
-        let (keypoints, presence) = (&mut keypoints[first..], &mut presence[first_presence..]);
         let change = augment
             .as_mut()
             .map(|(augment, draw, rng)| (&**augment, &*draw, &mut **rng));
         match view.coordinates {
-            2 => self.finish::<2>(view, change, keypoints, presence)?,
-            _ => self.finish::<3>(view, change, keypoints, presence)?,
+            2 => self.finish::<2>(view, window, change, keypoints, presence)?,
+            _ => self.finish::<3>(view, window, change, keypoints, presence)?,
         }
         Ok(self.sampler.tracks.len())
     }
 
-    /// Normalises and augments.
+    /// Resamples, normalises and augments what was surveyed.
     fn finish<const C: usize>(
         &mut self,
         view: &ClipView<'_>,
+        window: Window,
         augment: Option<(&Augment, &Draw, &mut Rng)>,
-        keypoints: &mut [f32],
-        presence: &mut [f32],
+        keypoints: &mut Vec<f32>,
+        presence: &mut Vec<f32>,
     ) -> Result<()> {
-        let normalization = self.reading.normalization;
+        let (first, first_presence) = (keypoints.len(), presence.len());
+        let Reading {
+            frames,
+            normalization,
+            score_threshold,
+            ..
+        } = self.reading;
+        self.sampler
+            .resample::<C>(view, score_threshold, window, frames, keypoints, presence);
+        let (keypoints, presence) = (&mut keypoints[first..], &mut presence[first_presence..]);
         normalization.apply::<C>(view, keypoints, presence)?;
         if let Some((augment, draw, rng)) = augment {
             // Standardised clips have their centre at 0 already.

@@ -104,7 +104,7 @@ impl Sampler {
     /// Appends `samples` frames of every surveyed track, (n, t, v, c) and (n, t, v), linear between the two kept frames
     /// around each time. Where one of them lacks a joint the other one's is taken as it is; a time that falls on a
     /// frame takes that frame alone.
-    pub fn resample(
+    pub fn resample<const C: usize>(
         &mut self,
         view: &ClipView<'_>,
         threshold: f32,
@@ -126,17 +126,10 @@ impl Sampler {
                 if self.later.index == Some(first) {
                     std::mem::swap(&mut self.earlier, &mut self.later);
                 }
-                self.earlier.decode(view, threshold, first);
+                self.earlier.decode::<C>(view, threshold, first);
                 if weight > 0.0 {
-                    self.later.decode(view, threshold, second);
-                    blend(
-                        &self.earlier,
-                        &self.later,
-                        weight,
-                        view.coordinates,
-                        keypoints,
-                        presence,
-                    );
+                    self.later.decode::<C>(view, threshold, second);
+                    blend::<C>(&self.earlier, &self.later, weight, keypoints, presence);
                 } else {
                     keypoints.extend_from_slice(&self.earlier.keypoints);
                     presence.extend_from_slice(&self.earlier.presence);
@@ -147,45 +140,41 @@ impl Sampler {
 }
 
 impl Row {
-    fn decode(&mut self, view: &ClipView<'_>, threshold: f32, index: usize) {
+    fn decode<const C: usize>(&mut self, view: &ClipView<'_>, threshold: f32, index: usize) {
         if self.index == Some(index) {
             return;
         }
         self.index = Some(index);
-        let (v, c) = (view.joints, view.coordinates);
-        copy(view.keypoints, index * v * c, v * c, &mut self.keypoints);
+        let v = view.joints;
+        copy(view.keypoints, index * v * C, v * C, &mut self.keypoints);
+        let joints = self.keypoints.as_chunks_mut::<C>().0;
         self.presence.clear();
-        self.complete = true;
-        for joint in self.keypoints.chunks_exact(c) {
-            let there = joint.iter().any(|&x| x != 0.0) && joint.iter().all(|x| x.is_finite());
-            self.presence.push(f32::from(u8::from(there)));
-            self.complete &= there;
-        }
+        self.presence.extend(joints.iter().map(|joint| {
+            // A coordinate that is no number or not finite makes the sum so.
+            let size: f32 = joint.iter().map(|x| x.abs()).sum();
+            f32::from(u8::from(size > 0.0 && size < f32::INFINITY))
+        }));
         if let Some(scores) = view.scores {
             copy(scores, index * v, v, &mut self.scores);
             for (there, &score) in self.presence.iter_mut().zip(&self.scores) {
                 // A score that is not a number is not above the threshold.
-                let counts = score > threshold;
-                *there = if counts { *there } else { 0.0 };
-                self.complete &= counts;
+                *there = if score > threshold { *there } else { 0.0 };
             }
         }
+        self.complete = self.presence.iter().all(|&there| there == 1.0);
         if !self.complete {
-            for (joint, &there) in self.keypoints.chunks_exact_mut(c).zip(&self.presence) {
-                if there == 0.0 {
-                    joint.fill(0.0);
-                }
+            for (joint, &there) in joints.iter_mut().zip(&self.presence) {
+                *joint = if there == 0.0 { [0.0; C] } else { *joint };
             }
         }
     }
 }
 
 /// Appends the frame `weight` of the way from `a` to `b`.
-fn blend(
+fn blend<const C: usize>(
     a: &Row,
     b: &Row,
     weight: f32,
-    c: usize,
     keypoints: &mut Vec<f32>,
     presence: &mut Vec<f32>,
 ) {
@@ -199,18 +188,29 @@ fn blend(
         presence.extend_from_slice(&a.presence);
         return;
     }
-    let joints = a.keypoints.chunks_exact(c).zip(b.keypoints.chunks_exact(c));
-    for ((a_joint, b_joint), (&in_a, &in_b)) in joints.zip(a.presence.iter().zip(&b.presence)) {
+    let start = keypoints.len();
+    keypoints.extend_from_slice(&b.keypoints);
+    let (mixed, firsts) = (
+        keypoints[start..].as_chunks_mut::<C>().0,
+        a.keypoints.as_chunks::<C>().0,
+    );
+    for ((mixed, first), (&in_a, &in_b)) in mixed
+        .iter_mut()
+        .zip(firsts)
+        .zip(a.presence.iter().zip(&b.presence))
+    {
         // Absent joints are 0: with weights 1 and 0 the sum is the present one's value.
         let of_b = if in_a == 0.0 { 1.0 } else { weight * in_b };
-        keypoints.extend(
-            a_joint
-                .iter()
-                .zip(b_joint)
-                .map(|(a, b)| a * (1.0 - of_b) + b * of_b),
-        );
-        presence.push(in_a.max(in_b));
+        for c in 0..C {
+            mixed[c] = first[c] * (1.0 - of_b) + mixed[c] * of_b;
+        }
     }
+    presence.extend(
+        a.presence
+            .iter()
+            .zip(&b.presence)
+            .map(|(&in_a, &in_b)| in_a.max(in_b)),
+    );
 }
 
 fn copy(values: ValuesRef<'_>, start: usize, count: usize, into: &mut Vec<f32>) {

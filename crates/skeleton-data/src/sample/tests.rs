@@ -28,7 +28,7 @@ fn sampled(
     sampler.survey(&view, 0.0, 2);
     let window = window.unwrap_or(Window::whole(sampler.frames.len()));
     let (mut keypoints, mut presence) = (Vec::new(), Vec::new());
-    sampler.resample(&view, 0.0, window, samples, &mut keypoints, &mut presence);
+    sampler.resample::<2>(&view, 0.0, window, samples, &mut keypoints, &mut presence);
     (keypoints, presence, sampler)
 }
 
@@ -128,7 +128,7 @@ fn halves_scores_and_odd_numbers() {
         let (mut sampler, view) = (Sampler::default(), sequence.view());
         sampler.survey(&view, 0.2, 2);
         let (mut keypoints, mut presence) = (Vec::new(), Vec::new());
-        sampler.resample(
+        sampler.resample::<2>(
             &view,
             0.2,
             Window::whole(1),
