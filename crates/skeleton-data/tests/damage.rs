@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use common::{clips, splits, write};
@@ -34,33 +35,55 @@ fn read_all(path: &Path) -> Result<String, Error> {
     Ok(out)
 }
 
-#[test]
-fn every_flipped_byte_is_an_error_or_changes_nothing() {
+/// Flips bits of every byte, one pattern at a time, and returns how many flips no reader notices.
+fn flip_all(patterns: impl Fn(usize, &[u8]) -> Vec<u8>) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.h5");
     write(&path, &clips(), &splits());
     let whole = fs::read(&path).unwrap();
     let expected = read_all(&path).unwrap();
+    // One byte is changed in place and put back: writing the whole file each time would wait for the disk.
+    let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let mut put = |at: usize, byte: u8| {
+        file.seek(SeekFrom::Start(at as u64)).unwrap();
+        file.write_all(&[byte]).unwrap();
+    };
     let mut silent = 0;
-    for at in 0..whole.len() {
-        for flip in [0x01, 0x10, 0x80, 0xff] {
-            let mut damaged = whole.clone();
-            damaged[at] ^= flip;
-            fs::write(&path, &damaged).unwrap();
+    for (at, &byte) in whole.iter().enumerate() {
+        for flip in patterns(at, &whole) {
+            put(at, byte ^ flip);
             match read_all(&path) {
                 Ok(found) => {
                     assert_eq!(found, expected, "byte {at} ^ {flip:#x} changed what is read, in silence");
                     silent += 1;
                 }
-                Err(error) => {
-                    let message = error.to_string();
-                    assert!(message.contains("c.h5"), "{message}");
-                }
+                Err(error) => assert!(error.to_string().contains("c.h5"), "{error}"),
             }
         }
+        put(at, byte);
     }
+    assert_eq!(fs::read(&path).unwrap(), whole);
+    silent
+}
+
+#[test]
+fn every_flipped_byte_is_an_error_or_changes_nothing() {
+    let silent = flip_all(|at, whole| {
+        // Of long runs of zeros, the library's unused room, every 16th byte is enough here.
+        let around = &whole[at.saturating_sub(16)..whole.len().min(at + 16)];
+        if at % 16 != 0 && around.iter().all(|&byte| byte == 0) {
+            return vec![];
+        }
+        vec![[0x01, 0x10, 0x80, 0xff][at % 4]]
+    });
     // Only bytes that hold nothing may pass: unused room in the library's heaps, reference counts.
-    eprintln!("{} bytes, {silent} of {} flips in bytes that nothing reads", whole.len(), whole.len() * 4);
+    eprintln!("{silent} flips in bytes that nothing reads");
+}
+
+#[test]
+#[ignore = "minutes: every bit of every byte"]
+fn every_flipped_bit_is_an_error_or_changes_nothing() {
+    flip_all(|_, _| (0..8).map(|bit| 1 << bit).chain([0xff]).collect());
 }
 
 #[test]
@@ -68,10 +91,11 @@ fn every_cut_off_cache_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.h5");
     write(&path, &clips(), &splits());
-    let whole = fs::read(&path).unwrap();
-    for len in 0..whole.len() {
-        fs::write(&path, &whole[..len]).unwrap();
-        assert!(read_all(&path).is_err(), "{len} of {} bytes", whole.len());
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let whole = file.metadata().unwrap().len();
+    for len in (0..whole).rev() {
+        file.set_len(len).unwrap();
+        assert!(read_all(&path).is_err(), "{len} of {whole} bytes");
     }
 }
 
