@@ -189,3 +189,158 @@ fn choose(n: usize, count: usize, rng: &mut Rng) -> Vec<usize> {
     all.truncate(count);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Tensor};
+
+    use super::*;
+    use crate::{MaeConfig, Mode, SkeletonMae, Store};
+
+    fn layout() -> Layout {
+        Layout::built_in("coco17").expect("it is built in")
+    }
+
+    fn batch(keypoints: Tensor, presence: Vec<bool>) -> TrackBatch {
+        let ids = vec!["a".into(), "b".into()];
+        TrackBatch::new(keypoints, presence, vec![0, 0, 1], ids, vec![0, 0]).unwrap()
+    }
+
+    fn at(epoch: u64, index: u64) -> At {
+        At {
+            seed: 1,
+            epoch,
+            index,
+        }
+    }
+
+    #[test]
+    fn parts_are_whole_and_never_all() {
+        let layout = layout();
+        let config = MaskConfig::RandomParts { min: 1, max: 5 };
+        config.validate(&layout).unwrap();
+        let mut counts = [0; 7];
+        for i in 0..300 {
+            let hidden = config.draw(&layout, &mut stream(0, Purpose::Mask, 0, Key::Index(i)));
+            let whole = |p: &skeleton_graph::Part| p.joints.iter().filter(|&&j| hidden[j]).count();
+            let parts = layout.parts().iter();
+            assert!(
+                parts
+                    .clone()
+                    .all(|p| whole(p) == 0 || whole(p) == p.joints.len())
+            );
+            counts[parts.filter(|p| whole(p) > 0).count()] += 1;
+        }
+        assert!(
+            counts[1..6].iter().all(|&n| n > 30),
+            "every number of parts occurs: {counts:?}"
+        );
+        assert_eq!((counts[0], counts[6]), (0, 0));
+    }
+
+    #[test]
+    fn joints_at_a_ratio() {
+        let layout = layout();
+        for (ratio, count) in [(0.01, 1), (0.3, 5), (0.53, 9), (0.99, 16)] {
+            let config = MaskConfig::RandomJoints { ratio };
+            let hidden = config.draw(&layout, &mut stream(0, Purpose::Mask, 0, Key::None));
+            assert_eq!(hidden.iter().filter(|h| **h).count(), count, "{ratio}");
+        }
+    }
+
+    #[test]
+    fn masking_nothing_or_everything_is_refused() {
+        let layout = layout();
+        let parts = |parts: &[usize]| MaskConfig::Parts {
+            parts: parts.to_vec(),
+        };
+        let (few, many) = ((0, 1), (1, 6));
+        let range = |(min, max)| MaskConfig::RandomParts { min, max };
+        let joints = |ratio| MaskConfig::RandomJoints { ratio };
+        for bad in [
+            parts(&[]),
+            parts(&[0, 1, 2, 3, 4, 5]),
+            parts(&[6]),
+            parts(&[1, 1]),
+        ]
+        .into_iter()
+        .chain([range(few), range(many), range((3, 2))])
+        .chain([joints(0.0), joints(1.0), joints(f64::NAN)])
+        {
+            let error = bad.validate(&layout).unwrap_err().to_string();
+            assert!(error.starts_with("pretrain.mask: expected"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_draw_belongs_to_the_clip_and_holds_for_its_frames() {
+        let layout = layout();
+        let config = MaskConfig::RandomParts { min: 1, max: 3 };
+        let zeros = Tensor::zeros((3, 4, 17, 2), DType::F32, &Device::Cpu).unwrap();
+        let whole = batch(zeros, vec![true; 3 * 4 * 17]);
+        let mask = config.masks(&layout, &whole, MaskScope::Clip, at(0, 0));
+        let frames: Vec<&[bool]> = mask.hidden.chunks(17).collect();
+        assert!(
+            frames[..8].iter().all(|f| *f == frames[0]),
+            "both people of a clip, all frames"
+        );
+        assert!(frames[8..].iter().all(|f| *f == frames[8]));
+        // Whatever batch the clip comes in, it is masked alike; the next epoch differs somewhere.
+        let other = config.masks(&layout, &whole, MaskScope::Clip, at(0, 5));
+        assert_eq!(mask, other);
+        let later =
+            (1..9).map(|epoch| config.masks(&layout, &whole, MaskScope::Clip, at(epoch, 0)));
+        assert!(later.into_iter().any(|later| later != mask));
+        let of_batch = config.masks(&layout, &whole, MaskScope::Batch, at(0, 0));
+        assert!(
+            of_batch
+                .hidden
+                .chunks(17)
+                .all(|f| *f == of_batch.hidden[..17])
+        );
+    }
+
+    #[test]
+    fn missing_joints_are_no_targets() {
+        let zeros = Tensor::zeros((3, 4, 17, 2), DType::F32, &Device::Cpu).unwrap();
+        let presence: Vec<bool> = (0..3 * 4 * 17).map(|i| i % 17 != 9).collect();
+        let batch = batch(zeros, presence);
+        let arm = vec![(0..17).map(|j| j == 7 || j == 9).collect::<Vec<_>>(); 3];
+        let mask = Mask::of_tracks(&batch, &arm);
+        assert_eq!(mask.count(), 3 * 4, "the elbow, not the missing wrist");
+        assert!(mask.hidden[9], "which stays hidden all the same");
+    }
+
+    /// What is hidden can't be seen: other coordinates at masked joints change no code.
+    #[test]
+    fn a_masked_joints_feature_never_reaches_the_encoder() {
+        let layout = layout();
+        let store = Store::new(0, DType::F32, &Device::Cpu);
+        let model = SkeletonMae::new(&MaeConfig::default(), &layout, 2, store.builder()).unwrap();
+        let coordinates = |masked: f32| {
+            let value = |i: usize| {
+                if [8, 10].contains(&(i / 2 % 17)) {
+                    masked
+                } else {
+                    i as f32
+                }
+            };
+            let values: Vec<f32> = (0..3 * 4 * 17 * 2).map(value).collect();
+            Tensor::from_vec(values, (3, 4, 17, 2), &Device::Cpu).unwrap()
+        };
+        let arm = vec![(0..17).map(|j| j == 8 || j == 10).collect::<Vec<_>>(); 3];
+        let codes = |masked: f32, arm: &[Vec<bool>]| {
+            let s = coordinates(masked);
+            let mask = Mask::of_tracks(&batch(s.clone(), vec![true; 3 * 4 * 17]), arm);
+            let (_, h) = model.encode(&s, &mask, Mode::Eval).unwrap();
+            h.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        assert_eq!(codes(0.0, &arm), codes(50.0, &arm));
+        let none = vec![vec![false; 17]; 3];
+        assert_ne!(
+            codes(0.0, &none),
+            codes(50.0, &none),
+            "unmasked, they would"
+        );
+    }
+}

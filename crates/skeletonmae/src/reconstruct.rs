@@ -206,3 +206,41 @@ impl Lift {
         (s > 0.0).then(|| z[..self.coordinates].iter().map(|u| u / s).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::Store;
+
+    #[test]
+    fn coordinates_come_back_whatever_the_scale() {
+        let store = Store::new(4, DType::F64, &Device::Cpu);
+        let embedding = Linear::new(3, 16, store.builder()).unwrap();
+        let lift = Lift::new(&embedding).unwrap();
+        let truth = vec![0.3, -1.7, 0.9];
+        let c = Tensor::from_vec(truth.clone(), (1, 3), &Device::Cpu).unwrap();
+        let feature = to_f64(&embedding.forward(&c).unwrap()).unwrap();
+        for scale in [0.01, 1.0, 40.0] {
+            let y: Vec<f64> = feature.iter().map(|f| f * scale).collect();
+            assert!(distance(&lift.coordinates(&y).unwrap(), &truth) < 1e-9);
+        }
+        let opposite: Vec<f64> = feature.iter().map(|f| -f).collect();
+        assert_eq!(
+            lift.coordinates(&opposite),
+            None,
+            "no positive scale leads there"
+        );
+    }
+
+    #[test]
+    fn the_baseline_is_the_mean_of_the_nearest() {
+        let hops = [0, 1, 1, 2];
+        let at = [[9.0, 9.0], [1.0, 0.0], [3.0, 2.0], [7.0, 7.0]];
+        let mean = |seen: [bool; 4]| nearest_mean(&hops, |i| seen[i], |i| &at[i]);
+        assert_eq!(mean([false, true, true, true]), Some(vec![2.0, 1.0]));
+        assert_eq!(mean([false, false, false, true]), Some(vec![7.0, 7.0]));
+        assert_eq!(mean([false; 4]), None);
+    }
+}

@@ -43,9 +43,14 @@ pub fn reweighted_cosine_error(
 
 /// cos(a, b) with the norms it was made of.
 fn cosine<T: Real>(a: &[T], b: &[T]) -> (T, T, T) {
-    let norm = |a: &[T]| num_traits::Float::max(rows::dot(a, a).sqrt(), T::real(SMALLEST_NORM));
+    let norm = |a: &[T]| at_least(rows::dot(a, a).sqrt(), T::real(SMALLEST_NORM));
     let (na, nb) = (norm(a), norm(b));
     (rows::dot(a, b) / (na * nb), na, nb)
+}
+
+/// The larger one; NaN where `value` is, which `max` would swallow.
+fn at_least<T: Real>(value: T, least: T) -> T {
+    if value < least { least } else { value }
 }
 
 impl Rce {
@@ -58,7 +63,7 @@ impl Rce {
 
     /// `d L / d cos` of one row.
     fn slope<T: Real>(&self, cos: T, grad: f64) -> T {
-        let error = (1.0 - cos.double()).max(0.0);
+        let error = at_least(1.0 - cos.double(), 0.0);
         T::real(-self.beta * error.powf(self.beta - 1.0) * grad / self.denominator)
     }
 }
@@ -85,7 +90,7 @@ impl Kernel<2> for Rce {
                 .zip(&self.rows[from..to])
                 .filter(|(_, chosen)| **chosen);
             chosen
-                .map(|((y, x), _)| (1.0 - cosine(y, x).0.double()).max(0.0).powf(self.beta))
+                .map(|((y, x), _)| at_least(1.0 - cosine(y, x).0.double(), 0.0).powf(self.beta))
                 .sum::<f64>()
         });
         Ok((

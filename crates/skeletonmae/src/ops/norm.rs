@@ -166,8 +166,9 @@ impl Kernel<3> for Norm {
                     let y = (x[i] - mean[i]) * scale[i] + b.data[i];
                     out[i] = match self.activation {
                         Activation::None => y,
-                        Activation::Relu if y > T::zero() => y,
-                        Activation::Relu => T::zero(),
+                        // So written, NaN stays NaN.
+                        Activation::Relu if y < T::zero() => T::zero(),
+                        Activation::Relu => y,
                     };
                 }
             }

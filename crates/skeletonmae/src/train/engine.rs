@@ -145,3 +145,36 @@ pub fn run_epoch<M>(
     report.loss /= weights.max(1.0);
     Ok(report)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_even_and_drop_no_clip() {
+        for (n, batch, micro) in [
+            (433, 32, 32),
+            (433, 16, 5),
+            (7, 16, 16),
+            (100, 100, 33),
+            (1, 1, 1),
+        ] {
+            let order: Vec<u32> = (0..n).collect();
+            let plan = plan(&order, batch, micro);
+            let all: Vec<u32> = plan.iter().flatten().flatten().copied().collect();
+            assert_eq!(all, order, "every clip once, in order");
+            let sizes: Vec<usize> = plan
+                .iter()
+                .map(|step| step.iter().map(Vec::len).sum())
+                .collect();
+            let (min, max) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+            assert!(max - min <= 1, "{sizes:?}");
+            assert!(
+                plan.iter()
+                    .flatten()
+                    .all(|part| !part.is_empty() && part.len() <= micro)
+            );
+        }
+        assert!(plan(&[], 4, 4).is_empty());
+    }
+}

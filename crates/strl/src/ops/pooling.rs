@@ -148,7 +148,7 @@ impl Kernel<2> for AddRelu {
             let to = from + out.len() / d;
             let pairs = a.between(from, to).iter().zip(b.between(from, to));
             for (out, (&a, &b)) in out.iter_mut().zip(pairs) {
-                *out = if a + b > T::zero() { a + b } else { T::zero() };
+                *out = if a + b < T::zero() { T::zero() } else { a + b }; // NaN stays NaN
             }
         });
         Ok((out, a.dims.into()))

@@ -252,7 +252,7 @@ impl Kernel<1> for MaxPool {
             for (o, out) in out.chunks_exact_mut(frame).enumerate() {
                 for f in self.frames_of(o, t) {
                     for (out, &x) in out.iter_mut().zip(&x[f * frame..(f + 1) * frame]) {
-                        *out = if x > *out { x } else { *out };
+                        *out = if x > *out || x.is_nan() { x } else { *out };
                     }
                 }
             }
