@@ -73,7 +73,7 @@ fn turns_are_torch_ssls() {
     close(&plane, &[1.546376, 1.615153]);
     let mut space = [1.0, 2.0, 3.0];
     draw(false, 0.3, [1.0; 3]).transform(&mut space, &mut [1.0], [0.0; 3], &[0], &mut Vec::new());
-    close(&space, &[0.068776, 2.0, 3.161530]);
+    close(&space, &[0.068776, 2.0, 3.16153]);
 }
 
 #[test]

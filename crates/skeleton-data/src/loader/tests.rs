@@ -36,7 +36,7 @@ fn clips(count: usize, broken: Option<usize>, fatal: Option<usize>) -> Arc<Clips
         let alive = f32::from(u8::from(broken != Some(index)));
         Sequence {
             id: format!("clip{index}"),
-            label: (index % 3 != 0).then_some(index as u32),
+            label: (!index.is_multiple_of(3)).then_some(index as u32),
             persons,
             frames,
             joints: 17,

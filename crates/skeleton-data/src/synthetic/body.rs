@@ -125,47 +125,6 @@ pub struct Pose {
     pub planted: bool,
 }
 
-/// Smallest and largest angle of each kind in degrees, as [`Pose::angles`] names them.
-pub const LIMITS: [(&str, f64, f64); 12] = [
-    ("bend", -30.0, 90.0),
-    ("lean", -35.0, 35.0),
-    ("turn", -45.0, 45.0),
-    ("nod", -45.0, 45.0),
-    ("look", -70.0, 70.0),
-    ("azimuth", -45.0, 140.0),
-    ("elevation", -50.0, 180.0),
-    ("twist", -90.0, 100.0),
-    ("elbow", 0.0, 150.0),
-    ("flexion", -30.0, 125.0),
-    ("abduction", -25.0, 45.0),
-    ("knee", 0.0, 140.0),
-];
-
-impl Pose {
-    /// Every joint angle with the name of its limits.
-    pub fn angles(&self) -> Vec<(&'static str, f64)> {
-        let mut angles = vec![
-            ("bend", self.bend),
-            ("lean", self.lean),
-            ("turn", self.turn),
-            ("nod", self.nod),
-            ("look", self.look),
-        ];
-        for arm in self.arms {
-            angles.push(("azimuth", arm.azimuth));
-            angles.push(("elevation", arm.elevation));
-            angles.push(("twist", arm.twist));
-            angles.push(("elbow", arm.elbow));
-        }
-        for leg in self.legs {
-            angles.push(("flexion", leg.flexion));
-            angles.push(("abduction", leg.abduction));
-            angles.push(("knee", leg.knee));
-        }
-        angles
-    }
-}
-
 /// Forward kinematics: the points of a body of these lengths in this pose, y up from the ground.
 pub fn points(limbs: &Limbs, pose: &Pose) -> [Vec3; POINTS] {
     let mut points = [[0.0; 3]; POINTS];

@@ -92,8 +92,8 @@ fn ridge(half: &Half, penalty: f64) -> Vec<Vec<f64>> {
             row[size + label] += x;
         }
     }
-    for i in 0..size {
-        rows[i][i] += penalty;
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[i] += penalty;
     }
     // The matrix is positive definite: no pivoting.
     for i in 0..size {
