@@ -62,7 +62,7 @@ fn unknown_presets_and_settings_are_refused_with_what_is_near() {
     let key = pretrain(&desk, "--preset quick --out run --set pretrain.epcohs=3");
     key.refused(2, &["pretrain.epcohs", "pretrain.epochs"]);
     let value = pretrain(&desk, "--preset quick --out run --set pretrain.epochs=many");
-    value.refused(2, &["pretrain.epochs", "many"]);
+    value.refused(2, &["error: --set pretrain.epochs=many:"]);
     desk.write("mine.toml", "[pretrain]\nepochs = 1\ncolour = \"blue\"\n");
     let file = pretrain(&desk, "--config mine.toml --out run");
     file.refused(1, &["mine.toml", "colour"]);

@@ -127,6 +127,11 @@ impl From<skeleton_data::Error> for Failure {
             Error::Pickle { .. } => Some(
                 "only pickles of plain data and numpy arrays are read; nothing in them is ever executed",
             ),
+            Error::Annotation { .. } => Some(
+                "expected is a pyskl annotation file with the poses in it; docs/data/datasets.md shows its form",
+            ),
+            Error::Clip { .. } => Some("correct the clip in its source, or leave it out"),
+            Error::Setting { .. } => Some("change it with --set KEY=VALUE or in the --config file"),
             Error::Cache { .. } => {
                 Some("make the cache again with `ssl prepare`, and check the source's SHA-256")
             }

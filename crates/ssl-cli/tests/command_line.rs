@@ -66,7 +66,7 @@ fn wrong_usage_is_2() {
         ),
         ("pretrain --preset quick --out run --threads 0", "--threads"),
         ("pretrain --preset quick --out run --device abacus", "cpu"),
-        ("pretrain --preset quick --out run --seed -1", "--seed"),
+        ("pretrain --preset quick --out run --seed one", "--seed"),
         ("pretrain --preset quick --out run --set", "--set"),
         (
             "pretrain --preset quick --out run --set epochs",

@@ -110,7 +110,12 @@ impl Checkpoint {
             origin.path.display(),
             kind.name()
         );
-        Err(Failure::error(message))
+        Err(Failure::error(message).hint(match self.meta.kind {
+            Kind::Pretrain => {
+                "a pre-trained model has no classes yet: `ssl finetune --encoder RUN` gives it some"
+            }
+            Kind::Finetune => "name the run that `ssl pretrain` made",
+        }))
     }
 }
 

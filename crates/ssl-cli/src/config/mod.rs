@@ -237,11 +237,11 @@ fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome
         set.apply(&mut table)?;
         sets.push(set);
     }
-    Config::deserialize(table).map_err(|error| blame(&sets, config, error.message()))
+    Config::deserialize(table).map_err(|error| blame(&sets, config, text, error.message()))
 }
 
 /// Finds which `--set` the parser complains about, and what may have been meant.
-fn blame(sets: &[Assignment], config: &Config, complaint: &str) -> Failure {
+fn blame(sets: &[Assignment], config: &Config, text: &str, complaint: &str) -> Failure {
     let unknown = complaint
         .split("unknown field `")
         .nth(1)
@@ -250,11 +250,14 @@ fn blame(sets: &[Assignment], config: &Config, complaint: &str) -> Failure {
         .iter()
         .find(|set| unknown.is_some_and(|key| set.path.iter().any(|part| part == key)));
     let Some(set) = guilty else {
-        let all: Vec<String> = sets
+        let alone = sets.iter().find(|set| complains(set, text, complaint));
+        let typed: Vec<String> = alone
+            .map_or(sets, std::slice::from_ref)
             .iter()
             .map(|set| format!("--set {}", set.typed))
             .collect();
-        return Failure::usage(format!("{}: {complaint}", all.join(" ")));
+        return Failure::usage(format!("{}: {complaint}", typed.join(" ")))
+            .hint("`ssl preset quick` shows every setting with a value of its kind");
     };
     let known = toml::Table::try_from(config)
         .map(|table| set::paths(&table))
@@ -266,6 +269,15 @@ fn blame(sets: &[Assignment], config: &Config, complaint: &str) -> Failure {
         (true, None) => "`ssl preset quick` prints all settings".to_owned(),
     };
     Failure::usage(format!("--set {}: no setting of this name", set.typed)).hint(hint)
+}
+
+/// Whether this `--set` alone brings the same complaint.
+fn complains(set: &Assignment, text: &str, complaint: &str) -> bool {
+    let Ok(mut table) = toml::from_str::<toml::Table>(text) else {
+        return false;
+    };
+    set.apply(&mut table).is_ok()
+        && Config::deserialize(table).is_err_and(|error| error.message() == complaint)
 }
 
 #[cfg(test)]

@@ -87,9 +87,10 @@ impl Plan {
         let units = units(args, facts, file.coordinates());
         let name = file.path().display();
         if file.is_empty() {
-            return Err(Failure::error(format!(
-                "{name}: expected clips, found none"
-            )));
+            return Err(
+                Failure::error(format!("{name}: expected clips, found none"))
+                    .hint("is this the whole file? compare its size with the source's"),
+            );
         }
         if file.joints() != layout.len() {
             let message = format!(
@@ -247,14 +248,21 @@ fn classes(args: &PrepareArgs, facts: Option<&Dataset>, file: &PysklFile) -> Out
         _ => (0..file.classes()).map(|class| class.to_string()).collect(),
     };
     if file.classes() > names.len() {
-        let message = format!(
-            "{}: expected labels below {}, the number of class names, found {}",
-            file.path().display(),
-            names.len(),
-            file.classes() - 1
-        );
-        return Err(Failure::error(message)
-            .hint("is this the file of another data set, or a longer list of classes needed?"));
+        return Err(beyond(file, names.len()));
     }
     Ok(names)
+}
+
+/// The first clip whose label has no name.
+fn beyond(file: &PysklFile, names: usize) -> Failure {
+    let path = file.path().display();
+    let unnamed = |clip: &Sequence| clip.label.is_some_and(|label| label as usize >= names);
+    let clip = file.sequences().filter_map(Result::ok).find(unnamed);
+    let (id, label) = clip.map_or((String::new(), file.classes() - 1), |clip| {
+        (clip.id, clip.label.map_or(0, |label| label as usize))
+    });
+    Failure::error(format!(
+        "{path}: clip {id:?}: expected a label below {names}, the number of class names, found {label}"
+    ))
+    .hint("is this the file of another data set, or a longer list of classes needed?")
 }
