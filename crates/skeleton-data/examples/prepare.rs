@@ -8,14 +8,19 @@ use skeleton_data::{Units, skeleton_graph::Layout};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, clips, layout, cache] = &arguments[..] else { return Err("usage: prepare CLIPS.pkl LAYOUT CACHE.h5".into()) };
+    let [_, clips, layout, cache] = &arguments[..] else {
+        return Err("usage: prepare CLIPS.pkl LAYOUT CACHE.h5".into());
+    };
 
     let file = PysklFile::open(Path::new(clips))?;
     let header = CacheHeader {
         dataset: "example".into(),
         layout: Layout::built_in(layout)?,
         units: Units::Pixel,
-        source: source::describe(&[Path::new(clips)], serde_json::json!({ "types": file.element_types() }))?,
+        source: source::describe(
+            &[Path::new(clips)],
+            serde_json::json!({ "types": file.element_types() }),
+        )?,
         classes: (0..file.classes()).map(|class| class.to_string()).collect(),
         created_by: "the prepare example".into(),
     };

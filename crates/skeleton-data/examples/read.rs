@@ -8,12 +8,24 @@ use skeleton_data::cache::Cache;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("usage: read CACHE.h5")?;
     let cache = Cache::open(Path::new(&path))?;
-    println!("{}: {} clips, layout {}, digest {}", cache.dataset(), cache.len(), cache.layout().name(), cache.digest());
+    println!(
+        "{}: {} clips, layout {}, digest {}",
+        cache.dataset(),
+        cache.len(),
+        cache.layout().name(),
+        cache.digest()
+    );
     for (name, clips) in cache.splits() {
         println!("split {name}: {clips} clips");
     }
     let clip = cache.clip(0)?;
-    println!("{}: {} people, {} frames, first number {}", clip.id, clip.persons, clip.frames, clip.keypoints.get(0));
+    println!(
+        "{}: {} people, {} frames, first number {}",
+        clip.id,
+        clip.persons,
+        clip.frames,
+        clip.keypoints.get(0)
+    );
     println!("{:?}", cache.verify()?);
     Ok(())
 }

@@ -104,16 +104,27 @@ pub enum Error {
 impl Error {
     /// Wraps an I/O error with its file: `map_err(Error::io(path))`.
     pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
-        move |source| Error::Io { path: path.to_owned(), source }
+        move |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     /// A clip that can't be used: `id`, what was expected of it, what it holds.
     pub fn clip(id: &str, expected: impl Into<String>, found: impl Into<String>) -> Error {
-        Error::Clip { id: id.to_owned(), expected: expected.into(), found: found.into() }
+        Error::Clip {
+            id: id.to_owned(),
+            expected: expected.into(),
+            found: found.into(),
+        }
     }
 
     /// A setting outside its range.
     pub fn setting(name: &str, expected: impl Into<String>, found: impl ToString) -> Error {
-        Error::Setting { name: name.to_owned(), expected: expected.into(), found: found.to_string() }
+        Error::Setting {
+            name: name.to_owned(),
+            expected: expected.into(),
+            found: found.to_string(),
+        }
     }
 }

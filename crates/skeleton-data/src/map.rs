@@ -13,7 +13,10 @@ pub(crate) fn map(path: &Path) -> Result<Mmap> {
     let metadata = file.metadata().map_err(Error::io(path))?;
     if !metadata.is_file() {
         let reason = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a file");
-        return Err(Error::Io { path: path.to_owned(), source: reason });
+        return Err(Error::Io {
+            path: path.to_owned(),
+            source: reason,
+        });
     }
     // SAFETY: a mapping is sound while nobody changes or shortens the file under it. This crate never writes to a file
     // in place: caches are written beside their target and renamed over it, so a mapping keeps the old file. Another

@@ -81,7 +81,9 @@ impl Units {
 
     /// The units of that name.
     pub fn from_name(name: &str) -> Option<Units> {
-        [Units::Pixel, Units::Metre, Units::Normalised].into_iter().find(|units| units.name() == name)
+        [Units::Pixel, Units::Metre, Units::Normalised]
+            .into_iter()
+            .find(|units| units.name() == name)
     }
 }
 
@@ -157,8 +159,12 @@ impl Sequence {
         };
         repaired.joints = joints.len();
         match &mut self.scores {
-            Some(Values::F16(scores)) => repaired.scores = finite_scores(scores, &joints, f16::ZERO, f16::is_finite),
-            Some(Values::F32(scores)) => repaired.scores = finite_scores(scores, &joints, 0.0, f32::is_finite),
+            Some(Values::F16(scores)) => {
+                repaired.scores = finite_scores(scores, &joints, f16::ZERO, f16::is_finite)
+            }
+            Some(Values::F32(scores)) => {
+                repaired.scores = finite_scores(scores, &joints, 0.0, f32::is_finite)
+            }
             None => {}
         }
         repaired
@@ -171,12 +177,18 @@ impl Sequence {
     pub fn check(&self, layout_joints: usize) -> Result<()> {
         let wrong = |expected: String, found: String| Err(Error::clip(&self.id, expected, found));
         if self.joints != layout_joints {
-            return wrong(format!("the {layout_joints} joints of the layout"), self.joints.to_string());
+            return wrong(
+                format!("the {layout_joints} joints of the layout"),
+                self.joints.to_string(),
+            );
         }
         if !(2..=3).contains(&self.coordinates) {
             return wrong("2 or 3 coordinates".into(), self.coordinates.to_string());
         }
-        let joints = self.persons.checked_mul(self.frames).and_then(|rows| rows.checked_mul(self.joints));
+        let joints = self
+            .persons
+            .checked_mul(self.frames)
+            .and_then(|rows| rows.checked_mul(self.joints));
         let numbers = joints.and_then(|joints| joints.checked_mul(self.coordinates));
         let (m, t, v, c) = (self.persons, self.frames, self.joints, self.coordinates);
         if numbers != Some(self.keypoints.view().len()) {
@@ -184,9 +196,10 @@ impl Sequence {
             return wrong(format!("keypoints of shape [{m}, {t}, {v}, {c}]"), found);
         }
         match &self.scores {
-            Some(scores) if joints != Some(scores.view().len()) => {
-                wrong(format!("scores of shape [{m}, {t}, {v}]"), format!("{} numbers", scores.view().len()))
-            }
+            Some(scores) if joints != Some(scores.view().len()) => wrong(
+                format!("scores of shape [{m}, {t}, {v}]"),
+                format!("{} numbers", scores.view().len()),
+            ),
             _ => Ok(()),
         }
     }
@@ -217,7 +230,12 @@ impl Sequence {
 }
 
 /// Zeroes joints of `c` coordinates that aren't all finite, and says which they were.
-fn lost_joints<T: Copy>(values: &mut [T], c: usize, zero: T, finite: impl Fn(T) -> bool) -> Vec<usize> {
+fn lost_joints<T: Copy>(
+    values: &mut [T],
+    c: usize,
+    zero: T,
+    finite: impl Fn(T) -> bool,
+) -> Vec<usize> {
     let mut lost = Vec::new();
     for (joint, coordinates) in values.chunks_exact_mut(c).enumerate() {
         if !coordinates.iter().all(|&x| finite(x)) {
@@ -229,7 +247,12 @@ fn lost_joints<T: Copy>(values: &mut [T], c: usize, zero: T, finite: impl Fn(T) 
 }
 
 /// Zeroes the scores of lost joints, and those that aren't finite, which are counted.
-fn finite_scores<T: Copy>(scores: &mut [T], lost: &[usize], zero: T, finite: impl Fn(T) -> bool) -> usize {
+fn finite_scores<T: Copy>(
+    scores: &mut [T],
+    lost: &[usize],
+    zero: T,
+    finite: impl Fn(T) -> bool,
+) -> usize {
     let mut count = 0;
     for score in scores.iter_mut().filter(|score| !finite(**score)) {
         *score = zero;

@@ -21,7 +21,11 @@ pub struct Resolved {
 /// Finds the clips that splits name.
 pub fn resolve(splits: &[(String, Vec<String>)], index: &HashMap<String, u32>) -> Vec<Resolved> {
     let resolve = |(name, ids): &(String, Vec<String>)| {
-        let mut resolved = Resolved { name: name.clone(), indices: Vec::with_capacity(ids.len()), unknown: Vec::new() };
+        let mut resolved = Resolved {
+            name: name.clone(),
+            indices: Vec::with_capacity(ids.len()),
+            unknown: Vec::new(),
+        };
         for id in ids {
             match index.get(id) {
                 Some(&index) => resolved.indices.push(index),
@@ -47,7 +51,11 @@ pub fn stratified_holdout(
     seed: u64,
 ) -> Result<(Vec<u32>, Vec<u32>)> {
     if !(0.0..1.0).contains(&fraction) {
-        return Err(Error::setting("holdout", "a fraction of 0 or more, below 1", fraction));
+        return Err(Error::setting(
+            "holdout",
+            "a fraction of 0 or more, below 1",
+            fraction,
+        ));
     }
     let mut classes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for &index in indices {
@@ -66,9 +74,16 @@ pub fn stratified_holdout(
         members.sort_unstable();
         members.dedup();
         wanted += fraction * members.len() as f64;
-        let share = (wanted.round() as usize).saturating_sub(taken).min(members.len() - 1);
+        let share = (wanted.round() as usize)
+            .saturating_sub(taken)
+            .min(members.len() - 1);
         taken += share;
-        members.shuffle(&mut random::stream(seed, Purpose::Holdout, 0, Key::Index(class.into())));
+        members.shuffle(&mut random::stream(
+            seed,
+            Purpose::Holdout,
+            0,
+            Key::Index(class.into()),
+        ));
         for &index in &members[..share] {
             is_held[index as usize] = true;
         }
@@ -82,16 +97,34 @@ mod tests {
 
     #[test]
     fn each_class_gives_its_share_and_keeps_one() {
-        let labels: Vec<Option<u32>> =
-            (0..200).map(|i| if i < 150 { Some(i % 3) } else if i < 151 { Some(3) } else { None }).collect();
+        let labels: Vec<Option<u32>> = (0..200)
+            .map(|i| {
+                if i < 150 {
+                    Some(i % 3)
+                } else if i < 151 {
+                    Some(3)
+                } else {
+                    None
+                }
+            })
+            .collect();
         let indices: Vec<u32> = (0..200).collect();
         let (kept, held) = stratified_holdout(&labels, &indices, 0.1, 7).unwrap();
         assert_eq!(held.len(), 15);
         for class in 0..3 {
-            assert_eq!(held.iter().filter(|&&i| labels[i as usize] == Some(class)).count(), 5, "class {class}");
+            assert_eq!(
+                held.iter()
+                    .filter(|&&i| labels[i as usize] == Some(class))
+                    .count(),
+                5,
+                "class {class}"
+            );
         }
         assert!(kept.contains(&150), "the only clip of class 3");
-        assert!((151..200).all(|i| kept.contains(&i)), "clips without a label");
+        assert!(
+            (151..200).all(|i| kept.contains(&i)),
+            "clips without a label"
+        );
         let mut all = [kept.clone(), held.clone()].concat();
         all.sort_unstable();
         assert_eq!(all, indices);
@@ -107,7 +140,10 @@ mod tests {
         let (_, mut again) = stratified_holdout(&labels, &reversed, 0.2, 1).unwrap();
         again.reverse();
         assert_eq!(held, again);
-        assert_ne!(held, stratified_holdout(&labels, &indices, 0.2, 2).unwrap().1);
+        assert_ne!(
+            held,
+            stratified_holdout(&labels, &indices, 0.2, 2).unwrap().1
+        );
     }
 
     #[test]
@@ -124,13 +160,19 @@ mod tests {
             assert!(stratified_holdout(&[Some(0)], &[0], fraction, 0).is_err());
         }
         assert!(stratified_holdout(&[Some(0)], &[1], 0.1, 0).is_err());
-        assert_eq!(stratified_holdout(&[Some(0)], &[0], 0.9, 0).unwrap(), (vec![0], vec![]));
+        assert_eq!(
+            stratified_holdout(&[Some(0)], &[0], 0.9, 0).unwrap(),
+            (vec![0], vec![])
+        );
     }
 
     #[test]
     fn splits_resolve_and_say_what_they_miss() {
         let index = HashMap::from([("a".to_owned(), 0), ("b".to_owned(), 1)]);
-        let splits = [("train".to_owned(), vec!["b".to_owned(), "x".to_owned(), "a".to_owned()])];
+        let splits = [(
+            "train".to_owned(),
+            vec!["b".to_owned(), "x".to_owned(), "a".to_owned()],
+        )];
         let resolved = resolve(&splits, &index);
         assert_eq!(resolved[0].indices, [1, 0]);
         assert_eq!(resolved[0].unknown, ["x"]);

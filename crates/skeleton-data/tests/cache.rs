@@ -15,13 +15,22 @@ fn assert_holds(cache: &Cache, clips: &[Sequence]) {
     for (index, clip) in clips.iter().enumerate() {
         let view = cache.clip(index).unwrap();
         let expected = clip.view();
-        assert_eq!((view.id, view.label, view.image), (expected.id, expected.label, expected.image));
-        assert_eq!((view.persons, view.frames, view.joints), (expected.persons, expected.frames, expected.joints));
+        assert_eq!(
+            (view.id, view.label, view.image),
+            (expected.id, expected.label, expected.image)
+        );
+        assert_eq!(
+            (view.persons, view.frames, view.joints),
+            (expected.persons, expected.frames, expected.joints)
+        );
         assert_eq!(view.coordinates, expected.coordinates);
         assert_eq!(view.keypoints, expected.keypoints, "{}", clip.id);
         assert_eq!(view.scores, expected.scores, "{}", clip.id);
         let info = cache.sample(index);
-        assert_eq!((info.subject, info.camera, info.setup), (clip.subject, clip.camera, clip.setup));
+        assert_eq!(
+            (info.subject, info.camera, info.setup),
+            (clip.subject, clip.camera, clip.setup)
+        );
     }
 }
 
@@ -43,8 +52,15 @@ fn a_cache_holds_what_was_written() {
     assert_eq!(cache.created_by(), "tests 1");
     assert_eq!(cache.labels(), [Some(0), Some(1), None]);
     assert_eq!(cache.element_type(), "f16");
-    assert_eq!(cache.split("train").unwrap(), [1, 0], "in the order of the source's split");
-    assert_eq!(cache.splits().collect::<Vec<_>>(), [("test", 1), ("train", 2)]);
+    assert_eq!(
+        cache.split("train").unwrap(),
+        [1, 0],
+        "in the order of the source's split"
+    );
+    assert_eq!(
+        cache.splits().collect::<Vec<_>>(),
+        [("test", 1), ("train", 2)]
+    );
     let message = cache.split("val").unwrap_err().to_string();
     assert!(message.contains("test, train"), "{message}");
     assert_eq!(cache.verify().unwrap().bytes, 8 * 4 * 3 * 2);
@@ -74,7 +90,10 @@ fn single_and_mixed_precision_without_and_with_scores() {
     write(&path, &bare, &vec![]);
     let cache = Cache::open(&path).unwrap();
     assert!(!cache.has_scores());
-    assert!(matches!(cache.clip(2).unwrap().keypoints, ValuesRef::F32(_)));
+    assert!(matches!(
+        cache.clip(2).unwrap().keypoints,
+        ValuesRef::F32(_)
+    ));
     cache.verify().unwrap();
     assert_eq!(cache.splits().count(), 0);
 }
@@ -83,10 +102,17 @@ fn single_and_mixed_precision_without_and_with_scores() {
 fn clips_without_people_or_frames_are_held_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.h5");
-    let empty = [clip("nobody", Some(0), 0, 5, 2), clip("never", Some(0), 1, 0, 2)];
+    let empty = [
+        clip("nobody", Some(0), 0, 5, 2),
+        clip("never", Some(0), 1, 0, 2),
+    ];
     write(&path, &empty, &vec![]);
     assert_holds(&Cache::open(&path).unwrap(), &empty);
-    let some = [empty[0].clone(), clip("a", Some(1), 1, 2, 2), empty[1].clone()];
+    let some = [
+        empty[0].clone(),
+        clip("a", Some(1), 1, 2, 2),
+        empty[1].clone(),
+    ];
     write(&path, &some, &vec![]);
     assert_holds(&Cache::open(&path).unwrap(), &some);
 }
@@ -103,7 +129,11 @@ fn the_same_data_gives_the_same_bytes_and_created_by_is_outside_the_digest() {
         writer.push(&clip).unwrap();
     }
     let reversed: Vec<_> = splits().into_iter().rev().collect();
-    assert_eq!(writer.finish(&reversed).unwrap().digest, summary.digest, "splits have no order");
+    assert_eq!(
+        writer.finish(&reversed).unwrap().digest,
+        summary.digest,
+        "splits have no order"
+    );
 
     let mut other = header();
     other.created_by = "tests 2".into();
@@ -117,7 +147,11 @@ fn the_same_data_gives_the_same_bytes_and_created_by_is_outside_the_digest() {
     if let Values::F16(values) = &mut changed[1].keypoints {
         values[3] = half::f16::from_f32(7.0);
     }
-    assert_ne!(write(&two, &changed, &splits()).digest, summary.digest, "a coordinate is in by its checksum");
+    assert_ne!(
+        write(&two, &changed, &splits()).digest,
+        summary.digest,
+        "a coordinate is in by its checksum"
+    );
 }
 
 #[test]
@@ -134,19 +168,31 @@ fn clips_that_do_not_fit_are_refused_and_change_nothing() {
         (|c| c.id = "n\0l".into(), "an id of 1 to"),
         (|c| c.label = Some(2), "a label below 2"),
         (|c| c.scores = None, "scores, as in clip \"a\""),
-        (|c| *c = clip("x", Some(0), 1, 2, 3), "2 coordinates, as in clip \"a\""),
+        (
+            |c| *c = clip("x", Some(0), 1, 2, 3),
+            "2 coordinates, as in clip \"a\"",
+        ),
         (|c| c.frames = 3, "keypoints of shape [1, 3, 4, 2]"),
         (|c| c.joints = 5, "the 4 joints of the layout"),
-        (|c| c.keypoints = Values::F32(vec![f32::NAN; 16]), "finite coordinates"),
+        (
+            |c| c.keypoints = Values::F32(vec![f32::NAN; 16]),
+            "finite coordinates",
+        ),
     ];
     for (change, expected) in bad {
         let mut clip = good.clone();
         change(&mut clip);
         let message = writer.push(&clip).unwrap_err().to_string();
-        assert!(message.contains(expected), "{message} should say {expected}");
+        assert!(
+            message.contains(expected),
+            "{message} should say {expected}"
+        );
     }
     writer.push(&good).unwrap();
-    let unknown = vec![("train".to_owned(), vec!["x".into(), "gone".into(), "lost".into()])];
+    let unknown = vec![(
+        "train".to_owned(),
+        vec!["x".into(), "gone".into(), "lost".into()],
+    )];
     let summary = writer.finish(&unknown).unwrap();
     assert_eq!(summary.unknown_ids, [("train".to_owned(), 2)]);
     let cache = Cache::open(&path).unwrap();
@@ -174,7 +220,10 @@ fn a_failed_or_dropped_writer_leaves_the_target_and_the_folder_alone() {
         writer.push(&clips()[0]).unwrap();
         writer.finish(&bad).unwrap_err();
     }
-    CacheWriter::create(&path, header()).unwrap().finish(&[]).unwrap_err();
+    CacheWriter::create(&path, header())
+        .unwrap()
+        .finish(&[])
+        .unwrap_err();
     // An open reader keeps its file while another takes its place.
     let cache = Cache::open(&path).unwrap();
     assert_eq!((fs::read(&path).unwrap(), files()), (before, 1));
@@ -183,7 +232,10 @@ fn a_failed_or_dropped_writer_leaves_the_target_and_the_folder_alone() {
     assert_eq!((Cache::open(&path).unwrap().len(), files()), (1, 1));
 
     let nowhere = folder.path().join("missing/c.h5");
-    assert!(matches!(CacheWriter::create(&nowhere, header()), Err(Error::Io { .. })));
+    assert!(matches!(
+        CacheWriter::create(&nowhere, header()),
+        Err(Error::Io { .. })
+    ));
     // The target turns out to be a folder at the rename.
     let taken = folder.path().join("taken");
     fs::create_dir(&taken).unwrap();
@@ -219,7 +271,11 @@ fn a_newer_schema_is_refused_by_its_number() {
         file.unlink("samples").unwrap();
     });
     match Cache::open(&path).err().unwrap() {
-        Error::Schema { found: 2, newest: 1, .. } => {}
+        Error::Schema {
+            found: 2,
+            newest: 1,
+            ..
+        } => {}
         other => panic!("{other}"),
     }
 }
@@ -230,9 +286,15 @@ fn what_is_not_a_cache_is_refused_with_what_it_is() {
     let path = folder.path().join("c.h5");
     let refused = |expected: &str| {
         let message = Cache::open(&path).err().unwrap().to_string();
-        assert!(message.contains(expected) && message.contains("c.h5"), "{message} should say {expected}");
+        assert!(
+            message.contains(expected) && message.contains("c.h5"),
+            "{message} should say {expected}"
+        );
     };
-    assert!(matches!(Cache::open(&path), Err(Error::Io { .. })), "missing");
+    assert!(
+        matches!(Cache::open(&path), Err(Error::Io { .. })),
+        "missing"
+    );
     fs::write(&path, b"").unwrap();
     refused("a whole HDF5 file");
     fs::write(&path, b"PK\x03\x04 not HDF5 at all").unwrap();
@@ -246,26 +308,47 @@ fn what_is_not_a_cache_is_refused_with_what_it_is() {
         (|f| f.unlink("scores").unwrap(), "digest"),
         (|f| f.unlink("splits").unwrap(), "/splits"),
         (|f| f.delete_attr("units").unwrap(), "units"),
-        (|f| f.dataset("samples/label").unwrap().write_raw(&[0i32, 0, 0]).unwrap(), "digest"),
-        (|f| f.relink("splits/train", "splits/trial").unwrap(), "digest"),
+        (
+            |f| {
+                f.dataset("samples/label")
+                    .unwrap()
+                    .write_raw(&[0i32, 0, 0])
+                    .unwrap()
+            },
+            "digest",
+        ),
+        (
+            |f| f.relink("splits/train", "splits/trial").unwrap(),
+            "digest",
+        ),
         (
             |f| {
                 f.unlink("samples/label").unwrap();
-                f.new_dataset::<f32>().shape(3).create("samples/label").unwrap();
+                f.new_dataset::<f32>()
+                    .shape(3)
+                    .create("samples/label")
+                    .unwrap();
             },
             "little-endian",
         ),
         (
             |f| {
                 f.unlink("samples/label").unwrap();
-                f.new_dataset::<i32>().shape(2).create("samples/label").unwrap();
+                f.new_dataset::<i32>()
+                    .shape(2)
+                    .create("samples/label")
+                    .unwrap();
             },
             "3 values, one for each sample",
         ),
         (
             |f| {
                 f.unlink("keypoints").unwrap();
-                f.new_dataset::<f32>().chunk((2, 4, 2)).shape((8, 4, 2)).create("keypoints").unwrap();
+                f.new_dataset::<f32>()
+                    .chunk((2, 4, 2))
+                    .shape((8, 4, 2))
+                    .create("keypoints")
+                    .unwrap();
             },
             "contiguous data",
         ),

@@ -54,7 +54,10 @@ fn flip_all(patterns: impl Fn(usize, &[u8]) -> Vec<u8>) -> usize {
             put(at, byte ^ flip);
             match read_all(&path) {
                 Ok(found) => {
-                    assert_eq!(found, expected, "byte {at} ^ {flip:#x} changed what is read, in silence");
+                    assert_eq!(
+                        found, expected,
+                        "byte {at} ^ {flip:#x} changed what is read, in silence"
+                    );
                     silent += 1;
                 }
                 Err(error) => assert!(error.to_string().contains("c.h5"), "{error}"),
@@ -104,7 +107,12 @@ fn a_damaged_sample_is_found_at_its_first_read_and_by_verify() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.h5");
     write(&path, &clips(), &splits());
-    let offset = hdf5::File::open(&path).unwrap().dataset("scores").unwrap().offset().unwrap();
+    let offset = hdf5::File::open(&path)
+        .unwrap()
+        .dataset("scores")
+        .unwrap()
+        .offset()
+        .unwrap();
     let mut bytes = fs::read(&path).unwrap();
     bytes[offset as usize + 3 * 4 * 2] ^= 4;
     fs::write(&path, &bytes).unwrap();
@@ -117,5 +125,8 @@ fn a_damaged_sample_is_found_at_its_first_read_and_by_verify() {
     }
     cache.clip(2).unwrap();
     let message = cache.verify().unwrap_err().to_string();
-    assert!(message.contains("sample 1 (\"b\")") && message.contains("1 of 3 samples"), "{message}");
+    assert!(
+        message.contains("sample 1 (\"b\")") && message.contains("1 of 3 samples"),
+        "{message}"
+    );
 }

@@ -35,8 +35,14 @@ fn a_pickle_that_names_a_function_is_refused_by_its_name() {
     refused(b"cos\nsystem\n.", &["byte 0", "`os.system`"]);
     refused(b"(ios\nsystem\n.", &["`os.system`"]);
     refused(b"c__builtin__\neval\n.", &["`__builtin__.eval`"]);
-    refused(b"cnumpy.core.multiarray\nfromfile\n.", &["`numpy.core.multiarray.fromfile`"]);
-    refused(b"\x80\x02cnumpy\nndarray\n)\x81.", &["construction of an object"]);
+    refused(
+        b"cnumpy.core.multiarray\nfromfile\n.",
+        &["`numpy.core.multiarray.fromfile`"],
+    );
+    refused(
+        b"\x80\x02cnumpy\nndarray\n)\x81.",
+        &["construction of an object"],
+    );
     refused(b"Pid\n.", &["opcode 0x50"]);
     refused(b"\x80\x05\x97.", &["out-of-band"]);
 }
@@ -60,9 +66,18 @@ fn damaged_pickles_say_where() {
 
 #[test]
 fn declared_lengths_beyond_the_file_allocate_nothing() {
-    refused(b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.", &["byte 11", "the end of the file after 1"]);
-    refused(b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xff.", &["the end of the file"]);
-    refused(b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xff].", &["a frame of"]);
+    refused(
+        b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.",
+        &["byte 11", "the end of the file after 1"],
+    );
+    refused(
+        b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xff.",
+        &["the end of the file"],
+    );
+    refused(
+        b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xff].",
+        &["a frame of"],
+    );
     refused(b"B\xff\xff\xff\xff.", &["4294967295 bytes"]);
     refused(b"\x8b\xff\xff\xff\xff.", &["a length"]);
     refused(b"r\xff\xff\xff\xff.", &["an empty stack"]);
@@ -121,11 +136,17 @@ fn expected() -> Vec<f32> {
 }
 
 fn single(values: &Values) -> Vec<f32> {
-    (0..values.view().len()).map(|i| values.view().get(i)).collect()
+    (0..values.view().len())
+        .map(|i| values.view().get(i))
+        .collect()
 }
 
 fn sequences(bytes: &[u8]) -> Vec<Sequence> {
-    open(bytes).unwrap().sequences().collect::<Result<_, _>>().unwrap()
+    open(bytes)
+        .unwrap()
+        .sequences()
+        .collect::<Result<_, _>>()
+        .unwrap()
 }
 
 #[test]
@@ -144,22 +165,49 @@ data['annotations'].append(clip(24, k[:, :, :, ::-1].astype('f2')))
 data['annotations'].append(clip(25, k[:0].astype('f2'), label=-1))
 "
         );
-        let Some(bytes) = dumped(&body, protocol) else { return };
+        let Some(bytes) = dumped(&body, protocol) else {
+            return;
+        };
         let file = open(&bytes).unwrap();
-        assert_eq!(file.splits()[0], ("train".into(), vec!["clip0".into(), "clip1".into()]));
+        assert_eq!(
+            file.splits()[0],
+            ("train".into(), vec!["clip0".into(), "clip1".into()])
+        );
         assert_eq!(file.splits()[1], ("val".into(), vec!["clip2".into()]));
-        assert_eq!((file.len(), file.joints(), file.coordinates(), file.classes()), (26, 4, 2, 25));
+        assert_eq!(
+            (
+                file.len(),
+                file.joints(),
+                file.coordinates(),
+                file.classes()
+            ),
+            (26, 4, 2, 25)
+        );
         assert_eq!(file.element_types()[..3], ["float16", "float32", "float64"]);
         let clips = sequences(&bytes);
         for (index, clip) in clips[..24].iter().enumerate() {
             let scale = if index < 12 { 1.0 } else { 8.0 };
             let wanted: Vec<f32> = expected().iter().map(|x| x * scale).collect();
-            assert_eq!(single(&clip.keypoints), wanted, "protocol {protocol}, clip {index}");
+            assert_eq!(
+                single(&clip.keypoints),
+                wanted,
+                "protocol {protocol}, clip {index}"
+            );
             assert_eq!(matches!(clip.keypoints, Values::F16(_)), index < 4);
             let scores: Vec<f32> = expected().iter().step_by(2).copied().collect();
-            assert_eq!(single(clip.scores.as_ref().unwrap()), scores, "protocol {protocol}, clip {index}");
-            assert_eq!((clip.persons, clip.frames, clip.joints, clip.coordinates), (2, 3, 4, 2));
-            assert_eq!((clip.label, clip.image), (Some(index as u32), Some((1080, 1920))));
+            assert_eq!(
+                single(clip.scores.as_ref().unwrap()),
+                scores,
+                "protocol {protocol}, clip {index}"
+            );
+            assert_eq!(
+                (clip.persons, clip.frames, clip.joints, clip.coordinates),
+                (2, 3, 4, 2)
+            );
+            assert_eq!(
+                (clip.label, clip.image),
+                (Some(index as u32), Some((1080, 1920)))
+            );
         }
         let swapped: Vec<f32> = expected().chunks(2).flat_map(|xy| [xy[1], xy[0]]).collect();
         assert_eq!(single(&clips[24].keypoints), swapped);
@@ -176,12 +224,17 @@ del a['frame_dir'], a['label'], a['total_frames']
 data = [a, clip(1, k[:1].astype('f4'), label=None, img_shape=None)]
 "
     );
-    let Some(bytes) = dumped(&body, 4) else { return };
+    let Some(bytes) = dumped(&body, 4) else {
+        return;
+    };
     let file = open(&bytes).unwrap();
     assert!(file.splits().is_empty());
     let clips = sequences(&bytes);
     assert_eq!(clips[0].id, "S001C002P003R002A013");
-    assert_eq!((clips[0].setup, clips[0].camera, clips[0].subject), (Some(1), Some(2), Some(3)));
+    assert_eq!(
+        (clips[0].setup, clips[0].camera, clips[0].subject),
+        (Some(1), Some(2), Some(3))
+    );
     assert_eq!((clips[0].label, clips[1].label), (None, None));
     assert_eq!((clips[1].persons, clips[1].subject), (1, None));
 }
@@ -197,57 +250,131 @@ s = np.ones((2, 3, 4)); s[0, 0, 0] = np.nan
 data = [clip(0, k.astype('f2'), keypoint_score=s.astype('f4'))]
 "
     );
-    let Some(bytes) = dumped(&body, 2) else { return };
+    let Some(bytes) = dumped(&body, 2) else {
+        return;
+    };
     let file = open(&bytes).unwrap();
     let clip = file.sequence(0).unwrap();
     assert_eq!((file.repaired().joints, file.repaired().scores), (2, 1));
-    let Values::F16(values) = &clip.keypoints else { panic!() };
-    let missing: Vec<usize> = (0..24).filter(|&joint| values[joint * 2..][..2] == [f16::ZERO; 2]).collect();
+    let Values::F16(values) = &clip.keypoints else {
+        panic!()
+    };
+    let missing: Vec<usize> = (0..24)
+        .filter(|&joint| values[joint * 2..][..2] == [f16::ZERO; 2])
+        .collect();
     assert_eq!(missing, [6, 12]);
     let scores = single(clip.scores.as_ref().unwrap());
-    assert_eq!((0..24).filter(|&joint| scores[joint] == 0.0).collect::<Vec<_>>(), [0, 6, 12]);
+    assert_eq!(
+        (0..24)
+            .filter(|&joint| scores[joint] == 0.0)
+            .collect::<Vec<_>>(),
+        [0, 6, 12]
+    );
     assert!(clip.is_finite());
 }
 
 #[test]
 fn annotations_that_disagree_are_refused_with_their_place() {
-    let good = format!("{CLIPS}\nk = k.astype('f2')\ndata = dict(annotations=[clip(0, k), clip(1, k)], split={{}})\n");
+    let good = format!(
+        "{CLIPS}\nk = k.astype('f2')\ndata = dict(annotations=[clip(0, k), clip(1, k)], split={{}})\n"
+    );
     let cases: [(&str, &[&str]); 17] = [
-        ("data['annotations'][1]['frame_dir'] = 'clip0'", &["annotation 1", "\"clip0\" a second time"]),
-        ("del data['annotations'][1]['frame_dir']", &["annotation 1", "an id in `frame_dir` or `filename`"]),
-        ("data['annotations'][1]['total_frames'] = 9", &["annotation 1 (\"clip1\")", "`total_frames` of 3", "found 9"]),
-        ("data['annotations'][1] = clip(1, k[:, :, :3])", &["annotation 1", "4 joints of 2", "found 3 of 2"]),
-        ("data['annotations'][1] = clip(1, np.zeros((2, 3, 4, 3)))", &["annotation 1", "found 4 of 3"]),
-        ("data['annotations'][1] = clip(1, k[0])", &["[persons, frames, joints, coordinates]", "shape [3, 4, 2]"]),
-        ("data['annotations'][0] = clip(0, np.zeros((1, 3, 4, 5)))", &["annotation 0", "2 or 3 coordinates"]),
-        ("data['annotations'][1]['keypoint_score'] = k[:, :2, :, 0]", &["`keypoint_score` of shape [2, 3, 4]", "[2, 2, 4]"]),
-        ("data['annotations'][1]['keypoint'] = k.tolist()", &["a numpy array in `keypoint`", "a list of 2"]),
-        ("data['annotations'][1]['keypoint'] = k.astype('c8')", &["numpy dtype \"c8\""]),
-        ("data['annotations'][1]['keypoint'] = k.astype(object)", &["numpy dtype \"O8\""]),
-        ("data['annotations'][1]['label'] = -3", &["a class from 0", "found -3"]),
-        ("data['annotations'][1]['label'] = [1, 2]", &["an integer in `label`", "a list of 2"]),
-        ("data['annotations'][1]['img_shape'] = (-1, 3)", &["`img_shape`", "found -1"]),
-        ("del data['annotations'][1]['keypoint']", &["annotation 1 (\"clip1\")", "`keypoint`"]),
-        ("data['split']['train'] = [1]", &["split \"train\"", "expected text", "the integer 1"]),
+        (
+            "data['annotations'][1]['frame_dir'] = 'clip0'",
+            &["annotation 1", "\"clip0\" a second time"],
+        ),
+        (
+            "del data['annotations'][1]['frame_dir']",
+            &["annotation 1", "an id in `frame_dir` or `filename`"],
+        ),
+        (
+            "data['annotations'][1]['total_frames'] = 9",
+            &["annotation 1 (\"clip1\")", "`total_frames` of 3", "found 9"],
+        ),
+        (
+            "data['annotations'][1] = clip(1, k[:, :, :3])",
+            &["annotation 1", "4 joints of 2", "found 3 of 2"],
+        ),
+        (
+            "data['annotations'][1] = clip(1, np.zeros((2, 3, 4, 3)))",
+            &["annotation 1", "found 4 of 3"],
+        ),
+        (
+            "data['annotations'][1] = clip(1, k[0])",
+            &["[persons, frames, joints, coordinates]", "shape [3, 4, 2]"],
+        ),
+        (
+            "data['annotations'][0] = clip(0, np.zeros((1, 3, 4, 5)))",
+            &["annotation 0", "2 or 3 coordinates"],
+        ),
+        (
+            "data['annotations'][1]['keypoint_score'] = k[:, :2, :, 0]",
+            &["`keypoint_score` of shape [2, 3, 4]", "[2, 2, 4]"],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = k.tolist()",
+            &["a numpy array in `keypoint`", "a list of 2"],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = k.astype('c8')",
+            &["numpy dtype \"c8\""],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = k.astype(object)",
+            &["numpy dtype \"O8\""],
+        ),
+        (
+            "data['annotations'][1]['label'] = -3",
+            &["a class from 0", "found -3"],
+        ),
+        (
+            "data['annotations'][1]['label'] = [1, 2]",
+            &["an integer in `label`", "a list of 2"],
+        ),
+        (
+            "data['annotations'][1]['img_shape'] = (-1, 3)",
+            &["`img_shape`", "found -1"],
+        ),
+        (
+            "del data['annotations'][1]['keypoint']",
+            &["annotation 1 (\"clip1\")", "`keypoint`"],
+        ),
+        (
+            "data['split']['train'] = [1]",
+            &["split \"train\"", "expected text", "the integer 1"],
+        ),
         ("data['split'] = [1]", &["`split`", "a dict"]),
     ];
     for (change, expected) in cases {
-        let Some(bytes) = dumped(&format!("{good}{change}"), 2) else { return };
+        let Some(bytes) = dumped(&format!("{good}{change}"), 2) else {
+            return;
+        };
         refused(&bytes, expected);
     }
-    let Some(bytes) = dumped("class A: pass\nimport datetime\ndata = [datetime.date(2020, 1, 1)]", 4) else { return };
+    let Some(bytes) = dumped(
+        "class A: pass\nimport datetime\ndata = [datetime.date(2020, 1, 1)]",
+        4,
+    ) else {
+        return;
+    };
     refused(&bytes, &["`datetime.date`"]);
 }
 
 #[test]
 fn every_cut_off_and_flipped_pickle_is_an_error_or_plain_data() {
     for protocol in [0, 2, 4, 5] {
-        let Some(bytes) = dumped(&format!("{CLIPS}\ndata = [clip(0, k.astype('f2')), clip(1, k.astype('>f4'))]"), protocol)
-        else {
+        let Some(bytes) = dumped(
+            &format!("{CLIPS}\ndata = [clip(0, k.astype('f2')), clip(1, k.astype('>f4'))]"),
+            protocol,
+        ) else {
             return;
         };
         for len in 0..bytes.len() {
-            assert!(open(&bytes[..len]).is_err(), "protocol {protocol}, {len} of {} bytes", bytes.len());
+            assert!(
+                open(&bytes[..len]).is_err(),
+                "protocol {protocol}, {len} of {} bytes",
+                bytes.len()
+            );
         }
         for at in 0..bytes.len() {
             for flip in [1, 2, 0x10, 0x80, 0xff] {
@@ -265,22 +392,60 @@ fn every_cut_off_and_flipped_pickle_is_an_error_or_plain_data() {
 fn the_real_files_are_read_and_the_index_is_refused() {
     if let Some(path) = shared("jhmdb14.pkl") {
         let file = PysklFile::open(&path).unwrap();
-        assert_eq!((file.len(), file.joints(), file.coordinates(), file.classes()), (609, 15, 2, 14));
-        let counts: Vec<(&str, usize)> = file.splits().iter().map(|(name, ids)| (name.as_str(), ids.len())).collect();
-        let official =
-            [("train1", 433), ("test1", 176), ("train2", 433), ("test2", 176), ("train3", 434), ("test3", 175)];
+        assert_eq!(
+            (
+                file.len(),
+                file.joints(),
+                file.coordinates(),
+                file.classes()
+            ),
+            (609, 15, 2, 14)
+        );
+        let counts: Vec<(&str, usize)> = file
+            .splits()
+            .iter()
+            .map(|(name, ids)| (name.as_str(), ids.len()))
+            .collect();
+        let official = [
+            ("train1", 433),
+            ("test1", 176),
+            ("train2", 433),
+            ("test2", 176),
+            ("train3", 434),
+            ("test3", 175),
+        ];
         assert_eq!(counts, official);
         assert!(file.sequences().all(|clip| clip.unwrap().frames <= 40));
     }
     if let Some(path) = shared("nw_ucla.pkl") {
         let file = PysklFile::open(&path).unwrap();
-        assert_eq!((file.len(), file.joints(), file.coordinates(), file.classes()), (1484, 20, 3, 10));
-        assert!(file.sequences().all(|clip| (1..=201).contains(&clip.unwrap().frames)));
+        assert_eq!(
+            (
+                file.len(),
+                file.joints(),
+                file.coordinates(),
+                file.classes()
+            ),
+            (1484, 20, 3, 10)
+        );
+        assert!(
+            file.sequences()
+                .all(|clip| (1..=201).contains(&clip.unwrap().frames))
+        );
     }
     if let Some(path) = shared("k400_index.pkl") {
         let message = PysklFile::open(&path).err().unwrap().to_string();
-        assert!(message.contains("Kinetics-400") && message.contains("annotation 0"), "{message}");
+        assert!(
+            message.contains("Kinetics-400") && message.contains("annotation 0"),
+            "{message}"
+        );
     }
-    assert!(matches!(PysklFile::open(Path::new("missing.pkl")), Err(Error::Io { .. })));
-    assert!(matches!(PysklFile::open(Path::new(env!("CARGO_MANIFEST_DIR"))), Err(Error::Io { .. })));
+    assert!(matches!(
+        PysklFile::open(Path::new("missing.pkl")),
+        Err(Error::Io { .. })
+    ));
+    assert!(matches!(
+        PysklFile::open(Path::new(env!("CARGO_MANIFEST_DIR"))),
+        Err(Error::Io { .. })
+    ));
 }

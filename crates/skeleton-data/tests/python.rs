@@ -86,8 +86,13 @@ assert digest(f) == f.attrs["digest"]
 print(len(clips))
 "#
     );
-    for (name, layout, clips) in [("jhmdb14.pkl", "jhmdb15", "609"), ("nw_ucla.pkl", "ucla20", "1484")] {
-        let (Some(mut python), Some(pickle)) = (python("h5py, numpy"), shared(name)) else { return };
+    for (name, layout, clips) in [
+        ("jhmdb14.pkl", "jhmdb15", "609"),
+        ("nw_ucla.pkl", "ucla20", "1484"),
+    ] {
+        let (Some(mut python), Some(pickle)) = (python("h5py, numpy"), shared(name)) else {
+            return;
+        };
         let folder = tempfile::tempdir().unwrap();
         let cache = folder.path().join("c.h5");
         prepare(&pickle, &cache, layout);
@@ -98,7 +103,9 @@ print(len(clips))
 
 #[test]
 fn h5py_reads_every_object_of_the_page() {
-    let Some(mut python) = python("h5py, numpy") else { return };
+    let Some(mut python) = python("h5py, numpy") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.h5");
     write(&path, &clips(), &splits());
@@ -121,7 +128,9 @@ assert digest(f) == f.attrs["digest"]
 
 #[test]
 fn a_cache_written_by_h5py_from_the_documentation_is_read() {
-    let Some(mut python) = python("h5py, numpy") else { return };
+    let Some(mut python) = python("h5py, numpy") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let (path, ours) = (folder.path().join("c.h5"), folder.path().join("ours.h5"));
     write(&ours, &clips(), &splits());
@@ -164,6 +173,9 @@ f.attrs["digest"] = digest(f)
     assert_eq!(theirs.created_by(), "h5py");
     theirs.verify().unwrap();
     for index in 0..ours.len() {
-        assert_eq!(format!("{:?}", ours.clip(index).unwrap()), format!("{:?}", theirs.clip(index).unwrap()));
+        assert_eq!(
+            format!("{:?}", ours.clip(index).unwrap()),
+            format!("{:?}", theirs.clip(index).unwrap())
+        );
     }
 }

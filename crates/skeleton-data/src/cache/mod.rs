@@ -65,4 +65,7 @@ pub use schema::SCHEMA;
 pub use write::{CacheHeader, CacheSummary, CacheWriter};
 
 // Mapped bytes are taken as numbers as they are.
-const _: () = assert!(cfg!(target_endian = "little"), "caches are read and written on little-endian machines only");
+const _: () = assert!(
+    cfg!(target_endian = "little"),
+    "caches are read and written on little-endian machines only"
+);

@@ -80,16 +80,30 @@ impl Cache {
         let reader = Reader::open(path, map.len() as u64)?;
         if !reader.has_format() {
             let expected = format!("`format` = {FORMAT:?}");
-            return Err(wrong(path, "the file", &expected, "an HDF5 file without it"));
+            return Err(wrong(
+                path,
+                "the file",
+                &expected,
+                "an HDF5 file without it",
+            ));
         }
         let format = reader.text("format")?;
         if format != FORMAT {
-            return Err(wrong(path, "attribute `format`", &format!("{FORMAT:?}"), &format!("{format:?}")));
+            return Err(wrong(
+                path,
+                "attribute `format`",
+                &format!("{FORMAT:?}"),
+                &format!("{format:?}"),
+            ));
         }
         let schema = match reader.schema()? {
             0 => return Err(wrong(path, "attribute `schema`", "1 or more", "0")),
             found if found > SCHEMA.into() => {
-                return Err(Error::Schema { path: path.to_owned(), found, newest: SCHEMA.into() });
+                return Err(Error::Schema {
+                    path: path.to_owned(),
+                    found,
+                    newest: SCHEMA.into(),
+                });
             }
             found => found as u32,
         };
@@ -97,18 +111,37 @@ impl Cache {
         let created_by = reader.text("created_by")?;
         let (stored, found) = (reader.text("digest")?, digest(&contents));
         if stored != found {
-            return Err(wrong(path, "attribute `digest`", &stored, &format!("contents of digest {found}")));
+            return Err(wrong(
+                path,
+                "attribute `digest`",
+                &stored,
+                &format!("contents of digest {found}"),
+            ));
         }
         let layout = Layout::from_toml(&contents.layout, &format!("{}: layout", path.display()));
-        let layout = layout.map_err(|e| wrong(path, "attribute `layout`", "a layout", &e.to_string()))?;
+        let layout =
+            layout.map_err(|e| wrong(path, "attribute `layout`", "a layout", &e.to_string()))?;
         let units = Units::from_name(&contents.units);
-        let units = units.ok_or_else(|| wrong(path, "attribute `units`", "known units", &contents.units))?;
+        let units = units
+            .ok_or_else(|| wrong(path, "attribute `units`", "known units", &contents.units))?;
         let source = serde_json::from_str(&contents.source);
-        let source = source.map_err(|e| wrong(path, "attribute `source`", "JSON", &e.to_string()))?;
+        let source =
+            source.map_err(|e| wrong(path, "attribute `source`", "JSON", &e.to_string()))?;
         check_contents(path, &contents, &layout)?;
-        let keypoints = region(path, "/keypoints", &contents.keypoints, offsets.keypoints, &map)?;
-        let scores = contents.scores.as_ref().map(|scores| region(path, "/scores", scores, offsets.scores, &map));
-        let checked = (0..contents.samples.id.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        let keypoints = region(
+            path,
+            "/keypoints",
+            &contents.keypoints,
+            offsets.keypoints,
+            &map,
+        )?;
+        let scores = contents
+            .scores
+            .as_ref()
+            .map(|scores| region(path, "/scores", scores, offsets.scores, &map));
+        let checked = (0..contents.samples.id.len().div_ceil(64))
+            .map(|_| AtomicU64::new(0))
+            .collect();
         Ok(Cache {
             path: path.to_owned(),
             map,
@@ -181,7 +214,10 @@ impl Cache {
 
     /// The splits and how many clips each has, by name.
     pub fn splits(&self) -> impl Iterator<Item = (&str, usize)> + '_ {
-        self.contents.splits.iter().map(|(name, indices)| (name.as_str(), indices.len()))
+        self.contents
+            .splits
+            .iter()
+            .map(|(name, indices)| (name.as_str(), indices.len()))
     }
 
     /// The clips of a split, by index.
@@ -190,11 +226,18 @@ impl Cache {
     /// An unknown name; the error lists those there are.
     pub fn split(&self, name: &str) -> Result<&[u32]> {
         let split = self.contents.splits.iter().find(|(known, _)| known == name);
-        split.map(|(_, indices)| &indices[..]).ok_or_else(|| Error::NoSplit {
-            source_name: self.path.display().to_string(),
-            name: name.to_owned(),
-            known: self.contents.splits.iter().map(|(name, _)| name.clone()).collect(),
-        })
+        split
+            .map(|(_, indices)| &indices[..])
+            .ok_or_else(|| Error::NoSplit {
+                source_name: self.path.display().to_string(),
+                name: name.to_owned(),
+                known: self
+                    .contents
+                    .splits
+                    .iter()
+                    .map(|(name, _)| name.clone())
+                    .collect(),
+            })
     }
 
     /// What is known of clip `index` without reading it.
@@ -219,7 +262,12 @@ impl Cache {
 
     /// The class of every clip, by index.
     pub fn labels(&self) -> Vec<Option<u32>> {
-        self.contents.samples.label.iter().map(|&label| u32::try_from(label).ok()).collect()
+        self.contents
+            .samples
+            .label
+            .iter()
+            .map(|&label| u32::try_from(label).ok())
+            .collect()
     }
 
     /// Reads every sample and checks its checksum, whether it was read before or not.
@@ -228,13 +276,24 @@ impl Cache {
     /// Names the first damaged sample, and says how many there are.
     pub fn verify(&self) -> Result<VerifyReport> {
         let len = self.contents.samples.id.len();
-        let damaged: Vec<usize> = (0..len).filter(|&index| self.checksum(index) != self.stored(index)).collect();
+        let damaged: Vec<usize> = (0..len)
+            .filter(|&index| self.checksum(index) != self.stored(index))
+            .collect();
         match damaged.first() {
             None => {
-                let bytes = (0..len).map(|index| self.bytes(index)).map(|(k, s)| (k.len() + s.len()) as u64).sum();
-                Ok(VerifyReport { samples: len, bytes })
+                let bytes = (0..len)
+                    .map(|index| self.bytes(index))
+                    .map(|(k, s)| (k.len() + s.len()) as u64)
+                    .sum();
+                Ok(VerifyReport {
+                    samples: len,
+                    bytes,
+                })
             }
-            Some(&first) => Err(self.damaged(first, &format!(" ({} of {len} samples are damaged)", damaged.len()))),
+            Some(&first) => Err(self.damaged(
+                first,
+                &format!(" ({} of {len} samples are damaged)", damaged.len()),
+            )),
         }
     }
 
@@ -250,7 +309,12 @@ impl Cache {
     fn damaged(&self, index: usize, more: &str) -> Error {
         let place = format!("sample {index} ({:?})", self.contents.samples.id[index]);
         let expected = format!("coordinates of checksum {:08x}", self.stored(index));
-        wrong(&self.path, &place, &expected, &format!("{:08x}{more}", self.checksum(index)))
+        wrong(
+            &self.path,
+            &place,
+            &expected,
+            &format!("{:08x}{more}", self.checksum(index)),
+        )
     }
 
     /// The stored bytes of a sample's coordinates and scores.
@@ -262,7 +326,10 @@ impl Cache {
             let at = region.at + first * region.row_bytes;
             &self.map[at..at + rows * region.row_bytes]
         };
-        (rows_of(&self.keypoints), self.scores.as_ref().map_or(&[][..], rows_of))
+        (
+            rows_of(&self.keypoints),
+            self.scores.as_ref().map_or(&[][..], rows_of),
+        )
     }
 
     /// Checks a sample the first time it is read.
@@ -292,9 +359,14 @@ impl ClipSource for Cache {
         self.check(index)?;
         let (keypoints, scores) = self.bytes(index);
         let info = self.sample(index);
-        let scores = self.scores.map(|region| numbers(scores, region.half)).transpose();
-        let values = numbers(keypoints, self.keypoints.half).and_then(|keypoints| Ok((keypoints, scores?)));
-        let (keypoints, scores) = values.map_err(|e| wrong(&self.path, info.id, "aligned numbers", &e.to_string()))?;
+        let scores = self
+            .scores
+            .map(|region| numbers(scores, region.half))
+            .transpose();
+        let values =
+            numbers(keypoints, self.keypoints.half).and_then(|keypoints| Ok((keypoints, scores?)));
+        let (keypoints, scores) =
+            values.map_err(|e| wrong(&self.path, info.id, "aligned numbers", &e.to_string()))?;
         Ok(ClipView {
             id: info.id,
             label: info.label,
@@ -320,17 +392,34 @@ fn numbers(bytes: &[u8], half: bool) -> Result<ValuesRef<'_>, bytemuck::PodCastE
 
 /// Where a block lies in the map, after checking that it does.
 fn region(path: &Path, name: &str, block: &Block, offset: u64, map: &Mmap) -> Result<Region> {
-    let size = block.shape.iter().try_fold(block.width(), |size, &axis| size.checked_mul(axis));
+    let size = block
+        .shape
+        .iter()
+        .try_fold(block.width(), |size, &axis| size.checked_mul(axis));
     let end = size.and_then(|size| usize::try_from(offset).ok()?.checked_add(size));
     if !end.is_some_and(|end| end <= map.len()) {
         let expected = format!("{:?} numbers from byte {offset} on", block.shape);
-        return Err(wrong(path, name, &expected, &format!("a file of {} bytes", map.len())));
+        return Err(wrong(
+            path,
+            name,
+            &expected,
+            &format!("a file of {} bytes", map.len()),
+        ));
     }
     if offset % block.width() as u64 != 0 {
         let expected = format!("numbers aligned to {} bytes", block.width());
-        return Err(wrong(path, name, &expected, &format!("some at byte {offset}")));
+        return Err(wrong(
+            path,
+            name,
+            &expected,
+            &format!("some at byte {offset}"),
+        ));
     }
-    Ok(Region { at: offset as usize, half: block.half, row_bytes: block.row() * block.width() })
+    Ok(Region {
+        at: offset as usize,
+        half: block.half,
+        row_bytes: block.row() * block.width(),
+    })
 }
 
 /// What the digest can't say: a file made by another program may be whole and still not make sense.
@@ -338,20 +427,38 @@ fn check_contents(path: &Path, contents: &Contents, layout: &Layout) -> Result<(
     let shape = &contents.keypoints.shape;
     let [rows, joints, coordinates] = [shape[0], shape[1], shape[2]];
     if joints != layout.len() || !(2..=3).contains(&coordinates) {
-        let expected = format!("{} joints, as the layout has, of 2 or 3 coordinates", layout.len());
-        return Err(wrong(path, "/keypoints", &expected, &format!("shape {shape:?}")));
+        let expected = format!(
+            "{} joints, as the layout has, of 2 or 3 coordinates",
+            layout.len()
+        );
+        return Err(wrong(
+            path,
+            "/keypoints",
+            &expected,
+            &format!("shape {shape:?}"),
+        ));
     }
     if let Some(scores) = &contents.scores
         && scores.shape != shape[..2]
     {
-        return Err(wrong(path, "/scores", &format!("shape {:?}", &shape[..2]), &format!("{:?}", scores.shape)));
+        return Err(wrong(
+            path,
+            "/scores",
+            &format!("shape {:?}", &shape[..2]),
+            &format!("{:?}", scores.shape),
+        ));
     }
     check_samples(path, &contents.samples, rows as u64, contents.classes.len())?;
     for (name, indices) in &contents.splits {
         let len = contents.samples.id.len();
         if let Some(index) = indices.iter().find(|&&index| index as usize >= len) {
             let expected = format!("indices below {len}, the number of samples");
-            return Err(wrong(path, &format!("/splits/{name}"), &expected, &index.to_string()));
+            return Err(wrong(
+                path,
+                &format!("/splits/{name}"),
+                &expected,
+                &index.to_string(),
+            ));
         }
     }
     Ok(())
@@ -360,15 +467,29 @@ fn check_contents(path: &Path, contents: &Contents, layout: &Layout) -> Result<(
 fn check_samples(path: &Path, samples: &Samples, rows: u64, classes: usize) -> Result<()> {
     let mut seen = HashSet::with_capacity(samples.id.len());
     for (index, id) in samples.id.iter().enumerate() {
-        let wrong = |expected: &str, found: String| Err(wrong(path, &format!("sample {index} ({id:?})"), expected, &found));
+        let wrong = |expected: &str, found: String| {
+            Err(wrong(
+                path,
+                &format!("sample {index} ({id:?})"),
+                expected,
+                &found,
+            ))
+        };
         if !is_name(id) || !seen.insert(id) {
             return wrong("an id of its own", format!("{id:?}"));
         }
         let label = samples.label[index];
         if label < -1 || i64::from(label) >= classes as i64 {
-            return wrong(&format!("a label below {classes}, the number of classes, or -1"), label.to_string());
+            return wrong(
+                &format!("a label below {classes}, the number of classes, or -1"),
+                label.to_string(),
+            );
         }
-        let (offset, persons, frames) = (samples.offset[index], samples.persons[index], samples.frames[index]);
+        let (offset, persons, frames) = (
+            samples.offset[index],
+            samples.persons[index],
+            samples.frames[index],
+        );
         let own = u64::from(persons) * u64::from(frames);
         if offset.checked_add(own).is_none_or(|end| end > rows) {
             let found = format!("{own} rows from row {offset} on");

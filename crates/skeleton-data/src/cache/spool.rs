@@ -17,7 +17,10 @@ pub(super) struct Spool {
 impl Spool {
     /// A spool in `folder`, where the cache will be: it needs as much room.
     pub(super) fn create(folder: &Path) -> std::io::Result<Spool> {
-        Ok(Spool { file: BufWriter::with_capacity(1 << 20, tempfile::tempfile_in(folder)?), len: 0 })
+        Ok(Spool {
+            file: BufWriter::with_capacity(1 << 20, tempfile::tempfile_in(folder)?),
+            len: 0,
+        })
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -53,8 +56,12 @@ impl Spool {
             let mut bytes = vec![0; part.numbers * width];
             source.read_exact(&mut bytes)?;
             if widen && part.half {
-                let halves = bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]));
-                bytes = halves.flat_map(|half| half.to_f32().to_le_bytes()).collect();
+                let halves = bytes
+                    .chunks_exact(2)
+                    .map(|b| f16::from_le_bytes([b[0], b[1]]));
+                bytes = halves
+                    .flat_map(|half| half.to_f32().to_le_bytes())
+                    .collect();
             }
             seen(&bytes);
             copy.push(&bytes)?;

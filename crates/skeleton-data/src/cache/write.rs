@@ -77,7 +77,9 @@ impl CacheWriter {
     /// # Errors
     /// When nothing can be written beside `path`, or the header has names that can't be stored.
     pub fn create(path: &Path, header: CacheHeader) -> Result<Self> {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new(".")).to_owned();
         let wrong = |place: &str, expected: String, found: String| Error::Cache {
             path: path.to_owned(),
@@ -86,14 +88,23 @@ impl CacheWriter {
             found,
         };
         let name = format!("a name of 1 to {LONGEST_NAME} bytes, none of them zero");
-        for (place, text) in header.classes.iter().map(|class| ("classes", class)).chain([("dataset", &header.dataset)]) {
+        for (place, text) in header
+            .classes
+            .iter()
+            .map(|class| ("classes", class))
+            .chain([("dataset", &header.dataset)])
+        {
             if !is_name(text) {
                 return Err(wrong(place, name, format!("{text:?}")));
             }
         }
         if header.created_by.len() > h5::LONGEST_FIXED || !is_name(&header.created_by) {
             let expected = format!("1 to {} bytes, none of them zero", h5::LONGEST_FIXED);
-            return Err(wrong("created_by", expected, format!("{:?}", header.created_by)));
+            return Err(wrong(
+                "created_by",
+                expected,
+                format!("{:?}", header.created_by),
+            ));
         }
         let spool = || Spool::create(&folder).map_err(Error::io(&folder));
         let (keypoints, scores) = (spool()?, spool()?);
@@ -121,16 +132,27 @@ impl CacheWriter {
         self.check(clip)?;
         let wrong = |expected: &str, found: String| Error::clip(&clip.id, expected, found);
         let small = |n: usize, what: &str| u32::try_from(n).map_err(|_| wrong(what, n.to_string()));
-        let (persons, frames) = (small(clip.persons, "fewer people")?, small(clip.frames, "fewer frames")?);
+        let (persons, frames) = (
+            small(clip.persons, "fewer people")?,
+            small(clip.frames, "fewer frames")?,
+        );
         let index = small(self.samples.id.len(), "fewer samples")?;
         let keypoints = stored(clip.keypoints.view());
-        let scores = clip.scores.as_ref().map_or(&[][..], |scores| stored(scores.view()));
-        self.keypoints.push(keypoints).map_err(Error::io(&self.folder))?;
+        let scores = clip
+            .scores
+            .as_ref()
+            .map_or(&[][..], |scores| stored(scores.view()));
+        self.keypoints
+            .push(keypoints)
+            .map_err(Error::io(&self.folder))?;
         self.scores.push(scores).map_err(Error::io(&self.folder))?;
 
         self.coordinates = clip.coordinates;
         self.has_scores = clip.scores.is_some();
-        self.halves.push([is_half(&clip.keypoints), clip.scores.as_ref().is_some_and(is_half)]);
+        self.halves.push([
+            is_half(&clip.keypoints),
+            clip.scores.as_ref().is_some_and(is_half),
+        ]);
         self.index.insert(clip.id.clone(), index);
         let number = |n: Option<u32>| n.and_then(|n| i32::try_from(n).ok()).unwrap_or(-1);
         let samples = &mut self.samples;
@@ -139,12 +161,16 @@ impl CacheWriter {
         samples.offset.push(self.rows);
         samples.persons.push(persons);
         samples.frames.push(frames);
-        samples.height.push(clip.image.map_or(0, |(height, _)| height));
+        samples
+            .height
+            .push(clip.image.map_or(0, |(height, _)| height));
         samples.width.push(clip.image.map_or(0, |(_, width)| width));
         samples.subject.push(number(clip.subject));
         samples.camera.push(number(clip.camera));
         samples.setup.push(number(clip.setup));
-        samples.checksum.push(crc32c::crc32c_append(crc32c::crc32c(keypoints), scores));
+        samples
+            .checksum
+            .push(crc32c::crc32c_append(crc32c::crc32c(keypoints), scores));
         self.rows += u64::from(persons) * u64::from(frames);
         Ok(())
     }
@@ -153,19 +179,28 @@ impl CacheWriter {
         let wrong = |expected: String, found: String| Err(Error::clip(&clip.id, expected, found));
         clip.check(self.header.layout.len())?;
         if !is_name(&clip.id) {
-            return wrong(format!("an id of 1 to {LONGEST_NAME} bytes, none of them zero"), "another".into());
+            return wrong(
+                format!("an id of 1 to {LONGEST_NAME} bytes, none of them zero"),
+                "another".into(),
+            );
         }
         if self.index.contains_key(&clip.id) {
             return wrong("an id of its own".into(), "the same id twice".into());
         }
         if !clip.is_finite() {
-            return wrong("finite coordinates and scores".into(), "NaN or infinity".into());
+            return wrong(
+                "finite coordinates and scores".into(),
+                "NaN or infinity".into(),
+            );
         }
         let classes = self.header.classes.len();
         if let Some(label) = clip.label
             && label as usize >= classes
         {
-            return wrong(format!("a label below {classes}, the number of classes"), label.to_string());
+            return wrong(
+                format!("a label below {classes}, the number of classes"),
+                label.to_string(),
+            );
         }
         if let Some(first) = self.samples.id.first() {
             if clip.coordinates != self.coordinates {
@@ -190,9 +225,14 @@ impl CacheWriter {
         let resolved = split::resolve(splits, &self.index);
         self.check_splits(&resolved)?;
         let (keypoints, scores) = self.blocks();
-        self.widen(keypoints.half, scores.as_ref().is_none_or(|scores| scores.half))?;
+        self.widen(
+            keypoints.half,
+            scores.as_ref().is_none_or(|scores| scores.half),
+        )?;
         let unknown_ids = resolved.iter().filter(|s| !s.unknown.is_empty());
-        let unknown_ids = unknown_ids.map(|s| (s.name.clone(), s.unknown.len())).collect();
+        let unknown_ids = unknown_ids
+            .map(|s| (s.name.clone(), s.unknown.len()))
+            .collect();
         let mut splits: Vec<_> = resolved.into_iter().map(|s| (s.name, s.indices)).collect();
         splits.sort();
         let contents = Contents {
@@ -210,14 +250,31 @@ impl CacheWriter {
         let digest = digest(&contents);
         let (path, rows, samples) = (self.path.clone(), self.rows, contents.samples.id.len());
         let bytes = self.write(&contents, &digest)?;
-        let splits = contents.splits.into_iter().map(|(name, indices)| (name, indices.len())).collect();
-        Ok(CacheSummary { path, bytes, samples, rows, digest, splits, unknown_ids })
+        let splits = contents
+            .splits
+            .into_iter()
+            .map(|(name, indices)| (name, indices.len()))
+            .collect();
+        Ok(CacheSummary {
+            path,
+            bytes,
+            samples,
+            rows,
+            digest,
+            splits,
+            unknown_ids,
+        })
     }
 
     fn check_splits(&self, splits: &[split::Resolved]) -> Result<()> {
         let wrong = |place: String, expected: &str, found: String| {
             let (path, expected) = (self.path.clone(), expected.to_owned());
-            Err(Error::Cache { path, place, expected, found })
+            Err(Error::Cache {
+                path,
+                place,
+                expected,
+                found,
+            })
         };
         if self.samples.id.is_empty() {
             return wrong("/samples".into(), "clips", "none".into());
@@ -225,7 +282,11 @@ impl CacheWriter {
         for (at, split) in splits.iter().enumerate() {
             let place = format!("split {:?}", split.name);
             if !is_link(&split.name) || splits[..at].iter().any(|other| other.name == split.name) {
-                return wrong(place, "a name of its own without `/`", "another name".into());
+                return wrong(
+                    place,
+                    "a name of its own without `/`",
+                    "another name".into(),
+                );
             }
             let mut seen = vec![false; self.samples.id.len()];
             for &index in &split.indices {
@@ -242,8 +303,17 @@ impl CacheWriter {
     fn blocks(&self) -> (Block, Option<Block>) {
         let half = |which: usize| self.halves.iter().all(|half| half[which]);
         let (rows, joints) = (self.rows as usize, self.header.layout.len());
-        let keypoints = Block { half: half(0), shape: vec![rows, joints, self.coordinates] };
-        (keypoints, self.has_scores.then(|| Block { half: half(1), shape: vec![rows, joints] }))
+        let keypoints = Block {
+            half: half(0),
+            shape: vec![rows, joints, self.coordinates],
+        };
+        (
+            keypoints,
+            self.has_scores.then(|| Block {
+                half: half(1),
+                shape: vec![rows, joints],
+            }),
+        )
     }
 
     /// Brings samples in half precision to single where others are single, and takes the checksums again.
@@ -254,7 +324,8 @@ impl CacheWriter {
             return Ok(());
         }
         let joints = self.header.layout.len();
-        let size = |i: usize| self.samples.persons[i] as usize * self.samples.frames[i] as usize * joints;
+        let size =
+            |i: usize| self.samples.persons[i] as usize * self.samples.frames[i] as usize * joints;
         // A checksum runs over keypoints, then scores: both are read again, widened or not.
         let mut checksums = vec![0; self.halves.len()];
         for (which, spool, per_joint, widen) in [
@@ -264,7 +335,10 @@ impl CacheWriter {
             let empty = Spool::create(&self.folder).map_err(Error::io(&self.folder))?;
             let source = std::mem::replace(spool, empty);
             let halves = &self.halves;
-            let part = |i: usize| Part { numbers: size(i) * per_joint, half: halves[i][which] };
+            let part = |i: usize| Part {
+                numbers: size(i) * per_joint,
+                half: halves[i][which],
+            };
             let mut next = checksums.iter_mut();
             let seen = |bytes: &[u8]| {
                 if let Some(checksum) = next.next() {
@@ -272,7 +346,9 @@ impl CacheWriter {
                 }
             };
             let parts = (0..halves.len()).map(part);
-            *spool = source.copy(&self.folder, parts, widen, seen).map_err(Error::io(&self.folder))?;
+            *spool = source
+                .copy(&self.folder, parts, widen, seen)
+                .map_err(Error::io(&self.folder))?;
         }
         self.samples.checksum = checksums;
         Ok(())
@@ -290,18 +366,39 @@ impl CacheWriter {
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
         let partial: NamedTempFile = builder.tempfile_in(&self.folder).map_err(io())?;
-        let offsets = h5::write(partial.path(), &self.path, contents, &self.header.created_by, digest)?;
-        let mut file = OpenOptions::new().read(true).write(true).open(partial.path()).map_err(io())?;
-        copy(self.keypoints, &mut file, &contents.keypoints, offsets.keypoints).map_err(io())?;
+        let offsets = h5::write(
+            partial.path(),
+            &self.path,
+            contents,
+            &self.header.created_by,
+            digest,
+        )?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(partial.path())
+            .map_err(io())?;
+        copy(
+            self.keypoints,
+            &mut file,
+            &contents.keypoints,
+            offsets.keypoints,
+        )
+        .map_err(io())?;
         if let Some(scores) = &contents.scores {
             copy(self.scores, &mut file, scores, offsets.scores).map_err(io())?;
         }
         file.sync_all().map_err(io())?;
         let bytes = file.metadata().map_err(io())?.len();
-        partial.persist(&self.path).map_err(|e| Error::Io { path: self.path.clone(), source: e.error })?;
+        partial.persist(&self.path).map_err(|e| Error::Io {
+            path: self.path.clone(),
+            source: e.error,
+        })?;
         // The rename itself is on the disk once the folder is.
         #[cfg(unix)]
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(Error::io(&self.folder))?;
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(Error::io(&self.folder))?;
         Ok(bytes)
     }
 }
@@ -312,7 +409,9 @@ fn copy(spool: Spool, file: &mut File, block: &Block, offset: u64) -> std::io::R
     let expected = numbers as u64 * block.width() as u64;
     if spool.len() != expected {
         let found = spool.len();
-        return Err(std::io::Error::other(format!("expected {expected} bytes of samples, {found} were written")));
+        return Err(std::io::Error::other(format!(
+            "expected {expected} bytes of samples, {found} were written"
+        )));
     }
     file.seek(SeekFrom::Start(offset))?;
     std::io::copy(&mut spool.rewind()?, file)?;

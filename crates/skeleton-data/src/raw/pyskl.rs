@@ -58,15 +58,27 @@ impl PysklFile {
 
     fn read(document: Document) -> Result<Self> {
         let (list, splits) = contents(&document)?;
-        let items = document.items(list).map_err(|e| fault(&document, "annotations", e))?;
+        let items = document
+            .items(list)
+            .map_err(|e| fault(&document, "annotations", e))?;
         let clips = annotations(&document, items)?;
         let splits = match splits {
             Some(splits) => read_splits(&document, splits)?,
             None => Vec::new(),
         };
-        let (joints, coordinates) = clips.first().map_or((0, 0), |c| (c.keypoints.shape[2], c.keypoints.shape[3]));
+        let (joints, coordinates) = clips
+            .first()
+            .map_or((0, 0), |c| (c.keypoints.shape[2], c.keypoints.shape[3]));
         let (missing, scores) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Ok(PysklFile { document, splits, clips, joints, coordinates, missing, scores })
+        Ok(PysklFile {
+            document,
+            splits,
+            clips,
+            joints,
+            coordinates,
+            missing,
+            scores,
+        })
     }
 
     /// The file.
@@ -101,7 +113,11 @@ impl PysklFile {
 
     /// One more than the largest label: how many classes the labels ask for.
     pub fn classes(&self) -> usize {
-        self.clips.iter().filter_map(|clip| clip.label).max().map_or(0, |label| label as usize + 1)
+        self.clips
+            .iter()
+            .filter_map(|clip| clip.label)
+            .max()
+            .map_or(0, |label| label as usize + 1)
     }
 
     /// The number types the keypoints are stored as, by numpy's names, in order of their first clip.
@@ -118,7 +134,10 @@ impl PysklFile {
 
     /// What was repaired in the clips read so far.
     pub fn repaired(&self) -> Repaired {
-        Repaired { joints: self.missing.load(Ordering::Relaxed), scores: self.scores.load(Ordering::Relaxed) }
+        Repaired {
+            joints: self.missing.load(Ordering::Relaxed),
+            scores: self.scores.load(Ordering::Relaxed),
+        }
     }
 
     /// All clips, in the order of the file.
@@ -135,9 +154,19 @@ impl PysklFile {
     /// When `index` is not below [`len`](Self::len).
     pub fn sequence(&self, index: usize) -> Result<Sequence> {
         let clip = &self.clips[index];
-        let named = |field: &str, e| fault(&self.document, &format!("annotation {index} ({:?}): {field}", clip.id), e);
+        let named = |field: &str, e| {
+            fault(
+                &self.document,
+                &format!("annotation {index} ({:?}): {field}", clip.id),
+                e,
+            )
+        };
         let shape = &clip.keypoints.shape;
-        let scores = clip.scores.as_ref().map(|scores| scores.values(&self.document)).transpose();
+        let scores = clip
+            .scores
+            .as_ref()
+            .map(|scores| scores.values(&self.document))
+            .transpose();
         let ntu = ntu_numbers(&clip.id);
         let mut sequence = Sequence {
             id: clip.id.clone(),
@@ -146,7 +175,10 @@ impl PysklFile {
             frames: shape[1],
             joints: shape[2],
             coordinates: shape[3],
-            keypoints: clip.keypoints.values(&self.document).map_err(|e| named("`keypoint`", e))?,
+            keypoints: clip
+                .keypoints
+                .values(&self.document)
+                .map_err(|e| named("`keypoint`", e))?,
             scores: scores.map_err(|e| named("`keypoint_score`", e))?,
             image: clip.image,
             setup: ntu.map(|n| n[0]),
@@ -176,10 +208,20 @@ fn contents(document: &Document) -> Result<(Id, Option<Id>)> {
         return Ok((root, None));
     }
     let wanted = "a dict with `annotations`, or a list of annotations";
-    let pairs = document.pairs(root).map_err(|e| fault(document, "the file", Mismatch::new(wanted, e.found)))?;
+    let pairs = document
+        .pairs(root)
+        .map_err(|e| fault(document, "the file", Mismatch::new(wanted, e.found)))?;
     let list = document.get(pairs, "annotations").ok_or_else(|| {
-        let keys: Vec<&str> = pairs.iter().take(8).filter_map(|(key, _)| document.text(*key).ok()).collect();
-        fault(document, "the file", Mismatch::new(wanted, format!("a dict with the keys {keys:?}")))
+        let keys: Vec<&str> = pairs
+            .iter()
+            .take(8)
+            .filter_map(|(key, _)| document.text(*key).ok())
+            .collect();
+        fault(
+            document,
+            "the file",
+            Mismatch::new(wanted, format!("a dict with the keys {keys:?}")),
+        )
     })?;
     Ok((list, document.get(pairs, "split")))
 }
@@ -200,7 +242,10 @@ fn annotations(document: &Document, items: &[Id]) -> Result<Vec<Annotation>> {
             let (v, c) = (first.keypoints.shape[2], first.keypoints.shape[3]);
             let (joints, coordinates) = (clip.keypoints.shape[2], clip.keypoints.shape[3]);
             if (joints, coordinates) != (v, c) {
-                let expected = format!("{v} joints of {c} coordinates, as in annotation 0 ({:?})", first.id);
+                let expected = format!(
+                    "{v} joints of {c} coordinates, as in annotation 0 ({:?})",
+                    first.id
+                );
                 let found = format!("{joints} of {coordinates}");
                 return Err(fault(document, &place(), Mismatch::new(expected, found)));
             }
@@ -208,7 +253,10 @@ fn annotations(document: &Document, items: &[Id]) -> Result<Vec<Annotation>> {
         // Arrays are shared by reference where a pickle says so; a file that lists one array a million times is a bomb.
         stored += clip.keypoints.stored() + clip.scores.as_ref().map_or(0, Array::stored);
         if stored > document.bytes().len().saturating_mul(4) {
-            let wrong = Mismatch::new("clips with arrays of their own", "the same arrays in many annotations");
+            let wrong = Mismatch::new(
+                "clips with arrays of their own",
+                "the same arrays in many annotations",
+            );
             return Err(fault(document, &place(), wrong));
         }
         clips.push(clip);
@@ -226,11 +274,24 @@ fn annotations(document: &Document, items: &[Id]) -> Result<Vec<Annotation>> {
 /// One annotation, or the id as far as it was known and what is wrong.
 fn annotation(document: &Document, item: Id) -> Result<Annotation, (Option<String>, Mismatch)> {
     let pairs = document.pairs(item).map_err(|e| (None, e))?;
-    let id = document.get(pairs, "frame_dir").or_else(|| document.get(pairs, "filename"));
-    let id = id.ok_or_else(|| (None, Mismatch::new("an id in `frame_dir` or `filename`", "neither")))?;
+    let id = document
+        .get(pairs, "frame_dir")
+        .or_else(|| document.get(pairs, "filename"));
+    let id = id.ok_or_else(|| {
+        (
+            None,
+            Mismatch::new("an id in `frame_dir` or `filename`", "neither"),
+        )
+    })?;
     let id = name(document, id).map_err(|e| (None, e))?;
     match fields(document, pairs) {
-        Ok((label, image, keypoints, scores)) => Ok(Annotation { id, label, image, keypoints, scores }),
+        Ok((label, image, keypoints, scores)) => Ok(Annotation {
+            id,
+            label,
+            image,
+            keypoints,
+            scores,
+        }),
         Err(wrong) => Err((Some(id), wrong)),
     }
 }
@@ -238,19 +299,34 @@ fn annotation(document: &Document, item: Id) -> Result<Annotation, (Option<Strin
 type Fields = (Option<u32>, Option<(u32, u32)>, Array, Option<Array>);
 
 fn fields(document: &Document, pairs: &[(Id, Id)]) -> Result<Fields, Mismatch> {
-    let within = |field: &str, e: Mismatch| Mismatch::new(format!("{} in `{field}`", e.expected), e.found);
-    let keypoint = document.get(pairs, "keypoint").ok_or_else(|| no_keypoints(document, pairs))?;
-    let keypoints = document.array(keypoint).map_err(|e| within("keypoint", e))?;
+    let within =
+        |field: &str, e: Mismatch| Mismatch::new(format!("{} in `{field}`", e.expected), e.found);
+    let keypoint = document
+        .get(pairs, "keypoint")
+        .ok_or_else(|| no_keypoints(document, pairs))?;
+    let keypoints = document
+        .array(keypoint)
+        .map_err(|e| within("keypoint", e))?;
     let &[persons, frames, joints, coordinates] = &keypoints.shape[..] else {
         let found = format!("shape {:?}", keypoints.shape);
-        return Err(Mismatch::new("`keypoint` of shape [persons, frames, joints, coordinates]", found));
+        return Err(Mismatch::new(
+            "`keypoint` of shape [persons, frames, joints, coordinates]",
+            found,
+        ));
     };
     if joints == 0 || !(2..=3).contains(&coordinates) {
         let found = format!("{joints} of {coordinates}");
-        return Err(Mismatch::new("`keypoint` with joints of 2 or 3 coordinates", found));
+        return Err(Mismatch::new(
+            "`keypoint` with joints of 2 or 3 coordinates",
+            found,
+        ));
     }
-    let scores = document.get(pairs, "keypoint_score").filter(|&id| !document.is_none(id));
-    let scores = scores.map(|id| document.array(id).map_err(|e| within("keypoint_score", e))).transpose()?;
+    let scores = document
+        .get(pairs, "keypoint_score")
+        .filter(|&id| !document.is_none(id));
+    let scores = scores
+        .map(|id| document.array(id).map_err(|e| within("keypoint_score", e)))
+        .transpose()?;
     if let Some(scores) = &scores
         && scores.shape != keypoints.shape[..3]
     {
@@ -258,14 +334,22 @@ fn fields(document: &Document, pairs: &[(Id, Id)]) -> Result<Fields, Mismatch> {
         return Err(Mismatch::new(expected, format!("{:?}", scores.shape)));
     }
     if let Some(total) = document.get(pairs, "total_frames") {
-        let total = document.integer(total).map_err(|e| within("total_frames", e))?;
+        let total = document
+            .integer(total)
+            .map_err(|e| within("total_frames", e))?;
         if usize::try_from(total) != Ok(frames) {
             let expected = format!("`total_frames` of {frames}, the frames of `keypoint`");
             return Err(Mismatch::new(expected, total.to_string()));
         }
     }
-    let label = document.get(pairs, "label").map(|id| label(document, id)).transpose();
-    let image = document.get(pairs, "img_shape").map(|id| image(document, id)).transpose();
+    let label = document
+        .get(pairs, "label")
+        .map(|id| label(document, id))
+        .transpose();
+    let image = document
+        .get(pairs, "img_shape")
+        .map(|id| image(document, id))
+        .transpose();
     Ok((
         label.map_err(|e| within("label", e))?.flatten(),
         image.map_err(|e| within("img_shape", e))?.flatten(),
@@ -277,7 +361,10 @@ fn fields(document: &Document, pairs: &[(Id, Id)]) -> Result<Fields, Mismatch> {
 /// Why there are no keypoints: Kinetics comes as an index whose poses lie in other files.
 fn no_keypoints(document: &Document, pairs: &[(Id, Id)]) -> Mismatch {
     let index = ["raw_file", "frame_inds", "box_score", "valid"];
-    let known: Vec<&str> = index.into_iter().filter(|key| document.get(pairs, key).is_some()).collect();
+    let known: Vec<&str> = index
+        .into_iter()
+        .filter(|key| document.get(pairs, key).is_some())
+        .collect();
     if known.is_empty() {
         return Mismatch::new("`keypoint`", "an annotation without it");
     }
@@ -295,7 +382,10 @@ fn name(document: &Document, id: Id) -> Result<String, Mismatch> {
     let text = document.text(id)?;
     if text.is_empty() || text.len() > LONGEST_NAME || text.contains('\0') {
         let found = format!("one of {} bytes, or with a zero byte", text.len());
-        return Err(Mismatch::new(format!("a name of 1 to {LONGEST_NAME} bytes"), found));
+        return Err(Mismatch::new(
+            format!("a name of 1 to {LONGEST_NAME} bytes"),
+            found,
+        ));
     }
     Ok(text.to_owned())
 }
@@ -309,7 +399,10 @@ fn label(document: &Document, id: Id) -> Result<Option<u32>, Mismatch> {
     match i32::try_from(value) {
         Ok(-1) => Ok(None),
         Ok(value @ 0..) => Ok(Some(value.unsigned_abs())),
-        _ => Err(Mismatch::new("a class from 0, or -1 for none", value.to_string())),
+        _ => Err(Mismatch::new(
+            "a class from 0, or -1 for none",
+            value.to_string(),
+        )),
     }
 }
 
@@ -343,11 +436,19 @@ fn read_splits(document: &Document, splits: Id) -> Result<Vec<(String, Vec<Strin
                 continue;
             }
             let left = budget.checked_sub(id.len());
-            budget = left.ok_or_else(|| within(Mismatch::new("ids that the file holds", "more text than it could")))?;
+            budget = left.ok_or_else(|| {
+                within(Mismatch::new(
+                    "ids that the file holds",
+                    "more text than it could",
+                ))
+            })?;
             ids.push(name(document, item).map_err(within)?);
         }
         if out.iter().any(|(known, _)| *known == split) {
-            return Err(within(Mismatch::new("a name of its own", "the same name twice")));
+            return Err(within(Mismatch::new(
+                "a name of its own",
+                "the same name twice",
+            )));
         }
         out.push((split, ids));
     }
@@ -365,7 +466,9 @@ fn ntu_numbers(id: &str) -> Option<[u32; 3]> {
         if chunk[0] != *letter || !chunk[1..].iter().all(u8::is_ascii_digit) {
             return None;
         }
-        *number = chunk[1..].iter().fold(0, |n, digit| n * 10 + u32::from(digit - b'0'));
+        *number = chunk[1..]
+            .iter()
+            .fold(0, |n, digit| n * 10 + u32::from(digit - b'0'));
     }
     Some([numbers[0], numbers[1], numbers[2]])
 }

@@ -33,7 +33,9 @@ fn describe_file(path: &Path) -> Result<Value> {
         hasher.update(&buffer[..read]);
         size += read as u64;
     }
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     Ok(json!({ "name": name, "size": size, "sha256": hex(&hasher.finalize()) }))
 }
 

@@ -99,11 +99,16 @@ impl Document {
         let Value::Array(parts) = self.value(id) else {
             return Err(Mismatch::new("a numpy array", self.describe(id)));
         };
-        let parts = parts.as_ref().ok_or_else(|| Mismatch::new("a numpy array", "one without data"))?;
+        let parts = parts
+            .as_ref()
+            .ok_or_else(|| Mismatch::new("a numpy array", "one without data"))?;
         let (element, big) = self.element(parts.dtype)?;
         let axes = self.items(parts.shape)?;
         if axes.len() > MOST_AXES {
-            return Err(Mismatch::new(format!("at most {MOST_AXES} axes"), format!("{}", axes.len())));
+            return Err(Mismatch::new(
+                format!("at most {MOST_AXES} axes"),
+                format!("{}", axes.len()),
+            ));
         }
         let mut shape = Vec::with_capacity(axes.len());
         let mut len = Some(element.size());
@@ -116,8 +121,18 @@ impl Document {
             Value::Bytes(span) => Data::Raw(*span),
             Value::Latin1(span) => Data::Latin1(*span),
             Value::OwnedBytes(_) => Data::Owned(parts.data),
-            Value::List(_) => return Err(Mismatch::new("an array of numbers", "an array of Python objects")),
-            _ => return Err(Mismatch::new("the bytes of an array", self.describe(parts.data))),
+            Value::List(_) => {
+                return Err(Mismatch::new(
+                    "an array of numbers",
+                    "an array of Python objects",
+                ));
+            }
+            _ => {
+                return Err(Mismatch::new(
+                    "the bytes of an array",
+                    self.describe(parts.data),
+                ));
+            }
         };
         let fits = len.is_some_and(|len| match data {
             Data::Raw(span) => span.len == len,
@@ -129,13 +144,20 @@ impl Document {
             let expected = format!("the bytes of {} numbers of shape {shape:?}", element.name());
             return Err(Mismatch::new(expected, "another number of bytes"));
         }
-        Ok(Array { shape, element, big, fortran: parts.fortran, data })
+        Ok(Array {
+            shape,
+            element,
+            big,
+            fortran: parts.fortran,
+            data,
+        })
     }
 
     /// An axis is a plain integer: an array in its place could hold itself.
     fn integer_axis(&self, id: Id) -> Result<usize, Mismatch> {
         match self.value(id) {
-            Value::Int(axis) => usize::try_from(*axis).map_err(|_| Mismatch::new("an axis of 0 or more", axis.to_string())),
+            Value::Int(axis) => usize::try_from(*axis)
+                .map_err(|_| Mismatch::new("an axis of 0 or more", axis.to_string())),
             _ => Err(Mismatch::new("an integer for each axis", "another value")),
         }
     }
@@ -150,7 +172,10 @@ impl Document {
             None => (*big, name.trim_start_matches(['<', '=', '|'])),
         };
         let element = Element::find(short).ok_or_else(|| {
-            Mismatch::new("floats of 16 to 64 bits or integers", format!("numpy dtype {name:?}"))
+            Mismatch::new(
+                "floats of 16 to 64 bits or integers",
+                format!("numpy dtype {name:?}"),
+            )
         })?;
         Ok((element, big))
     }
@@ -169,7 +194,12 @@ impl Document {
             Value::Bytes(span) => Data::Raw(*span),
             Value::Latin1(span) => Data::Latin1(*span),
             Value::OwnedBytes(_) => Data::Owned(data),
-            _ => return Err(Mismatch::new("the bytes of a numpy scalar", "another value")),
+            _ => {
+                return Err(Mismatch::new(
+                    "the bytes of a numpy scalar",
+                    "another value",
+                ));
+            }
         };
         let len = match data {
             Data::Raw(span) => span.len,
@@ -177,9 +207,19 @@ impl Document {
             Data::Owned(id) => self.owned(id).len(),
         };
         if len != element.size() {
-            return Err(Mismatch::new(format!("{} bytes of a {}", element.size(), element.name()), len.to_string()));
+            return Err(Mismatch::new(
+                format!("{} bytes of a {}", element.size(), element.name()),
+                len.to_string(),
+            ));
         }
-        Array { shape: vec![], element, big, fortran: false, data }.integer(self)
+        Array {
+            shape: vec![],
+            element,
+            big,
+            fortran: false,
+            data,
+        }
+        .integer(self)
     }
 }
 
@@ -200,7 +240,10 @@ impl Array {
         Ok(match self.data {
             Data::Raw(span) => Cow::Borrowed(document.span(span)),
             Data::Owned(id) => Cow::Borrowed(document.owned(id)),
-            Data::Latin1(span) => Cow::Owned(latin1(document.span(span), self.len() * self.element.size())?),
+            Data::Latin1(span) => Cow::Owned(latin1(
+                document.span(span),
+                self.len() * self.element.size(),
+            )?),
         })
     }
 
@@ -213,9 +256,13 @@ impl Array {
                 let (chunks, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
                 let numbers = chunks.iter();
                 self.row_major(if self.big {
-                    numbers.map(|&b| $convert(<$type>::from_be_bytes(b))).collect()
+                    numbers
+                        .map(|&b| $convert(<$type>::from_be_bytes(b)))
+                        .collect()
                 } else {
-                    numbers.map(|&b| $convert(<$type>::from_le_bytes(b))).collect()
+                    numbers
+                        .map(|&b| $convert(<$type>::from_le_bytes(b)))
+                        .collect()
                 })
             }};
         }
@@ -252,9 +299,13 @@ impl Array {
             }
             Element::U8 | Element::U16 | Element::U32 | Element::U64 => {
                 let value = u64::from_le_bytes(wide);
-                i64::try_from(value).map_err(|_| Mismatch::new("an integer of 63 bits", value.to_string()))
+                i64::try_from(value)
+                    .map_err(|_| Mismatch::new("an integer of 63 bits", value.to_string()))
             }
-            _ => Err(Mismatch::new("an integer", format!("a {}", self.element.name()))),
+            _ => Err(Mismatch::new(
+                "an integer",
+                format!("a {}", self.element.name()),
+            )),
         }
     }
 
@@ -293,13 +344,20 @@ impl Array {
 /// Without branches on the data, since every other byte of an array starts a pair: a loop that branches is three times
 /// slower.
 fn latin1(text: &[u8], len: usize) -> Result<Vec<u8>, Mismatch> {
-    let wrong = || Mismatch::new(format!("{len} bytes, written as text"), "text of another length, or not of bytes");
+    let wrong = || {
+        Mismatch::new(
+            format!("{len} bytes, written as text"),
+            "text of another length, or not of bytes",
+        )
+    };
     let mut out = vec![0; len];
     let mut at = 0;
     let mut broken = 0;
     for byte in &mut out {
         // The end is checked here, so that a sequence cut off by the end of the text fails as well.
-        let Some(&first) = text.get(at) else { return Err(wrong()) };
+        let Some(&first) = text.get(at) else {
+            return Err(wrong());
+        };
         let second = text.get(at + 1).copied().unwrap_or(0);
         let pair = first >> 7;
         let mask = pair.wrapping_neg();

@@ -33,7 +33,12 @@ impl<'a> Machine<'a> {
         Machine {
             input: Scanner::new(bytes),
             op_at: 0,
-            values: vec![Value::None, Value::Bool(true), Value::Bool(false), Value::Tuple(Box::new([]))],
+            values: vec![
+                Value::None,
+                Value::Bool(true),
+                Value::Bool(false),
+                Value::Tuple(Box::new([])),
+            ],
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
@@ -82,16 +87,24 @@ impl<'a> Machine<'a> {
                 let found = format!("the construction of an object (opcode 0x{opcode:02x})");
                 Err(self.fault("plain data and numpy arrays", found))
             }
-            b'P' | b'Q' | 0x82..=0x84 | 0x8f..=0x91 => {
-                Err(self.fault("plain data and numpy arrays", format!("opcode 0x{opcode:02x}")))
-            }
-            0x97 | 0x98 => Err(self.fault("arrays inside the pickle", "an out-of-band buffer, kept outside this file")),
+            b'P' | b'Q' | 0x82..=0x84 | 0x8f..=0x91 => Err(self.fault(
+                "plain data and numpy arrays",
+                format!("opcode 0x{opcode:02x}"),
+            )),
+            0x97 | 0x98 => Err(self.fault(
+                "arrays inside the pickle",
+                "an out-of-band buffer, kept outside this file",
+            )),
             _ => Err(self.fault("a pickle opcode", format!("byte 0x{opcode:02x}"))),
         }
     }
 
     fn fault(&self, expected: impl Into<String>, found: impl Into<String>) -> Fault {
-        Fault { offset: self.op_at, expected: expected.into(), found: found.into() }
+        Fault {
+            offset: self.op_at,
+            expected: expected.into(),
+            found: found.into(),
+        }
     }
 
     // The stack.
@@ -102,7 +115,10 @@ impl<'a> Machine<'a> {
                 self.pushes_left = left;
                 Ok(())
             }
-            None => Err(self.fault("annotations", "more values than a file of this size can need")),
+            None => Err(self.fault(
+                "annotations",
+                "more values than a file of this size can need",
+            )),
         }
     }
 
@@ -150,40 +166,50 @@ impl<'a> Machine<'a> {
     }
 
     fn pop_mark(&mut self) -> Result<Vec<Id>, Fault> {
-        let floor = self.marks.pop().ok_or_else(|| self.fault("an open MARK", "none"))?;
+        let floor = self
+            .marks
+            .pop()
+            .ok_or_else(|| self.fault("an open MARK", "none"))?;
         Ok(self.stack.split_off(floor))
     }
 
     // Plain values.
 
     fn number(&mut self, opcode: u8) -> Result<(), Fault> {
-        let value = match opcode {
-            b'J' => Value::Int(i32::from_le_bytes(self.input.array()?).into()),
-            b'K' => Value::Int(self.input.byte()?.into()),
-            b'M' => Value::Int(u16::from_le_bytes(self.input.array()?).into()),
-            b'G' => Value::Float(f64::from_be_bytes(self.input.array()?)),
-            0x8a => {
-                let len = self.input.byte()?.into();
-                self.long(len)?
-            }
-            0x8b => {
-                let len = i32::from_le_bytes(self.input.array()?);
-                let len = u64::try_from(len).map_err(|_| self.fault("a length", len.to_string()))?;
-                self.long(len)?
-            }
-            b'F' => {
-                let line = self.input.text_line("a number")?;
-                Value::Float(line.parse().map_err(|_| self.fault("a number", format!("{line:?}")))?)
-            }
-            _ => match self.input.text_line("an integer")? {
-                "01" if opcode == b'I' => return self.push_id(TRUE),
-                "00" if opcode == b'I' => return self.push_id(FALSE),
-                line => {
-                    let digits = line.strip_suffix('L').unwrap_or(line);
-                    Value::Int(digits.parse().map_err(|_| self.fault("an integer of 64 bits", format!("{line:?}")))?)
+        let value =
+            match opcode {
+                b'J' => Value::Int(i32::from_le_bytes(self.input.array()?).into()),
+                b'K' => Value::Int(self.input.byte()?.into()),
+                b'M' => Value::Int(u16::from_le_bytes(self.input.array()?).into()),
+                b'G' => Value::Float(f64::from_be_bytes(self.input.array()?)),
+                0x8a => {
+                    let len = self.input.byte()?.into();
+                    self.long(len)?
                 }
-            },
-        };
+                0x8b => {
+                    let len = i32::from_le_bytes(self.input.array()?);
+                    let len =
+                        u64::try_from(len).map_err(|_| self.fault("a length", len.to_string()))?;
+                    self.long(len)?
+                }
+                b'F' => {
+                    let line = self.input.text_line("a number")?;
+                    Value::Float(
+                        line.parse()
+                            .map_err(|_| self.fault("a number", format!("{line:?}")))?,
+                    )
+                }
+                _ => match self.input.text_line("an integer")? {
+                    "01" if opcode == b'I' => return self.push_id(TRUE),
+                    "00" if opcode == b'I' => return self.push_id(FALSE),
+                    line => {
+                        let digits = line.strip_suffix('L').unwrap_or(line);
+                        Value::Int(digits.parse().map_err(|_| {
+                            self.fault("an integer of 64 bits", format!("{line:?}"))
+                        })?)
+                    }
+                },
+            };
         self.push(value)
     }
 
@@ -191,10 +217,17 @@ impl<'a> Machine<'a> {
     fn long(&mut self, len: u64) -> Result<Value, Fault> {
         let span = self.input.span(len, "an integer")?;
         if span.len > 8 {
-            return Err(self.fault("an integer of 64 bits", format!("one of {} bytes", span.len)));
+            return Err(self.fault(
+                "an integer of 64 bits",
+                format!("one of {} bytes", span.len),
+            ));
         }
         let bytes = &self.input.bytes[span.start..span.start + span.len];
-        let sign = if bytes.last().is_some_and(|&b| b >= 0x80) { 0xff } else { 0 };
+        let sign = if bytes.last().is_some_and(|&b| b >= 0x80) {
+            0xff
+        } else {
+            0
+        };
         let mut out = [sign; 8];
         out[..bytes.len()].copy_from_slice(bytes);
         Ok(Value::Int(i64::from_le_bytes(out)))
@@ -217,7 +250,8 @@ impl<'a> Machine<'a> {
             0x8d => Value::Text(self.counted(8, "text")?),
             _ => {
                 let line = self.input.line()?;
-                let text = unescape_unicode(line).ok_or_else(|| self.fault("escaped text", "a broken escape"))?;
+                let text = unescape_unicode(line)
+                    .ok_or_else(|| self.fault("escaped text", "a broken escape"))?;
                 Value::OwnedText(text.into())
             }
         };
@@ -231,7 +265,8 @@ impl<'a> Machine<'a> {
             0x8e | 0x96 => Value::Bytes(self.counted(8, "bytes")?),
             _ => {
                 let line = self.input.line()?;
-                let bytes = unescape_string(line).ok_or_else(|| self.fault("a quoted string", "a broken one"))?;
+                let bytes = unescape_string(line)
+                    .ok_or_else(|| self.fault("a quoted string", "a broken one"))?;
                 Value::OwnedBytes(bytes.into())
             }
         };
@@ -244,8 +279,13 @@ impl<'a> Machine<'a> {
         let items = match opcode {
             0x85..=0x87 => {
                 let len = usize::from(opcode - 0x84);
-                let from = self.stack.len().checked_sub(len).filter(|&from| from >= self.floor());
-                let from = from.ok_or_else(|| self.fault(format!("{len} values on the stack"), "fewer"))?;
+                let from = self
+                    .stack
+                    .len()
+                    .checked_sub(len)
+                    .filter(|&from| from >= self.floor());
+                let from =
+                    from.ok_or_else(|| self.fault(format!("{len} values on the stack"), "fewer"))?;
                 self.stack.split_off(from)
             }
             _ => self.pop_mark()?,
@@ -262,7 +302,10 @@ impl<'a> Machine<'a> {
         if items.len() % 2 == 1 {
             return Err(self.fault("keys with a value each", format!("{} values", items.len())));
         }
-        Ok(items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+        Ok(items
+            .chunks_exact(2)
+            .map(|pair| (pair[0], pair[1]))
+            .collect())
     }
 
     fn extend(&mut self, opcode: u8) -> Result<(), Fault> {
@@ -296,13 +339,16 @@ impl<'a> Machine<'a> {
             b'j' | b'r' => u32::from_le_bytes(self.input.array()?).into(),
             b'g' | b'p' => {
                 let line = self.input.text_line("a memo key")?;
-                line.parse().map_err(|_| self.fault("a memo key", format!("{line:?}")))?
+                line.parse()
+                    .map_err(|_| self.fault("a memo key", format!("{line:?}")))?
             }
             _ => self.memo.len() as u64,
         };
         if matches!(opcode, b'g' | b'h' | b'j') {
             let id = self.memo.get(&key).copied();
-            return self.push_id(id.ok_or_else(|| self.fault("a value in the memo", format!("none under {key}")))?);
+            return self.push_id(
+                id.ok_or_else(|| self.fault("a value in the memo", format!("none under {key}")))?,
+            );
         }
         let id = self.top()?;
         // A PUT pushes nothing, but the memo grows by it.
@@ -324,7 +370,10 @@ impl<'a> Machine<'a> {
         let len = u64::from_le_bytes(self.input.array()?);
         let left = self.input.remaining();
         if len > left as u64 {
-            return Err(self.fault(format!("a frame of {len} bytes"), format!("the end of the file after {left}")));
+            return Err(self.fault(
+                format!("a frame of {len} bytes"),
+                format!("the end of the file after {left}"),
+            ));
         }
         Ok(())
     }
@@ -338,13 +387,19 @@ impl<'a> Machine<'a> {
             (self.short_text(module)?, self.short_text(name)?)
         } else {
             let module = self.input.text_line("a module's name")?;
-            (module.to_owned(), self.input.text_line("a function's name")?.to_owned())
+            (
+                module.to_owned(),
+                self.input.text_line("a function's name")?.to_owned(),
+            )
         };
         match Global::find(&module, &name) {
             Some(global) if opcode != b'i' => self.push(Value::Global(global)),
             _ => {
                 let shown: String = format!("{module}.{name}").chars().take(120).collect();
-                Err(self.fault("plain data and numpy arrays", format!("a reference to `{shown}`, which is never run")))
+                Err(self.fault(
+                    "plain data and numpy arrays",
+                    format!("a reference to `{shown}`, which is never run"),
+                ))
             }
         }
     }
@@ -352,7 +407,9 @@ impl<'a> Machine<'a> {
     /// Text that names something: owned, since names are short.
     fn short_text(&self, id: Id) -> Result<String, Fault> {
         let bytes = match &self.values[id.0 as usize] {
-            Value::Text(span) | Value::Bytes(span) => &self.input.bytes[span.start..span.start + span.len],
+            Value::Text(span) | Value::Bytes(span) => {
+                &self.input.bytes[span.start..span.start + span.len]
+            }
             Value::OwnedText(text) => text.as_bytes(),
             Value::OwnedBytes(bytes) => bytes,
             _ => return Err(self.fault("text", "another value")),
@@ -363,9 +420,10 @@ impl<'a> Machine<'a> {
     fn reduce(&mut self) -> Result<(), Fault> {
         let args = self.pop()?;
         let callable = self.pop()?;
-        let (Value::Global(global), Value::Tuple(args)) =
-            (&self.values[callable.0 as usize], &self.values[args.0 as usize])
-        else {
+        let (Value::Global(global), Value::Tuple(args)) = (
+            &self.values[callable.0 as usize],
+            &self.values[args.0 as usize],
+        ) else {
             return Err(self.fault("a known function and its arguments", "other values"));
         };
         let value = match (global, &args[..]) {
@@ -379,7 +437,12 @@ impl<'a> Machine<'a> {
                     "F" => true,
                     other => return Err(self.fault("order C or F", format!("{other:?}"))),
                 };
-                Value::Array(Some(Box::new(Parts { shape, dtype, fortran, data })))
+                Value::Array(Some(Box::new(Parts {
+                    shape,
+                    dtype,
+                    fortran,
+                    data,
+                })))
             }
             (Global::Scalar, &[dtype, data]) => Value::Scalar { dtype, data },
             (Global::Dtype, &[name, ..]) => Value::Dtype { name, big: false },
@@ -405,7 +468,9 @@ impl<'a> Machine<'a> {
             Value::Text(span) => Ok(Value::Latin1(*span)),
             Value::OwnedText(text) => {
                 let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
-                let bytes = bytes.map_err(|_| self.fault("bytes encoded as latin1", "a character beyond them"))?;
+                let bytes = bytes.map_err(|_| {
+                    self.fault("bytes encoded as latin1", "a character beyond them")
+                })?;
                 Ok(Value::OwnedBytes(bytes.into()))
             }
             _ => Err(self.fault("text to encode", "another value")),
@@ -419,16 +484,22 @@ impl<'a> Machine<'a> {
             return Err(self.fault("the state of a numpy array or dtype", "another value"));
         };
         let built = match (&self.values[target.0 as usize], &state[..]) {
-            (Value::Dtype { name, .. }, &[_, order, ..]) => {
-                Value::Dtype { name: *name, big: self.short_text(order)? == ">" }
-            }
+            (Value::Dtype { name, .. }, &[_, order, ..]) => Value::Dtype {
+                name: *name,
+                big: self.short_text(order)? == ">",
+            },
             (Value::Array(None), &[_, shape, dtype, fortran, data]) => {
                 let fortran = match self.values[fortran.0 as usize] {
                     Value::Bool(flag) => flag,
                     Value::Int(flag) => flag != 0,
                     _ => return Err(self.fault("True or False for Fortran order", "another value")),
                 };
-                Value::Array(Some(Box::new(Parts { shape, dtype, fortran, data })))
+                Value::Array(Some(Box::new(Parts {
+                    shape,
+                    dtype,
+                    fortran,
+                    data,
+                })))
             }
             _ => return Err(self.fault("the state of a numpy array or dtype", "another object's")),
         };

@@ -60,11 +60,17 @@ pub(crate) enum Value {
     Dict(Vec<(Id, Id)>),
     Global(Global),
     /// `numpy.dtype`: the name it was made with, and whether its numbers are big-endian.
-    Dtype { name: Id, big: bool },
+    Dtype {
+        name: Id,
+        big: bool,
+    },
     /// A numpy array; `None` until its BUILD.
     Array(Option<Box<Parts>>),
     /// A numpy scalar.
-    Scalar { dtype: Id, data: Id },
+    Scalar {
+        dtype: Id,
+        data: Id,
+    },
 }
 
 /// What a numpy array was put together from; checked when it is read.
@@ -92,7 +98,9 @@ pub(crate) enum Global {
 impl Global {
     fn find(module: &str, name: &str) -> Option<Global> {
         Some(match (module, name) {
-            ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Global::Reconstruct,
+            ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => {
+                Global::Reconstruct
+            }
             ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Global::Scalar,
             ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => Global::FromBuffer,
             ("numpy", "ndarray") => Global::Ndarray,
@@ -128,7 +136,10 @@ pub(crate) struct Mismatch {
 
 impl Mismatch {
     pub(crate) fn new(expected: impl Into<String>, found: impl Into<String>) -> Mismatch {
-        Mismatch { expected: expected.into(), found: found.into() }
+        Mismatch {
+            expected: expected.into(),
+            found: found.into(),
+        }
     }
 }
 
@@ -154,7 +165,12 @@ impl Document {
             expected: fault.expected,
             found: fault.found,
         })?;
-        Ok(Document { path: path.to_owned(), storage, values, root })
+        Ok(Document {
+            path: path.to_owned(),
+            storage,
+            values,
+            root,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -178,8 +194,11 @@ impl Document {
 
     /// The text of a value.
     pub(crate) fn text(&self, id: Id) -> Result<&str, Mismatch> {
-        let bytes = self.text_bytes(id).ok_or_else(|| Mismatch::new("text", self.describe(id)))?;
-        std::str::from_utf8(bytes).map_err(|_| Mismatch::new("text in UTF-8", "bytes that are not UTF-8"))
+        let bytes = self
+            .text_bytes(id)
+            .ok_or_else(|| Mismatch::new("text", self.describe(id)))?;
+        std::str::from_utf8(bytes)
+            .map_err(|_| Mismatch::new("text in UTF-8", "bytes that are not UTF-8"))
     }
 
     fn text_bytes(&self, id: Id) -> Option<&[u8]> {
@@ -219,7 +238,11 @@ impl Document {
     /// The value of a key; as in Python the last one set counts.
     pub(crate) fn get(&self, pairs: &[(Id, Id)], key: &str) -> Option<Id> {
         let wanted = key.as_bytes();
-        pairs.iter().rev().find(|(key, _)| self.text_bytes(*key) == Some(wanted)).map(|&(_, value)| value)
+        pairs
+            .iter()
+            .rev()
+            .find(|(key, _)| self.text_bytes(*key) == Some(wanted))
+            .map(|&(_, value)| value)
     }
 
     /// An integer, plain or numpy's.

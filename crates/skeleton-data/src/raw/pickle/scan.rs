@@ -39,7 +39,10 @@ impl<'a> Scanner<'a> {
                 found: format!("the end of the file after {left}"),
             });
         }
-        let span = Span { start: self.at, len: len as usize };
+        let span = Span {
+            start: self.at,
+            len: len as usize,
+        };
         self.at += span.len;
         Ok(span)
     }
@@ -61,7 +64,11 @@ impl<'a> Scanner<'a> {
     pub(super) fn line(&mut self) -> Result<&'a [u8], Fault> {
         let rest = &self.bytes[self.at..];
         let Some(len) = rest.iter().position(|&b| b == b'\n') else {
-            return Err(Fault { offset: self.at, expected: "a line end".into(), found: "the end of the file".into() });
+            return Err(Fault {
+                offset: self.at,
+                expected: "a line end".into(),
+                found: "the end of the file".into(),
+            });
         };
         self.at += len + 1;
         Ok(&rest[..len])
