@@ -97,7 +97,9 @@ impl Config {
         flags: impl FnOnce(&mut RunSection),
     ) -> Outcome<Config> {
         let (text, source) = start(args)?;
-        let mut config = Config::from_toml(&text, &source)?;
+        let mut config = Config::from_toml(&text, &source).map_err(|failure| {
+            failure.hint("`ssl preset quick` prints a file with all settings")
+        })?;
         if !args.set.is_empty() {
             config = changed(&config.only(kind), &text, &args.set, kind)?;
         }
