@@ -11,11 +11,13 @@ mod map;
 pub mod normalize;
 pub mod raw;
 pub mod reading;
+mod repair;
 pub mod sample;
 pub mod sequence;
 pub mod split;
 pub mod synthetic;
 
 pub use error::{Error, Result};
+pub use repair::Repaired;
 pub use sequence::{ClipSource, ClipView, MemoryClips, Sequence, Units, Values, ValuesRef};
 pub use skeleton_graph;

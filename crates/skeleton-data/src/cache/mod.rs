@@ -53,14 +53,17 @@
 //! can't know what changed. Additions that an old reader may ignore (new objects, new attributes) don't raise the
 //! number.
 
+mod check;
 mod digest;
 mod h5;
 mod read;
+mod rows;
 mod schema;
 mod spool;
 mod write;
 
-pub use read::{Cache, SampleInfo, VerifyReport};
+pub use read::{Cache, SampleInfo};
+pub use rows::VerifyReport;
 pub use schema::SCHEMA;
 pub use write::{CacheHeader, CacheSummary, CacheWriter};
 

@@ -1,12 +1,13 @@
 //! What the tests of this crate share.
-#![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses some of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use half::f16;
+use skeleton_data::raw::pyskl::PysklFile;
 use skeleton_data::skeleton_graph::Layout;
-use skeleton_data::{Sequence, Units, Values};
+use skeleton_data::{Error, Sequence, Values};
 
 pub type Splits = Vec<(String, Vec<String>)>;
 
@@ -57,13 +58,14 @@ pub fn clip(
 
 /// The same clip in single precision.
 pub fn single(mut clip: Sequence) -> Sequence {
-    let wide = |values: &Values| match values {
-        Values::F16(values) => Values::F32(values.iter().map(|x| x.to_f32()).collect()),
-        Values::F32(values) => Values::F32(values.clone()),
-    };
     clip.keypoints = wide(&clip.keypoints);
     clip.scores = clip.scores.as_ref().map(wide);
     clip
+}
+
+fn wide(values: &Values) -> Values {
+    let numbers = values.view();
+    Values::F32((0..numbers.len()).map(|i| numbers.get(i)).collect())
 }
 
 /// Real data of the workspace, where it is.
@@ -107,13 +109,46 @@ pub fn run(command: &mut Command, script: &str, arguments: &[&Path]) -> String {
     out.into_owned()
 }
 
+/// Opens a pickle from memory.
+pub fn open(bytes: &[u8]) -> Result<PysklFile, Error> {
+    PysklFile::from_bytes(Path::new("clips.pkl"), bytes.to_vec())
+}
+
+/// Fails unless a pickle is refused, with all these words.
+pub fn refused(bytes: &[u8], expected: &[&str]) {
+    let message = open(bytes).err().expect("should be refused").to_string();
+    for part in expected.iter().chain(&["clips.pkl"]) {
+        assert!(message.contains(part), "{message} should say {part}");
+    }
+}
+
+/// Writes a pickle with Python: `body` sets `data`.
+pub fn dumped(body: &str, protocol: u8) -> Option<Vec<u8>> {
+    let mut python = python("numpy")?;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clips.pkl");
+    let script = format!(
+        "import pickle, sys, numpy as np, collections\n{body}\npickle.dump(data, open(sys.argv[1], 'wb'), {protocol})"
+    );
+    run(&mut python, &script, &[&path]);
+    Some(std::fs::read(&path).unwrap())
+}
+
+/// What scripts for [`dumped`] begin with.
+pub const CLIPS: &str = "
+k = ((np.arange(2 * 3 * 4 * 2) * 7 % 256) / 8).reshape(2, 3, 4, 2)
+def clip(i, k, **more):
+    return dict(dict(frame_dir=f'clip{i}', label=i, total_frames=k.shape[1], keypoint=k), **more)
+";
+
 #[cfg(feature = "hdf5")]
 pub use with_cache::*;
 
 #[cfg(feature = "hdf5")]
 mod with_cache {
     use super::*;
-    use skeleton_data::cache::{CacheHeader, CacheSummary, CacheWriter};
+    use skeleton_data::cache::{Cache, CacheHeader, CacheSummary, CacheWriter};
+    use skeleton_data::{ClipSource, Units};
 
     pub fn header() -> CacheHeader {
         CacheHeader {
@@ -150,5 +185,30 @@ mod with_cache {
             writer.push(clip).unwrap();
         }
         writer.finish(splits).unwrap()
+    }
+
+    /// Fails unless a cache holds exactly these clips.
+    pub fn assert_holds(cache: &Cache, clips: &[Sequence]) {
+        assert_eq!(cache.len(), clips.len());
+        for (index, clip) in clips.iter().enumerate() {
+            let view = cache.clip(index).unwrap();
+            let expected = clip.view();
+            assert_eq!(
+                (view.id, view.label, view.image),
+                (expected.id, expected.label, expected.image)
+            );
+            assert_eq!(
+                (view.persons, view.frames, view.joints),
+                (expected.persons, expected.frames, expected.joints)
+            );
+            assert_eq!(view.coordinates, expected.coordinates);
+            assert_eq!(view.keypoints, expected.keypoints, "{}", clip.id);
+            assert_eq!(view.scores, expected.scores, "{}", clip.id);
+            let info = cache.sample(index);
+            assert_eq!(
+                (info.subject, info.camera, info.setup),
+                (clip.subject, clip.camera, clip.setup)
+            );
+        }
     }
 }

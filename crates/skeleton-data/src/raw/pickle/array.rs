@@ -4,73 +4,13 @@ use std::borrow::Cow;
 
 use half::f16;
 
+use super::element::Element;
+use super::latin1::latin1;
 use super::{Document, Id, Mismatch, Span, Value};
 use crate::Values;
 
 /// numpy allows 64; annotations have four.
 const MOST_AXES: usize = 8;
-
-/// What an array holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Element {
-    F16,
-    F32,
-    F64,
-    I8,
-    I16,
-    I32,
-    I64,
-    U8,
-    U16,
-    U32,
-    U64,
-}
-
-impl Element {
-    /// By numpy's short name, a byte order in front aside.
-    fn find(name: &str) -> Option<Element> {
-        Some(match name {
-            "f2" => Element::F16,
-            "f4" => Element::F32,
-            "f8" => Element::F64,
-            "i1" => Element::I8,
-            "i2" => Element::I16,
-            "i4" => Element::I32,
-            "i8" => Element::I64,
-            "u1" | "b1" => Element::U8,
-            "u2" => Element::U16,
-            "u4" => Element::U32,
-            "u8" => Element::U64,
-            _ => return None,
-        })
-    }
-
-    pub(crate) fn size(self) -> usize {
-        match self {
-            Element::I8 | Element::U8 => 1,
-            Element::F16 | Element::I16 | Element::U16 => 2,
-            Element::F32 | Element::I32 | Element::U32 => 4,
-            Element::F64 | Element::I64 | Element::U64 => 8,
-        }
-    }
-
-    /// numpy's name for it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Element::F16 => "float16",
-            Element::F32 => "float32",
-            Element::F64 => "float64",
-            Element::I8 => "int8",
-            Element::I16 => "int16",
-            Element::I32 => "int32",
-            Element::I64 => "int64",
-            Element::U8 => "uint8",
-            Element::U16 => "uint16",
-            Element::U32 => "uint32",
-            Element::U64 => "uint64",
-        }
-    }
-}
 
 /// Where the bytes of an array are.
 #[derive(Clone, Copy, Debug)]
@@ -337,37 +277,4 @@ impl Array {
         }
         out
     }
-}
-
-/// Latin-1 bytes that were written as UTF-8 text: exactly `len` of them.
-///
-/// Without branches on the data, since every other byte of an array starts a pair: a loop that branches is three times
-/// slower.
-fn latin1(text: &[u8], len: usize) -> Result<Vec<u8>, Mismatch> {
-    let wrong = || {
-        Mismatch::new(
-            format!("{len} bytes, written as text"),
-            "text of another length, or not of bytes",
-        )
-    };
-    let mut out = vec![0; len];
-    let mut at = 0;
-    let mut broken = 0;
-    for byte in &mut out {
-        // The end is checked here, so that a sequence cut off by the end of the text fails as well.
-        let Some(&first) = text.get(at) else {
-            return Err(wrong());
-        };
-        let second = text.get(at + 1).copied().unwrap_or(0);
-        let pair = first >> 7;
-        let mask = pair.wrapping_neg();
-        // Pairs begin with 0xC2 or 0xC3 and end in 0x80..0xC0.
-        broken |= mask & (((first & 0xfe) ^ 0xc2) | ((second & 0xc0) ^ 0x80));
-        *byte = (first & !mask) | (((first << 6) | (second & 0x3f)) & mask);
-        at += 1 + usize::from(pair);
-    }
-    if broken != 0 || at != text.len() {
-        return Err(wrong());
-    }
-    Ok(out)
 }

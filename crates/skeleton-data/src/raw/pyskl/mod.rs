@@ -8,16 +8,18 @@
 //! all zeros with score zero, and a score that is not finite becomes zero; both are counted
 //! ([`PysklFile::repaired`]).
 
+mod annotation;
+mod splits;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::pickle::{Array, Document, Id, Mismatch};
-use crate::sequence::Repaired;
-use crate::{Error, Result, Sequence};
+use annotation::{Annotation, annotation};
+use splits::read_splits;
 
-/// Longer names are refused: they can't be meant.
-const LONGEST_NAME: usize = 1024;
+use super::pickle::{Array, Document, Id, Mismatch};
+use crate::{Error, Repaired, Result, Sequence};
 
 /// A file of annotations, mapped: opening it checks every clip's shape, reading a clip decodes it.
 pub struct PysklFile {
@@ -28,15 +30,6 @@ pub struct PysklFile {
     coordinates: usize,
     missing: AtomicUsize,
     scores: AtomicUsize,
-}
-
-/// A clip's facts, and where its numbers lie.
-struct Annotation {
-    id: String,
-    label: Option<u32>,
-    image: Option<(u32, u32)>,
-    keypoints: Array,
-    scores: Option<Array>,
 }
 
 impl PysklFile {
@@ -269,190 +262,6 @@ fn annotations(document: &Document, items: &[Id]) -> Result<Vec<Annotation>> {
         }
     }
     Ok(clips)
-}
-
-/// One annotation, or the id as far as it was known and what is wrong.
-fn annotation(document: &Document, item: Id) -> Result<Annotation, (Option<String>, Mismatch)> {
-    let pairs = document.pairs(item).map_err(|e| (None, e))?;
-    let id = document
-        .get(pairs, "frame_dir")
-        .or_else(|| document.get(pairs, "filename"));
-    let id = id.ok_or_else(|| {
-        (
-            None,
-            Mismatch::new("an id in `frame_dir` or `filename`", "neither"),
-        )
-    })?;
-    let id = name(document, id).map_err(|e| (None, e))?;
-    match fields(document, pairs) {
-        Ok((label, image, keypoints, scores)) => Ok(Annotation {
-            id,
-            label,
-            image,
-            keypoints,
-            scores,
-        }),
-        Err(wrong) => Err((Some(id), wrong)),
-    }
-}
-
-type Fields = (Option<u32>, Option<(u32, u32)>, Array, Option<Array>);
-
-fn fields(document: &Document, pairs: &[(Id, Id)]) -> Result<Fields, Mismatch> {
-    let within =
-        |field: &str, e: Mismatch| Mismatch::new(format!("{} in `{field}`", e.expected), e.found);
-    let keypoint = document
-        .get(pairs, "keypoint")
-        .ok_or_else(|| no_keypoints(document, pairs))?;
-    let keypoints = document
-        .array(keypoint)
-        .map_err(|e| within("keypoint", e))?;
-    let &[persons, frames, joints, coordinates] = &keypoints.shape[..] else {
-        let found = format!("shape {:?}", keypoints.shape);
-        return Err(Mismatch::new(
-            "`keypoint` of shape [persons, frames, joints, coordinates]",
-            found,
-        ));
-    };
-    if joints == 0 || !(2..=3).contains(&coordinates) {
-        let found = format!("{joints} of {coordinates}");
-        return Err(Mismatch::new(
-            "`keypoint` with joints of 2 or 3 coordinates",
-            found,
-        ));
-    }
-    let scores = document
-        .get(pairs, "keypoint_score")
-        .filter(|&id| !document.is_none(id));
-    let scores = scores
-        .map(|id| document.array(id).map_err(|e| within("keypoint_score", e)))
-        .transpose()?;
-    if let Some(scores) = &scores
-        && scores.shape != keypoints.shape[..3]
-    {
-        let expected = format!("`keypoint_score` of shape {:?}", [persons, frames, joints]);
-        return Err(Mismatch::new(expected, format!("{:?}", scores.shape)));
-    }
-    if let Some(total) = document.get(pairs, "total_frames") {
-        let total = document
-            .integer(total)
-            .map_err(|e| within("total_frames", e))?;
-        if usize::try_from(total) != Ok(frames) {
-            let expected = format!("`total_frames` of {frames}, the frames of `keypoint`");
-            return Err(Mismatch::new(expected, total.to_string()));
-        }
-    }
-    let label = document
-        .get(pairs, "label")
-        .map(|id| label(document, id))
-        .transpose();
-    let image = document
-        .get(pairs, "img_shape")
-        .map(|id| image(document, id))
-        .transpose();
-    Ok((
-        label.map_err(|e| within("label", e))?.flatten(),
-        image.map_err(|e| within("img_shape", e))?.flatten(),
-        keypoints,
-        scores,
-    ))
-}
-
-/// Why there are no keypoints: Kinetics comes as an index whose poses lie in other files.
-fn no_keypoints(document: &Document, pairs: &[(Id, Id)]) -> Mismatch {
-    let index = ["raw_file", "frame_inds", "box_score", "valid"];
-    let known: Vec<&str> = index
-        .into_iter()
-        .filter(|key| document.get(pairs, key).is_some())
-        .collect();
-    if known.is_empty() {
-        return Mismatch::new("`keypoint`", "an annotation without it");
-    }
-    Mismatch::new(
-        "`keypoint`, the poses themselves",
-        format!(
-            "an index as pyskl publishes for Kinetics-400 (it has `{}`): the poses of each clip lie in files of their \
-             own, which this index only points to",
-            known.join("`, `")
-        ),
-    )
-}
-
-fn name(document: &Document, id: Id) -> Result<String, Mismatch> {
-    let text = document.text(id)?;
-    if text.is_empty() || text.len() > LONGEST_NAME || text.contains('\0') {
-        let found = format!("one of {} bytes, or with a zero byte", text.len());
-        return Err(Mismatch::new(
-            format!("a name of 1 to {LONGEST_NAME} bytes"),
-            found,
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-/// None and -1 stand for no label.
-fn label(document: &Document, id: Id) -> Result<Option<u32>, Mismatch> {
-    if document.is_none(id) {
-        return Ok(None);
-    }
-    let value = document.integer(id)?;
-    match i32::try_from(value) {
-        Ok(-1) => Ok(None),
-        Ok(value @ 0..) => Ok(Some(value.unsigned_abs())),
-        _ => Err(Mismatch::new(
-            "a class from 0, or -1 for none",
-            value.to_string(),
-        )),
-    }
-}
-
-fn image(document: &Document, id: Id) -> Result<Option<(u32, u32)>, Mismatch> {
-    if document.is_none(id) {
-        return Ok(None);
-    }
-    let side = |id: Id| {
-        let value = document.integer(id)?;
-        u32::try_from(value).map_err(|_| Mismatch::new("a size in pixels", value.to_string()))
-    };
-    match document.items(id)? {
-        &[height, width, ..] => Ok(Some((side(height)?, side(width)?))),
-        _ => Err(Mismatch::new("height and width", document.describe(id))),
-    }
-}
-
-fn read_splits(document: &Document, splits: Id) -> Result<Vec<(String, Vec<String>)>> {
-    let wrong = |e| fault(document, "`split`", e);
-    // Ids are shared by reference; a split that names a long one a million times must not become a million copies.
-    let mut budget = document.bytes().len().saturating_mul(16);
-    let mut out: Vec<(String, Vec<String>)> = Vec::new();
-    for &(key, list) in document.pairs(splits).map_err(wrong)? {
-        let split = name(document, key).map_err(wrong)?;
-        let within = |e| fault(document, &format!("split {split:?}"), e);
-        let mut seen = HashSet::new();
-        let mut ids = Vec::new();
-        for &item in document.items(list).map_err(within)? {
-            let id = document.text(item).map_err(within)?;
-            if !seen.insert(id) {
-                continue;
-            }
-            let left = budget.checked_sub(id.len());
-            budget = left.ok_or_else(|| {
-                within(Mismatch::new(
-                    "ids that the file holds",
-                    "more text than it could",
-                ))
-            })?;
-            ids.push(name(document, item).map_err(within)?);
-        }
-        if out.iter().any(|(known, _)| *known == split) {
-            return Err(within(Mismatch::new(
-                "a name of its own",
-                "the same name twice",
-            )));
-        }
-        out.push((split, ids));
-    }
-    Ok(out)
 }
 
 /// Setup, camera and subject of a name as NTU RGB+D writes it.

@@ -1,167 +1,20 @@
-//! The HDF5 side: contents to objects and back. The only place that calls the library.
-//!
-//! The library prints nothing (its binding silences the error stack of every thread that calls it) and holds one global
-//! lock; coordinates pass by it, written and read as bytes at the offset it gives.
+//! Objects to contents.
 
 use std::path::Path;
 
 use half::f16;
-use hdf5::plist::dataset_create::{AllocTime, FillTime};
 use hdf5::types::{FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Attribute, Container, Dataset, File, Group, H5Type};
+use hdf5::{Attribute, Container, Dataset, File, H5Type};
 
-use super::schema::{Block, Contents, FORMAT, LONGEST_NAME, SCHEMA, Samples};
+use super::super::schema::{Block, Contents, LONGEST_NAME, Samples};
+use super::{LONGEST_FIXED, Offsets, reason, wrong};
 use crate::{Error, Result};
 
-/// The longest fixed-length string read or written, in bytes.
-pub(super) const LONGEST_FIXED: usize = 255;
 /// Variable-length strings are read this many at a time, so that a damaged file can't ask for all at once.
 const STRINGS_AT_ONCE: usize = 256;
 
-/// Where the coordinates lie in the file.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Offsets {
-    pub(super) keypoints: u64,
-    pub(super) scores: u64,
-}
-
-// Writing.
-
-/// Writes `file` with room for the coordinates; `shown` is the name for messages.
-pub(super) fn write(
-    file: &Path,
-    shown: &Path,
-    contents: &Contents,
-    created_by: &str,
-    digest: &str,
-) -> Result<Offsets> {
-    write_objects(file, contents, created_by, digest).map_err(|e| Error::Cache {
-        path: shown.to_owned(),
-        place: "the file".into(),
-        expected: "to write it".into(),
-        found: reason(&e),
-    })
-}
-
-fn write_objects(
-    path: &Path,
-    contents: &Contents,
-    created_by: &str,
-    digest: &str,
-) -> hdf5::Result<Offsets> {
-    let file = File::with_options()
-        // From 1.8 on object headers carry checksums. Everything is aligned, so that coordinates can be mapped.
-        .with_fapl(|access| access.libver_v18().alignment(1, 8))
-        .with_fcpl(|create| create.obj_track_times(false))
-        .create(path)?;
-    write_text(&file, "format", FORMAT)?;
-    file.new_attr::<u32>()
-        .create("schema")?
-        .write_scalar(&SCHEMA)?;
-    write_text(&file, "dataset", &contents.dataset)?;
-    write_text(&file, "layout", &contents.layout)?;
-    write_text(&file, "units", &contents.units)?;
-    write_text(&file, "source", &contents.source)?;
-    write_text(&file, "digest", digest)?;
-    write_fixed(&file, "created_by", created_by)?;
-
-    let mut offsets = Offsets {
-        keypoints: write_block(&file, "keypoints", &contents.keypoints)?,
-        scores: 0,
-    };
-    if let Some(scores) = &contents.scores {
-        offsets.scores = write_block(&file, "scores", scores)?;
-    }
-    let group = file
-        .create_group_builder()
-        .obj_track_times(false)
-        .create("samples")?;
-    let samples = &contents.samples;
-    write_texts(&group, "id", &samples.id)?;
-    write_numbers(&group, "label", &samples.label)?;
-    write_numbers(&group, "offset", &samples.offset)?;
-    write_numbers(&group, "persons", &samples.persons)?;
-    write_numbers(&group, "frames", &samples.frames)?;
-    write_numbers(&group, "height", &samples.height)?;
-    write_numbers(&group, "width", &samples.width)?;
-    write_numbers(&group, "subject", &samples.subject)?;
-    write_numbers(&group, "camera", &samples.camera)?;
-    write_numbers(&group, "setup", &samples.setup)?;
-    write_numbers(&group, "checksum", &samples.checksum)?;
-    write_texts(&file, "classes", &contents.classes)?;
-    let group = file
-        .create_group_builder()
-        .obj_track_times(false)
-        .create("splits")?;
-    for (name, indices) in &contents.splits {
-        write_numbers(&group, name, indices)?;
-    }
-    file.close()?;
-    Ok(offsets)
-}
-
-fn write_block(group: &Group, name: &str, block: &Block) -> hdf5::Result<u64> {
-    let kind = if block.half {
-        f16::type_descriptor()
-    } else {
-        f32::type_descriptor()
-    };
-    let dataset = group
-        .new_dataset_builder()
-        .with_dcpl(|create| {
-            create
-                .alloc_time(Some(AllocTime::Early))
-                .fill_time(FillTime::Never)
-        })
-        .empty_as(&kind)
-        .shape(block.shape.clone())
-        .create(name)?;
-    match dataset.offset() {
-        Some(offset) => Ok(offset),
-        None if block.shape.contains(&0) => Ok(0),
-        None => Err(format!("HDF5 gave no room for /{name}").into()),
-    }
-}
-
-fn write_numbers<T: H5Type>(group: &Group, name: &str, values: &[T]) -> hdf5::Result<()> {
-    group
-        .new_dataset::<T>()
-        .shape(values.len())
-        .create(name)?
-        .write_raw(values)
-}
-
-fn write_texts(group: &Group, name: &str, values: &[String]) -> hdf5::Result<()> {
-    let values: Result<Vec<VarLenUnicode>, _> = values.iter().map(|value| value.parse()).collect();
-    let values = values.map_err(|e| format!("/{name}: {e}"))?;
-    group
-        .new_dataset::<VarLenUnicode>()
-        .shape(values.len())
-        .create(name)?
-        .write_raw(&values)
-}
-
-fn write_text(file: &File, name: &str, value: &str) -> hdf5::Result<()> {
-    let value: VarLenUnicode = value.parse().map_err(|e| format!("{name}: {e}"))?;
-    file.new_attr::<VarLenUnicode>()
-        .create(name)?
-        .write_scalar(&value)
-}
-
-fn write_fixed(file: &File, name: &str, value: &str) -> hdf5::Result<()> {
-    let text: FixedUnicode<{ LONGEST_FIXED + 1 }> =
-        value.parse().map_err(|e| format!("{name}: {e}"))?;
-    let kind = TypeDescriptor::FixedUnicode(value.len());
-    file.new_attr_builder()
-        .empty_as(&kind)
-        .create(name)?
-        .write_scalar(&text)
-}
-
-// Reading.
-
 /// A file being read, with what its messages need.
-pub(super) struct Reader<'a> {
+pub(in crate::cache) struct Reader<'a> {
     path: &'a Path,
     /// Bytes of the file: no array in it may claim more elements.
     size: u64,
@@ -169,7 +22,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn open(path: &'a Path, size: u64) -> Result<Self> {
+    pub(in crate::cache) fn open(path: &'a Path, size: u64) -> Result<Self> {
         // Caches are never written in place, so there is nothing a lock would guard.
         let file = File::with_options()
             .with_fapl(|access| access.file_locking(false))
@@ -188,7 +41,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An attribute of text, of fixed or variable length.
-    pub(super) fn text(&self, name: &str) -> Result<String> {
+    pub(in crate::cache) fn text(&self, name: &str) -> Result<String> {
         let place = format!("attribute `{name}`");
         let attribute = self.attribute(name)?;
         let failed = |e: hdf5::Error| self.wrong(&place, "to read it", &reason(&e));
@@ -220,12 +73,12 @@ impl<'a> Reader<'a> {
         String::from_utf8(bytes).map_err(|_| self.wrong(&place, "text in UTF-8", "other bytes"))
     }
 
-    pub(super) fn has_format(&self) -> bool {
+    pub(in crate::cache) fn has_format(&self) -> bool {
         self.file.attr("format").is_ok()
     }
 
     /// The attribute `schema`, in whatever integer type it was written.
-    pub(super) fn schema(&self) -> Result<u64> {
+    pub(in crate::cache) fn schema(&self) -> Result<u64> {
         let attribute = self.attribute("schema")?;
         let value = attribute.read_scalar::<u64>();
         value.map_err(|e| self.wrong("attribute `schema`", "a number", &reason(&e)))
@@ -369,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Everything but the coordinates, and where those lie.
-    pub(super) fn contents(&self, schema: u32) -> Result<(Contents, Offsets)> {
+    pub(in crate::cache) fn contents(&self, schema: u32) -> Result<(Contents, Offsets)> {
         let (keypoints, at) = self.block("/keypoints", 3)?;
         let mut offsets = Offsets {
             keypoints: at,
@@ -410,22 +263,4 @@ impl<'a> Reader<'a> {
         };
         Ok((contents, offsets))
     }
-}
-
-pub(super) fn wrong(path: &Path, place: &str, expected: &str, found: &str) -> Error {
-    let (path, place) = (path.to_owned(), place.to_owned());
-    Error::Cache {
-        path,
-        place,
-        expected: expected.to_owned(),
-        found: found.to_owned(),
-    }
-}
-
-/// What the library says, in a line: its innermost message says most.
-fn reason(error: &hdf5::Error) -> String {
-    let innermost = error
-        .stack()
-        .and_then(|stack| stack.last().map(|frame| frame.desc().to_owned()));
-    innermost.unwrap_or_else(|| error.to_string())
 }

@@ -1,0 +1,41 @@
+//! The HDF5 side: contents to objects and back. The only place that calls the library.
+//!
+//! The library prints nothing (its binding silences the error stack of every thread that calls it) and holds one global
+//! lock; coordinates pass by it, written and read as bytes at the offset it gives.
+
+mod read;
+mod write;
+
+use std::path::Path;
+
+pub(super) use read::Reader;
+pub(super) use write::write;
+
+use crate::Error;
+
+/// The longest fixed-length string read or written, in bytes.
+pub(super) const LONGEST_FIXED: usize = 255;
+/// Where the coordinates lie in the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Offsets {
+    pub(super) keypoints: u64,
+    pub(super) scores: u64,
+}
+
+pub(super) fn wrong(path: &Path, place: &str, expected: &str, found: &str) -> Error {
+    let (path, place) = (path.to_owned(), place.to_owned());
+    Error::Cache {
+        path,
+        place,
+        expected: expected.to_owned(),
+        found: found.to_owned(),
+    }
+}
+
+/// What the library says, in a line: its innermost message says most.
+fn reason(error: &hdf5::Error) -> String {
+    let innermost = error
+        .stack()
+        .and_then(|stack| stack.last().map(|frame| frame.desc().to_owned()));
+    innermost.unwrap_or_else(|| error.to_string())
+}

@@ -1,0 +1,216 @@
+//! The end of writing: spooled samples become a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom};
+
+use tempfile::NamedTempFile;
+
+use super::super::digest::digest;
+use super::super::h5;
+use super::super::schema::{Block, Contents, SCHEMA, is_link};
+use super::super::spool::{Part, Spool};
+use super::{CacheSummary, CacheWriter};
+use crate::{Error, Result, split};
+
+impl CacheWriter {
+    /// Writes the file and returns what is in it. `splits` name clips by id; ids that no clip has are left out and
+    /// counted in the summary.
+    ///
+    /// # Errors
+    /// When no clip was pushed, a split's name can't be stored or names a clip twice, or the file can't be written.
+    pub fn finish(mut self, splits: &[(String, Vec<String>)]) -> Result<CacheSummary> {
+        let resolved = split::resolve(splits, &self.index);
+        self.check_splits(&resolved)?;
+        let (keypoints, scores) = self.blocks();
+        self.widen(
+            keypoints.half,
+            scores.as_ref().is_none_or(|scores| scores.half),
+        )?;
+        let unknown_ids = resolved.iter().filter(|s| !s.unknown.is_empty());
+        let unknown_ids = unknown_ids
+            .map(|s| (s.name.clone(), s.unknown.len()))
+            .collect();
+        let mut splits: Vec<_> = resolved.into_iter().map(|s| (s.name, s.indices)).collect();
+        splits.sort();
+        let contents = Contents {
+            schema: SCHEMA,
+            dataset: self.header.dataset.clone(),
+            layout: self.header.layout.to_toml(),
+            units: self.header.units.name().to_owned(),
+            source: self.header.source.to_string(),
+            keypoints,
+            scores,
+            samples: std::mem::take(&mut self.samples),
+            classes: self.header.classes.clone(),
+            splits,
+        };
+        let digest = digest(&contents);
+        let (path, rows, samples) = (self.path.clone(), self.rows, contents.samples.id.len());
+        let bytes = self.write(&contents, &digest)?;
+        let splits = contents
+            .splits
+            .into_iter()
+            .map(|(name, indices)| (name, indices.len()))
+            .collect();
+        Ok(CacheSummary {
+            path,
+            bytes,
+            samples,
+            rows,
+            digest,
+            splits,
+            unknown_ids,
+        })
+    }
+
+    fn check_splits(&self, splits: &[split::Resolved]) -> Result<()> {
+        let wrong = |place: String, expected: &str, found: String| {
+            let (path, expected) = (self.path.clone(), expected.to_owned());
+            Err(Error::Cache {
+                path,
+                place,
+                expected,
+                found,
+            })
+        };
+        if self.samples.id.is_empty() {
+            return wrong("/samples".into(), "clips", "none".into());
+        }
+        for (at, split) in splits.iter().enumerate() {
+            let place = format!("split {:?}", split.name);
+            if !is_link(&split.name) || splits[..at].iter().any(|other| other.name == split.name) {
+                return wrong(
+                    place,
+                    "a name of its own without `/`",
+                    "another name".into(),
+                );
+            }
+            let mut seen = vec![false; self.samples.id.len()];
+            for &index in &split.indices {
+                if std::mem::replace(&mut seen[index as usize], true) {
+                    let id = &self.samples.id[index as usize];
+                    return wrong(place, "each clip once", format!("{id:?} twice"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Types and shapes: half precision where every sample has it.
+    fn blocks(&self) -> (Block, Option<Block>) {
+        let half = |which: usize| self.halves.iter().all(|half| half[which]);
+        let (rows, joints) = (self.rows as usize, self.header.layout.len());
+        let keypoints = Block {
+            half: half(0),
+            shape: vec![rows, joints, self.coordinates],
+        };
+        (
+            keypoints,
+            self.has_scores.then(|| Block {
+                half: half(1),
+                shape: vec![rows, joints],
+            }),
+        )
+    }
+
+    /// Brings samples in half precision to single where others are single, and takes the checksums again.
+    fn widen(&mut self, half_keypoints: bool, half_scores: bool) -> Result<()> {
+        let mixed = |which: usize, half: bool| !half && self.halves.iter().any(|h| h[which]);
+        let (keypoints, scores) = (mixed(0, half_keypoints), mixed(1, half_scores));
+        if !keypoints && !scores {
+            return Ok(());
+        }
+        let joints = self.header.layout.len();
+        let size =
+            |i: usize| self.samples.persons[i] as usize * self.samples.frames[i] as usize * joints;
+        // A checksum runs over keypoints, then scores: both are read again, widened or not.
+        let mut checksums = vec![0; self.halves.len()];
+        for (which, spool, per_joint, widen) in [
+            (0, &mut self.keypoints, self.coordinates, keypoints),
+            (1, &mut self.scores, usize::from(self.has_scores), scores),
+        ] {
+            let empty = Spool::create(&self.folder).map_err(Error::io(&self.folder))?;
+            let source = std::mem::replace(spool, empty);
+            let halves = &self.halves;
+            let part = |i: usize| Part {
+                numbers: size(i) * per_joint,
+                half: halves[i][which],
+            };
+            let mut next = checksums.iter_mut();
+            let seen = |bytes: &[u8]| {
+                if let Some(checksum) = next.next() {
+                    *checksum = crc32c::crc32c_append(*checksum, bytes);
+                }
+            };
+            let parts = (0..halves.len()).map(part);
+            *spool = source
+                .copy(&self.folder, parts, widen, seen)
+                .map_err(Error::io(&self.folder))?;
+        }
+        self.samples.checksum = checksums;
+        Ok(())
+    }
+
+    /// Puts the file together under a temporary name, and renames it when it is safe on the disk.
+    fn write(self, contents: &Contents, digest: &str) -> Result<u64> {
+        let io = || Error::io(&self.path);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".cache-").suffix(".partial");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // As any file this program creates, not private as temporary files are; the umask applies.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let partial: NamedTempFile = builder.tempfile_in(&self.folder).map_err(io())?;
+        let offsets = h5::write(
+            partial.path(),
+            &self.path,
+            contents,
+            &self.header.created_by,
+            digest,
+        )?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(partial.path())
+            .map_err(io())?;
+        copy(
+            self.keypoints,
+            &mut file,
+            &contents.keypoints,
+            offsets.keypoints,
+        )
+        .map_err(io())?;
+        if let Some(scores) = &contents.scores {
+            copy(self.scores, &mut file, scores, offsets.scores).map_err(io())?;
+        }
+        file.sync_all().map_err(io())?;
+        let bytes = file.metadata().map_err(io())?.len();
+        partial.persist(&self.path).map_err(|e| Error::Io {
+            path: self.path.clone(),
+            source: e.error,
+        })?;
+        // The rename itself is on the disk once the folder is.
+        #[cfg(unix)]
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(Error::io(&self.folder))?;
+        Ok(bytes)
+    }
+}
+
+/// Moves spooled numbers to where the file has room for them.
+fn copy(spool: Spool, file: &mut File, block: &Block, offset: u64) -> std::io::Result<()> {
+    let numbers: usize = block.shape.iter().product();
+    let expected = numbers as u64 * block.width() as u64;
+    if spool.len() != expected {
+        let found = spool.len();
+        return Err(std::io::Error::other(format!(
+            "expected {expected} bytes of samples, {found} were written"
+        )));
+    }
+    file.seek(SeekFrom::Start(offset))?;
+    std::io::copy(&mut spool.rewind()?, file)?;
+    Ok(())
+}

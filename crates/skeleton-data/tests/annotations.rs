@@ -1,0 +1,92 @@
+//! Annotations that disagree with themselves or each other are refused with their place.
+
+mod common;
+
+use common::{CLIPS, dumped, refused};
+
+#[test]
+fn annotations_that_disagree_are_refused_with_their_place() {
+    let good = format!(
+        "{CLIPS}\nk = k.astype('f2')\ndata = dict(annotations=[clip(0, k), clip(1, k)], split={{}})\n"
+    );
+    let cases: [(&str, &[&str]); 17] = [
+        (
+            "data['annotations'][1]['frame_dir'] = 'clip0'",
+            &["annotation 1", "\"clip0\" a second time"],
+        ),
+        (
+            "del data['annotations'][1]['frame_dir']",
+            &["annotation 1", "an id in `frame_dir` or `filename`"],
+        ),
+        (
+            "data['annotations'][1]['total_frames'] = 9",
+            &["annotation 1 (\"clip1\")", "`total_frames` of 3", "found 9"],
+        ),
+        (
+            "data['annotations'][1] = clip(1, k[:, :, :3])",
+            &["annotation 1", "4 joints of 2", "found 3 of 2"],
+        ),
+        (
+            "data['annotations'][1] = clip(1, np.zeros((2, 3, 4, 3)))",
+            &["annotation 1", "found 4 of 3"],
+        ),
+        (
+            "data['annotations'][1] = clip(1, k[0])",
+            &["[persons, frames, joints, coordinates]", "shape [3, 4, 2]"],
+        ),
+        (
+            "data['annotations'][0] = clip(0, np.zeros((1, 3, 4, 5)))",
+            &["annotation 0", "2 or 3 coordinates"],
+        ),
+        (
+            "data['annotations'][1]['keypoint_score'] = k[:, :2, :, 0]",
+            &["`keypoint_score` of shape [2, 3, 4]", "[2, 2, 4]"],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = k.tolist()",
+            &["a numpy array in `keypoint`", "a list of 2"],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = k.astype('c8')",
+            &["numpy dtype \"c8\""],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = k.astype(object)",
+            &["numpy dtype \"O8\""],
+        ),
+        (
+            "data['annotations'][1]['label'] = -3",
+            &["a class from 0", "found -3"],
+        ),
+        (
+            "data['annotations'][1]['label'] = [1, 2]",
+            &["an integer in `label`", "a list of 2"],
+        ),
+        (
+            "data['annotations'][1]['img_shape'] = (-1, 3)",
+            &["`img_shape`", "found -1"],
+        ),
+        (
+            "del data['annotations'][1]['keypoint']",
+            &["annotation 1 (\"clip1\")", "`keypoint`"],
+        ),
+        (
+            "data['split']['train'] = [1]",
+            &["split \"train\"", "expected text", "the integer 1"],
+        ),
+        ("data['split'] = [1]", &["`split`", "a dict"]),
+    ];
+    for (change, expected) in cases {
+        let Some(bytes) = dumped(&format!("{good}{change}"), 2) else {
+            return;
+        };
+        refused(&bytes, expected);
+    }
+    let Some(bytes) = dumped(
+        "class A: pass\nimport datetime\ndata = [datetime.date(2020, 1, 1)]",
+        4,
+    ) else {
+        return;
+    };
+    refused(&bytes, &["`datetime.date`"]);
+}
