@@ -3,6 +3,7 @@
 use std::f64::consts::{PI, TAU};
 
 use super::body::{Arm, Pose};
+use super::course::{between, blend, keys, smooth};
 use super::dice::Dice;
 use super::subject::Subject;
 
@@ -102,7 +103,7 @@ impl Script {
         };
         let seconds = match action {
             WaveLeft | WaveRight => 0.5 + 0.45 * cycles,
-            KickLeft | KickRight => 1.0,
+            KickLeft | KickRight => 1.2,
             CircleOutwards | CircleInwards => 0.3 + 0.8 * cycles,
             HopOnce | HopThrice => 0.7 * cycles,
             ClapTwice | ClapFour => 0.5 + 0.4 * cycles,
@@ -172,18 +173,17 @@ impl Script {
         let rest = 1.0 - between(u, 0.0, 0.3) * (1.0 - between(u, 0.58, 1.0));
         let leg = &mut pose.legs[side];
         leg.flexion =
-            rest * leg.flexion + keys(u, &[(0.0, 0.0), (0.3, -14.0), (0.58, 70.0 * a), (1.0, 0.0)]);
-        leg.knee = rest * leg.knee
-            + keys(
-                u,
-                &[
-                    (0.0, 0.0),
-                    (0.32, 70.0),
-                    (0.58, 8.0),
-                    (0.8, 25.0),
-                    (1.0, 0.0),
-                ],
-            );
+            rest * leg.flexion + keys(u, &[(0.0, 0.0), (0.3, -14.0), (0.58, 76.0 * a), (1.0, 0.0)]);
+        let knee = [
+            (0.0, 0.0),
+            (0.32, 75.0),
+            (0.58, 8.0),
+            (0.8, 25.0),
+            (1.0, 0.0),
+        ];
+        leg.knee = rest * leg.knee + keys(u, &knee);
+        let outwards = 8.0 + 14.0 * self.free[1];
+        leg.abduction += keys(u, &[(0.0, 0.0), (0.3, 4.0), (0.58, outwards), (1.0, 0.0)]);
         pose.bend += keys(u, &[(0.0, 0.0), (0.3, 7.0), (0.58, -9.0), (1.0, 0.0)]);
         pose.arms[1 - side].elevation +=
             keys(u, &[(0.0, 0.0), (0.58, 18.0 * self.free[0]), (1.0, 0.0)]);
@@ -283,41 +283,5 @@ impl Script {
             leg.abduction += (8.0 * self.free[1] * down).to_radians();
         }
         pose.bend += (30.0 * (PI * down).sin() + 8.0 * self.free[2] * down).to_radians();
-    }
-}
-
-/// 0 to 1 with flat ends.
-pub fn smooth(u: f64) -> f64 {
-    let u = u.clamp(0.0, 1.0);
-    u * u * (3.0 - 2.0 * u)
-}
-
-/// 0 before `start`, 1 after `end`.
-pub fn between(u: f64, start: f64, end: f64) -> f64 {
-    smooth((u - start) / (end - start))
-}
-
-/// The angle at `u` of a course given as (u, degrees), smooth from one to the next; in radians.
-pub fn keys(u: f64, course: &[(f64, f64)]) -> f64 {
-    let next = course.iter().position(|&(at, _)| u < at);
-    let degrees = match next {
-        Some(0) => course[0].1,
-        Some(next) => {
-            let ((a, from), (b, to)) = (course[next - 1], course[next]);
-            from + (to - from) * between(u, a, b)
-        }
-        None => course[course.len() - 1].1,
-    };
-    degrees.to_radians()
-}
-
-/// `share` of the way from one arm to the other.
-pub fn blend(from: Arm, to: Arm, share: f64) -> Arm {
-    let mix = |a: f64, b: f64| a + (b - a) * share;
-    Arm {
-        azimuth: mix(from.azimuth, to.azimuth),
-        elevation: mix(from.elevation, to.elevation),
-        twist: mix(from.twist, to.twist),
-        elbow: mix(from.elbow, to.elbow),
     }
 }

@@ -18,6 +18,7 @@ mod action;
 mod body;
 mod camera;
 mod clip;
+mod course;
 mod dice;
 mod pair;
 mod rotation;

@@ -2,8 +2,9 @@
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
-use super::action::{Action, between, blend, keys};
+use super::action::Action;
 use super::body::{Arm, Pose};
+use super::course::{between, blend, keys};
 use super::dice::Dice;
 
 /// One performance by two people; the first stands on the left as the camera sees them.
