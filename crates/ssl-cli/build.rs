@@ -1,4 +1,5 @@
-//! Records what a run folder should say about the program: commit, compiler, Candle's version, target.
+//! Records what a run folder should say about the program: commit, compiler, Candle's version,
+//! target.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! From skeleton-data's plain arrays to the tensors that the engines consume: the one place where data and models meet.
+//! From skeleton-data's plain arrays to the tensors that the engines consume: the one place where
+//! data and models meet.
 
 use candle_core::{Device, Tensor};
 use skeleton_data::batch::Batch;

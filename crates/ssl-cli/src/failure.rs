@@ -1,6 +1,7 @@
 //! Why a command did not succeed, and what the user can do about it.
 //!
-//! Libraries say what is wrong (file, place, expected, found); the program adds the hint, since only it knows its own flags.
+//! Libraries say what is wrong (file, place, expected, found); the program adds the hint, since
+//! only it knows its own flags.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -121,15 +122,15 @@ impl From<skeleton_data::Error> for Failure {
     fn from(error: skeleton_data::Error) -> Failure {
         use skeleton_data::Error;
         let hint = match &error {
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Some(
-                "check the path; `ssl prepare` makes a cache from a pickle or from the embedded synthetic set",
-            ),
-            Error::Pickle { .. } => Some(
-                "only pickles of plain data and numpy arrays are read; nothing in them is ever executed",
-            ),
-            Error::Annotation { .. } => Some(
-                "expected is a pyskl annotation file with the poses in it; docs/data/datasets.md shows its form",
-            ),
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some("check the path; `ssl prepare` makes a cache from a pickle or from a seed")
+            }
+            Error::Pickle { .. } => {
+                Some("only pickles of plain data and numpy arrays are read; nothing is executed")
+            }
+            Error::Annotation { .. } => {
+                Some("docs/data/datasets.md shows the form of a pyskl annotation file")
+            }
             Error::Clip { .. } => Some("correct the clip in its source, or leave it out"),
             Error::Setting { .. } => Some("change it with --set KEY=VALUE or in the --config file"),
             Error::Cache { .. } => {
@@ -166,10 +167,11 @@ impl From<skeletonmae::Error> for Failure {
         match error {
             Error::Data(source) => from_data(source),
             Error::NonFinite { .. } => Failure::from_error(&error)
-                .hint("lower the learning rate (--set pretrain.optimizer.lr=... or finetune.optimizer.lr=...), or look at these clips"),
-            Error::Setting { .. } => Failure::from_error(&error).hint("change it with --set KEY=VALUE or in the --config file"),
+                .hint("lower the learning rate (optimizer.lr), or look at these clips"),
+            Error::Setting { .. } => Failure::from_error(&error)
+                .hint("change it with --set KEY=VALUE or in the --config file"),
             Error::Parameter { .. } => Failure::from_error(&error)
-                .hint("the checkpoint was made by a model of another shape: compare [model] with the run's config.toml"),
+                .hint("compare [model] with the config.toml of the run that made the checkpoint"),
             _ => Failure::from_error(&error),
         }
     }

@@ -27,7 +27,8 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// A feed of the clips `order`, which is sorted by clip id so that the order in a file changes nothing.
+    /// A feed of the clips `order`, which is sorted by clip id so that the order in a file changes
+    /// nothing.
     pub fn new(
         source: Arc<dyn ClipSource>,
         order: Vec<u32>,
@@ -57,7 +58,8 @@ impl Feed {
             .map(|place| self.order[place])
             .collect();
         let plan = plan(&order, batch, micro_batch);
-        // The plan's parts differ in length by one: clips are loaded one by one and merged as it says.
+        // The plan's parts differ in length by one: clips are loaded one by one and merged as it
+        // says.
         let clips = self.loader.epoch(&order, 1, seed, epoch as u64);
         let sizes = plan
             .iter()

@@ -1,7 +1,8 @@
 //! `ssl`: pre-train, fine-tune, evaluate and predict on skeleton sequences.
 //!
-//! What is typed (`args`) becomes resolved settings (`config`), which a command runs. Commands hold no loops over steps: engines in
-//! skeletonmae and strl do the work and tell an observer, which prints through `printer` and writes through `run`.
+//! What is typed (`args`) becomes resolved settings (`config`), which a command runs. Commands hold
+//! no loops over steps: engines in skeletonmae and strl do the work and tell an observer, which
+//! prints through `printer` and writes through `run`.
 
 mod args;
 mod batch;
@@ -11,6 +12,7 @@ mod config;
 mod data;
 mod failure;
 mod feed;
+mod fit;
 mod machine;
 mod memory;
 mod models;

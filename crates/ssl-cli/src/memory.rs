@@ -1,7 +1,8 @@
 //! Keeps the memory of one training step for the next.
 //!
-//! A step allocates and frees hundreds of activations of several megabytes. By default glibc returns such blocks to the system at once and fetches them
-//! again zeroed, page by page: a third of the time of a pre-training epoch went there.
+//! A step allocates and frees hundreds of activations of several megabytes. By default glibc
+//! returns such blocks to the system at once and fetches them again zeroed, page by page: a third
+//! of the time of a pre-training epoch went there.
 
 /// Largest threshold that every glibc accepts.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -9,8 +9,9 @@ use strl::{Strl, Task, load_encoder};
 
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, Stream, VERSION};
 use crate::config::Config;
-use crate::data::{Data, Facts};
+use crate::data::Data;
 use crate::failure::{Failure, Outcome};
+use crate::fit::Facts;
 use crate::machine::Machine;
 
 /// What a checkpoint says about the model after `epoch` epochs on `data`.
@@ -98,8 +99,11 @@ impl Opened {
     pub fn lend_encoder(&self, store: &Store, config: &Config) -> Outcome {
         let encoder = self.origin.path.display();
         let differ = |what: &str, ours: String, theirs: String| {
-            Err(Failure::error(format!("{encoder} doesn't fit the settings: {what}: the encoder has {theirs}, the settings say {ours}"))
-                .hint("pre-train and fine-tune with the same [reading] and [model]; --set changes one key"))
+            let message = format!(
+                "{encoder} doesn't fit the settings: {what}: it has {theirs}, they say {ours}"
+            );
+            Err(Failure::error(message)
+                .hint("pre-train and fine-tune with the same [reading] and [model]"))
         };
         let (ours, theirs) = (&config.model.mae, &self.config.model.mae);
         if ours.width != theirs.width {

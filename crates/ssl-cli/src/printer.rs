@@ -110,9 +110,10 @@ impl Printer {
         } else {
             ProgressBar::hidden()
         };
-        // The template is a literal: an error in it would be found by the first run on a terminal, so the default is a safe answer.
+        // The template is a literal: an error in it would be found by the first run on a terminal,
+        // so the default is a safe answer.
         let style = ProgressStyle::with_template(
-            "{prefix} {wide_bar} {pos}/{len} clips {per_sec}, ETA {eta} {msg}",
+            "{prefix} {wide_bar} {pos}/{len} clips {per_sec}, ETA {eta}  {msg}",
         )
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key(

@@ -1,4 +1,5 @@
-//! Stopping when asked: the first SIGINT or SIGTERM lets the current step finish, the second stops at once.
+//! Stopping when asked: the first SIGINT or SIGTERM lets the current step finish, the second stops
+//! at once.
 
 use std::io;
 use std::sync::Arc;
@@ -58,7 +59,8 @@ impl Interrupt {
         let interrupt = Interrupt::default();
         let armed = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            // Handlers run in the order they were registered: the shutdown sees `armed` as an earlier signal left it.
+            // Handlers run in the order they were registered: the shutdown sees `armed` as an
+            // earlier signal left it.
             flag::register_conditional_shutdown(signal, 128 + signal, armed.clone())?;
             flag::register(signal, armed.clone())?;
             flag::register_usize(

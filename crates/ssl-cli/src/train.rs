@@ -1,4 +1,5 @@
-//! What pre-training and fine-tuning share: epochs one after the other, each watched, recorded and saved.
+//! What pre-training and fine-tuning share: epochs one after the other, each watched, recorded and
+//! saved.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -42,8 +43,8 @@ struct Timing {
 }
 
 impl Session<'_> {
-    /// Does the epochs: `train` one, `measure` what it reached, and save what `checkpoint` makes of it. An interrupted epoch leaves no trace: the
-    /// folder stays as the last whole one left it.
+    /// Does the epochs: `train` one, `measure` what it reached, and save what `checkpoint` makes of
+    /// it. An interrupted epoch leaves no trace: the folder stays as the last whole one left it.
     pub fn epochs<T, M: Metrics>(
         &mut self,
         mut train: impl FnMut(usize, &mut dyn Observer) -> skeletonmae::Result<T>,

@@ -28,7 +28,8 @@ pub struct Cli {
     )]
     pub quiet: bool,
 
-    /// More log lines on stderr (-v: info, -vv: debug); the variable SSL_LOG takes a tracing filter instead.
+    /// More log lines on stderr (-v: info, -vv: debug); the variable SSL_LOG takes a tracing filter
+    /// instead.
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
     pub verbose: u8,
 }
@@ -84,7 +85,7 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub layout: Option<String>,
 
-    /// What the coordinates are measured in.
+    /// What the coordinates are measured in [default: pixel for two, metre for three].
     #[arg(long, value_enum)]
     pub units: Option<UnitsArg>,
 
@@ -148,8 +149,13 @@ pub struct MachineArgs {
     pub device: Option<Device>,
 
     /// Threads to compute with [default: one a core]; results don't depend on it.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = positive())]
     pub threads: Option<u16>,
+}
+
+/// A count of something that must be there.
+fn positive() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..)
 }
 
 /// TOML's integers are signed, and every seed must fit in the saved config.
@@ -163,7 +169,8 @@ fn seed() -> clap::builder::RangedU64ValueParser<u64> {
 Example:
   ssl evaluate runs/finetune --data jhmdb.h5 --split test1
 
-With --json: n, top1, top5 and mean_class (fractions), confusion (rows = truth), classes, unlabelled.")]
+With --json: n, top1, top5 and mean_class (fractions), confusion (rows = truth), classes,
+unlabelled.")]
 pub struct EvaluateArgs {
     /// A fine-tuning run or checkpoint.
     #[arg(value_name = "RUN|FILE")]
@@ -182,7 +189,7 @@ pub struct EvaluateArgs {
     pub json: bool,
 
     /// Clips computed together.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
     pub batch: u16,
 
     #[command(flatten)]
@@ -209,7 +216,7 @@ pub struct PredictArgs {
     pub split: Option<String>,
 
     /// How many classes to name for each clip.
-    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = positive())]
     pub top: u16,
 
     /// One JSON document on stdout: a list of {id, top: [{class, name, p}]}.
@@ -217,7 +224,7 @@ pub struct PredictArgs {
     pub json: bool,
 
     /// Clips computed together.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
     pub batch: u16,
 
     #[command(flatten)]
@@ -227,7 +234,7 @@ pub struct PredictArgs {
 /// `ssl preset`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  ssl preset jhmdb > mine.toml    # edit, then: ssl pretrain --config mine.toml ..."
+    after_help = "Example:\n  ssl preset jhmdb > mine.toml    # edit, then --config mine.toml"
 )]
 pub struct PresetArgs {
     /// The preset to print.

@@ -57,7 +57,7 @@ pub struct RunArgs {
 #[command(after_help = "\
 Examples:
   ssl pretrain --preset quick --data synthetic.h5 --split train --val val --out runs/pretrain
-  ssl pretrain --preset jhmdb --data jhmdb.h5 --split train1 --out runs/pretrain --seed 1 --set pretrain.epochs=10")]
+  ssl pretrain --preset jhmdb --data jhmdb.h5 --split train1 --out runs/pretrain --seed 1")]
 pub struct PretrainArgs {
     #[command(flatten)]
     pub settings: SettingsArgs,
@@ -96,7 +96,8 @@ pub struct FinetuneArgs {
     #[arg(long, value_name = "NAME", help_heading = "Clips")]
     pub test: Option<String>,
 
-    /// A pre-training run or checkpoint whose encoder is the start; without it training starts from scratch.
+    /// A pre-training run or checkpoint whose encoder is the start; without it training starts from
+    /// scratch.
     #[arg(long, value_name = "RUN|FILE", help_heading = "Run")]
     pub encoder: Option<PathBuf>,
 

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::failure::{Failure, Outcome};
 
-/// Writes `bytes` beside `path`, makes them durable and moves them there: whoever reads `path` sees the old file or the new one.
+/// Writes `bytes` beside `path`, makes them durable and moves them there: whoever reads `path` sees
+/// the old file or the new one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -25,7 +26,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// A temporary file as readable as any file its user makes: temporary files are private unless told otherwise.
+/// A temporary file as readable as any file its user makes: temporary files are private unless told
+/// otherwise.
 fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
@@ -34,7 +36,8 @@ fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Reads a safetensors file whose header is at most `most` bytes, without trusting the length it claims.
+/// Reads a safetensors file whose header is at most `most` bytes, without trusting the length it
+/// claims.
 pub fn read_safetensors(path: &Path, most: u64) -> Outcome<Vec<u8>> {
     let mut file = File::open(path).map_err(Failure::io(path))?;
     let length = file.metadata().map_err(Failure::io(path))?.len();
@@ -55,8 +58,13 @@ pub fn read_safetensors(path: &Path, most: u64) -> Outcome<Vec<u8>> {
 }
 
 fn not_safetensors(path: &Path, found: String) -> Failure {
-    Failure::error(format!("{}: expected a checkpoint (safetensors), found {found}", path.display()))
-        .hint("a checkpoint is the model.safetensors in a run folder; the file may be cut off or of another kind")
+    let path = path.display();
+    Failure::error(format!(
+        "{path}: expected a checkpoint (safetensors), found {found}"
+    ))
+    .hint(
+        "a checkpoint is the model.safetensors of a run; is the file cut off, or of another kind?",
+    )
 }
 
 #[cfg(test)]

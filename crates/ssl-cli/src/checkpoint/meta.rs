@@ -10,9 +10,10 @@ use crate::failure::{Failure, Outcome};
 
 /// The version of checkpoints that this program writes, and the newest it reads.
 ///
-/// The policy: a version stands for one meaning of the metadata and of the parameters' names. Whatever changes either raises it. A checkpoint
-/// of a newer version is refused by its number, never guessed at; keys that this version doesn't know are refused too, since they would
-/// have come with a higher number. Older versions stay readable as long as this page lists them: 1.
+/// The policy: a version stands for one meaning of the metadata and of the parameters' names.
+/// Whatever changes either raises it. A checkpoint of a newer version is refused by its number,
+/// never guessed at; keys that this version doesn't know are refused too, since they would have
+/// come with a higher number. Older versions stay readable as long as this page lists them: 1.
 pub const VERSION: u64 = 1;
 
 /// What was trained.
@@ -53,7 +54,8 @@ pub struct Fingerprint {
     pub digest: String,
 }
 
-/// Everything besides the numbers: one JSON value with sorted keys under one metadata key. No clock and no path.
+/// Everything besides the numbers: one JSON value with sorted keys under one metadata key. No clock
+/// and no path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meta {
@@ -73,7 +75,8 @@ pub struct Meta {
     pub frames: usize,
     /// c, coordinates of a joint.
     pub coordinates: usize,
-    /// Class names in the order of the labels; empty after pre-training, which doesn't look at them.
+    /// Class names in the order of the labels; empty after pre-training, which doesn't look at
+    /// them.
     pub classes: Vec<String>,
     /// The resolved settings as TOML, without what differs between machines.
     pub config: String,
@@ -107,7 +110,7 @@ impl Meta {
             Some(0) => return Err(damaged("version 0".to_owned())),
             Some(found) if found > VERSION => {
                 let message = format!(
-                    "{}: checkpoint version {found} is newer than {VERSION}, the newest this ssl reads",
+                    "{}: checkpoint version {found} is newer than {VERSION}, the newest read here",
                     path.display()
                 );
                 return Err(

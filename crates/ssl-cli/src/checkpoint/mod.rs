@@ -1,7 +1,8 @@
 //! A trained model as one file: `model.safetensors`.
 //!
-//! The file holds parameters and running statistics in their fixed order, and one metadata key with everything needed to use them
-//! (several keys would be written in a random order). The same run writes the same bytes.
+//! The file holds parameters and running statistics in their fixed order, and one metadata key with
+//! everything needed to use them (several keys would be written in a random order). The same run
+//! writes the same bytes.
 
 mod file;
 mod meta;
@@ -49,7 +50,9 @@ impl Checkpoint {
 
     /// Writes the file whole or not at all.
     pub fn write(&self, path: &Path) -> Outcome {
-        write_whole(path, &self.to_bytes()?)
+        write_whole(path, &self.to_bytes()?)?;
+        tracing::debug!(path = %path.display(), epoch = self.meta.epoch, "checkpoint written");
+        Ok(())
     }
 
     /// Reads the checkpoint of a run folder, or a file.
@@ -57,6 +60,7 @@ impl Checkpoint {
         let path = locate(run_or_file)?;
         let bytes = file::read_safetensors(&path, MOST_HEADER)?;
         let checkpoint = Checkpoint::from_bytes(&bytes, &path)?;
+        tracing::info!(path = %path.display(), epoch = checkpoint.meta.epoch, "checkpoint read");
         let sha256 = Sha256::digest(&bytes)
             .iter()
             .map(|byte| format!("{byte:02x}"))
@@ -110,11 +114,11 @@ impl Checkpoint {
             origin.path.display(),
             kind.name()
         );
-        Err(Failure::error(message).hint(match self.meta.kind {
-            Kind::Pretrain => {
-                "a pre-trained model has no classes yet: `ssl finetune --encoder RUN` gives it some"
+        Err(Failure::error(message).hint(match kind {
+            Kind::Finetune => {
+                "a pre-trained model has no classes yet: `ssl finetune --encoder RUN`"
             }
-            Kind::Finetune => "name the run that `ssl pretrain` made",
+            Kind::Pretrain => "--encoder takes a run of `ssl pretrain`",
         }))
     }
 }

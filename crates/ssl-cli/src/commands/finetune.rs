@@ -5,12 +5,12 @@ use serde::Serialize;
 use skeleton_data::split::stratified_holdout;
 use skeletonmae::Store;
 use skeletonmae::train::Optimizer;
-use strl::{Strl, Task, finetune_epoch, score};
+use strl::{FinetuneConfig, Strl, Task, finetune_epoch, score};
 
 use super::evaluate::nothing_labelled;
 use super::{next, required};
 use crate::args::FinetuneArgs;
-use crate::checkpoint::{Checkpoint, Kind};
+use crate::checkpoint::{Checkpoint, Kind, Origin};
 use crate::config::Config;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
@@ -36,134 +36,24 @@ struct Line {
 
 impl Metrics for Line {
     fn words(&self) -> String {
-        let val = self.val_top1.map_or(String::new(), |top1| {
-            format!(", held-out top-1 {}", percent(top1))
-        });
-        format!("loss {:.4}{val}", self.loss)
+        let val = self
+            .val_top1
+            .map(|top1| format!(", held-out top-1 {}", percent(top1)));
+        format!("loss {:.4}{}", self.loss, val.unwrap_or_default())
     }
 }
 
 /// Trains an STRL classifier.
 pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let config = resolve(args)?;
-    let (job, strl) = (config.finetune()?, config.strl()?);
-    job.engine.validate()?;
-    strl.validate(config.model.mae.width)?;
     Run::check(&args.run.out, args.run.overwrite)?;
-    let data = Data::open(config.run.data.as_deref())?;
-    let clips = Clips::of(&data, &config, printer)?;
-    let encoder = encoder(&config, &data)?;
-
-    let machine = Machine::start(config.run.device, config.run.threads)?;
-    let feed = |clips: &[u32], augment| {
-        Feed::new(
-            data.source(),
-            clips.to_vec(),
-            &config.reading,
-            augment,
-            &machine,
-            interrupt,
-        )
-    };
-    let train = feed(&clips.train, Some(&job.augment))?;
-    let val = (!clips.held.is_empty())
-        .then(|| feed(&clips.held, None))
-        .transpose()?;
-    let test = clips
-        .test
-        .as_ref()
-        .map(|clips| feed(clips, None))
-        .transpose()?;
-    let store = Store::new(config.run.seed, DType::F32, &machine.device);
-    let classes = data.classes().len();
-    let (layout, coordinates, frames) = (data.layout(), data.coordinates(), config.reading.frames);
-    let model = Strl::new(
-        &config.model.mae,
-        strl,
-        Task {
-            layout,
-            coordinates,
-            frames,
-            classes,
-        },
-        store.builder(),
-    )?;
-    if let Some(encoder) = &encoder {
-        encoder.lend_encoder(&store, &config)?;
-    }
-    let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
-
-    let origin = encoder.as_ref().map(|encoder| &encoder.origin);
-    let info = Info::new(
-        "finetune",
-        config.run.seed,
-        data.fingerprint(),
-        machine.name,
-        machine.threads,
-        origin,
-    );
+    let mut job = Job::set_up(&config, printer, interrupt)?;
+    let (seed, data) = (config.run.seed, job.data.fingerprint());
+    let info = Info::new(Kind::Finetune, seed, data, &job.machine, job.origin());
     let mut run = Run::create(&args.run.out, args.run.overwrite, &config.to_toml()?, &info)?;
-    let (seed, micro_batch) = (config.run.seed, job.engine.micro_batch);
-    printer.say(format!(
-        "fine-tuning on {} {}: {}, {} parameters, {}",
-        data.dataset(),
-        clips.text(),
-        count(classes, "class"),
-        super::parameters(&store),
-        count(machine.threads, "thread"),
-    ));
-    say_encoder(printer, encoder.as_ref());
-    super::say_micro_batches(printer, job.engine.batch, micro_batch);
-    let mut session = Session {
-        run: &mut run,
-        printer,
-        interrupt,
-        epochs: job.engine.epochs,
-        clips: train.len(),
-    };
-    session.epochs(
-        |epoch, observer| {
-            let steps = train.steps(seed, epoch, job.engine.batch, micro_batch);
-            finetune_epoch(
-                &model,
-                &job.engine,
-                &mut optimizer,
-                seed,
-                epoch,
-                steps,
-                observer,
-            )
-        },
-        |epoch, report| {
-            let scores = val
-                .as_ref()
-                .map(|val| score(&model, val.batches(micro_batch)))
-                .transpose()?;
-            let metrics = scores.and_then(|scores| scores.metrics(classes));
-            let (val_top1, val_mean_class) =
-                metrics.map_or((None, None), |m| (Some(m.top1), Some(m.mean_class)));
-            Ok(Line {
-                epoch: epoch + 1,
-                loss: report.loss,
-                val_top1,
-                val_mean_class,
-            })
-        },
-        |epoch| {
-            Ok(Checkpoint {
-                meta: meta(Kind::Finetune, &config, &data, epoch, origin)?,
-                tensors: store.tensors(),
-            })
-        },
-    )?;
-
-    if let (Some(test), Some(name)) = (&test, &config.run.test) {
-        let metrics = score(&model, test.batches(micro_batch))?.metrics(classes);
-        let metrics = metrics.ok_or_else(|| nothing_labelled(name))?;
-        let evaluation = Evaluation::new(metrics, name, data.fingerprint(), data.classes());
-        run.test(&evaluation)?;
-        printer.document(&evaluation.text())?;
-    }
+    job.announce(printer);
+    job.train(&mut run, printer, interrupt)?;
+    job.test(&run, printer)?;
     printer.document(&format!("checkpoint: {}", run.checkpoint_path().display()))?;
     printer.document(&format!("next: {}", next::after_finetune(args, &config)))
 }
@@ -179,79 +69,230 @@ fn resolve(args: &FinetuneArgs) -> Outcome<Config> {
     })
 }
 
-/// The checkpoint whose encoder is the start, if there is one.
-fn encoder(config: &Config, data: &Data) -> Outcome<Option<Opened>> {
-    let Some(path) = &config.run.encoder else {
-        return Ok(None);
-    };
-    let encoder = Opened::read(path, Kind::Pretrain)?;
-    encoder.fit(&data.facts())?;
-    Ok(Some(encoder))
+/// Everything a fine-tuning needs, checked before anything is written.
+struct Job<'a> {
+    config: &'a Config,
+    engine: &'a FinetuneConfig,
+    split: &'a str,
+    data: Data,
+    machine: Machine,
+    encoder: Option<Opened>,
+    train: Feed,
+    /// The held-out part of the training split.
+    held: Option<Feed>,
+    /// The clips measured once, after the last epoch, with their split's name.
+    test: Option<(Feed, &'a str)>,
+    store: Store,
+    model: Strl,
+    optimizer: Optimizer,
 }
 
-fn say_encoder(printer: &Printer, encoder: Option<&Opened>) {
-    printer.say(match encoder {
-        Some(encoder) => {
-            let meta = &encoder.checkpoint.meta;
-            format!("encoder: {}, pre-trained on {} for {}", encoder.origin.path.display(), meta.data.dataset, count(meta.epoch, "epoch"))
-        }
-        None => "encoder: none, so training starts from scratch (--encoder RUN starts from a pre-trained one)".to_owned(),
-    });
-}
-
-/// The clips of a run, by the cache's indices.
-struct Clips {
-    split: String,
-    train: Vec<u32>,
-    held: Vec<u32>,
-    test: Option<Vec<u32>>,
-}
-
-impl Clips {
-    fn of(data: &Data, config: &Config, printer: &Printer) -> Outcome<Clips> {
+impl<'a> Job<'a> {
+    fn set_up(config: &'a Config, printer: &Printer, interrupt: &Interrupt) -> Outcome<Job<'a>> {
+        let (job, strl) = (config.finetune()?, config.strl()?);
+        job.engine.validate()?;
+        strl.validate(config.model.mae.width)?;
+        let data = Data::open(config.run.data.as_deref())?;
         let split = required(&config.run.train, "--train", "run.train")?;
-        let all = data.split(split)?;
-        let test = config
-            .run
-            .test
-            .as_deref()
-            .map(|name| data.split(name))
+        let (train, held) = clips(&data, split, config, printer)?;
+        let test = config.run.test.as_deref();
+        let test = test
+            .map(|name| data.split(name).map(|clips| (clips, name)))
             .transpose()?;
-        let labels = data.labels();
-        let labelled: Vec<u32> = all
-            .iter()
-            .copied()
-            .filter(|&clip| labels[clip as usize].is_some())
-            .collect();
-        if labelled.is_empty() {
-            return Err(Failure::error(format!(
-                "split {split:?}: expected labelled clips, found none"
-            ))
-            .hint("`ssl pretrain` needs no labels; fine-tuning does"));
-        }
-        if labelled.len() < all.len() {
-            printer.warn(format!(
-                "{} of {split} without a label left out",
-                count(all.len() - labelled.len(), "clip")
-            ));
-        }
-        let share = config.run.holdout.unwrap_or(0.0);
-        let (train, held) = stratified_holdout(&labels, &labelled, share, config.run.seed)?;
-        Ok(Clips {
-            split: split.to_owned(),
+        let encoder = match &config.run.encoder {
+            Some(path) => Some(Opened::read(path, Kind::Pretrain)?),
+            None => None,
+        };
+        encoder
+            .as_ref()
+            .map_or(Ok(()), |encoder| encoder.fit(&data.facts()))?;
+
+        let machine = Machine::start(config.run.device, config.run.threads)?;
+        let feed = |clips, augment| {
+            let source = data.source();
+            Feed::new(source, clips, &config.reading, augment, &machine, interrupt)
+        };
+        let train = feed(train, Some(&job.augment))?;
+        let held = if held.is_empty() {
+            None
+        } else {
+            Some(feed(held, None)?)
+        };
+        let test = match test {
+            Some((clips, name)) => Some((feed(clips, None)?, name)),
+            None => None,
+        };
+        let store = Store::new(config.run.seed, DType::F32, &machine.device);
+        let model = Strl::new(
+            &config.model.mae,
+            strl,
+            task(&data, config),
+            store.builder(),
+        )?;
+        encoder
+            .as_ref()
+            .map_or(Ok(()), |encoder| encoder.lend_encoder(&store, config))?;
+        let optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
+        let engine = &job.engine;
+        Ok(Job {
+            config,
+            engine,
+            split,
+            data,
+            machine,
+            encoder,
             train,
             held,
             test,
+            store,
+            model,
+            optimizer,
         })
     }
 
-    /// `train1 (390 clips, 43 held out)`
-    fn text(&self) -> String {
-        let held = if self.held.is_empty() {
-            String::new()
-        } else {
-            format!(", {} held out", self.held.len())
-        };
-        format!("{} ({}{held})", self.split, count(self.train.len(), "clip"))
+    fn origin(&self) -> Option<&Origin> {
+        self.encoder.as_ref().map(|encoder| &encoder.origin)
     }
+
+    fn announce(&self, printer: &Printer) {
+        let held = self
+            .held
+            .as_ref()
+            .map(|held| format!(", {} held out", held.len()));
+        printer.say(format!(
+            "fine-tuning on {} {}: {}{}, {}, {} parameters, {}",
+            self.data.dataset(),
+            self.split,
+            count(self.train.len(), "clip"),
+            held.unwrap_or_default(),
+            count(self.data.classes().len(), "class"),
+            super::parameters(&self.store),
+            count(self.machine.threads, "thread"),
+        ));
+        printer.say(match &self.encoder {
+            Some(Opened {
+                origin, checkpoint, ..
+            }) => format!(
+                "encoder: {}, pre-trained on {} for {}",
+                origin.path.display(),
+                checkpoint.meta.data.dataset,
+                count(checkpoint.meta.epoch, "epoch")
+            ),
+            None => {
+                "encoder: none given, training from scratch (--encoder RUN takes a pre-trained one)"
+                    .to_owned()
+            }
+        });
+        super::say_micro_batches(printer, self.engine.batch, self.engine.micro_batch);
+    }
+
+    fn train(&mut self, run: &mut Run, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+        let Job {
+            config,
+            engine,
+            data,
+            encoder,
+            train,
+            held,
+            store,
+            model,
+            optimizer,
+            ..
+        } = self;
+        let (seed, micro_batch) = (config.run.seed, engine.micro_batch);
+        let origin = encoder.as_ref().map(|encoder| &encoder.origin);
+        let (epochs, clips) = (engine.epochs, train.len());
+        let mut session = Session {
+            run,
+            printer,
+            interrupt,
+            epochs,
+            clips,
+        };
+        session.epochs(
+            |epoch, observer| {
+                let steps = train.steps(seed, epoch, engine.batch, micro_batch);
+                finetune_epoch(model, engine, optimizer, seed, epoch, steps, observer)
+            },
+            |epoch, report| {
+                let metrics = match held {
+                    Some(held) => {
+                        score(model, held.batches(micro_batch))?.metrics(data.classes().len())
+                    }
+                    None => None,
+                };
+                let (val_top1, val_mean_class) =
+                    metrics.map_or((None, None), |m| (Some(m.top1), Some(m.mean_class)));
+                Ok(Line {
+                    epoch: epoch + 1,
+                    loss: report.loss,
+                    val_top1,
+                    val_mean_class,
+                })
+            },
+            |epoch| {
+                let meta = meta(Kind::Finetune, config, data, epoch, origin)?;
+                Ok(Checkpoint {
+                    meta,
+                    tensors: store.tensors(),
+                })
+            },
+        )
+    }
+
+    /// The one measurement on the test split.
+    fn test(&self, run: &Run, printer: &Printer) -> Outcome {
+        let Some((test, name)) = &self.test else {
+            return Ok(());
+        };
+        let classes = self.data.classes();
+        let scores = score(&self.model, test.batches(self.engine.micro_batch))?;
+        let metrics = scores
+            .metrics(classes.len())
+            .ok_or_else(|| nothing_labelled(name))?;
+        let evaluation = Evaluation::new(metrics, name, self.data.fingerprint(), classes);
+        run.test(&evaluation)?;
+        printer.document(&evaluation.text())
+    }
+}
+
+fn task<'a>(data: &'a Data, config: &Config) -> Task<'a> {
+    Task {
+        layout: data.layout(),
+        coordinates: data.coordinates(),
+        frames: config.reading.frames,
+        classes: data.classes().len(),
+    }
+}
+
+/// The labelled clips of the split, to train on and held out.
+fn clips(
+    data: &Data,
+    split: &str,
+    config: &Config,
+    printer: &Printer,
+) -> Outcome<(Vec<u32>, Vec<u32>)> {
+    let (all, labels) = (data.split(split)?, data.labels());
+    let labelled = all
+        .iter()
+        .copied()
+        .filter(|&clip| labels[clip as usize].is_some());
+    let labelled: Vec<u32> = labelled.collect();
+    if labelled.is_empty() {
+        let message = format!("split {split:?}: expected labelled clips, found none");
+        return Err(
+            Failure::error(message).hint("`ssl pretrain` needs no labels; fine-tuning does")
+        );
+    }
+    if labelled.len() < all.len() {
+        let without = count(all.len() - labelled.len(), "clip");
+        printer.warn(format!("{without} of {split} without a label left out"));
+    }
+    let share = config.run.holdout.unwrap_or(0.0);
+    Ok(stratified_holdout(
+        &labels,
+        &labelled,
+        share,
+        config.run.seed,
+    )?)
 }

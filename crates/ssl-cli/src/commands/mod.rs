@@ -65,7 +65,7 @@ fn parameters(store: &Store) -> usize {
 fn say_micro_batches(printer: &Printer, batch: usize, micro_batch: usize) {
     if micro_batch < batch {
         printer.say(format!(
-            "an update takes {batch} clips in micro-batches of {micro_batch}; BatchNorm's statistics are those of a micro-batch"
+            "an update takes {batch} clips, BatchNorm sees micro-batches of {micro_batch}"
         ));
     }
 }

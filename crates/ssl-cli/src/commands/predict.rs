@@ -10,9 +10,10 @@ use strl::score;
 
 use crate::args::PredictArgs;
 use crate::checkpoint::Kind;
-use crate::data::{Data, Facts};
+use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::feed::Feed;
+use crate::fit::Facts;
 use crate::machine::Machine;
 use crate::models::Opened;
 use crate::printer::Printer;
@@ -55,7 +56,8 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     printer.document(&lines.join("\n"))
 }
 
-/// HDF5 files start with a signature of their own; everything else is read as a pickle, whose reader says what is wrong with it.
+/// HDF5 files start with a signature of their own; everything else is read as a pickle, whose
+/// reader says what is wrong with it.
 fn is_pickle(path: &Path) -> bool {
     use std::io::Read;
     let mut start = [0; 8];
@@ -84,7 +86,8 @@ fn cache(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, V
     Ok((data.source(), clips))
 }
 
-/// A pickle says neither its layout nor its units: they are taken to be the checkpoint's, and the joints are counted.
+/// A pickle says neither its layout nor its units: they are taken to be the checkpoint's, and the
+/// joints are counted.
 fn pickle(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
     let file = PysklFile::open(&args.data)?;
     let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);

@@ -2,7 +2,9 @@
 
 use candle_core::DType;
 use serde::Serialize;
-use skeletonmae::train::{Optimizer, pretrain_epoch, pretrain_loss, reconstruction};
+use skeletonmae::train::{
+    Optimizer, PretrainConfig, pretrain_epoch, pretrain_loss, reconstruction,
+};
 use skeletonmae::{SkeletonMae, Store};
 
 use super::{next, required};
@@ -31,117 +33,22 @@ struct Line {
 
 impl Metrics for Line {
     fn words(&self) -> String {
-        let val = self
-            .val_loss
-            .map_or(String::new(), |loss| format!(", val {loss:.4}"));
-        format!("loss {:.4}{val}", self.loss)
+        let val = self.val_loss.map(|loss| format!(", val {loss:.4}"));
+        format!("loss {:.4}{}", self.loss, val.unwrap_or_default())
     }
 }
 
 /// Trains a SkeletonMAE and says how well it reconstructs.
 pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let config = resolve(args)?;
-    let job = config.pretrain()?;
     Run::check(&args.run.out, args.run.overwrite)?;
-    let data = Data::open(config.run.data.as_deref())?;
-    let split = required(&config.run.split, "--split", "run.split")?;
-    let (split_clips, val_clips) = (
-        data.split(split)?,
-        config
-            .run
-            .val
-            .as_deref()
-            .map(|name| data.split(name))
-            .transpose()?,
-    );
-    let layout = data.layout();
-    job.engine.validate(layout)?;
-
-    let machine = Machine::start(config.run.device, config.run.threads)?;
-    let feed = |clips, augment| {
-        Feed::new(
-            data.source(),
-            clips,
-            &config.reading,
-            augment,
-            &machine,
-            interrupt,
-        )
-    };
-    let train = feed(split_clips, Some(&job.augment))?;
-    let val = val_clips.map(|clips| feed(clips, None)).transpose()?;
-    let store = Store::new(config.run.seed, DType::F32, &machine.device);
-    let model = SkeletonMae::new(
-        &config.model.mae,
-        layout,
-        data.coordinates(),
-        store.builder(),
-    )?;
-    let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
-
-    let info = Info::new(
-        "pretrain",
-        config.run.seed,
-        data.fingerprint(),
-        machine.name,
-        machine.threads,
-        None,
-    );
+    let mut job = Job::set_up(&config, interrupt)?;
+    let (seed, data) = (config.run.seed, job.data.fingerprint());
+    let info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
     let mut run = Run::create(&args.run.out, args.run.overwrite, &config.to_toml()?, &info)?;
-    let (seed, micro_batch) = (config.run.seed, job.engine.micro_batch);
-    printer.say(format!(
-        "pre-training on {} {split}: {}, {} parameters, {}",
-        data.dataset(),
-        count(train.len(), "clip"),
-        super::parameters(&store),
-        count(machine.threads, "thread"),
-    ));
-    super::say_micro_batches(printer, job.engine.batch, micro_batch);
-    let mut session = Session {
-        run: &mut run,
-        printer,
-        interrupt,
-        epochs: job.engine.epochs,
-        clips: train.len(),
-    };
-    session.epochs(
-        |epoch, observer| {
-            let steps = train.steps(seed, epoch, job.engine.batch, micro_batch);
-            pretrain_epoch(
-                &model,
-                layout,
-                &job.engine,
-                &mut optimizer,
-                seed,
-                epoch,
-                steps,
-                observer,
-            )
-        },
-        |epoch, report| {
-            let loss = |val: &Feed| {
-                pretrain_loss(&model, layout, &job.engine, seed, val.batches(micro_batch))
-            };
-            Ok(Line {
-                epoch: epoch + 1,
-                loss: report.loss,
-                val_loss: val.as_ref().map(loss).transpose()?,
-            })
-        },
-        |epoch| {
-            Ok(Checkpoint {
-                meta: meta(Kind::Pretrain, &config, &data, epoch, None)?,
-                tensors: store.tensors(),
-            })
-        },
-    )?;
-
-    if let (Some(val), Some(name)) = (&val, &config.run.val) {
-        let sums = reconstruction(&model, layout, val.batches(micro_batch))?;
-        let report = ReconstructionReport::new(name, layout, &sums);
-        run.reconstruction(&report)?;
-        printer.document(&report.text())?;
-    }
+    job.announce(printer);
+    job.train(&mut run, printer, interrupt)?;
+    job.report(&run, printer)?;
     printer.document(&format!("checkpoint: {}", run.checkpoint_path().display()))?;
     printer.document(&format!("next: {}", next::after_pretrain(args, &config)))
 }
@@ -153,4 +60,136 @@ fn resolve(args: &PretrainArgs) -> Outcome<Config> {
         super::take(&args.val, &mut run.val);
         (run.train, run.holdout, run.test, run.encoder) = (None, None, None, None);
     })
+}
+
+/// Everything a pre-training needs, checked before anything is written.
+struct Job<'a> {
+    config: &'a Config,
+    engine: &'a PretrainConfig,
+    split: &'a str,
+    data: Data,
+    machine: Machine,
+    train: Feed,
+    /// The clips of the validation curve, with their split's name.
+    val: Option<(Feed, &'a str)>,
+    store: Store,
+    model: SkeletonMae,
+    optimizer: Optimizer,
+}
+
+impl<'a> Job<'a> {
+    fn set_up(config: &'a Config, interrupt: &Interrupt) -> Outcome<Job<'a>> {
+        let job = config.pretrain()?;
+        let data = Data::open(config.run.data.as_deref())?;
+        let split = required(&config.run.split, "--split", "run.split")?;
+        let clips = data.split(split)?;
+        let val_clips = match config.run.val.as_deref() {
+            Some(name) => Some((data.split(name)?, name)),
+            None => None,
+        };
+        job.engine.validate(data.layout())?;
+        let machine = Machine::start(config.run.device, config.run.threads)?;
+        let feed = |clips, augment| {
+            let source = data.source();
+            Feed::new(source, clips, &config.reading, augment, &machine, interrupt)
+        };
+        let train = feed(clips, Some(&job.augment))?;
+        let val = match val_clips {
+            Some((clips, name)) => Some((feed(clips, None)?, name)),
+            None => None,
+        };
+        let store = Store::new(config.run.seed, DType::F32, &machine.device);
+        let (layout, c) = (data.layout(), data.coordinates());
+        let model = SkeletonMae::new(&config.model.mae, layout, c, store.builder())?;
+        let optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
+        let engine = &job.engine;
+        Ok(Job {
+            config,
+            engine,
+            split,
+            data,
+            machine,
+            train,
+            val,
+            store,
+            model,
+            optimizer,
+        })
+    }
+
+    fn announce(&self, printer: &Printer) {
+        printer.say(format!(
+            "pre-training on {} {}: {}, {} parameters, {}",
+            self.data.dataset(),
+            self.split,
+            count(self.train.len(), "clip"),
+            super::parameters(&self.store),
+            count(self.machine.threads, "thread"),
+        ));
+        super::say_micro_batches(printer, self.engine.batch, self.engine.micro_batch);
+    }
+
+    fn train(&mut self, run: &mut Run, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+        let Job {
+            config,
+            engine,
+            data,
+            train,
+            val,
+            store,
+            model,
+            optimizer,
+            ..
+        } = self;
+        let (layout, seed, micro_batch) = (data.layout(), config.run.seed, engine.micro_batch);
+        let (epochs, clips) = (engine.epochs, train.len());
+        let mut session = Session {
+            run,
+            printer,
+            interrupt,
+            epochs,
+            clips,
+        };
+        session.epochs(
+            |epoch, observer| {
+                let steps = train.steps(seed, epoch, engine.batch, micro_batch);
+                pretrain_epoch(
+                    model, layout, engine, optimizer, seed, epoch, steps, observer,
+                )
+            },
+            |epoch, report| {
+                let val_loss = match val {
+                    Some((val, _)) => {
+                        let batches = val.batches(micro_batch);
+                        Some(pretrain_loss(model, layout, engine, seed, batches)?)
+                    }
+                    None => None,
+                };
+                Ok(Line {
+                    epoch: epoch + 1,
+                    loss: report.loss,
+                    val_loss,
+                })
+            },
+            |epoch| {
+                let meta = meta(Kind::Pretrain, config, data, epoch, None)?;
+                Ok(Checkpoint {
+                    meta,
+                    tensors: store.tensors(),
+                })
+            },
+        )
+    }
+
+    /// How well masked joints of held-out clips are put back.
+    fn report(&self, run: &Run, printer: &Printer) -> Outcome {
+        let Some((val, name)) = &self.val else {
+            return Ok(());
+        };
+        let layout = self.data.layout();
+        let sums = reconstruction(&self.model, layout, val.batches(self.engine.micro_batch))?;
+        let report = ReconstructionReport::new(name, layout, &sums);
+        run.reconstruction(&report)?;
+        printer.document(&report.text())
+    }
 }

@@ -1,4 +1,5 @@
-//! The settings of a run: one complete TOML, from a preset or a file, changed by `--set` and flags, saved as config.toml.
+//! The settings of a run: one complete TOML, from a preset or a file, changed by `--set` and flags,
+//! saved as config.toml.
 
 mod presets;
 mod section;
@@ -90,7 +91,8 @@ pub struct RunSection {
 }
 
 impl Config {
-    /// The settings of a command: preset or file, then `--set`, then `flags`; only the command's own job is kept.
+    /// The settings of a command: preset or file, then `--set`, then `flags`; only the command's
+    /// own job is kept.
     pub fn resolve(
         args: &SettingsArgs,
         kind: Kind,

@@ -1,13 +1,15 @@
 //! Sections that hold an engine's settings with something beside them that the engine doesn't know.
 //!
-//! serde's `flatten` reads such a section but lets misspelt keys pass, so the extra key is taken out first and the rest must be the engine's.
+//! serde's `flatten` reads such a section but lets misspelt keys pass, so the extra key is taken
+//! out first and the rest must be the engine's.
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 use skeleton_data::augment::Augment;
 use skeletonmae::MaeConfig;
 use strl::StrlConfig;
 
-/// `[pretrain]` or `[finetune]`, with `augment` beside the engine's settings: augmentation is the data's.
+/// `[pretrain]` or `[finetune]`, with `augment` beside the engine's settings: augmentation is the
+/// data's.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Job<T> {
     /// What the engine needs.
@@ -17,7 +19,8 @@ pub struct Job<T> {
     pub augment: Augment,
 }
 
-/// `[model]`: the shape that pre-training and fine-tuning share, with the classifier's `strl` beside it.
+/// `[model]`: the shape that pre-training and fine-tuning share, with the classifier's `strl`
+/// beside it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Model {
     /// Embedding, encoder, decoder.

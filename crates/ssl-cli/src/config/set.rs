@@ -86,7 +86,8 @@ pub fn paths(table: &toml::Table) -> Vec<String> {
     found
 }
 
-/// Up to three of `known` that `typed` may have meant: a few letters off, or the same key in another section.
+/// Up to three of `known` that `typed` may have meant: a few letters off, or the same key in
+/// another section.
 pub fn near(typed: &str, known: &[String]) -> Vec<String> {
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let mut ranked: Vec<(usize, usize, &String)> = known

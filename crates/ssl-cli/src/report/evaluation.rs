@@ -128,7 +128,8 @@ mod tests {
         let text = evaluation().text();
         assert_eq!(
             text,
-            "toy test: 10 clips\n  left out, without a label: 2\n  top-1       70.0 %\n  top-5       100.0 %\n  mean class  65.0 %\n  \
+            "toy test: 10 clips\n  left out, without a label: 2\n  top-1       70.0 %\n  \
+             top-5       100.0 %\n  mean class  65.0 %\n  \
              most confused:\n    wave  taken for clap: 2 of 6\n    clap  taken for jump: 1 of 4"
         );
     }

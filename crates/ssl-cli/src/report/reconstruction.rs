@@ -4,7 +4,8 @@ use serde::Serialize;
 use skeleton_graph::Layout;
 use skeletonmae::reconstruct::{PartError, Reconstruction};
 
-/// How well masked joints are put back in coordinates: mean distances in the clips' normalised units.
+/// How well masked joints are put back in coordinates: mean distances in the clips' normalised
+/// units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReconstructionReport {
     /// The split measured on.
@@ -26,7 +27,8 @@ pub struct PartReport {
     pub model: Option<f64>,
     /// The mean distance of the mean of the nearest visible joints by hops.
     pub neighbours: Option<f64>,
-    /// Joints for which the model's feature allowed no coordinates; they count as put on the origin.
+    /// Joints for which the model's feature allowed no coordinates; they count as put on the
+    /// origin.
     pub without_scale: usize,
 }
 

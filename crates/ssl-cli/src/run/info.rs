@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::checkpoint::{Fingerprint, Origin};
+use crate::checkpoint::{Fingerprint, Kind, Origin};
+use crate::machine::Machine;
 
 /// The contents of run.json.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +20,8 @@ pub struct Info {
     pub device: String,
     /// Threads computed with.
     pub threads: usize,
-    /// The widest vector instructions of the processor; sums may differ in their last bits between these.
+    /// The widest vector instructions of the processor; sums may differ in their last bits between
+    /// these.
     pub instruction_set: String,
     /// The start of a fine-tuning, none from scratch.
     pub encoder: Option<Encoder>,
@@ -64,25 +66,25 @@ impl Versions {
 impl Info {
     /// The circumstances of this process.
     pub fn new(
-        command: &str,
+        kind: Kind,
         seed: u64,
         data: Fingerprint,
-        device: &str,
-        threads: usize,
+        machine: &Machine,
         encoder: Option<&Origin>,
     ) -> Info {
+        let encoder = encoder.map(|origin| Encoder {
+            path: origin.path.display().to_string(),
+            sha256: origin.sha256.clone(),
+        });
         Info {
-            command: command.into(),
+            command: kind.name().into(),
             seed,
             commit: env!("SSL_COMMIT").into(),
             data,
-            device: device.into(),
-            threads,
+            device: machine.name.into(),
+            threads: machine.threads,
             instruction_set: instruction_set().into(),
-            encoder: encoder.map(|origin| Encoder {
-                path: origin.path.display().to_string(),
-                sha256: origin.sha256.clone(),
-            }),
+            encoder,
             versions: Versions::of_this_program(),
         }
     }

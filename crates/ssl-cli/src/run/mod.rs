@@ -7,8 +7,8 @@
 //! | metrics.jsonl | one JSON line an epoch: the same for the same settings, seed and data |
 //! | timings.jsonl | one JSON line an epoch: what the clock says, kept apart for that reason |
 //! | model.safetensors | the checkpoint after the last finished epoch |
-//! | reconstruction.json | of a pre-training run with `--val`: how well masked joints are put back after the last epoch |
-//! | test.json | of a fine-tuning run with `--test`: the measurement after the last epoch |
+//! | reconstruction.json | pre-training with `--val`: how well masked joints are put back |
+//! | test.json | fine-tuning with `--test`: the measurement after the last epoch |
 
 mod info;
 
@@ -49,7 +49,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// Refuses a folder in use; call it before anything slow starts, and [`create`](Self::create) once everything else is known to fit.
+    /// Refuses a folder in use; call it before anything slow starts, and [`create`](Self::create)
+    /// once everything else is known to fit.
     pub fn check(folder: &Path, overwrite: bool) -> Outcome {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -81,8 +82,15 @@ impl Run {
         }
         match names.iter().find(|name| !OURS.contains(&name.as_str())) {
             None => Ok(()),
-            Some(other) => Err(Failure::error(format!("{}: expected the folder of a run, found {other} in it", folder.display()))
-                .hint("--overwrite removes only what a run wrote: move the other files away, or choose another --out")),
+            Some(other) => {
+                let folder = folder.display();
+                let message =
+                    format!("{folder}: expected the folder of a run, found {other} in it");
+                Err(Failure::error(message).hint(
+                    "--overwrite removes only what a run wrote: move other files away, \
+                     or choose another --out",
+                ))
+            }
         }
     }
 
@@ -177,19 +185,23 @@ fn append(file: &mut File, line: &impl Serialize) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::Fingerprint;
+    use candle_core::Device;
+
+    use crate::checkpoint::{Fingerprint, Kind};
+    use crate::machine::Machine;
 
     fn create(folder: &Path, overwrite: bool) -> Outcome<Run> {
         let data = Fingerprint {
             dataset: "synthetic".into(),
             digest: "00".into(),
         };
-        Run::create(
-            folder,
-            overwrite,
-            "[run]\n",
-            &Info::new("pretrain", 1, data, "cpu", 1, None),
-        )
+        let machine = Machine {
+            device: Device::Cpu,
+            name: "cpu",
+            threads: 1,
+        };
+        let info = Info::new(Kind::Pretrain, 1, data, &machine, None);
+        Run::create(folder, overwrite, "[run]\n", &info)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `ssl prepare`
 
+mod known;
 mod plan;
 mod splits;
 
@@ -51,7 +52,7 @@ pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     let repaired = file.repaired();
     if repaired.joints + repaired.scores > 0 {
         printer.warn(format!(
-            "{} with a coordinate that is not finite became missing, {} that is not finite became 0",
+            "not finite: {} became missing, {} became 0",
             count(repaired.joints, "joint"),
             count(repaired.scores, "score")
         ));

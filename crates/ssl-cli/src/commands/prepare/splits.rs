@@ -7,7 +7,8 @@ use skeleton_data::cache::CacheSummary;
 use skeleton_data::{Sequence, ValuesRef};
 use skeleton_datasets::Dataset;
 
-/// A split of a data set that its file may lack: the clips of `of` whose poses don't occur in `without`.
+/// A split of a data set that its file may lack: the clips of `of` whose poses don't occur in
+/// `without`.
 struct Derived {
     dataset: &'static str,
     split: &'static str,
@@ -15,7 +16,8 @@ struct Derived {
     without: &'static str,
 }
 
-/// NW-UCLA leaks as it circulates: clips of the training views come again in the test view, byte for byte.
+/// NW-UCLA leaks as it circulates: clips of the training views come again in the test view, byte
+/// for byte.
 const DERIVED: [Derived; 1] = [Derived {
     dataset: "nw_ucla",
     split: "xview_test_clean",
@@ -64,6 +66,18 @@ impl Copies {
 /// Whether the file of this data set lacks a split that can be derived.
 pub fn derives(splits: &[(String, Vec<String>)], facts: Option<&Dataset>) -> bool {
     missing(splits, facts).next().is_some()
+}
+
+/// The rules by which they are derived, in words, for the cache's record.
+pub fn rules(splits: &[(String, Vec<String>)], facts: Option<&Dataset>) -> Vec<String> {
+    missing(splits, facts)
+        .map(|rule| {
+            format!(
+                "{}: {} without the poses of {}",
+                rule.split, rule.of, rule.without
+            )
+        })
+        .collect()
 }
 
 /// The splits that the file lacks and that follow from its others.
