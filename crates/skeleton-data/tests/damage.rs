@@ -90,6 +90,20 @@ fn every_flipped_bit_is_an_error_or_changes_nothing() {
 }
 
 #[test]
+fn a_damaged_string_length_does_not_hang() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.h5");
+    write(&path, &clips(), &splits());
+    let mut bytes = fs::read(&path).unwrap();
+    let heap = bytes.windows(5).position(|window| window == b"GCOL\x01");
+    // The second byte of the first string's length: the next object is then sought among zeros.
+    bytes[heap.unwrap() + 16 + 9] ^= 0x0c;
+    fs::write(&path, &bytes).unwrap();
+    let message = read_all(&path).unwrap_err().to_string();
+    assert!(message.contains("one that has no length"), "{message}");
+}
+
+#[test]
 fn every_cut_off_cache_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.h5");

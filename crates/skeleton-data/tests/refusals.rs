@@ -111,7 +111,7 @@ fn what_is_not_a_cache_is_refused_with_what_it_is() {
     fs::write(&path, b"PK\x03\x04 not HDF5 at all").unwrap();
     refused("a whole HDF5 file");
     drop(hdf5::File::create(&path).unwrap());
-    refused("an HDF5 file without it");
+    refused("attribute `format`");
 
     type Change = fn(&hdf5::File);
     let changes: [(Change, &str); 9] = [

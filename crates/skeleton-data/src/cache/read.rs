@@ -60,23 +60,15 @@ impl Cache {
     /// A file that is no cache, newer than this version, cut off or damaged.
     pub fn open(path: &Path) -> Result<Self> {
         let map = crate::map::map(path)?;
-        let reader = Reader::open(path, map.len() as u64)?;
-        if !reader.has_format() {
-            let expected = format!("`format` = {FORMAT:?}");
-            return Err(wrong(
-                path,
-                "the file",
-                &expected,
-                "an HDF5 file without it",
-            ));
-        }
+        let reader = Reader::open(path, &map)?;
         let format = reader.text("format")?;
         if format != FORMAT {
+            let found = format!("{format:?}");
             return Err(wrong(
                 path,
                 "attribute `format`",
                 &format!("{FORMAT:?}"),
-                &format!("{format:?}"),
+                &found,
             ));
         }
         let schema = match reader.schema()? {

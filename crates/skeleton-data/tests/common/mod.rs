@@ -124,14 +124,22 @@ pub fn refused(bytes: &[u8], expected: &[&str]) {
 
 /// Writes a pickle with Python: `body` sets `data`.
 pub fn dumped(body: &str, protocol: u8) -> Option<Vec<u8>> {
+    dumped_all(&[body.to_owned()], protocol)?.pop()
+}
+
+/// Writes a pickle for each body, in one Python.
+pub fn dumped_all(bodies: &[String], protocol: u8) -> Option<Vec<Vec<u8>>> {
     let mut python = python("numpy")?;
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("clips.pkl");
-    let script = format!(
-        "import pickle, sys, numpy as np, collections\n{body}\npickle.dump(data, open(sys.argv[1], 'wb'), {protocol})"
-    );
-    run(&mut python, &script, &[&path]);
-    Some(std::fs::read(&path).unwrap())
+    let mut script = "import pickle, sys, numpy as np, collections\n".to_owned();
+    for (index, body) in bodies.iter().enumerate() {
+        script += body;
+        script +=
+            &format!("\npickle.dump(data, open(sys.argv[1] + '/{index}', 'wb'), {protocol})\n");
+    }
+    run(&mut python, &script, &[folder.path()]);
+    let read = |index| std::fs::read(folder.path().join(format!("{index}"))).unwrap();
+    Some((0..bodies.len()).map(read).collect())
 }
 
 /// What scripts for [`dumped`] begin with.

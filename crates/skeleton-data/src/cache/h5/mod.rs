@@ -3,6 +3,7 @@
 //! The library prints nothing (its binding silences the error stack of every thread that calls it) and holds one global
 //! lock; coordinates pass by it, written and read as bytes at the offset it gives.
 
+mod heap;
 mod read;
 mod write;
 
@@ -15,6 +16,7 @@ use crate::Error;
 
 /// The longest fixed-length string read or written, in bytes.
 pub(super) const LONGEST_FIXED: usize = 255;
+
 /// Where the coordinates lie in the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Offsets {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use half::f16;
+use hdf5::plist::file_create::Sizeof;
 use hdf5::types::{FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Attribute, Container, Dataset, File, H5Type};
 
 use super::super::schema::{Block, Contents, LONGEST_NAME, Samples};
-use super::{LONGEST_FIXED, Offsets, reason, wrong};
+use super::{LONGEST_FIXED, Offsets, heap, reason, wrong};
 use crate::{Error, Result};
 
 /// Variable-length strings are read this many at a time, so that a damaged file can't ask for all at once.
@@ -22,13 +23,47 @@ pub(in crate::cache) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(in crate::cache) fn open(path: &'a Path, size: u64) -> Result<Self> {
+    /// Opens a file whose bytes are also mapped.
+    pub(in crate::cache) fn open(path: &'a Path, bytes: &[u8]) -> Result<Self> {
         // Caches are never written in place, so there is nothing a lock would guard.
         let file = File::with_options()
             .with_fapl(|access| access.file_locking(false))
             .open(path);
         let file = file.map_err(|e| wrong(path, "the file", "a whole HDF5 file", &reason(&e)))?;
-        Ok(Reader { path, size, file })
+        let reader = Reader {
+            path,
+            size: bytes.len() as u64,
+            file,
+        };
+        reader.check_strings(bytes)?;
+        Ok(reader)
+    }
+
+    /// Makes sure that the library can read the strings of this file to an end.
+    fn check_strings(&self, bytes: &[u8]) -> Result<()> {
+        let sizes = self.file.create_plist().map(|create| create.sizes());
+        let sizes = sizes.map_err(|e| self.wrong("the file", "readable sizes", &reason(&e)))?;
+        if sizes.sizeof_size != Sizeof::Bytes8 {
+            let found = format!("{:?}", sizes.sizeof_size);
+            return Err(self.wrong("the file", "lengths of 8 bytes", &found));
+        }
+        let data = |name: &str| {
+            let dataset = self.file.dataset(name).ok()?;
+            let start = usize::try_from(dataset.offset()?).ok()?;
+            let end = start.checked_add(usize::try_from(dataset.storage_size()).ok()?)?;
+            Some(start..end)
+        };
+        let skip: Vec<_> = ["keypoints", "scores"]
+            .into_iter()
+            .filter_map(data)
+            .collect();
+        match heap::endless(bytes, &skip) {
+            None => Ok(()),
+            Some(at) => {
+                let place = format!("byte {at}");
+                Err(self.wrong(&place, "a string among strings", "one that has no length"))
+            }
+        }
     }
 
     fn wrong(&self, place: &str, expected: &str, found: &str) -> Error {
@@ -37,14 +72,20 @@ impl<'a> Reader<'a> {
 
     fn attribute(&self, name: &str) -> Result<Attribute> {
         let attribute = self.file.attr(name);
-        attribute.map_err(|e| self.wrong(&format!("attribute `{name}`"), "to read it", &reason(&e)))
+        attribute.map_err(|e| {
+            self.wrong(
+                &format!("attribute `{name}`"),
+                "a readable one",
+                &reason(&e),
+            )
+        })
     }
 
     /// An attribute of text, of fixed or variable length.
     pub(in crate::cache) fn text(&self, name: &str) -> Result<String> {
         let place = format!("attribute `{name}`");
         let attribute = self.attribute(name)?;
-        let failed = |e: hdf5::Error| self.wrong(&place, "to read it", &reason(&e));
+        let failed = |e: hdf5::Error| self.wrong(&place, "readable text", &reason(&e));
         let bytes = match attribute
             .dtype()
             .and_then(|kind| kind.to_descriptor())
@@ -73,10 +114,6 @@ impl<'a> Reader<'a> {
         String::from_utf8(bytes).map_err(|_| self.wrong(&place, "text in UTF-8", "other bytes"))
     }
 
-    pub(in crate::cache) fn has_format(&self) -> bool {
-        self.file.attr("format").is_ok()
-    }
-
     /// The attribute `schema`, in whatever integer type it was written.
     pub(in crate::cache) fn schema(&self) -> Result<u64> {
         let attribute = self.attribute("schema")?;
@@ -87,7 +124,7 @@ impl<'a> Reader<'a> {
     fn dataset(&self, name: &str) -> Result<Dataset> {
         self.file
             .dataset(name)
-            .map_err(|e| self.wrong(name, "to read it", &reason(&e)))
+            .map_err(|e| self.wrong(name, "readable values", &reason(&e)))
     }
 
     /// The length of a dataset of one axis.
@@ -127,7 +164,7 @@ impl<'a> Reader<'a> {
         }
         dataset
             .read_raw()
-            .map_err(|e| self.wrong(name, "to read it", &reason(&e)))
+            .map_err(|e| self.wrong(name, "readable values", &reason(&e)))
     }
 
     fn texts(&self, name: &str) -> Result<Vec<String>> {
@@ -144,7 +181,7 @@ impl<'a> Reader<'a> {
         for start in (0..len).step_by(STRINGS_AT_ONCE) {
             let part =
                 dataset.read_slice_1d::<VarLenUnicode, _>(start..len.min(start + STRINGS_AT_ONCE));
-            for text in part.map_err(|e| self.wrong(name, "to read it", &reason(&e)))? {
+            for text in part.map_err(|e| self.wrong(name, "readable values", &reason(&e)))? {
                 let place = || format!("{name}[{}]", texts.len());
                 if text.as_bytes().len() > LONGEST_NAME {
                     let expected = format!("at most {LONGEST_NAME} bytes");
@@ -208,7 +245,7 @@ impl<'a> Reader<'a> {
             .map_err(|e| self.wrong("/splits", "a group", &reason(&e)))?;
         let mut names = group
             .member_names()
-            .map_err(|e| self.wrong("/splits", "to list it", &reason(&e)))?;
+            .map_err(|e| self.wrong("/splits", "readable names", &reason(&e)))?;
         names.sort();
         names
             .into_iter()
