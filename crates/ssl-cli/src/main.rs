@@ -20,6 +20,7 @@ mod printer;
 mod report;
 mod run;
 mod signal;
+mod threads;
 mod train;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ use crate::signal::Interrupt;
 
 fn main() -> ExitCode {
     memory::keep_freed_blocks();
+    threads::only_rayons();
     // Prints help and mistakes itself, and exits with 0 or 2.
     let cli = Cli::parse();
     let printer = Printer::new(cli.quiet);
