@@ -1,5 +1,8 @@
 #![cfg_attr(feature = "hdf5", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "hdf5"), doc = "Clips of body poses: readers, sampling and batches, without the HDF5 cache.")]
+#![cfg_attr(
+    not(feature = "hdf5"),
+    doc = "Clips of body poses: readers, sampling and batches, without the HDF5 cache."
+)]
 
 pub mod augment;
 pub mod batch;

@@ -61,27 +61,7 @@ impl Cache {
     pub fn open(path: &Path) -> Result<Self> {
         let map = crate::map::map(path)?;
         let reader = Reader::open(path, &map)?;
-        let format = reader.text("format")?;
-        if format != FORMAT {
-            let found = format!("{format:?}");
-            return Err(wrong(
-                path,
-                "attribute `format`",
-                &format!("{FORMAT:?}"),
-                &found,
-            ));
-        }
-        let schema = match reader.schema()? {
-            0 => return Err(wrong(path, "attribute `schema`", "1 or more", "0")),
-            found if found > SCHEMA.into() => {
-                return Err(Error::Schema {
-                    path: path.to_owned(),
-                    found,
-                    newest: SCHEMA.into(),
-                });
-            }
-            found => found as u32,
-        };
+        let schema = known_schema(path, &reader)?;
         let (contents, offsets) = reader.contents(schema)?;
         let created_by = reader.text("created_by")?;
         let (stored, found) = (reader.text("digest")?, digest(&contents));
@@ -243,5 +223,28 @@ impl Cache {
             .iter()
             .map(|&label| u32::try_from(label).ok())
             .collect()
+    }
+}
+
+/// The schema of a file that is a cache, and not newer than this version.
+fn known_schema(path: &Path, reader: &Reader) -> Result<u32> {
+    let format = reader.text("format")?;
+    if format != FORMAT {
+        let found = format!("{format:?}");
+        return Err(wrong(
+            path,
+            "attribute `format`",
+            &format!("{FORMAT:?}"),
+            &found,
+        ));
+    }
+    match reader.schema()? {
+        0 => Err(wrong(path, "attribute `schema`", "1 or more", "0")),
+        found if found > SCHEMA.into() => Err(Error::Schema {
+            path: path.to_owned(),
+            found,
+            newest: SCHEMA.into(),
+        }),
+        found => Ok(found as u32),
     }
 }

@@ -111,7 +111,7 @@ mod tests {
         bytes.extend(collection(&[(0, 0)], 128));
         bytes.extend(collection(&[(1, 8), (0, 0)], 128));
         assert_eq!(endless(&bytes, &[]), Some(80));
-        assert_eq!(endless(&bytes, &[60..192]), Some(192 + 40));
+        assert_eq!(endless(&bytes, &[60..100, 64..192]), Some(192 + 40));
         assert_eq!(endless(&bytes, &[60..192, 192..320]), None);
     }
 }
