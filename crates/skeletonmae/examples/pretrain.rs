@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for epoch in 0..config.epochs {
         let steps = std::iter::once(Ok(vec![batch.clone()]));
         let mut observer = |step: &StepReport| {
-            if step.epoch % 20 == 0 {
+            if step.epoch.is_multiple_of(20) {
                 println!("epoch {}: loss {:.4}", step.epoch, step.loss);
             }
             ControlFlow::Continue(())

@@ -153,49 +153,21 @@ impl Lift {
         let w: Vec<Vec<f64>> = embedding.weight().to_dtype(DType::F64)?.to_vec2()?;
         let b: Vec<f64> = embedding.bias().to_dtype(DType::F64)?.to_vec1()?;
         let c = w.first().map_or(0, Vec::len);
-        let column = |k: usize, i: usize| if k < c { w[i][k] } else { b[i] };
-        // Normal equations (M^T M) inverse = M^T, by Gauss-Jordan elimination with pivoting.
-        let mut left = vec![vec![0.0; c + 1]; c + 1];
-        let mut inverse = vec![vec![0.0; w.len()]; c + 1];
-        for k in 0..=c {
-            for l in 0..=c {
-                left[k][l] = (0..w.len()).map(|i| column(k, i) * column(l, i)).sum();
-            }
-            inverse[k] = (0..w.len()).map(|i| column(k, i)).collect();
+        let mut columns: Vec<Vec<f64>> = (0..c)
+            .map(|k| w.iter().map(|row| row[k]).collect())
+            .collect();
+        columns.push(b);
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let gram = columns
+            .iter()
+            .map(|a| columns.iter().map(|b| dot(a, b)).collect());
+        match solve(gram.collect(), columns) {
+            Some(inverse) => Ok(Self {
+                coordinates: c,
+                inverse,
+            }),
+            None => candle_core::bail!("the embedding maps different coordinates to one feature"),
         }
-        let scale = (0..=c).map(|k| left[k][k]).fold(0.0, f64::max);
-        for k in 0..=c {
-            let pivot = (k..=c).max_by(|&a, &b| left[a][k].abs().total_cmp(&left[b][k].abs()));
-            let pivot = pivot.unwrap_or(k);
-            left.swap(k, pivot);
-            inverse.swap(k, pivot);
-            if left[k][k].abs() <= 1e-12 * scale {
-                candle_core::bail!("the embedding maps different coordinates to the same feature");
-            }
-            for other in (0..=c).filter(|&other| other != k) {
-                let factor = left[other][k] / left[k][k];
-                let (row, values) = (left[k].clone(), inverse[k].clone());
-                left[other]
-                    .iter_mut()
-                    .zip(row)
-                    .for_each(|(x, r)| *x -= factor * r);
-                inverse[other]
-                    .iter_mut()
-                    .zip(values)
-                    .for_each(|(x, r)| *x -= factor * r);
-            }
-        }
-        for (row, left) in inverse
-            .iter_mut()
-            .enumerate()
-            .map(|(k, row)| (row, left[k][k]))
-        {
-            row.iter_mut().for_each(|x| *x /= left);
-        }
-        Ok(Self {
-            coordinates: c,
-            inverse,
-        })
     }
 
     /// Coordinates (c) of a feature y (d); `None` where the best scale isn't positive.
@@ -205,6 +177,38 @@ impl Lift {
         let s = z[self.coordinates];
         (s > 0.0).then(|| z[..self.coordinates].iter().map(|u| u / s).collect())
     }
+}
+
+/// X of `left X = right` (the normal equations, row by row), by Gauss-Jordan elimination with
+/// pivoting; `None` where `left` is singular.
+fn solve(mut left: Vec<Vec<f64>>, mut right: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
+    let n = left.len();
+    let scale = left.iter().flatten().fold(0.0, |m: f64, x| m.max(x.abs()));
+    for k in 0..n {
+        let pivot = (k..n).max_by(|&a, &b| left[a][k].abs().total_cmp(&left[b][k].abs()))?;
+        left.swap(k, pivot);
+        right.swap(k, pivot);
+        let value = left[k][k];
+        if value.abs() <= 1e-12 * scale {
+            return None;
+        }
+        left[k]
+            .iter_mut()
+            .chain(&mut right[k])
+            .for_each(|x| *x /= value);
+        let (row, values) = (left[k].clone(), right[k].clone());
+        for other in (0..n).filter(|&other| other != k) {
+            let factor = left[other][k];
+            let minus = |to: &mut [f64], from: &[f64]| {
+                to.iter_mut()
+                    .zip(from)
+                    .for_each(|(to, from)| *to -= factor * from);
+            };
+            minus(&mut left[other], &row);
+            minus(&mut right[other], &values);
+        }
+    }
+    Some(right)
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl StrlConfig {
         };
         positive("model.strl.layers", self.layers)?;
         share("model.strl.dropout", self.dropout)?;
-        if self.kernel % 2 == 0 {
+        if self.kernel.is_multiple_of(2) {
             return refuse(
                 "model.strl.kernel",
                 "an odd number",
@@ -78,7 +78,7 @@ impl StrlConfig {
                 format!("{:?}", self.head),
             );
         }
-        if width % (self.dilations.len() + 2) != 0 {
+        if !width.is_multiple_of(self.dilations.len() + 2) {
             let expected = "a multiple of the temporal branches (dilations and two more)";
             return refuse("model.width", expected, width.to_string());
         }

@@ -97,7 +97,7 @@ impl Temporal {
         vb: VarBuilder<'_>,
     ) -> Result<Self> {
         let count = dilations.len() + 2;
-        if d % count != 0 {
+        if !d.is_multiple_of(count) {
             bail!("a width of {d} can't be shared by {count} temporal branches");
         }
         let part = d / count;

@@ -162,7 +162,12 @@ impl Kernel<3> for Convolution {
                 w.dims
             );
         };
-        if taps != kernel || width != d_in || b.dims != [d_out] || kernel % 2 == 0 || stride == 0 {
+        if taps != kernel
+            || width != d_in
+            || b.dims != [d_out]
+            || kernel.is_multiple_of(2)
+            || stride == 0
+        {
             let (w, b) = (w.dims, b.dims);
             bail!(
                 "temporal_convolution: x {:?}, weight {w:?}, bias {b:?}, {:?}",
