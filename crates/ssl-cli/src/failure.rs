@@ -9,6 +9,9 @@ use std::path::Path;
 
 use crate::signal::{Signal, Stopped};
 
+/// Clips named in a message.
+const SHOWN: usize = 5;
+
 /// The result of everything in the program that can fail.
 pub type Outcome<T = ()> = Result<T, Failure>;
 
@@ -166,8 +169,26 @@ impl From<skeletonmae::Error> for Failure {
         use skeletonmae::Error;
         match error {
             Error::Data(source) => from_data(source),
-            Error::NonFinite { .. } => Failure::from_error(&error)
-                .hint("lower the learning rate (optimizer.lr), or look at these clips"),
+            Error::NonFinite {
+                epoch,
+                step,
+                loss,
+                clips,
+            } => {
+                // People count from 1, and a large batch would fill the screen.
+                let some = clips
+                    .iter()
+                    .take(SHOWN)
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let more = if clips.len() > SHOWN { ", ..." } else { "" };
+                let (epoch, step) = (epoch + 1, step + 1);
+                Failure::error(format!(
+                    "the loss is {loss} in epoch {epoch}, step {step}; clips of the step: {some}{more}"
+                ))
+                .hint("lower the learning rate (optimizer.lr), or look at these clips")
+            }
             Error::Setting { .. } => Failure::from_error(&error)
                 .hint("change it with --set KEY=VALUE or in the --config file"),
             Error::Parameter { .. } => Failure::from_error(&error)
