@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let model = Strl::new(&mae, &shape, task, store.builder())?;
     let config = FinetuneConfig {
-        epochs: 20,
+        epochs: 80,
         batch: 16,
         micro_batch: 16,
         optimizer: OptimizerConfig::Sgd {
