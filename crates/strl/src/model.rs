@@ -147,7 +147,7 @@ impl Strl {
         let (last, hidden) = self
             .head
             .split_last()
-            .expect("the head has a layer a class map");
+            .expect("the head ends in the map to the classes");
         for layer in hidden {
             h = layer.forward(&h)?.relu()?;
         }

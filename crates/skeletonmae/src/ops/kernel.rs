@@ -1,6 +1,7 @@
 //! How a kernel becomes a Candle op: types, contiguity and devices are dealt with here, once, so
 //! that a kernel is arithmetic over slices and nothing else.
 
+use candle_core::backend::BackendStorage;
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor,
     WithDType, bail,
@@ -187,7 +188,7 @@ fn forward<K: Kernel<N>, const N: usize>(
     kernel: &K,
     args: [(&CpuStorage, &Layout); N],
 ) -> Result<(CpuStorage, Shape)> {
-    match args[0].0.dtype_of() {
+    match args[0].0.dtype() {
         DType::F32 => forward_as::<f32, K, N>(kernel, args),
         DType::F64 => forward_as::<f64, K, N>(kernel, args),
         other => bail!("{} runs in f32 and f64, found {other:?}", K::NAME),
@@ -279,16 +280,4 @@ fn slice<'a, T: Real>(
     let data = &T::cpu_storage_as_slice(storage)?[start..end];
     let dims = layout.dims();
     Ok(View { data, dims })
-}
-
-/// The type of what a storage holds.
-trait TypeOf {
-    fn dtype_of(&self) -> DType;
-}
-
-impl TypeOf for CpuStorage {
-    fn dtype_of(&self) -> DType {
-        use candle_core::backend::BackendStorage;
-        self.dtype()
-    }
 }
