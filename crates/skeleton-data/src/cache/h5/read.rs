@@ -7,7 +7,7 @@ use hdf5::plist::file_create::Sizeof;
 use hdf5::types::{FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Attribute, Container, Dataset, File, H5Type};
 
-use super::super::schema::{Block, Contents, LONGEST_NAME, Samples};
+use super::super::schema::{Block, Contents, FORMAT, LONGEST_NAME, Samples};
 use super::{LONGEST_FIXED, Offsets, heap, reason, wrong};
 use crate::{Error, Result};
 
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         attribute.map_err(|e| {
             self.wrong(
                 &format!("attribute `{name}`"),
-                "a readable one",
+                &format!("that of a {FORMAT}"),
                 &reason(&e),
             )
         })
