@@ -71,13 +71,9 @@ impl<'a> Reader<'a> {
     }
 
     fn attribute(&self, name: &str) -> Result<Attribute> {
-        let attribute = self.file.attr(name);
-        attribute.map_err(|e| {
-            self.wrong(
-                &format!("attribute `{name}`"),
-                &format!("that of a {FORMAT}"),
-                &reason(&e),
-            )
+        self.file.attr(name).map_err(|e| {
+            let place = format!("attribute `{name}`");
+            self.wrong(&place, &format!("that of a {FORMAT}"), &reason(&e))
         })
     }
 
