@@ -41,6 +41,18 @@ pub enum Error {
         /// What stands there.
         found: String,
     },
+    /// A `.skeleton` text of NTU RGB+D that is damaged or something else.
+    #[error("{}: line {line}: expected {expected}, found {found}", path.display())]
+    Skeleton {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What was expected there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
     /// A cache that is damaged, cut off or not one of ours.
     #[error("{}: {place}: expected {expected}, found {found}", path.display())]
     Cache {

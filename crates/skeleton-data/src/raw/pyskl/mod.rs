@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use annotation::{Annotation, annotation};
 use splits::read_splits;
 
+use super::ntu::Name;
 use super::pickle::{Array, Document, Id, Mismatch};
 use crate::{Error, Repaired, Result, Sequence};
 
@@ -160,7 +161,7 @@ impl PysklFile {
             .as_ref()
             .map(|scores| scores.values(&self.document))
             .transpose();
-        let ntu = ntu_numbers(&clip.id);
+        let ntu = Name::parse(&clip.id);
         let mut sequence = Sequence {
             id: clip.id.clone(),
             label: clip.label,
@@ -174,9 +175,9 @@ impl PysklFile {
                 .map_err(|e| named("`keypoint`", e))?,
             scores: scores.map_err(|e| named("`keypoint_score`", e))?,
             image: clip.image,
-            setup: ntu.map(|n| n[0]),
-            camera: ntu.map(|n| n[1]),
-            subject: ntu.map(|n| n[2]),
+            setup: ntu.map(|name| name.setup),
+            camera: ntu.map(|name| name.camera),
+            subject: ntu.map(|name| name.person),
         };
         let repaired = sequence.repair();
         self.missing.fetch_add(repaired.joints, Ordering::Relaxed);
@@ -262,22 +263,4 @@ fn annotations(document: &Document, items: &[Id]) -> Result<Vec<Annotation>> {
         }
     }
     Ok(clips)
-}
-
-/// Setup, camera and subject of a name as NTU RGB+D writes it.
-fn ntu_numbers(id: &str) -> Option<[u32; 3]> {
-    let id = id.as_bytes();
-    if id.len() != 20 {
-        return None;
-    }
-    let mut numbers = [0; 5];
-    for ((chunk, letter), number) in id.chunks_exact(4).zip(b"SCPRA").zip(&mut numbers) {
-        if chunk[0] != *letter || !chunk[1..].iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        *number = chunk[1..]
-            .iter()
-            .fold(0, |n, digit| n * 10 + u32::from(digit - b'0'));
-    }
-    Some([numbers[0], numbers[1], numbers[2]])
 }
