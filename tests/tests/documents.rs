@@ -187,3 +187,23 @@ fn commands_are_found_in_fenced_blocks() {
     let text = "```sh\n$ ssl a \\\n    --b c   # why\nls\n```\n```rust\nssl x\n```\nssl y\n";
     assert_eq!(commands(text), ["ssl a --b c", "ls"]);
 }
+
+/// Paths below crates/ that the architecture page names as `crate/src/...`.
+#[test]
+fn paths_in_the_architecture_exist() {
+    let text = read(&root().join("ARCHITECTURE.md"));
+    let named: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    let sources = named
+        .iter()
+        .filter(|path| path.contains("/src/") && !path.starts_with("src/"));
+    let mut seen = 0;
+    for path in sources {
+        let found = root().join(path).exists() || root().join("crates").join(path).exists();
+        assert!(found, "ARCHITECTURE.md names {path}");
+        seen += 1;
+    }
+    assert!(
+        seen >= 5,
+        "only {seen} paths: are they still in backquotes?"
+    );
+}
