@@ -85,16 +85,19 @@ impl Kernel<3> for Linear {
                 part
             })
         });
-        // dL/db = the sum of g over rows
-        let db = wanted[2].then(|| {
-            rows::sum(x.rows(), d_out, |from, to| {
-                let mut part = vec![T::zero(); d_out];
-                for row in grad.between(from, to).chunks_exact(d_out) {
-                    rows::add(&mut part, row);
-                }
-                part
-            })
-        });
+        let db = wanted[2].then(|| bias_gradient(grad));
         Ok([dx, dw, db])
     }
+}
+
+/// dL/db of anything that adds a bias to its rows: the sum of the gradient's rows.
+pub fn bias_gradient<T: Real>(grad: View<'_, T>) -> Vec<T> {
+    let d = grad.width();
+    rows::sum(grad.rows(), d, |from, to| {
+        let mut part = vec![T::zero(); d];
+        for row in grad.between(from, to).chunks_exact(d) {
+            rows::add(&mut part, row);
+        }
+        part
+    })
 }

@@ -4,6 +4,7 @@
 //! convolution over time is one matrix product a tap, over a shifted block of rows.
 
 use candle_core::{Result, Shape, Tensor, bail};
+use skeletonmae::ops::linear::bias_gradient;
 use skeletonmae::ops::product::{Matrix, product};
 use skeletonmae::ops::{Kernel, Real, View, apply1, apply3, rows};
 
@@ -201,19 +202,10 @@ impl Kernel<3> for Convolution {
         grad: View<'_, T>,
         wanted: [bool; 3],
     ) -> Result<[Option<Vec<T>>; 3]> {
-        let d_out = grad.width();
-        let db = wanted[2].then(|| {
-            rows::sum(grad.rows(), d_out, |from, to| {
-                let mut part = vec![T::zero(); d_out];
-                let rows = grad.between(from, to).chunks_exact(d_out);
-                rows.for_each(|row| rows::add(&mut part, row));
-                part
-            })
-        });
         Ok([
             wanted[0].then(|| self.input_gradient(x, w, grad)),
             wanted[1].then(|| self.weight_gradient(x, w, grad)),
-            db,
+            wanted[2].then(|| bias_gradient(grad)),
         ])
     }
 }
