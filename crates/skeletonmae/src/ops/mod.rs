@@ -4,6 +4,7 @@
 //! arithmetic over slices ([`Kernel`]); [`kernel`] makes a Candle op of it. Large ones are fused: what
 //! can be made anew from a chunk of rows in the cache is not kept in memory.
 
+pub(crate) mod columns;
 pub mod cosine;
 pub mod gin;
 pub mod kernel;

@@ -4,6 +4,7 @@
 //! A bias in front of a normalisation cancels and is left out in training (its gradient is zero); it
 //! moves the running mean.
 
+use super::columns::{columns, lanes, lanes_mut};
 use super::kernel::Real;
 
 /// Added to the variance, as in PyTorch's `BatchNorm`.
@@ -33,21 +34,29 @@ impl<T: Real> Sums<T> {
     #[inline(always)]
     pub fn of(rows: &[T], d: usize) -> Self {
         let mut sums = vec![T::zero(); 3 * d];
-        let (centre, rest) = sums.split_at_mut(d);
-        let (sum, square) = rest.split_at_mut(d);
-        centre.copy_from_slice(&rows[..d]);
-        for row in rows.chunks_exact(d) {
-            for i in 0..d {
-                let x = row[i] - centre[i];
-                sum[i] += x;
-                square[i] += x * x;
-            }
-        }
+        columns!(d, sum(rows, &mut sums));
         Self {
             rows: rows.len() / d,
             sums,
         }
     }
+}
+
+#[inline(always)]
+fn sum<T: Real, const W: usize>(at: usize, d: usize, rows: &[T], sums: &mut [T]) {
+    let centre = *lanes::<T, W>(rows, at);
+    let (mut sum, mut square) = ([T::zero(); W], [T::zero(); W]);
+    for row in rows.chunks_exact(d) {
+        let row = lanes::<T, W>(row, at);
+        for i in 0..W {
+            let x = row[i] - centre[i];
+            sum[i] += x;
+            square[i] += x * x;
+        }
+    }
+    *lanes_mut(sums, at) = centre;
+    *lanes_mut(sums, d + at) = sum;
+    *lanes_mut(sums, 2 * d + at) = square;
 }
 
 impl Moments {
@@ -123,20 +132,40 @@ impl<T: Real> Norm<T> {
         for (out, z) in out.chunks_exact_mut(d).zip(z.chunks_exact(d)) {
             for i in 0..d {
                 let y = z[i] * scale[i] + shift[i];
-                out[i] = if y < T::zero() { slope * y } else { y };
+                out[i] = y * if y < T::zero() { slope } else { T::one() };
             }
         }
     }
 
-    /// `sums += (g, g z^)` of a row, z^ the normalised z: `sums` is (2, d).
+    /// Stops the gradients g of rows where `a`, behind ReLU, is nothing, and adds up (g, g z^), z^ the
+    /// normalised z, into `sums` (2, d).
     #[inline(always)]
-    pub fn gather(&self, g: &[T], z: &[T], sums: &mut [T]) {
+    pub fn relu_sums(&self, g: &mut [T], a: &[T], z: &[T], sums: &mut [T]) {
+        columns!(self.width(), relu_sums(self, g, a, z, sums));
+    }
+
+    /// Sums over rows whose gradient behind PReLU is `dy`, (3, d): of the slope, feature by feature, and
+    /// of (g, g z^), g the gradient behind the norm.
+    #[inline(always)]
+    pub fn prelu_sums(&self, slope: T, z: &[T], dy: &[T]) -> Vec<T> {
+        let mut sums = vec![T::zero(); 3 * self.width()];
+        columns!(self.width(), prelu_sums(self, slope, z, dy, &mut sums));
+        sums
+    }
+
+    /// dz of rows whose gradient behind PReLU is `dy`.
+    #[inline(always)]
+    pub fn prelu_back(&self, slope: T, back: &Back<T>, dy: &[T], z: &[T], out: &mut [T]) {
         let d = self.width();
-        let (mean, inverse, g, z) = (&self.mean[..d], &self.inverse[..d], &g[..d], &z[..d]);
-        let (db, dw) = sums.split_at_mut(d);
-        for i in 0..d {
-            db[i] += g[i];
-            dw[i] += g[i] * ((z[i] - mean[i]) * inverse[i]);
+        let (scale, shift) = (&self.scale[..d], &self.shift[..d]);
+        let (of_g, of_z, constant) = back.slices(d);
+        let rows = out.chunks_exact_mut(d).zip(dy.chunks_exact(d));
+        for ((out, dy), z) in rows.zip(z.chunks_exact(d)) {
+            for i in 0..d {
+                let below = z[i] * scale[i] + shift[i] < T::zero();
+                let g = dy[i] * if below { slope } else { T::one() };
+                out[i] = g * of_g[i] + z[i] * of_z[i] + constant[i];
+            }
         }
     }
 
@@ -170,24 +199,90 @@ pub struct Back<T> {
 }
 
 impl<T: Real> Back<T> {
+    /// The three vectors, of d numbers each.
+    #[inline(always)]
+    fn slices(&self, d: usize) -> (&[T], &[T], &[T]) {
+        (&self.of_g[..d], &self.of_z[..d], &self.constant[..d])
+    }
+
     /// dz of rows.
     #[inline(always)]
     pub fn rows(&self, g: &[T], z: &[T], out: &mut [T]) {
         let d = self.of_g.len();
-        for ((out, g), z) in out
-            .chunks_exact_mut(d)
-            .zip(g.chunks_exact(d))
-            .zip(z.chunks_exact(d))
-        {
+        let (of_g, of_z, constant) = self.slices(d);
+        let rows = out.chunks_exact_mut(d).zip(g.chunks_exact(d));
+        for ((out, g), z) in rows.zip(z.chunks_exact(d)) {
             for i in 0..d {
-                out[i] = self.at(i, g[i], z[i]);
+                out[i] = g[i] * of_g[i] + z[i] * of_z[i] + constant[i];
             }
         }
     }
+}
 
-    /// dz of one feature.
-    #[inline(always)]
-    pub fn at(&self, i: usize, g: T, z: T) -> T {
-        g * self.of_g[i] + z * self.of_z[i] + self.constant[i]
+#[inline(always)]
+fn relu_sums<T: Real, const W: usize>(
+    at: usize,
+    d: usize,
+    norm: &Norm<T>,
+    g: &mut [T],
+    a: &[T],
+    z: &[T],
+    sums: &mut [T],
+) {
+    let mean = *lanes::<T, W>(&norm.mean, at);
+    let inverse = *lanes::<T, W>(&norm.inverse, at);
+    let (mut of_g, mut of_gz) = ([T::zero(); W], [T::zero(); W]);
+    let rows = g.chunks_exact_mut(d).zip(a.chunks_exact(d));
+    for ((g, a), z) in rows.zip(z.chunks_exact(d)) {
+        let (a, z) = (lanes::<T, W>(a, at), lanes::<T, W>(z, at));
+        let g = lanes_mut::<T, W>(g, at);
+        for i in 0..W {
+            let passed = if a[i] > T::zero() { g[i] } else { T::zero() };
+            g[i] = passed;
+            of_g[i] += passed;
+            of_gz[i] += passed * ((z[i] - mean[i]) * inverse[i]);
+        }
+    }
+    add(sums, at, &of_g);
+    add(sums, d + at, &of_gz);
+}
+
+#[inline(always)]
+fn prelu_sums<T: Real, const W: usize>(
+    at: usize,
+    d: usize,
+    norm: &Norm<T>,
+    slope: T,
+    z: &[T],
+    dy: &[T],
+    sums: &mut [T],
+) {
+    let scale = *lanes::<T, W>(&norm.scale, at);
+    let shift = *lanes::<T, W>(&norm.shift, at);
+    let mean = *lanes::<T, W>(&norm.mean, at);
+    let inverse = *lanes::<T, W>(&norm.inverse, at);
+    let mut of_slope = [T::zero(); W];
+    let (mut of_g, mut of_gz) = ([T::zero(); W], [T::zero(); W]);
+    for (z, dy) in z.chunks_exact(d).zip(dy.chunks_exact(d)) {
+        let (z, dy) = (lanes::<T, W>(z, at), lanes::<T, W>(dy, at));
+        for i in 0..W {
+            let y = z[i] * scale[i] + shift[i];
+            let below = y < T::zero();
+            of_slope[i] += dy[i] * if below { y } else { T::zero() };
+            let g = dy[i] * if below { slope } else { T::one() };
+            of_g[i] += g;
+            of_gz[i] += g * ((z[i] - mean[i]) * inverse[i]);
+        }
+    }
+    add(sums, at, &of_slope);
+    add(sums, d + at, &of_g);
+    add(sums, 2 * d + at, &of_gz);
+}
+
+#[inline(always)]
+fn add<T: Real, const W: usize>(sums: &mut [T], at: usize, part: &[T; W]) {
+    let sums = lanes_mut::<T, W>(sums, at);
+    for i in 0..W {
+        sums[i] += part[i];
     }
 }

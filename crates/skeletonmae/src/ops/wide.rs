@@ -14,10 +14,11 @@ impl<R, F: FnOnce() -> R> WithSimd for Body<F> {
     }
 }
 
-/// Runs `body` compiled for the machine's vectors. What it calls takes part where it is inlined into
-/// it, hence `#[inline(always)]` on the loops of this crate. Loops compiled so keep the order of their
-/// additions and fuse none, so the choice doesn't change their results; that of `gemm` may.
-#[inline]
+/// Runs `body`, which is to be marked `#[inline(always)]`, compiled for the machine's vectors. What it
+/// calls takes part where it is inlined into it: hence the same mark on the loops of this crate. Loops
+/// compiled so keep the order of their additions and fuse none, so the choice doesn't change their
+/// results; that of `gemm` may.
+#[inline(always)]
 pub fn wide<R>(body: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(Body(body))
 }

@@ -7,7 +7,7 @@ use super::forward::{Kept, Layer, Source, gather_relu};
 use super::params::{End, Params};
 use super::{Ending, Stack};
 use crate::ops::kernel::{Real, View};
-use crate::ops::norm::{Back, Norm};
+use crate::ops::norm::Back;
 use crate::ops::pool::Buffer;
 use crate::ops::product::{Matrix, MatrixMut, product};
 use crate::ops::rows::{dot, frames_per_chunk, total};
@@ -50,23 +50,6 @@ impl<T: Real> Grad<'_, T> {
             }
         }
     }
-}
-
-/// Sums at a layer's end, in order: of the slope, of the norm's bias, of its weight.
-fn end_sums<T: Real>(norm: &Norm<T>, slope: T, z: &[T], dy: &[T]) -> Vec<T> {
-    let d = norm.width();
-    let mut sums = vec![T::zero(); 3 * d];
-    let mut g = vec![T::zero(); d];
-    let (slopes, rest) = sums.split_at_mut(d);
-    for (z, dy) in z.chunks_exact(d).zip(dy.chunks_exact(d)) {
-        for i in 0..d {
-            let y = z[i] * norm.scale[i] + norm.shift[i];
-            slopes[i] += if y < T::zero() { dy[i] * y } else { T::zero() };
-            g[i] = if y < T::zero() { slope * dy[i] } else { dy[i] };
-        }
-        norm.gather(&g, z, rest);
-    }
-    sums
 }
 
 impl<T: Real> Way<'_, T> {
@@ -119,7 +102,7 @@ impl<T: Real> Way<'_, T> {
         (dx, by_layer.concat())
     }
 
-    /// [`end_sums`] of the whole batch at the last layer.
+    /// end sums ([`Norm::prelu_sums`]) of the whole batch at the last layer.
     fn sums_at_the_end(&self, grad: &Grad<'_, T>) -> Vec<f64> {
         let (d, chunk, v) = (self.d, self.chunk(), self.stack.adjacency.len());
         let Some(Kept::Activated {
@@ -132,10 +115,13 @@ impl<T: Real> Way<'_, T> {
             || vec![T::zero(); chunk * d],
             |scratch, (i, z)| {
                 let scratch = &mut scratch[..z.len()];
-                wide(|| {
-                    let dy = grad.rows(i * chunk, z.len() / d, v, scratch);
-                    end_sums(norm2, *slope, z, dy)
-                })
+                wide(
+                    #[inline(always)]
+                    || {
+                        let dy = grad.rows(i * chunk, z.len() / d, v, scratch);
+                        norm2.prelu_sums(*slope, z, dy)
+                    },
+                )
             },
         );
         add_up(3 * d, &parts.collect::<Vec<_>>())
@@ -197,36 +183,27 @@ impl<T: Real> Way<'_, T> {
         else {
             unreachable!("the caller saw to it")
         };
-        let z2 = &z2[from * d..from * d + size];
-        wide(|| {
-            let dy = grad.rows(from, n, v, &mut dy[..size]);
-            let (scale, shift) = (&norm2.scale[..d], &norm2.shift[..d]);
-            for ((out, z), dy) in dz2
-                .chunks_exact_mut(d)
-                .zip(z2.chunks_exact(d))
-                .zip(dy.chunks_exact(d))
-            {
-                for i in 0..d {
-                    let y = z[i] * scale[i] + shift[i];
-                    let g = if y < T::zero() { *slope * dy[i] } else { dy[i] };
-                    out[i] = back.at(i, g, z[i]);
-                }
-            }
-            layer.norm1.relu(z1, a1);
-        });
+        let (z2, slope) = (&z2[from * d..from * d + size], *slope);
+        wide(
+            #[inline(always)]
+            || {
+                let dy = grad.rows(from, n, v, &mut dy[..size]);
+                norm2.prelu_back(slope, back, dy, z2, dz2);
+                layer.norm1.relu(z1, a1);
+            },
+        );
         let mut part = vec![T::zero(); d * d + 3 * d];
         let (weight, rest) = part.split_at_mut(d * d);
         let (a, dz) = (Matrix::new(a1, n, d), Matrix::new(dz2, n, d));
         product(MatrixMut::new(weight, d, d), dz.transposed(), a, false);
         let w = Matrix::new(self.parameters[i].second, d, d);
         product(MatrixMut::new(g1, n, d), dz, w, false);
-        wide(|| {
-            let rows = g1.chunks_exact_mut(d).zip(z1.chunks_exact(d));
-            for ((g, z), a) in rows.zip(a1.chunks_exact(d)) {
-                through_relu(g, a);
-                layer.norm1.gather(g, z, &mut rest[..2 * d]);
-            }
-        });
+        wide(
+            #[inline(always)]
+            || {
+                layer.norm1.relu_sums(g1, a1, z1, &mut rest[..2 * d]);
+            },
+        );
         part
     }
 
@@ -246,7 +223,10 @@ impl<T: Real> Way<'_, T> {
                 return part;
             }
             let mut a1 = vec![T::zero(); n * d];
-            wide(|| gather_relu(layer, rows, &mut a1));
+            wide(
+                #[inline(always)]
+                || gather_relu(layer, rows, &mut a1),
+            );
             let (a, dz) = (Matrix::new(&a1, n, d), Matrix::new(dy, n, d));
             product(
                 MatrixMut::new(&mut part[..d * d], d, d),
@@ -260,8 +240,7 @@ impl<T: Real> Way<'_, T> {
             for (i, &row) in rows.iter().enumerate() {
                 let (at, of) = (row as usize * d, (row as usize - first) * d);
                 let (g, a) = (&mut da[i * d..(i + 1) * d], &a1[i * d..(i + 1) * d]);
-                through_relu(g, a);
-                layer.norm1.gather(g, &layer.z1[at..at + d], sums);
+                layer.norm1.relu_sums(g, a, &layer.z1[at..at + d], sums);
                 g1[of..of + d].copy_from_slice(g);
                 crate::ops::rows::add(bias, &dy[i * d..(i + 1) * d]);
             }
@@ -271,7 +250,7 @@ impl<T: Real> Way<'_, T> {
     }
 
     /// Through the first map and the neighbour sums: the gradient of the layer's input where wanted,
-    /// (d eps, dW1), and the [`end_sums`] of the layer before.
+    /// (d eps, dW1), and the end sums ([`Norm::prelu_sums`]) of the layer before.
     fn first(
         &self,
         i: usize,
@@ -361,38 +340,36 @@ impl<T: Real> First<'_, T> {
         let (dz, mixed) = (&mut s.dz[..n * d], &mut s.mixed[..n * c]);
         let dmixed = &mut s.dmixed[..n * c];
         let z1 = &self.z1[from * d..(from + n) * d];
-        let x = wide(|| {
-            self.back.rows(g1, z1, dz);
-            let x = self.source.rows(from, n, &mut s.x);
-            self.mixing.apply(x, mixed, c);
-            x
-        });
+        let x = wide(
+            #[inline(always)]
+            || {
+                self.back.rows(g1, z1, dz);
+                let x = self.source.rows(from, n, &mut s.x);
+                self.mixing.apply(x, mixed, c);
+                x
+            },
+        );
         let dz = Matrix::new(dz, n, d);
         let weight = MatrixMut::new(&mut part[1..1 + d * c], d, c);
         product(weight, dz.transposed(), Matrix::new(mixed, n, c), false);
         product(MatrixMut::new(dmixed, n, c), dz, self.weight, false);
-        wide(|| {
-            part[0] = dot(x, dmixed);
-            let Some(out) = out else { return };
-            self.unmixing.apply(dmixed, out, c);
-            if let Source::Layer(layer, _) = self.source
-                && let Kept::Activated {
-                    z2, norm2, slope, ..
-                } = &layer.end
-            {
-                let z2 = &z2[from * d..(from + n) * d];
-                part[1 + d * c..].copy_from_slice(&end_sums(norm2, *slope, z2, out));
-            }
-        });
+        wide(
+            #[inline(always)]
+            || {
+                part[0] = dot(x, dmixed);
+                let Some(out) = out else { return };
+                self.unmixing.apply(dmixed, out, c);
+                if let Source::Layer(layer, _) = self.source
+                    && let Kept::Activated {
+                        z2, norm2, slope, ..
+                    } = &layer.end
+                {
+                    let z2 = &z2[from * d..(from + n) * d];
+                    part[1 + d * c..].copy_from_slice(&norm2.prelu_sums(*slope, z2, out));
+                }
+            },
+        );
         part
-    }
-}
-
-/// Stops the gradient where ReLU gave nothing.
-#[inline(always)]
-fn through_relu<T: Real>(g: &mut [T], a: &[T]) {
-    for (g, &a) in g.iter_mut().zip(a) {
-        *g = if a > T::zero() { *g } else { T::zero() };
     }
 }
 

@@ -167,14 +167,20 @@ impl Pass<'_> {
                     unreachable!("two buffers")
                 };
                 let mixed = &mut mixed[..n * c];
-                wide(|| mixing.apply(source.rows(i * chunk, n, x), mixed, c));
+                wide(
+                    #[inline(always)]
+                    || mixing.apply(source.rows(i * chunk, n, x), mixed, c),
+                );
                 product(
                     MatrixMut::new(z, n, d),
                     Matrix::new(mixed, n, c),
                     weight,
                     false,
                 );
-                wide(|| Sums::of(z, d))
+                wide(
+                    #[inline(always)]
+                    || Sums::of(z, d),
+                )
             },
         );
         let moments = Moments::combine(&sums.collect::<Vec<_>>());
@@ -193,9 +199,15 @@ impl Pass<'_> {
                 || vec![T::zero(); chunk * d],
                 |scratch, (z, z1)| {
                     let (n, a) = (z.len() / d, &mut scratch[..z.len()]);
-                    wide(|| norm.relu(z1, a));
+                    wide(
+                        #[inline(always)]
+                        || norm.relu(z1, a),
+                    );
                     product(MatrixMut::new(z, n, d), Matrix::new(a, n, d), weight, false);
-                    wide(|| Sums::of(z, d))
+                    wide(
+                        #[inline(always)]
+                        || Sums::of(z, d),
+                    )
                 },
             );
         let moments = Moments::combine(&sums.collect::<Vec<_>>());
@@ -207,9 +219,12 @@ impl Pass<'_> {
         match &self.stack.ending {
             Ending::Activated => {
                 let mut y = vec![T::zero(); self.rows * d];
-                y.par_chunks_mut(chunk * d)
-                    .enumerate()
-                    .for_each(|(i, y)| wide(|| last.activated(i * chunk, y)));
+                y.par_chunks_mut(chunk * d).enumerate().for_each(|(i, y)| {
+                    wide(
+                        #[inline(always)]
+                        || last.activated(i * chunk, y),
+                    )
+                });
                 y
             }
             Ending::Pooled { factor } => {
@@ -219,10 +234,13 @@ impl Pass<'_> {
                     || vec![T::zero(); chunk * d],
                     |scratch, (i, y)| {
                         let scratch = &mut scratch[..y.len() * v];
-                        wide(|| {
-                            last.activated(i * chunk, scratch);
-                            pool(scratch, y, v, d, factor);
-                        });
+                        wide(
+                            #[inline(always)]
+                            || {
+                                last.activated(i * chunk, scratch);
+                                pool(scratch, y, v, d, factor);
+                            },
+                        );
                     },
                 );
                 y
@@ -236,7 +254,10 @@ impl Pass<'_> {
                     .zip(rows.par_chunks(chunk))
                     .for_each(|(y, rows)| {
                         let mut a = vec![T::zero(); y.len()];
-                        wide(|| gather_relu(last, rows, &mut a));
+                        wide(
+                            #[inline(always)]
+                            || gather_relu(last, rows, &mut a),
+                        );
                         y.chunks_exact_mut(d).for_each(|y| y.copy_from_slice(bias));
                         let n = rows.len();
                         let weight = Matrix::new(p.second, d, d).transposed();

@@ -81,10 +81,13 @@ impl<T: Real> Map<T> {
     /// Of rows x, into `out`.
     #[inline(always)]
     pub fn rows(&self, x: &[T], out: &mut [T]) {
-        wide(|| {
-            out.chunks_exact_mut(self.width())
-                .for_each(|row| row.copy_from_slice(&self.shift));
-        });
+        wide(
+            #[inline(always)]
+            || {
+                out.chunks_exact_mut(self.width())
+                    .for_each(|row| row.copy_from_slice(&self.shift));
+            },
+        );
         self.add(x, out);
     }
 
@@ -161,12 +164,21 @@ impl<T: Real> Folded<T> {
         for (i, layer) in self.layers.iter().enumerate() {
             let width = if i == 0 { self.c } else { d };
             let mixed = &mut mixed[..n * width];
-            wide(|| layer.mixing.apply(if i == 0 { x } else { y }, mixed, width));
+            wide(
+                #[inline(always)]
+                || layer.mixing.apply(if i == 0 { x } else { y }, mixed, width),
+            );
             layer.first.rows(mixed, a);
-            wide(|| leak(a, T::zero()));
+            wide(
+                #[inline(always)]
+                || leak(a, T::zero()),
+            );
             layer.second.rows(a, y);
             if let Some(slope) = layer.slope {
-                wide(|| leak(y, slope));
+                wide(
+                    #[inline(always)]
+                    || leak(y, slope),
+                );
             }
         }
         y
@@ -177,7 +189,7 @@ impl<T: Real> Folded<T> {
 #[inline(always)]
 pub fn leak<T: Real>(x: &mut [T], slope: T) {
     for x in x {
-        *x = if *x < T::zero() { slope * *x } else { *x };
+        *x *= if *x < T::zero() { slope } else { T::one() };
     }
 }
 
@@ -210,7 +222,10 @@ impl Kernel<2> for Fixed {
                     let rows = out.len() / d * v;
                     let mut scratch = folded.scratch(rows);
                     let y = folded.frames(x.between(frame * v, frame * v + rows), &mut scratch);
-                    wide(|| pool(y, out, v, d, T::real(*factor)));
+                    wide(
+                        #[inline(always)]
+                        || pool(y, out, v, d, T::real(*factor)),
+                    );
                 });
                 Ok((y, Shape::from((n, t, d))))
             }
