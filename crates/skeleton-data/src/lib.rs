@@ -8,6 +8,7 @@ pub mod augment;
 pub mod batch;
 #[cfg(feature = "hdf5")]
 pub mod cache;
+pub mod draw;
 pub mod error;
 pub mod health;
 pub mod loader;
