@@ -1,0 +1,321 @@
+//! What `ssl doctor` says.
+
+use serde::Serialize;
+use skeleton_data::ClipSource;
+use skeleton_data::cache::Cache;
+use skeleton_data::draw::plain;
+use skeleton_data::health::{
+    Finding, Health, Kind, Majority, PairFacts, Place, Severity, SplitFacts,
+};
+
+use super::{count, percent};
+
+/// A diagnosis with its circumstances.
+#[derive(Debug, Serialize)]
+pub struct Diagnosis<'a> {
+    dataset: &'a str,
+    digest: &'a str,
+    clips: usize,
+    healthy: bool,
+    findings: Vec<Shown<'a>>,
+    splits: &'a [SplitFacts],
+    pairs: &'a [PairFacts],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overfit: Option<Overfit>,
+    #[serde(skip)]
+    classes: &'a [String],
+}
+
+/// A finding with the names of its clips.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    severity: Severity,
+    kind: Kind,
+    what: &'a str,
+    splits: &'a [String],
+    #[serde(rename = "where")]
+    places: Vec<Named<'a>>,
+    /// Clips that are not named.
+    more: usize,
+    why: &'static str,
+    advice: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Named<'a> {
+    clip: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    like: Option<&'a str>,
+}
+
+/// What came of learning one batch by heart.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Overfit {
+    /// Where the settings come from.
+    pub settings: String,
+    /// The split the batch is from; none for all clips.
+    pub split: Option<String>,
+    /// Clips of the batch.
+    pub clips: usize,
+    /// Their classes.
+    pub classes: usize,
+    /// Updates made.
+    pub steps: usize,
+    /// Updates at most.
+    pub most_steps: usize,
+    /// The loss of the first update.
+    pub first_loss: f64,
+    /// The loss of the last update.
+    pub last_loss: f64,
+    /// Below this loss every clip is taken for its class.
+    pub goal: f64,
+    /// Whether it got there.
+    pub fits: bool,
+}
+
+impl<'a> Diagnosis<'a> {
+    /// Names up to `show` clips of each finding.
+    pub fn new(
+        cache: &'a Cache,
+        health: &'a Health,
+        overfit: Option<Overfit>,
+        show: usize,
+    ) -> Diagnosis<'a> {
+        let id = |clip: u32| cache.sample(clip as usize).id;
+        let named = |place: &Place| Named {
+            clip: id(place.clip),
+            like: place.twin.map(id),
+        };
+        let shown = |finding: &'a Finding| Shown {
+            severity: finding.severity,
+            kind: finding.kind,
+            what: &finding.what,
+            splits: &finding.splits,
+            places: finding.places.iter().take(show).map(named).collect(),
+            more: finding.places.len().saturating_sub(show),
+            why: finding.kind.why(),
+            advice: advice(finding.kind),
+        };
+        Diagnosis {
+            dataset: cache.dataset(),
+            digest: cache.digest(),
+            clips: cache.len(),
+            healthy: !health.is_ill() && overfit.as_ref().is_none_or(|overfit| overfit.fits),
+            findings: health.findings.iter().map(shown).collect(),
+            splits: &health.splits,
+            pairs: &health.pairs,
+            overfit,
+            classes: cache.classes(),
+        }
+    }
+
+    /// How many findings, and a failed batch, make training fail or results lie.
+    pub fn errors(&self) -> usize {
+        let errors = self
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .count();
+        errors + usize::from(self.overfit.as_ref().is_some_and(|overfit| !overfit.fits))
+    }
+
+    /// A page for people.
+    pub fn text(&self) -> String {
+        let mut lines = vec![format!(
+            "{}: {}",
+            plain(self.dataset),
+            count(self.clips, "clip")
+        )];
+        lines.extend(self.findings.iter().flat_map(Shown::lines));
+        lines.extend(self.split_lines());
+        lines.extend(self.pair_lines());
+        lines.extend(self.overfit.iter().map(Overfit::text));
+        if self.healthy {
+            lines.push("healthy: nothing found that makes training fail or results lie".to_owned());
+        }
+        lines.join("\n")
+    }
+
+    fn split_lines(&self) -> Vec<String> {
+        if self.splits.is_empty() {
+            return vec!["no splits".to_owned()];
+        }
+        let mut rows = vec![[
+            "split".to_owned(),
+            "clips".to_owned(),
+            "classes".to_owned(),
+            "largest class".to_owned(),
+        ]];
+        rows.extend(self.splits.iter().map(|split| {
+            [
+                plain(&split.name),
+                split.clips.to_string(),
+                split.classes.to_string(),
+                self.majority(split.majority),
+            ]
+        }));
+        columns(&rows)
+    }
+
+    fn pair_lines(&self) -> Vec<String> {
+        if self.pairs.is_empty() {
+            let message = "no two splits belong together by name: --split-train NAME --split-test NAME compares two";
+            return if self.splits.len() > 1 {
+                vec![message.to_owned()]
+            } else {
+                Vec::new()
+            };
+        }
+        let mut rows = vec![[
+            "trained on".to_owned(),
+            "tested on".to_owned(),
+            "leaked".to_owned(),
+            "baseline: always".to_owned(),
+        ]];
+        rows.extend(self.pairs.iter().map(|pair| {
+            [
+                plain(&pair.train),
+                plain(&pair.test),
+                pair.leaked.to_string(),
+                self.majority(pair.baseline),
+            ]
+        }));
+        columns(&rows)
+    }
+
+    fn majority(&self, most: Option<Majority>) -> String {
+        let Some(Majority { class, share }) = most else {
+            return "-".to_owned();
+        };
+        let name = self
+            .classes
+            .get(class as usize)
+            .map_or_else(|| class.to_string(), |name| plain(name));
+        format!("{} ({name})", percent(share))
+    }
+}
+
+impl Shown<'_> {
+    fn lines(&self) -> Vec<String> {
+        let severity = match self.severity {
+            Severity::Error => "ERROR",
+            Severity::Warning => "WARNING",
+            Severity::Note => "NOTE",
+        };
+        let mut lines = vec![format!("{severity:8} {}", plain(self.what))];
+        let name = |named: &Named<'_>| match named.like {
+            Some(like) => format!("{} = {}", plain(named.clip), plain(like)),
+            None => plain(named.clip),
+        };
+        let names: Vec<String> = self.places.iter().map(name).collect();
+        match (names.is_empty(), self.more) {
+            (true, 0) => {}
+            (true, more) => lines.push(format!("         where  {}", count(more, "clip"))),
+            (false, 0) => lines.push(format!("         where  {}", names.join(", "))),
+            (false, more) => lines.push(format!(
+                "         where  {} and {more} more",
+                names.join(", ")
+            )),
+        }
+        lines.push(format!("         why    {}", self.why));
+        lines.push(format!("         do     {}", self.advice));
+        lines
+    }
+}
+
+impl Overfit {
+    fn text(&self) -> String {
+        let (clips, classes) = (count(self.clips, "clip"), count(self.classes, "class"));
+        let split = self
+            .split
+            .as_ref()
+            .map_or(String::new(), |split| format!(" from {}", plain(split)));
+        let way = format!(
+            "loss {:.3} to {:.3} in {}",
+            self.first_loss,
+            self.last_loss,
+            count(self.steps, "step")
+        );
+        let (severity, verdict) = match self.fits {
+            true => ("OK", "learnt by heart".to_owned()),
+            false => (
+                "ERROR",
+                format!("not learnt by heart: the loss stays above {:.3}", self.goal),
+            ),
+        };
+        let mut text = format!(
+            "{severity:8} one batch of {clips} of {classes}{split} ({}): {verdict}; {way}",
+            self.settings
+        );
+        if !self.fits {
+            text.push_str(
+                "\n         why    a model that can't fit a few clips won't learn many: labels, coordinates or settings are wrong\n         \
+                 do     draw some of these clips (ssl inspect --clip), lower the rate (--set finetune.optimizer.lr=...)",
+            );
+        }
+        text
+    }
+}
+
+/// What to do about it with this program.
+fn advice(kind: Kind) -> &'static str {
+    match kind {
+        Kind::EmptyClip | Kind::NoPresentJoint => "leave them out of the source, and prepare again",
+        Kind::NotFinite => "prepare again: `ssl prepare` makes such joints missing",
+        Kind::OneFrame | Kind::Constant => {
+            "look at them (ssl inspect --clip ID --svg FILE.svg); leave them out if they are wrong"
+        }
+        Kind::LabelBeyondClasses => "prepare again with the right --classes",
+        Kind::Units => "prepare again with the right --units",
+        Kind::Scale => {
+            "look at them (ssl inspect --clip ID --html FILE.html); reading.normalization = \"clip\" evens sizes out"
+        }
+        Kind::OutsideImage => {
+            "check img_shape (height, width) in the source, or use reading.normalization = \"clip\""
+        }
+        Kind::Copies => "keep one of each in the source, unless the set is published so",
+        Kind::ContradictoryLabels => "look at both, and correct the labels in the source",
+        Kind::ClassWithoutClips => {
+            "check the list of classes; ignore this if the set is published so"
+        }
+        Kind::EmptySplit => {
+            "check that the split's ids are those of the clips (ssl inspect lists the splits)"
+        }
+        Kind::RepeatedInSplit => "name each clip once in the split",
+        Kind::Unlabelled => "label them, or expect fewer clips",
+        Kind::Uneven => "report mean_class of ssl evaluate beside top1",
+        Kind::SharedClips | Kind::SharedPoses => {
+            "test on a split without them, and say so beside published numbers"
+        }
+        Kind::SharedSubjects => "split by subject, or say that people are shared",
+        Kind::ClassNotTrained => "add such clips to training, or leave the class out of the test",
+        Kind::ClassNotTested => "nothing, if the test split is published so",
+        // Kinds of a newer library.
+        _ => "look at the clips",
+    }
+}
+
+/// Columns two spaces apart; the first two are names where they aren't numbers.
+fn columns(rows: &[[String; 4]]) -> Vec<String> {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths = [0, 1, 2, 3].map(width);
+    let numbers = |column: usize| {
+        rows.iter()
+            .skip(1)
+            .all(|row| row[column].parse::<usize>().is_ok())
+    };
+    let right = [0, 1, 2, 3].map(numbers);
+    let line = |row: &[String; 4]| {
+        let cells = (0..4).map(|c| match right[c] {
+            true => format!("{:>1$}", row[c], widths[c]),
+            false => format!("{:1$}", row[c], widths[c]),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
