@@ -82,3 +82,21 @@ pub fn differences(cache: &Cache) -> Option<(&'static Dataset, Vec<String>)> {
     }
     Some((facts, found))
 }
+
+/// What is known of a data set, of what [`differences`] compares.
+pub fn known(facts: &Dataset) -> Vec<&'static str> {
+    let counted = facts.splits.iter().any(|split| split.clips.is_some());
+    let known = [
+        ("number of clips", facts.clips.is_some()),
+        ("splits", !facts.splits.is_empty()),
+        ("their numbers of clips", counted),
+        ("classes", !facts.classes.is_empty()),
+        ("layout", true),
+        ("units", true),
+    ];
+    known
+        .into_iter()
+        .filter(|(_, known)| *known)
+        .map(|(what, _)| what)
+        .collect()
+}

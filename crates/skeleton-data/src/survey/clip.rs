@@ -3,10 +3,8 @@
 use half::slice::HalfFloatSliceExt;
 
 use super::Survey;
+use super::extent::{Extent, beyond};
 use crate::{ClipView, ValuesRef};
-
-/// How far beyond the image a joint may lie, in sizes of the image: detectors place joints a little outside.
-const MARGIN: f32 = 0.1;
 
 /// What a pass keeps of a clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,6 +41,8 @@ pub(super) struct Counter {
     scores: Vec<f32>,
     /// (v, c), where each joint was seen last; NaN before.
     last: Vec<f32>,
+    /// (v), of the row at hand.
+    present: Vec<bool>,
 }
 
 /// One row, measured.
@@ -59,12 +59,14 @@ struct Row {
 impl Counter {
     pub fn new(joints: usize, threshold: f32) -> Counter {
         let (keypoints, scores, last) = Default::default();
+        let present = vec![false; joints];
         Counter {
             joints,
             threshold,
             keypoints,
             scores,
             last,
+            present,
         }
     }
 
@@ -110,7 +112,9 @@ impl Counter {
                 let at = person * frames + frame;
                 let row = &keypoints_seen[at * v * C..(at + 1) * v * C];
                 let scores = scores_seen.map(|scores| &scores[at * v..(at + 1) * v]);
-                let row = self.row::<C>(row, scores, bounds, &mut last, &mut sums.missing);
+                // Once something moved, nobody has to remember where it was.
+                let still = (!facts.moves).then_some(&mut last[..]);
+                let row = self.row::<C>(row, scores, bounds, still, &mut sums.missing);
                 sums.rows += 1;
                 facts.not_finite += u64::from(row.not_finite);
                 facts.outside += u64::from(row.outside);
@@ -130,63 +134,70 @@ impl Counter {
         facts
     }
 
+    /// Measures one row, without branches on its numbers: on a large set this loop is most of the work.
     fn row<const C: usize>(
-        &self,
+        &mut self,
         row: &[f32],
         scores: Option<&[f32]>,
         bounds: Option<[f32; 2]>,
-        last: &mut [f32],
+        still: Option<&mut [f32]>,
         missing: &mut [u64],
     ) -> Row {
-        let mut found = Row::default();
-        let (mut low, mut high) = ([f32::INFINITY; C], [f32::NEG_INFINITY; C]);
+        const SIGN: u32 = 1 << 31;
+        const INFINITE: u32 = f32::INFINITY.to_bits();
         let (joints, _) = row.as_chunks::<C>();
-        let (last, _) = last.as_chunks_mut::<C>();
-        for (joint, (place, last)) in joints.iter().zip(last).enumerate() {
-            if !place.iter().all(|x| x.is_finite()) {
-                found.not_finite += 1;
-                continue;
-            }
-            let scored = scores.is_none_or(|scores| scores[joint] > self.threshold);
-            if !scored || place.iter().all(|&x| x == 0.0) {
-                continue;
-            }
-            found.present += 1;
-            for c in 0..C {
-                low[c] = low[c].min(place[c]);
-                high[c] = high[c].max(place[c]);
-            }
-            found.moves |= !last[0].is_nan() && last != place;
-            *last = *place;
-            if C == 2
-                && let Some(size) = bounds
-            {
-                let beyond =
-                    |c: usize| place[c] < -MARGIN * size[c] || place[c] > (1.0 + MARGIN) * size[c];
-                found.outside += u32::from(beyond(0) || beyond(1));
-            }
+        let present = &mut self.present[..];
+        match scores {
+            Some(scores) => present
+                .iter_mut()
+                .zip(scores)
+                .for_each(|(present, &score)| *present = score > self.threshold),
+            None => present.fill(true),
         }
-        if found.present == 0 {
+        let (mut extent, mut finite, mut count) = (Extent::<C>::default(), 0, 0);
+        for (place, present) in joints.iter().zip(&mut *present) {
+            let bits = place.map(|x| x.to_bits() & !SIGN);
+            let is_finite = bits.iter().fold(true, |all, &bits| all & (bits < INFINITE));
+            finite += u32::from(is_finite);
+            *present &= is_finite & (bits.iter().fold(0, |any, &bits| any | bits) != 0);
+            count += u32::from(*present);
+            extent.take_if(*present, place);
+        }
+        let mut found = Row {
+            present: count,
+            not_finite: joints.len() as u32 - finite,
+            ..Row::default()
+        };
+        if count == 0 {
             return found;
         }
-        if (found.present as usize) < joints.len() {
-            for (joint, place) in joints.iter().enumerate() {
-                let scored = scores.is_none_or(|scores| scores[joint] > self.threshold);
-                let there = scored
-                    && place.iter().all(|x| x.is_finite())
-                    && place.iter().any(|&x| x != 0.0);
-                missing[joint] += u64::from(!there);
+        if (count as usize) < joints.len() {
+            missing
+                .iter_mut()
+                .zip(&*present)
+                .for_each(|(sum, &present)| *sum += u64::from(!present));
+        }
+        let there = || {
+            joints
+                .iter()
+                .enumerate()
+                .zip(&*present)
+                .filter(|(_, present)| **present)
+                .map(|(joint, _)| joint)
+        };
+        if let Some(size) = bounds.filter(|size| C == 2 && extent.leaves(size)) {
+            found.outside = there()
+                .filter(|(_, place)| (0..2).any(|c| beyond(place[c], size[c])))
+                .count() as u32;
+        }
+        if let Some(last) = still {
+            let (last, _) = last.as_chunks_mut::<C>();
+            for (joint, place) in there() {
+                found.moves |= !last[joint][0].is_nan() && last[joint] != *place;
+                last[joint] = *place;
             }
         }
-        // In f64: squares of single precision's largest numbers overflow it.
-        let square: f64 = (0..C)
-            .map(|c| f64::from(high[c]) - f64::from(low[c]))
-            .map(|x| x * x)
-            .sum();
-        found.size = square.sqrt() as f32;
-        found.reach = (0..C)
-            .map(|c| high[c].abs().max(low[c].abs()))
-            .fold(0.0, f32::max);
+        (found.size, found.reach) = (extent.diagonal(), extent.reach());
         found
     }
 }

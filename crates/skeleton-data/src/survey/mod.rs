@@ -4,6 +4,7 @@
 //! the result doesn't depend on their number.
 
 mod clip;
+mod extent;
 mod scores;
 
 use std::ops::ControlFlow;

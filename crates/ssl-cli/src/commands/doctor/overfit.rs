@@ -23,7 +23,7 @@ use crate::report::Overfit;
 use crate::signal::Interrupt;
 
 /// Clips of the batch, of as many classes as can be.
-const CLIPS: usize = 8;
+const CLIPS: usize = 16;
 /// Updates at most.
 const STEPS: usize = 200;
 /// Time at most.
@@ -42,7 +42,10 @@ pub struct Trial {
 impl Trial {
     /// Takes the settings of a fine-tuning, and labelled clips of `split`, or of all clips where there is none.
     pub fn new(args: &DoctorArgs, data: &Data, split: Option<&str>) -> Outcome<Trial> {
-        let own = PRESETS.iter().find(|preset| preset.name == data.dataset());
+        // `jhmdb` is the preset of `jhmdb14`.
+        let own = PRESETS
+            .iter()
+            .find(|preset| data.dataset().starts_with(preset.name));
         let typed = args
             .overfit
             .settings(own.map_or("quick", |preset| preset.name));

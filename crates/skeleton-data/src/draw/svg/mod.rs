@@ -1,10 +1,12 @@
 //! A strip of frames as SVG.
 
+mod below;
+
 use std::fmt::Write;
 
 use super::Caption;
 use super::escape::{short, xml};
-use super::palette::{COLOURS, Paint};
+use super::palette::COLOURS;
 use super::scene::{Person, Scene, middle_part};
 
 /// Frames of a strip at most.
@@ -19,8 +21,6 @@ const HEAD: f32 = 20.0;
 const TOP: f32 = 62.0;
 /// Room for the trace.
 const TRACE: f32 = 44.0;
-/// Columns of the trace at most: more frames share one.
-const COLUMNS: usize = 400;
 /// The narrowest drawing whose words have room.
 const NARROWEST: f32 = 720.0;
 
@@ -104,8 +104,8 @@ impl Window {
                 heights.push(place[1]);
             }
         }
-        let (_, half_width) = middle_part(&mut beside, 0.01);
-        let (low, high) = middle_part(&mut heights, 0.005);
+        let (_, half_width) = extent(&mut beside);
+        let (low, high) = extent(&mut heights);
         let half_height = (high - low) / 2.0;
         let fit = |room: f32, half: f32| {
             if half > 1e-6 {
@@ -120,6 +120,14 @@ impl Window {
             scale: if scale.is_finite() { scale } else { 1.0 },
         }
     }
+}
+
+/// The least and the largest value, unless they are outliers: beyond half as much again as most of the values take.
+fn extent(values: &mut [f32]) -> (f32, f32) {
+    let (low, high) = middle_part(values, 0.02);
+    let (least, most) = middle_part(values, 0.0);
+    let room = (high - low) / 4.0;
+    (least.max(low - room), most.min(high + room))
 }
 
 fn places(scene: &Scene, frame: usize) -> impl Iterator<Item = [f32; 3]> + '_ {
@@ -240,96 +248,4 @@ impl Svg {
             }
         }
     }
-
-    /// Missing joints as bars, the step of the fastest joint as a line, ticks where a frame is shown.
-    fn trace(&mut self, scene: &Scene, shown: &[usize], width: f32, top: f32) {
-        let trace = &scene.trace;
-        let (left, right) = (MARGIN, width - MARGIN);
-        let columns = scene.frames.clamp(1, COLUMNS);
-        let x = |frame: f32| left + (right - left) * (frame + 0.5) / scene.frames.max(1) as f32;
-        let span =
-            |column: usize| column * scene.frames / columns..(column + 1) * scene.frames / columns;
-        let at = |column: usize| x((span(column).start + span(column).end) as f32 / 2.0 - 0.5);
-        let Some((frame, step)) = fastest(trace) else {
-            return;
-        };
-        let largest = step.max(0.1);
-        let joints = (scene.joints.len() * scene.people.len()).max(1) as f32;
-        let bar = ((right - left) / columns as f32).max(0.8);
-        let mut line = String::new();
-        for column in 0..columns {
-            let missing = span(column)
-                .map(|frame| trace.missing[frame])
-                .max()
-                .unwrap_or(0);
-            if missing > 0 {
-                let tall = (TRACE * missing as f32 / joints).max(1.5);
-                let (x, y) = (at(column) - bar / 2.0, top + TRACE - tall);
-                self.line(format_args!("<rect class=\"gone\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{bar:.1}\" height=\"{tall:.1}\"/>"));
-            }
-            let step = span(column)
-                .map(|frame| trace.steps[frame])
-                .fold(0.0, f32::max);
-            let _ = write!(
-                line,
-                "{}{:.1} {:.1}",
-                if column == 0 { "M" } else { "L" },
-                at(column),
-                top + TRACE * (1.0 - step / largest)
-            );
-        }
-        self.line(format_args!("<path class=\"step\" d=\"{line}\"/>"));
-        let mut ticks = String::new();
-        for &frame in shown {
-            let _ = write!(ticks, "M{:.1} {:.1}v5", x(frame as f32), top + TRACE);
-        }
-        self.line(format_args!("<path class=\"tick\" d=\"{ticks}\"/>"));
-        let most = trace.missing.iter().max().copied().unwrap_or(0);
-        let words = format!(
-            "Line: the fastest joint, at most {step:.2} body sizes a frame (frame {frame}, {}). Bars: missing joints, at most {most} a frame.",
-            scene.joints[trace.fastest[frame]]
-        );
-        self.text(
-            left,
-            top - 8.0,
-            "facts",
-            &short(&words, ((right - left) / 6.6) as usize),
-        );
-    }
-
-    fn legend(&mut self, scene: &Scene, y: f32) {
-        let mut x = MARGIN;
-        for paint in Paint::ALL
-            .into_iter()
-            .filter(|paint| scene.paints.contains(paint))
-        {
-            self.line(format_args!(
-                "<path class=\"{}\" d=\"M{x:.1} {:.1}h18\"/>",
-                paint.class(),
-                y - 4.0
-            ));
-            self.text(x + 24.0, y, "facts", paint.words());
-            x += 38.0 + 6.8 * paint.words().len() as f32;
-        }
-        if scene.people.len() > 1 {
-            let others = if scene.people.len() > 2 {
-                "others hollow"
-            } else {
-                "the other hollow"
-            };
-            self.text(
-                x,
-                y,
-                "facts",
-                &format!("person {} filled, {others}", scene.people[0].number),
-            );
-        }
-    }
-}
-
-/// The frame with the largest step, and the step; `None` without frames.
-fn fastest(trace: &super::trace::Trace) -> Option<(usize, f32)> {
-    let steps = trace.steps.iter().copied().enumerate();
-    // Of equal ones the first.
-    steps.reduce(|best, step| if step.1 > best.1 { step } else { best })
 }
