@@ -22,17 +22,10 @@ impl<const C: usize> Extent<C> {
     /// Grows to hold a place that is there; one that isn't is finite or not, and compared all the same.
     #[inline]
     pub(super) fn take_if(&mut self, present: bool, place: &[f32; C]) {
-        for c in 0..C {
-            self.low[c] = if present & (place[c] < self.low[c]) {
-                place[c]
-            } else {
-                self.low[c]
-            };
-            self.high[c] = if present & (place[c] > self.high[c]) {
-                place[c]
-            } else {
-                self.high[c]
-            };
+        for (c, &x) in place.iter().enumerate() {
+            let (low, high) = (self.low[c], self.high[c]);
+            self.low[c] = if present & (x < low) { x } else { low };
+            self.high[c] = if present & (x > high) { x } else { high };
         }
     }
 
