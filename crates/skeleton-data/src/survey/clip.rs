@@ -177,11 +177,9 @@ impl Counter {
                 .zip(&*present)
                 .for_each(|(sum, &present)| *sum += u64::from(!present));
         }
+        let numbered = || joints.iter().enumerate().zip(&*present);
         let there = || {
-            joints
-                .iter()
-                .enumerate()
-                .zip(&*present)
+            numbered()
                 .filter(|(_, present)| **present)
                 .map(|(joint, _)| joint)
         };

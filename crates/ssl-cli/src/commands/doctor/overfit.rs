@@ -8,7 +8,7 @@ use candle_core::DType;
 use skeleton_data::survey::Survey;
 use skeleton_graph::random::shuffled;
 use skeletonmae::Store;
-use skeletonmae::train::{BoxError, Decay, Optimizer, Schedule, StepReport};
+use skeletonmae::train::{BoxError, Decay, Observer, Optimizer, Schedule, StepReport};
 use strl::{Strl, Task, finetune_epoch};
 
 use crate::args::{DoctorArgs, SettingsArgs};
@@ -18,7 +18,7 @@ use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::feed::Feed;
 use crate::machine::Machine;
-use crate::printer::Printer;
+use crate::printer::{Printer, Progress};
 use crate::report::Overfit;
 use crate::signal::Interrupt;
 
@@ -90,15 +90,48 @@ impl Trial {
     ) -> Outcome<Overfit> {
         let (batch, classes) = self.batch(data, survey)?;
         let clips = batch.len();
-        let (job, strl) = (self.config.finetune()?, self.config.strl()?);
-        let machine = Machine::start(self.config.run.device, self.config.run.threads)?;
+        // A wrong guess costs at least ln 2, so below ln 2 / n none of n can be wrong.
+        let goal = std::f64::consts::LN_2 / clips as f64;
+        let mut watch = Watch {
+            losses: Vec::new(),
+            goal,
+            started: Instant::now(),
+            progress: printer.progress("learning one batch", (STEPS * clips) as u64),
+            interrupt,
+        };
+        let finite = self.train(data, batch, &mut watch)?;
+        let last_loss = watch.losses.last().copied().unwrap_or(f64::NAN);
+        Ok(Overfit {
+            settings: self.settings,
+            split: self.split,
+            clips,
+            classes,
+            steps: watch.losses.len(),
+            most_steps: STEPS,
+            first_loss: watch.losses.first().copied().unwrap_or(f64::NAN),
+            last_loss,
+            goal,
+            fits: finite && last_loss < goal,
+        })
+    }
+
+    /// Makes a new model and trains it on the batch again and again; says whether the loss stayed finite.
+    fn train(&self, data: &Data, batch: Vec<u32>, watch: &mut Watch<'_>) -> Outcome<bool> {
+        let (job, strl, run) = (
+            self.config.finetune()?,
+            self.config.strl()?,
+            &self.config.run,
+        );
+        let machine = Machine::start(run.device, run.threads)?;
+        let clips = batch.len();
+        let reading = &self.config.reading;
         let feed = Feed::new(
             data.source(),
             batch,
-            &self.config.reading,
+            reading,
             None,
             &machine,
-            interrupt,
+            watch.interrupt,
         )?;
         let batches: Vec<_> = feed
             .batches(clips)
@@ -108,66 +141,27 @@ impl Trial {
         let task = Task {
             layout: data.layout(),
             coordinates: data.coordinates(),
-            frames: self.config.reading.frames,
+            frames: reading.frames,
             classes: data.classes().len(),
         };
         let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
         let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
-
-        // A wrong guess costs at least ln 2, so below ln 2 / n none of n can be wrong.
-        let goal = std::f64::consts::LN_2 / clips as f64;
-        let (mut losses, started) = (Vec::new(), Instant::now());
-        let mut progress = printer.progress("learning one batch", (STEPS * clips) as u64);
-        let mut watch = |step: &StepReport| {
-            losses.push(step.loss);
-            progress.advance(clips as u64);
-            progress.note(format!("loss {:.3}", step.loss));
-            let over =
-                step.loss < goal || started.elapsed() > TIME || interrupt.received().is_some();
-            if over {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
         let steps = (0..STEPS).map(|_| Ok(batches.clone()));
-        let trained = finetune_epoch(
-            &model,
-            &job.engine,
-            &mut optimizer,
-            SEED,
-            0,
-            steps,
-            &mut watch,
-        );
-        drop(progress);
-        let finite = match (trained, interrupt.received()) {
-            (Err(skeletonmae::Error::Stopped { .. }), Some(signal)) => {
-                return Err(Failure::Interrupted {
+        match finetune_epoch(&model, &job.engine, &mut optimizer, SEED, 0, steps, watch) {
+            Ok(_) => Ok(true),
+            Err(skeletonmae::Error::Stopped { .. }) => match watch.interrupt.received() {
+                Some(signal) => Err(Failure::Interrupted {
                     signal,
                     message: "nothing was changed".to_owned(),
-                });
+                }),
+                None => Ok(true),
+            },
+            Err(skeletonmae::Error::NonFinite { loss, .. }) => {
+                watch.losses.push(loss);
+                Ok(false)
             }
-            (Ok(_) | Err(skeletonmae::Error::Stopped { .. }), _) => true,
-            (Err(skeletonmae::Error::NonFinite { loss, .. }), _) => {
-                losses.push(loss);
-                false
-            }
-            (Err(error), _) => return Err(error.into()),
-        };
-        let last_loss = losses.last().copied().unwrap_or(f64::NAN);
-        Ok(Overfit {
-            settings: self.settings,
-            split: self.split,
-            clips,
-            classes,
-            steps: losses.len(),
-            most_steps: STEPS,
-            first_loss: losses.first().copied().unwrap_or(f64::NAN),
-            last_loss,
-            goal,
-            fits: finite && last_loss < goal,
-        })
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Readable labelled clips, of each class one before any has two, and the number of their classes.
@@ -197,6 +191,28 @@ impl Trial {
         let classes = of_class.len().min(batch.len());
         batch.sort_unstable();
         Ok((batch, classes))
+    }
+}
+
+/// Remembers the losses, and ends the trial when it is decided.
+struct Watch<'a> {
+    losses: Vec<f64>,
+    goal: f64,
+    started: Instant,
+    progress: Progress,
+    interrupt: &'a Interrupt,
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, step: &StepReport) -> ControlFlow<()> {
+        self.losses.push(step.loss);
+        self.progress.advance(step.clips as u64);
+        self.progress.note(format!("loss {:.3}", step.loss));
+        let over = self.started.elapsed() > TIME || self.interrupt.received().is_some();
+        match over || step.loss < self.goal {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     }
 }
 
