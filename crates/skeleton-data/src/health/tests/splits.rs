@@ -40,6 +40,19 @@ fn copies_are_found_and_compared() {
 }
 
 #[test]
+fn clips_whose_hashes_collide_are_no_copies() {
+    let mut set = sound();
+    // The same numbers in another shape, and everything under one hash.
+    let (one, other) = (set.clips.clips[1].clone(), &mut set.clips.clips[7]);
+    (other.keypoints, other.frames, other.persons) = (one.keypoints, 3, 2);
+    let watch = &mut |_| ControlFlow::Continue(());
+    let mut survey = Survey::of(&set.clips, 0.0, 1, watch).unwrap().unwrap();
+    survey.clips.iter_mut().for_each(|clip| clip.content = 7);
+    let copies = copies::Copies::find(&set.clips, &survey).unwrap();
+    assert!((0..16).all(|clip| copies.first(clip) == clip));
+}
+
+#[test]
 fn a_test_clip_in_training_is_found_by_name_and_by_content() {
     let finding = only(
         Kind::SharedClips,
