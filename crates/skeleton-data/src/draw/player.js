@@ -102,7 +102,8 @@
     trace();
     const missing = clip.missing[frame], step = clip.steps[frame] / unit;
     const fastest = step > 0 ? `, fastest joint ${clip.joints[clip.fastest[frame]]}: ${step.toFixed(2)} body sizes` : "";
-    $("status").textContent = (missing ? `${missing} missing` : "no joint missing") + fastest;
+    const nobody = missing === v * clip.people.length;
+    $("status").textContent = (nobody ? "nobody" : missing ? `${missing} missing` : "no joint missing") + fastest;
     $("now").textContent = `${clip.frames[frame]} / ${clip.frames[count - 1]}`;
     seek.value = frame;
     seek.setAttribute("aria-valuetext", `frame ${clip.frames[frame]}`);

@@ -198,6 +198,13 @@ fn jumps_and_gaps_are_traced() {
         [false, false, false, false, true, true]
     );
     assert_eq!(seen.trace.fastest[4], 2);
+    // A frame without anybody lacks all four.
+    let values = [vec![1.0; 8], vec![0.0; 8], vec![1.0; 8]].concat();
+    let alone = clip(values, 1, 3, 4, 2);
+    assert_eq!(
+        scene(&alone.view(), &tiny().1, Units::Pixel).trace.missing,
+        [0, 4, 0]
+    );
     let (gap, layout) = tiny();
     assert_eq!(
         scene(&gap.view(), &layout, Units::Pixel).trace.missing,

@@ -5,7 +5,7 @@ use super::scene::Person;
 /// Frame by frame.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trace {
-    /// Missing joints of the people who are there in the frame.
+    /// Missing joints of the people who are there in the frame; where nobody is, all joints of everybody.
     pub missing: Vec<u32>,
     /// How far the fastest joint went since the frame before, in sizes of its person; 0 where none was seen twice.
     pub steps: Vec<f32>,
@@ -40,6 +40,16 @@ pub(super) fn trace(people: &[Person], frames: usize, v: usize) -> Trace {
                     (trace.steps[frame], trace.fastest[frame]) = (step, joint);
                 }
             }
+        }
+    }
+    for frame in 0..frames {
+        let seen = |person: &Person| {
+            person.places[frame * v..(frame + 1) * v]
+                .iter()
+                .any(Option::is_some)
+        };
+        if !people.iter().any(seen) {
+            trace.missing[frame] = (people.len() * v) as u32;
         }
     }
     trace

@@ -56,10 +56,14 @@ impl Svg {
         }
         self.line(format_args!("<path class=\"tick\" d=\"{ticks}\"/>"));
         let most = trace.missing.iter().max().copied().unwrap_or(0);
-        let words = format!(
-            "Line: the fastest joint, at most {step:.2} body sizes a frame (frame {frame}, {}). Bars: missing joints, at most {most} a frame.",
-            scene.joints[trace.fastest[frame]]
-        );
+        let line = match step > 0.0 {
+            true => format!(
+                "the fastest joint, at most {step:.2} body sizes a frame (frame {frame}, {})",
+                scene.joints[trace.fastest[frame]]
+            ),
+            false => "no joint moves".to_owned(),
+        };
+        let words = format!("Line: {line}. Bars: missing joints, at most {most} a frame.");
         self.text(
             left,
             top - 8.0,
