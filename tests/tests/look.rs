@@ -164,3 +164,38 @@ fn a_leaked_clip_is_found_by_its_coordinates() {
     desk.ssl("doctor leaky.h5 --split-train train --split-test tset")
         .refused(1, &["tset", "test, train"]);
 }
+
+#[test]
+fn what_is_known_of_a_set_is_held_against_what_is_found() {
+    let desk = Desk::new();
+    let toy = Toy {
+        joints: 15,
+        ..SMALL
+    };
+    desk.write("toy.pkl", toy.pickle());
+    desk.ssl("prepare toy.pkl -o toy.h5 --dataset jhmdb14")
+        .success();
+    let text = desk.ssl("inspect toy.h5").success().stdout;
+    for words in [
+        "differs from what is known of JHMDB",
+        "has 609 clips; 9 were found",
+        "split \"train\" is not one of",
+    ] {
+        assert!(text.contains(words), "{words:?} in {text}");
+    }
+    let found = desk.ssl("inspect toy.h5 --json").json();
+    assert_eq!(
+        found["published"]["differences"].as_array().map(Vec::len),
+        Some(1 + 6 + 2),
+        "{found:#}"
+    );
+    // Pixels are said to be normalised here: sizes of hundreds tell.
+    let done = desk.ssl("doctor toy.h5 --split-train train --split-test test");
+    assert!(
+        done.code == Some(1)
+            && done
+                .stdout
+                .contains("ERROR    units are said to be normalised"),
+        "{done}"
+    );
+}

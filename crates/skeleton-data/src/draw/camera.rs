@@ -129,11 +129,11 @@ fn from_legs_to_head(clip: &ClipView<'_>, layout: &Layout) -> Option<Axis> {
         parts.flat_map(|part| part.joints.iter().copied()).collect()
     };
     let (head, legs) = (of("head"), of("leg"));
-    let c = clip.coordinates;
+    let (c, numbers) = (clip.coordinates, clip.keypoints.len());
     let middle = |joints: &[usize]| -> Option<[f64; 3]> {
         let (mut sum, mut n) = ([0.0; 3], 0.0);
-        for row in 0..clip.persons * clip.frames {
-            for joint in joints {
+        for row in 0..numbers / (clip.joints * c).max(1) {
+            for joint in joints.iter().filter(|joint| **joint < clip.joints) {
                 let place =
                     |axis: usize| clip.keypoints.get((row * clip.joints + joint) * c + axis);
                 if (0..c).all(|axis| place(axis).is_finite())

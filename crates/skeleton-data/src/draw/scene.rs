@@ -5,7 +5,7 @@ use skeleton_graph::Layout;
 use super::camera::Camera;
 use super::palette::{Paint, paints};
 use super::trace::{Trace, trace};
-use crate::ClipView;
+use crate::{ClipView, Result};
 
 /// People drawn at most: those stored first.
 const MOST_PEOPLE: usize = 8;
@@ -49,7 +49,11 @@ pub(super) struct Person {
 impl Scene {
     /// The clip as `camera` sees it. A joint is missing when its coordinates are all zero or not finite, or its score is
     /// not above 0.
-    pub fn new(clip: &ClipView<'_>, layout: &Layout, camera: &Camera) -> Scene {
+    ///
+    /// # Errors
+    /// A clip whose joints aren't the layout's, or whose arrays don't have the lengths that its shape promises.
+    pub fn new(clip: &ClipView<'_>, layout: &Layout, camera: &Camera) -> Result<Scene> {
+        clip.check(layout.len())?;
         let mut people: Vec<Person> = (0..clip.persons)
             .filter_map(|index| Person::seen(clip, index, camera))
             .collect();
@@ -73,7 +77,7 @@ impl Scene {
             .flat_map(|person| &person.places)
             .filter(|place| place.is_none())
             .count();
-        Scene {
+        Ok(Scene {
             frames: clip.frames,
             joints: layout.joints().to_vec(),
             bones: layout.edges().to_vec(),
@@ -84,7 +88,7 @@ impl Scene {
             spatial: clip.coordinates == 3,
             up: camera.axis,
             missing: missing as f64 / all.max(1) as f64,
-        }
+        })
     }
 
     /// `count` frames, evenly spaced from the first to the last; all where there are fewer.

@@ -60,7 +60,7 @@ fn clip(
 
 fn scene(view: &ClipView<'_>, layout: &Layout, units: Units) -> Scene {
     let camera = Camera::new(Axis::usual(units, view, layout), view.coordinates).unwrap();
-    Scene::new(view, layout, &camera)
+    Scene::new(view, layout, &camera).unwrap()
 }
 
 fn caption(id: &str) -> Caption<'_> {
@@ -210,4 +210,18 @@ fn jumps_and_gaps_are_traced() {
         scene(&gap.view(), &layout, Units::Pixel).trace.missing,
         [0, 1, 0]
     );
+}
+
+#[test]
+fn a_clip_of_another_skeleton_is_refused() {
+    let (clip, _) = tiny();
+    let camera = Camera::new("-y".parse().unwrap(), 2).unwrap();
+    let other = Layout::built_in("coco17").unwrap();
+    let error = Scene::new(&clip.view(), &other, &camera).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "clip \"a clip\": expected the 17 joints of the layout, found 4"
+    );
+    let cut = Sequence { frames: 4, ..clip };
+    assert!(Scene::new(&cut.view(), &tiny().1, &camera).is_err());
 }

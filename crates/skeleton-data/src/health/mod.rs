@@ -15,7 +15,7 @@ use serde::Serialize;
 pub use self::finding::{Finding, Kind, Place, Severity};
 pub use self::pairs::usual_pairs;
 use crate::survey::Survey;
-use crate::{ClipSource, Result, Units};
+use crate::{ClipSource, Error, Result, Units};
 
 /// What is known of a data set besides its coordinates.
 #[derive(Clone, Debug)]
@@ -111,13 +111,15 @@ impl<'a> Catalogue<'a> {
 /// Examines the clips of `source`, which `survey` has measured; `pairs` are names of splits, one to train on and one to test on.
 ///
 /// # Errors
-/// A pair that names a split the catalogue doesn't have; a clip that can't be read again to compare it with its copy.
+/// A pair that names a split the catalogue doesn't have; a survey or catalogue of other clips; a clip that can't be read again
+/// to compare it with its copy.
 pub fn examine(
     source: &dyn ClipSource,
     survey: &Survey,
     catalogue: &Catalogue<'_>,
     pairs: &[(String, String)],
 ) -> Result<Health> {
+    check(source, survey, catalogue)?;
     let copies = copies::Copies::find(source, survey)?;
     let mut findings = clips::findings(survey, catalogue);
     findings.extend(scale::findings(survey, catalogue));
@@ -141,6 +143,32 @@ pub fn examine(
         splits: facts,
         pairs: pair_facts,
     })
+}
+
+/// Refuses facts of other clips than the source's.
+fn check(source: &dyn ClipSource, survey: &Survey, catalogue: &Catalogue<'_>) -> Result<()> {
+    let clips = source.len();
+    let same = |name: &str, found: usize| match found == clips {
+        true => Ok(()),
+        false => Err(Error::setting(
+            name,
+            format!("{clips}, the number of clips"),
+            found,
+        )),
+    };
+    same("survey.clips", survey.clips.len())?;
+    same("catalogue.labels", catalogue.labels.len())?;
+    same("catalogue.subjects", catalogue.subjects.len())?;
+    for (name, indices) in &catalogue.splits {
+        if let Some(index) = indices.iter().find(|&&index| index as usize >= clips) {
+            return Err(Error::setting(
+                &format!("split {name}"),
+                format!("clips below {clips}"),
+                index,
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -140,7 +140,9 @@ fn part(source: &dyn ClipSource, chunk: usize, counter: &mut Counter) -> Result<
         ..Survey::default()
     };
     for index in clips {
-        let facts = counter.measure(&source.clip(index)?, &mut part);
+        let view = source.clip(index)?;
+        view.check(source.layout().len())?;
+        let facts = counter.measure(&view, &mut part);
         part.clips.push(facts);
     }
     Ok(part)

@@ -206,4 +206,26 @@ fn an_unknown_split_is_refused() {
         error.to_string(),
         "the data set: no split named \"tset\"; it has: train"
     );
+    let refused = |catalogue: &Catalogue<'_>| {
+        examine(&set.clips, &survey, catalogue, &[])
+            .unwrap_err()
+            .to_string()
+    };
+    let beyond = Catalogue {
+        splits: vec![("test", &[3, 16])],
+        ..catalogue.clone()
+    };
+    assert_eq!(
+        refused(&beyond),
+        "setting split test: expected clips below 16, found 16"
+    );
+    let short = Catalogue {
+        labels: vec![None; 15],
+        ..catalogue
+    };
+    assert!(
+        refused(&short).contains("catalogue.labels: expected 16"),
+        "{}",
+        refused(&short)
+    );
 }

@@ -46,7 +46,7 @@ pub fn run(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -
         .unwrap_or_else(|| Axis::usual(cache.units(), &view, layout));
     let camera = Camera::new(up, view.coordinates)
         .map_err(|error| Failure::from_error(&error).hint("--up says which axis points upwards"))?;
-    let scene = Scene::new(&view, layout, &camera);
+    let scene = Scene::new(&view, layout, &camera)?;
     let described = Clip::of(cache, index);
     let class = described.label.map(|label| match described.class {
         Some(name) if name != label.to_string() => format!("{label} ({name})"),
