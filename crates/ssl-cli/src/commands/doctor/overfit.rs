@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use candle_core::DType;
+use skeleton_data::augment::Augment;
 use skeleton_data::survey::Survey;
 use skeleton_graph::random::shuffled;
 use skeletonmae::Store;
@@ -125,16 +126,12 @@ impl Trial {
         let machine = Machine::start(run.device, run.threads)?;
         let clips = batch.len();
         let reading = &self.config.reading;
-        let feed = Feed::new(
-            data.source(),
-            batch,
-            reading,
-            None,
-            &machine,
-            watch.interrupt,
-        )?;
-        let batches: Vec<_> = feed
-            .batches(clips)
+        // Read as training reads, without changes.
+        let (source, still) = (data.source(), Some(&Augment::default()));
+        let feed = Feed::new(source, batch, reading, still, &machine, watch.interrupt)?;
+        // The one step of an epoch of this batch, as training makes it.
+        let step: Vec<Vec<_>> = feed
+            .steps(SEED, 0, clips, job.engine.micro_batch)
             .collect::<Result<_, BoxError>>()
             .map_err(skeletonmae::Error::Data)?;
         let store = Store::new(SEED, DType::F32, &machine.device);
@@ -146,7 +143,7 @@ impl Trial {
         };
         let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
         let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
-        let steps = (0..STEPS).map(|_| Ok(batches.clone()));
+        let steps = step.into_iter().cycle().take(STEPS).map(Ok);
         match finetune_epoch(&model, &job.engine, &mut optimizer, SEED, 0, steps, watch) {
             Ok(_) => Ok(true),
             Err(skeletonmae::Error::Stopped { .. }) => match watch.interrupt.received() {
