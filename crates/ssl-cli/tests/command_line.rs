@@ -38,7 +38,7 @@ fn refused(words: &str) -> (i32, String) {
 fn each_command_explains_itself_with_an_example() {
     let folder = tempfile::tempdir().unwrap();
     for command in [
-        "prepare", "inspect", "pretrain", "finetune", "evaluate", "predict", "preset",
+        "prepare", "inspect", "doctor", "pretrain", "finetune", "evaluate", "predict", "preset",
     ] {
         let output = ssl(folder.path(), &format!("{command} --help"));
         let help = text(&output.stdout);
@@ -94,6 +94,10 @@ fn wrong_usage_is_2() {
         ),
         ("preset nothing", "quick, jhmdb, nw_ucla, paper"),
         ("evaluate run --data x.h5", "--split"),
+        ("inspect x.h5 --svg x.svg", "--clip"),
+        ("inspect x.h5 --clip 0 --up w", "expected x, y or z"),
+        ("doctor x.h5 --split-train train", "--split-test"),
+        ("doctor x.h5 --preset quick", "--overfit"),
         ("predict run --data x.h5 --top 0", "--top"),
     ] {
         let (code, stderr) = refused(words);
@@ -124,6 +128,7 @@ fn errors_are_1_with_a_hint_and_without_colour() {
         ("evaluate none --data none.h5 --split val", "none"),
         ("predict none --data none.h5", "none"),
         ("inspect none.h5", "none.h5"),
+        ("doctor none.h5", "none.h5"),
         ("prepare none.pkl -o x.h5 --layout coco17", "none.pkl"),
     ] {
         let (code, stderr) = refused(words);

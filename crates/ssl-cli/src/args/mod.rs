@@ -1,5 +1,6 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
+mod looking;
 mod training;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use skeleton_data::Units;
 
+pub use self::looking::{DoctorArgs, InspectArgs};
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
 use crate::config::Device;
 
@@ -37,6 +39,7 @@ pub struct Cli {
 const WALK: &str = "\
 From nothing to a classifier, on the embedded synthetic set:
   ssl prepare --dataset synthetic -o synthetic.h5
+  ssl doctor synthetic.h5
   ssl pretrain --preset quick --data synthetic.h5 --split train --val val --out runs/pretrain
   ssl finetune --preset quick --data synthetic.h5 --train train --encoder runs/pretrain --out runs/finetune
   ssl evaluate runs/finetune --data synthetic.h5 --split val
@@ -48,8 +51,10 @@ Exit codes: 0 success, 1 error, 2 wrong usage, 130 and 143 stopped by SIGINT and
 pub enum Command {
     /// Make an HDF5 cache from a pyskl pickle or from the embedded synthetic set.
     Prepare(PrepareArgs),
-    /// Say what a cache holds, and check it.
+    /// Say what a cache holds, check it, and draw its clips.
     Inspect(InspectArgs),
+    /// Look for what would make training fail, or its results lie.
+    Doctor(DoctorArgs),
     /// Pre-train a SkeletonMAE on clips without looking at their labels.
     Pretrain(PretrainArgs),
     /// Train the STRL classifier, from a pre-trained encoder or from scratch.
@@ -121,23 +126,6 @@ impl From<UnitsArg> for Units {
             UnitsArg::Normalised => Units::Normalised,
         }
     }
-}
-
-/// `ssl inspect`
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ssl inspect jhmdb.h5 --verify")]
-pub struct InspectArgs {
-    /// The cache.
-    #[arg(value_name = "CACHE.h5")]
-    pub cache: PathBuf,
-
-    /// One JSON document on stdout.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Read every clip and check its checksum.
-    #[arg(long)]
-    pub verify: bool,
 }
 
 /// Where the arithmetic happens.

@@ -10,7 +10,9 @@ use skeleton_data::{Result as DataResult, Sequence};
 use skeleton_datasets::Dataset;
 
 use self::plan::Plan;
+use super::next;
 use crate::args::PrepareArgs;
+use crate::expected;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::report::count;
@@ -107,7 +109,7 @@ fn report(
         ));
     }
     if let Some(facts) = facts {
-        for difference in splits::differences(facts, summary) {
+        for difference in expected::counts(facts, summary.samples, &summary.splits) {
             printer.warn(difference);
         }
     }
@@ -135,5 +137,6 @@ fn report(
         lines.push(format!("  {name:width$}  {}{note}", count(*clips, "clip")));
     }
     lines.push(format!("digest: {}", summary.digest));
+    lines.push(format!("next: {}", next::after_prepare(&args.output)));
     printer.document(&lines.join("\n"))
 }
