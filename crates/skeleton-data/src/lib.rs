@@ -18,6 +18,7 @@ mod repair;
 pub mod sample;
 pub mod sequence;
 pub mod split;
+pub mod stream;
 pub mod synthetic;
 
 pub use error::{Error, Result};

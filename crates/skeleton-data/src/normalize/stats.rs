@@ -1,0 +1,105 @@
+//! Mean and variance of the sampled joints of a clip.
+
+/// Of the present joints of all tracks and frames.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Stats<const C: usize> {
+    /// Of each coordinate; zeros where nothing is present.
+    pub mean: [f64; C],
+    /// Of all coordinates together about their means.
+    pub variance: f64,
+}
+
+/// Partial sums that are kept side by side: a multiple of 2 and 3 coordinates and of a vector register.
+const LANES: usize = 12;
+
+impl<const C: usize> Stats<C> {
+    /// Of nothing.
+    pub fn none() -> Self {
+        Stats {
+            mean: [0.0; C],
+            variance: 0.0,
+        }
+    }
+
+    /// Of (n, t, v, c), whose absent joints are 0, with presence (n, t, v). Sums are taken in one pass and a fixed order,
+    /// in f64 and about the first joint, so that squares of a clip far from the origin lose nothing.
+    pub fn of(keypoints: &[f32], presence: &[f32]) -> Self {
+        let count: f32 = presence.iter().sum();
+        if count == 0.0 {
+            return Stats::none();
+        }
+        let joints = keypoints.as_chunks::<C>().0.iter().zip(presence);
+        let near: [f64; C] = joints
+            .clone()
+            .find(|&(_, &there)| there != 0.0)
+            .map_or([0.0; C], |(joint, _)| joint.map(f64::from));
+        let shift: [f64; LANES] = std::array::from_fn(|lane| near[lane % C]);
+        let (mut sums, mut squares) = ([0.0f64; LANES], [0.0f64; LANES]);
+        let (blocks, rest) = keypoints.as_chunks::<LANES>();
+        for block in blocks {
+            for lane in 0..LANES {
+                let x = f64::from(block[lane]) - shift[lane];
+                sums[lane] += x;
+                squares[lane] += x * x;
+            }
+        }
+        for (lane, &x) in rest.iter().enumerate() {
+            let x = f64::from(x) - shift[lane];
+            sums[lane] += x;
+            squares[lane] += x * x;
+        }
+        // Absent joints took part as zeros: what they added is taken away again.
+        let (count, absent) = (f64::from(count), presence.len() as f64 - f64::from(count));
+        let (mut mean, mut squared) = ([0.0; C], 0.0);
+        for c in 0..C {
+            let over = |lanes: &[f64; LANES]| -> f64 { lanes.iter().skip(c).step_by(C).sum() };
+            let sum = over(&sums) + absent * near[c];
+            let square = over(&squares) - absent * near[c] * near[c];
+            mean[c] = near[c] + sum / count;
+            squared += square - sum * sum / count;
+        }
+        Stats {
+            mean,
+            variance: squared.max(0.0) / (count * C as f64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `numpy.array([[1, 10], [3, 14], [5, 12]], float).var(0).mean()` is 2.6666666666666665.
+    #[test]
+    fn absent_joints_take_no_part() {
+        let keypoints = [1.0, 10.0, 3.0, 14.0, 0.0, 0.0, 5.0, 12.0];
+        let stats = Stats::<2>::of(&keypoints, &[1.0, 1.0, 0.0, 1.0]);
+        assert!((stats.mean[0] - 3.0).abs() < 1e-12 && (stats.mean[1] - 12.0).abs() < 1e-12);
+        assert!((stats.variance - 8.0 / 3.0).abs() < 1e-12, "{stats:?}");
+        let first = Stats::<2>::of(
+            &[0.0, 0.0, 1.0, 10.0, 3.0, 14.0, 5.0, 12.0],
+            &[0.0, 1.0, 1.0, 1.0],
+        );
+        assert!((first.variance - 8.0 / 3.0).abs() < 1e-12, "{first:?}");
+    }
+
+    #[test]
+    fn far_from_the_origin_nothing_is_lost() {
+        let far = |x: f32| x + 1024.0;
+        let near: Vec<f32> = (0..60).map(|i| (i * i % 37) as f32 / 64.0).collect();
+        let moved: Vec<f32> = near.iter().map(|&x| far(x)).collect();
+        let (a, b) = (
+            Stats::<3>::of(&near, &[1.0; 20]),
+            Stats::<3>::of(&moved, &[1.0; 20]),
+        );
+        assert!((a.variance - b.variance).abs() < 1e-12, "{a:?} {b:?}");
+        assert!((0..3).all(|c| (a.mean[c] + 1024.0 - b.mean[c]).abs() < 1e-12));
+    }
+
+    #[test]
+    fn a_single_point_has_no_variance_and_nothing_no_mean() {
+        let one = Stats::<3>::of(&[7.0, 8.0, 9.0], &[1.0]);
+        assert_eq!((one.mean, one.variance), ([7.0, 8.0, 9.0], 0.0));
+        assert_eq!(Stats::<3>::of(&[0.0; 3], &[0.0]), Stats::none());
+    }
+}
