@@ -1,3 +1,5 @@
+mod streams;
+
 use rand::Rng as _;
 use skeleton_graph::random::{Key, Purpose, stream};
 
