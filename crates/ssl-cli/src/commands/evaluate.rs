@@ -35,7 +35,8 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let scores = score(
         &model,
         feed.watched_batches(usize::from(args.batch), printer, "evaluating"),
-    )?;
+    )?
+    .averaged(feed.views());
     let classes = &opened.checkpoint.meta.classes;
     let metrics = scores
         .metrics(classes.len())
