@@ -1,6 +1,8 @@
 //! Sampling in time: a fixed number of frames from a clip of any length.
 //!
-//! Time counts the frames that a read keeps ([`Survey`](survey::Survey) says which). A sample lies on a frame or, by
+//! A joint is present in a frame when its coordinates are finite and not all zero, and its score, where the source has
+//! scores, is above the threshold. A track is a person with at least one present joint. Frames in which no track has
+//! a present joint are dropped, and time counts the frames that are left. A sample lies on one of them or, by
 //! [`Sampling::Linear`], between two.
 
 mod fill;

@@ -24,8 +24,8 @@ impl<const C: usize> Stats<C> {
     /// Of (n, t, v, c), whose absent joints are 0, with presence (n, t, v). Sums are taken in one pass and a fixed order,
     /// in f64 and about the first joint, so that squares of a clip far from the origin lose nothing.
     pub fn of(keypoints: &[f32], presence: &[f32]) -> Self {
-        let count: f32 = presence.iter().sum();
-        if count == 0.0 {
+        let count = presence.iter().filter(|&&there| there != 0.0).count();
+        if count == 0 {
             return Stats::none();
         }
         let joints = keypoints.as_chunks::<C>().0.iter().zip(presence);
@@ -49,7 +49,7 @@ impl<const C: usize> Stats<C> {
             squares[lane] += x * x;
         }
         // Absent joints took part as zeros: what they added is taken away again.
-        let (count, absent) = (f64::from(count), presence.len() as f64 - f64::from(count));
+        let (count, absent) = (count as f64, (presence.len() - count) as f64);
         let (mut mean, mut squared) = ([0.0; C], 0.0);
         for c in 0..C {
             let over = |lanes: &[f64; LANES]| -> f64 { lanes.iter().skip(c).step_by(C).sum() };

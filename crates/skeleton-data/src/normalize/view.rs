@@ -222,11 +222,9 @@ mod tests {
             );
             let transposed = std::array::from_fn(|i| std::array::from_fn(|j| turn[j][i]));
             let unit = product(&turn, &transposed);
-            for i in 0..3 {
-                for j in 0..3 {
-                    let expected = if i == j { 1.0 } else { 0.0 };
-                    assert!((unit[i][j] - expected).abs() < 1e-12);
-                }
+            let identity = Affine::<3>::identity().matrix;
+            for (row, expected) in unit.into_iter().zip(identity) {
+                assert!(size(minus(row, expected)) < 1e-12);
             }
         }
     }

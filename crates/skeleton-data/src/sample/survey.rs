@@ -1,8 +1,6 @@
-//! Which joints, tracks and frames of a clip are there.
-//!
-//! A joint is present in a frame when its coordinates are finite and not all zero, and its score, where the source has
-//! scores, is above the threshold. A track is a person with at least one present joint. Frames in which no track has
-//! a present joint are dropped, and time counts the frames that are left.
+//! Which joints, tracks and frames of a clip are there, by the rules of [`sample`](super).
+
+use half::f16;
 
 use crate::{ClipView, ValuesRef};
 
@@ -74,25 +72,45 @@ impl Survey {
 pub(crate) fn is_present(view: &ClipView<'_>, threshold: f32, row: usize, joint: usize) -> bool {
     let (at, c) = (row * view.joints + joint, view.coordinates);
     let there = match view.keypoints {
-        ValuesRef::F16(values) => {
-            let joint = &values[at * c..(at + 1) * c];
-            joint.iter().any(|x| x.to_bits() & 0x7fff != 0)
-                && joint.iter().all(|x| x.to_bits() & 0x7c00 != 0x7c00)
-        }
-        ValuesRef::F32(values) => {
-            let joint = &values[at * c..(at + 1) * c];
-            joint.iter().any(|&x| x != 0.0) && joint.iter().all(|x| x.is_finite())
-        }
+        ValuesRef::F16(values) => half_is_somewhere(&values[at * c..(at + 1) * c]),
+        ValuesRef::F32(values) => is_somewhere(&values[at * c..(at + 1) * c]),
     };
-    there && view.scores.is_none_or(|scores| scores.get(at) > threshold)
+    there && is_sure(view, threshold, at)
 }
 
 fn any_present(view: &ClipView<'_>, threshold: f32, row: usize) -> bool {
-    (0..view.joints).any(|joint| is_present(view, threshold, row, joint))
+    let (v, c) = (view.joints, view.coordinates);
+    let (first, values) = (row * v, row * v * c..(row + 1) * v * c);
+    let sure = |joint: usize| is_sure(view, threshold, first + joint);
+    match view.keypoints {
+        ValuesRef::F16(all) => {
+            let mut joints = all[values].chunks_exact(c).enumerate();
+            joints.any(|(joint, x)| half_is_somewhere(x) && sure(joint))
+        }
+        ValuesRef::F32(all) => {
+            let mut joints = all[values].chunks_exact(c).enumerate();
+            joints.any(|(joint, x)| is_somewhere(x) && sure(joint))
+        }
+    }
 }
 
 pub(super) fn count_present(view: &ClipView<'_>, threshold: f32, row: usize) -> usize {
     (0..view.joints)
         .filter(|&joint| is_present(view, threshold, row, joint))
         .count()
+}
+
+/// By their bits: a sign and a zero are nowhere, an exponent of ones is infinite or no number.
+fn half_is_somewhere(joint: &[f16]) -> bool {
+    joint.iter().any(|x| x.to_bits() & 0x7fff != 0)
+        && joint.iter().all(|x| x.to_bits() & 0x7c00 != 0x7c00)
+}
+
+fn is_somewhere(joint: &[f32]) -> bool {
+    joint.iter().any(|&x| x != 0.0) && joint.iter().all(|x| x.is_finite())
+}
+
+/// A score that is not a number is not above the threshold.
+fn is_sure(view: &ClipView<'_>, threshold: f32, at: usize) -> bool {
+    view.scores.is_none_or(|scores| scores.get(at) > threshold)
 }

@@ -10,7 +10,7 @@
 //!
 //! One view alone (n = 1) draws nothing: it takes the middle frame of each bin. In pyskl it is a random one, too.
 
-/// Frames for training; `below(n)` draws a number below n.
+/// Puts `samples` frames of `frames` (1 or more) into `picked`, for training; `below(n)` draws a number below n.
 ///
 /// The draws, in order: one below `frames` (short clips); or, for each of the `samples + 1` places before, between and
 /// after the samples but the last, one below the places that are left, a frame being skipped there where it is below
@@ -43,7 +43,7 @@ pub fn random(
     }
 }
 
-/// Frames of view `view` of `views`; `below` draws from a fixed seed.
+/// Puts the frames of view number `view` of `views` (1 or more) into `picked`, for evaluation; `below` draws from a fixed seed.
 pub fn view(
     frames: usize,
     samples: usize,
@@ -162,7 +162,7 @@ mod tests {
         let (mut a, mut b) = (rng.clone(), rng);
         assert_eq!(
             below(&mut a, 10),
-            (u64::from(b.next_u32()) * 10 >> 32) as usize
+            ((u64::from(b.next_u32()) * 10) >> 32) as usize
         );
     }
 }

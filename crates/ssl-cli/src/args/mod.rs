@@ -170,7 +170,7 @@ Example:
   ssl evaluate runs/finetune --data jhmdb.h5 --split test1
 
 With --json: n, top1, top5 and mean_class (fractions), confusion (rows = truth), classes,
-unlabelled.")]
+unlabelled, views (of each clip, averaged).")]
 pub struct EvaluateArgs {
     /// A fine-tuning run or checkpoint.
     #[arg(value_name = "RUN|FILE")]

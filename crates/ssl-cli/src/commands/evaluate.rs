@@ -41,7 +41,8 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let metrics = scores
         .metrics(classes.len())
         .ok_or_else(|| nothing_labelled(&args.split))?;
-    let evaluation = Evaluation::new(metrics, &args.split, data.fingerprint(), classes);
+    let (views, fingerprint) = (feed.views(), data.fingerprint());
+    let evaluation = Evaluation::new(metrics, views, &args.split, fingerprint, classes);
     if args.json {
         printer.json(&evaluation)
     } else {

@@ -251,7 +251,8 @@ impl<'a> Job<'a> {
             .averaged(test.views())
             .metrics(classes.len())
             .ok_or_else(|| nothing_labelled(name))?;
-        let evaluation = Evaluation::new(metrics, name, self.data.fingerprint(), classes);
+        let (views, fingerprint) = (test.views(), self.data.fingerprint());
+        let evaluation = Evaluation::new(metrics, views, name, fingerprint, classes);
         run.test(&evaluation)?;
         printer.document(&evaluation.text())
     }
