@@ -1,3 +1,4 @@
+mod alignment;
 mod streams;
 
 use rand::Rng as _;
