@@ -21,9 +21,17 @@ impl<const C: usize> Stats<C> {
         }
     }
 
-    /// Of (n, t, v, c), whose absent joints are 0, with presence (n, t, v). Sums are taken in one pass and a fixed order,
-    /// in f64 and about the first joint, so that squares of a clip far from the origin lose nothing.
+    /// Of (n, t, v, c), whose absent joints are 0, with presence (n, t, v).
     pub fn of(keypoints: &[f32], presence: &[f32]) -> Self {
+        Self::take::<true>(keypoints, presence)
+    }
+
+    /// The same without the variance, which is left 0.
+    pub fn mean_of(keypoints: &[f32], presence: &[f32]) -> Self {
+        Self::take::<false>(keypoints, presence)
+    }
+
+    fn take<const SQUARES: bool>(keypoints: &[f32], presence: &[f32]) -> Self {
         let count = presence.iter().filter(|&&there| there != 0.0).count();
         if count == 0 {
             return Stats::none();
@@ -33,21 +41,7 @@ impl<const C: usize> Stats<C> {
             .clone()
             .find(|&(_, &there)| there != 0.0)
             .map_or([0.0; C], |(joint, _)| joint.map(f64::from));
-        let shift: [f64; LANES] = std::array::from_fn(|lane| near[lane % C]);
-        let (mut sums, mut squares) = ([0.0f64; LANES], [0.0f64; LANES]);
-        let (blocks, rest) = keypoints.as_chunks::<LANES>();
-        for block in blocks {
-            for lane in 0..LANES {
-                let x = f64::from(block[lane]) - shift[lane];
-                sums[lane] += x;
-                squares[lane] += x * x;
-            }
-        }
-        for (lane, &x) in rest.iter().enumerate() {
-            let x = f64::from(x) - shift[lane];
-            sums[lane] += x;
-            squares[lane] += x * x;
-        }
+        let (sums, squares) = lanes::<SQUARES>(keypoints, |lane| near[lane % C]);
         // Absent joints took part as zeros: what they added is taken away again.
         let (count, absent) = (count as f64, (presence.len() - count) as f64);
         let (mut mean, mut squared) = ([0.0; C], 0.0);
@@ -58,11 +52,40 @@ impl<const C: usize> Stats<C> {
             mean[c] = near[c] + sum / count;
             squared += square - sum * sum / count;
         }
-        Stats {
-            mean,
-            variance: squared.max(0.0) / (count * C as f64),
+        let variance = if SQUARES {
+            squared.max(0.0) / (count * C as f64)
+        } else {
+            0.0
+        };
+        Stats { mean, variance }
+    }
+}
+
+/// Sums and sums of squares about `shift`, in one pass and a fixed order; in f64 and about a point of the clip, so that squares
+/// of one far from the origin lose nothing. A lane holds the coordinate `lane % C` alone.
+fn lanes<const SQUARES: bool>(
+    keypoints: &[f32],
+    shift: impl Fn(usize) -> f64,
+) -> ([f64; LANES], [f64; LANES]) {
+    let shift: [f64; LANES] = std::array::from_fn(shift);
+    let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
+    let mut add = |lane: usize, x: f32| {
+        let x = f64::from(x) - shift[lane];
+        sums[lane] += x;
+        if SQUARES {
+            squares[lane] += x * x;
+        }
+    };
+    let (blocks, rest) = keypoints.as_chunks::<LANES>();
+    for block in blocks {
+        for (lane, &x) in block.iter().enumerate() {
+            add(lane, x);
         }
     }
+    for (lane, &x) in rest.iter().enumerate() {
+        add(lane, x);
+    }
+    (sums, squares)
 }
 
 #[cfg(test)]
@@ -76,6 +99,8 @@ mod tests {
         let stats = Stats::<2>::of(&keypoints, &[1.0, 1.0, 0.0, 1.0]);
         assert!((stats.mean[0] - 3.0).abs() < 1e-12 && (stats.mean[1] - 12.0).abs() < 1e-12);
         assert!((stats.variance - 8.0 / 3.0).abs() < 1e-12, "{stats:?}");
+        let mean = Stats::<2>::mean_of(&keypoints, &[1.0, 1.0, 0.0, 1.0]);
+        assert_eq!((mean.mean, mean.variance), (stats.mean, 0.0));
         let first = Stats::<2>::of(
             &[0.0, 0.0, 1.0, 10.0, 3.0, 14.0, 5.0, 12.0],
             &[0.0, 1.0, 1.0, 1.0],

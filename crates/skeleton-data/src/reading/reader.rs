@@ -197,10 +197,10 @@ impl Reader {
     ) -> Result<Option<Affine<C>>> {
         let normalization = &self.reading.normalization;
         let matrix = change.and_then(|change| change.draw.matrix::<C>(normalization.up()));
-        let stats = if normalization.wants_stats() || matrix.is_some() {
-            Stats::of(keypoints, presence)
-        } else {
-            Stats::none()
+        let stats = match (normalization.wants_stats(), matrix) {
+            (true, _) => Stats::of(keypoints, presence),
+            (false, Some(_)) => Stats::mean_of(keypoints, presence),
+            (false, None) => Stats::none(),
         };
         let threshold = self.reading.score_threshold;
         let axes = match &self.view_joints {
@@ -228,7 +228,9 @@ impl Reader {
     ) {
         if change.as_ref().is_some_and(|change| change.draw.flip) {
             swap_joints::<C>(keypoints, &self.mirror, &mut self.row);
-            swap_joints::<1>(presence, &self.mirror, &mut self.row);
+            if !complete {
+                swap_joints::<1>(presence, &self.mirror, &mut self.row);
+            }
         }
         if let Some(map) = map {
             map.apply(keypoints, presence, complete);
