@@ -49,6 +49,9 @@ fn a_model_of_one_stream_is_not_fine_tuned_on_another() {
         (&evaluated["n"], &evaluated["views"]),
         (&9.into(), &3.into())
     );
+    let one = predict("--clips 1");
+    assert_ne!(first, one);
+    assert_eq!(one, predict("--clips 1 --batch 3"));
 }
 
 #[test]
@@ -96,6 +99,17 @@ fn ntus_preset_aligns_views_and_names_what_it_cannot_align() {
             "nose",
         ],
     );
+    finetune_on_lines(&desk);
     desk.ssl("pretrain --preset quick --data toy.h5 --split train --out x --set reading.clips=4")
+        .refused(1, &["reading.clips", "linear"]);
+}
+
+/// A model of resized clips has one view of each.
+fn finetune_on_lines(desk: &Desk) {
+    desk.ssl(&format!(
+        "finetune --preset quick --data toy.h5 --train train --out lines {FINETUNE}"
+    ))
+    .success();
+    desk.ssl("evaluate lines --data toy.h5 --split test --clips 2")
         .refused(1, &["reading.clips", "linear"]);
 }

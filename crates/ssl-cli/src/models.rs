@@ -76,6 +76,15 @@ impl Opened {
         clips.fit(&self.checkpoint.meta, &self.layout, &self.origin)
     }
 
+    /// How clips are read for the model: as in training, in as many views as asked for.
+    pub fn reading(&self, clips: Option<u16>) -> Reading {
+        let reading = self.checkpoint.meta.reading.clone();
+        Reading {
+            clips: clips.map_or(reading.clips, usize::from),
+            ..reading
+        }
+    }
+
     /// The classifier with its trained numbers.
     pub fn classifier(&self, machine: &Machine) -> Outcome<Strl> {
         let meta = &self.checkpoint.meta;

@@ -27,7 +27,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let feed = Feed::new(
         data.source(),
         clips,
-        &opened.checkpoint.meta.reading,
+        &opened.reading(args.clips),
         None,
         &machine,
         interrupt,

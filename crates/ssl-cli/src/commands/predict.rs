@@ -33,7 +33,7 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     let feed = Feed::new(
         source,
         clips,
-        &opened.checkpoint.meta.reading,
+        &opened.reading(args.clips),
         None,
         &machine,
         interrupt,
