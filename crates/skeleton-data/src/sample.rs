@@ -13,7 +13,7 @@ use rand::RngCore as _;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::random::{Key, Purpose, Rng, stream};
 
-pub(crate) use fill::{Filler, Into};
+pub(crate) use fill::{Arrays, Filler};
 pub(crate) use survey::{Survey, is_present};
 
 /// How a fixed number of frames is taken from a clip.

@@ -5,7 +5,7 @@ use skeleton_graph::{Layout, random::Rng};
 use super::Reading;
 use crate::augment::{Augment, Draw, add_noise, swap_joints};
 use crate::normalize::{Affine, Axes, Normalization, Stats, ViewJoints};
-use crate::sample::{Choice, Filler, Into, Picks, Survey};
+use crate::sample::{Arrays, Choice, Filler, Picks, Survey};
 use crate::stream::{parents, to_bones, to_motion};
 use crate::{ClipView, Error, Result};
 
@@ -96,13 +96,13 @@ impl Reader {
         let added = tracks * self.reading.frames * view.joints;
         keypoints.resize(values + added * view.coordinates, 0.0);
         presence.resize(rows + added, 0.0);
-        let into = Into {
+        let to = Arrays {
             keypoints: &mut keypoints[values..],
             presence: &mut presence[rows..],
         };
         match view.coordinates {
-            2 => self.finish::<2>(view, change, into)?,
-            _ => self.finish::<3>(view, change, into)?,
+            2 => self.finish::<2>(view, change, to)?,
+            _ => self.finish::<3>(view, change, to)?,
         }
         Ok(tracks)
     }
@@ -137,47 +137,21 @@ impl Reader {
         &mut self,
         view: &ClipView<'_>,
         mut change: Option<Change<'_>>,
-        into: Into<'_>,
+        to: Arrays<'_>,
     ) -> Result<()> {
-        let (threshold, stream) = (self.reading.score_threshold, self.reading.stream);
-        let Into {
-            keypoints,
-            presence,
-        } = into;
-        let complete = self.filler.fill::<C>(
-            view,
-            threshold,
-            &self.survey,
-            self.picks.now.iter().copied().map(Some),
-            Into {
-                keypoints: &mut *keypoints,
-                presence: &mut *presence,
-            },
-        );
+        let stream = self.reading.stream;
+        let (keypoints, presence) = (to.keypoints, to.presence);
+        let complete = self.sample::<C>(view, false, keypoints, presence);
         let map = self.map::<C>(view, change.as_ref(), keypoints, presence)?;
         self.change::<C>(change.as_mut(), map.as_ref(), keypoints, presence, complete);
         if stream.is_of_motion() {
             let mut later = std::mem::take(&mut self.later);
             later.keypoints.resize(keypoints.len(), 0.0);
             later.presence.resize(presence.len(), 0.0);
-            let complete = self.filler.fill::<C>(
-                view,
-                threshold,
-                &self.survey,
-                self.picks.later.iter().copied(),
-                Into {
-                    keypoints: &mut later.keypoints,
-                    presence: &mut later.presence,
-                },
-            );
-            self.change::<C>(
-                change.as_mut(),
-                map.as_ref(),
-                &mut later.keypoints,
-                &mut later.presence,
-                complete,
-            );
-            to_motion::<C>(keypoints, presence, &later.keypoints, &later.presence);
+            let (x, there) = (&mut later.keypoints[..], &mut later.presence[..]);
+            let complete = self.sample::<C>(view, true, x, there);
+            self.change::<C>(change.as_mut(), map.as_ref(), x, there, complete);
+            to_motion::<C>(keypoints, presence, x, there);
             self.later = later;
         }
         if stream.is_of_bones() {
@@ -185,6 +159,28 @@ impl Reader {
             to_bones::<C>(keypoints, presence, &self.parents, &mut self.row);
         }
         Ok(())
+    }
+
+    /// Fills the arrays with the chosen frames, or those a frame later; returns whether every joint is present.
+    fn sample<const C: usize>(
+        &mut self,
+        view: &ClipView<'_>,
+        later: bool,
+        keypoints: &mut [f32],
+        presence: &mut [f32],
+    ) -> bool {
+        let (threshold, survey) = (self.reading.score_threshold, &self.survey);
+        let to = Arrays {
+            keypoints,
+            presence,
+        };
+        if later {
+            let picks = self.picks.later.iter().copied();
+            self.filler.fill::<C>(view, threshold, survey, picks, to)
+        } else {
+            let picks = self.picks.now.iter().copied().map(Some);
+            self.filler.fill::<C>(view, threshold, survey, picks, to)
+        }
     }
 
     /// Normalisation and augmentation as one map of the sampled joints; none where nothing moves.

@@ -26,7 +26,7 @@ pub(crate) struct Filler {
 }
 
 /// Where samples go: arrays of n tracks.
-pub(crate) struct Into<'a> {
+pub(crate) struct Arrays<'a> {
     /// (n, t, v, c).
     pub keypoints: &'a mut [f32],
     /// (n, t, v).
@@ -42,14 +42,14 @@ impl Filler {
         threshold: f32,
         survey: &Survey,
         picks: impl Iterator<Item = Option<Pick>> + Clone,
-        into: Into<'_>,
+        to: Arrays<'_>,
     ) -> bool {
         let v = view.joints;
         self.touch(survey, picks.clone());
-        let mut rows = into
+        let mut rows = to
             .keypoints
             .chunks_exact_mut(v * C)
-            .zip(into.presence.chunks_exact_mut(v));
+            .zip(to.presence.chunks_exact_mut(v));
         let mut complete = true;
         for &track in &survey.tracks {
             self.decode::<C>(view, threshold, track);

@@ -39,12 +39,12 @@ fn filled(
     let picks = picks.unwrap_or(&chosen.now);
     let joints = survey.tracks.len() * picks.len() * view.joints;
     let (mut keypoints, mut presence) = (vec![9.0; joints * 2], vec![9.0; joints]);
-    let into = Into {
+    let to = Arrays {
         keypoints: &mut keypoints,
         presence: &mut presence,
     };
     let picks = picks.iter().copied().map(Some);
-    let complete = Filler::default().fill::<2>(view, threshold, &survey, picks, into);
+    let complete = Filler::default().fill::<2>(view, threshold, &survey, picks, to);
     assert_eq!(complete, presence.iter().all(|&there| there == 1.0));
     (keypoints, presence, survey)
 }
