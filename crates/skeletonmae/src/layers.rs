@@ -1,9 +1,11 @@
 //! Layers with parameters, shared with `strl`.
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init};
 
-use crate::ops::{self, Activation, Moments};
+use crate::ops::gin::infer::Map;
+use crate::ops::norm::Norm;
+use crate::ops::{self, Moments, Real};
 
 /// Weight of a batch's statistics in the running ones, as PyTorch's default.
 const MOMENTUM: f64 = 0.1;
@@ -15,6 +17,15 @@ pub enum Mode {
     Train,
     /// Running statistics.
     Eval,
+}
+
+/// Parameters one after the other in a flat tensor, as the fused ops take them.
+///
+/// # Errors
+/// When a tensor can't be read.
+pub fn theta(parameters: &[&Tensor]) -> Result<Tensor> {
+    let flat = parameters.iter().map(|parameter| parameter.flatten_all());
+    Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)
 }
 
 /// PyTorch's default bound for the first weights and biases of a map from `fan_in` numbers.
@@ -73,7 +84,8 @@ impl Linear {
     }
 }
 
-/// Batch normalisation over all rows, i.e. all joints of all frames of all tracks of the batch.
+/// Batch normalisation over all rows, i.e. all joints of all frames of all tracks of the batch. The
+/// arithmetic is part of the ops ([`ops::norm`]); here are the parameters and the statistics.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
     weight: Tensor,
@@ -96,48 +108,71 @@ impl BatchNorm {
         })
     }
 
-    /// x (.., d), normalised and activated.
-    ///
-    /// # Errors
-    /// When the last axis of x isn't d.
-    pub fn forward(&self, x: &Tensor, activation: Activation, mode: Mode) -> Result<Tensor> {
-        match mode {
-            Mode::Train => {
-                let (y, moments) = ops::batch_norm(x, &self.weight, &self.bias, activation)?;
-                self.gather(&moments)?;
-                Ok(y)
-            }
-            Mode::Eval => {
-                let values = |var: &Var| var.to_dtype(candle_core::DType::F64)?.to_vec1::<f64>();
-                let mean = values(&self.running_mean)?;
-                let variance = values(&self.running_var)?;
-                let moments = Moments {
-                    rows: 0,
-                    mean,
-                    variance,
-                };
-                ops::fixed_norm(x, &self.weight, &self.bias, moments, activation)
-            }
-        }
+    /// Weight and bias, (d) each.
+    pub fn parameters(&self) -> [&Tensor; 2] {
+        [&self.weight, &self.bias]
     }
 
-    /// Moves the running statistics towards the batch's (whose variance is made unbiased first).
-    fn gather(&self, moments: &Moments) -> Result<()> {
+    /// d, features.
+    pub fn width(&self) -> usize {
+        self.bias.elem_count()
+    }
+
+    /// A map with this norm folded in, by the statistics of training.
+    ///
+    /// # Errors
+    /// When a tensor can't be read.
+    pub fn folded<T: Real>(&self, map: &Linear) -> Result<Map<T>> {
+        let values = |t: &Tensor| t.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1::<T>();
+        let moments = self.moments(Some(&map.bias))?;
+        let norm = Norm::new(&moments, &values(&self.weight)?, &values(&self.bias)?);
+        Ok(Map::folded(&values(&map.weight)?, &norm))
+    }
+
+    /// The statistics of training, of rows from which the `bias` in front of the norm is still missing.
+    ///
+    /// # Errors
+    /// When a tensor can't be read.
+    pub fn moments(&self, bias: Option<&Tensor>) -> Result<Moments> {
+        let mut mean = self.running_mean.to_dtype(DType::F64)?;
+        if let Some(bias) = bias {
+            mean = (mean - bias.to_dtype(DType::F64)?)?;
+        }
+        Ok(Moments {
+            rows: 0,
+            mean: mean.to_vec1()?,
+            variance: self.running_var.to_dtype(DType::F64)?.to_vec1()?,
+        })
+    }
+
+    /// Moves the running statistics towards a batch's (whose variance is made unbiased first), gathered
+    /// before the `bias` in front of the norm was added.
+    ///
+    /// # Errors
+    /// When a tensor can't be read.
+    pub fn gather(&self, moments: &Moments, bias: Option<&Tensor>) -> Result<()> {
         let n = moments.rows as f64;
         let unbiased = n / (n - 1.0).max(1.0);
-        let move_to = |var: &Var, values: &[f64], factor: f64| -> Result<()> {
-            let old = var.to_dtype(candle_core::DType::F64)?.to_vec1::<f64>()?;
-            let new: Vec<f64> = old
-                .iter()
-                .zip(values)
-                .map(|(old, new)| (1.0 - MOMENTUM) * old + MOMENTUM * factor * new)
-                .collect();
-            let new = Tensor::from_vec(new, var.shape(), var.device())?;
-            var.set(&new.to_dtype(var.dtype())?)
+        let bias = match bias {
+            Some(bias) => bias.to_dtype(DType::F64)?.to_vec1()?,
+            None => vec![0.0; moments.mean.len()],
         };
-        move_to(&self.running_mean, &moments.mean, 1.0)?;
-        move_to(&self.running_var, &moments.variance, unbiased)
+        let mean = moments.mean.iter().zip(&bias).map(|(m, b)| m + b);
+        let variance = moments.variance.iter().map(|v| v * unbiased);
+        move_towards(&self.running_mean, mean)?;
+        move_towards(&self.running_var, variance)
     }
+}
+
+fn move_towards(var: &Var, values: impl Iterator<Item = f64>) -> Result<()> {
+    let old = var.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let new: Vec<f64> = old
+        .iter()
+        .zip(values)
+        .map(|(old, new)| (1.0 - MOMENTUM) * old + MOMENTUM * new)
+        .collect();
+    let new = Tensor::from_vec(new, var.shape(), var.device())?;
+    var.set(&new.to_dtype(var.dtype())?)
 }
 
 /// `x` where positive, a learned multiple of it elsewhere (one slope, 0.25 at first).
@@ -157,11 +192,8 @@ impl Prelu {
         })
     }
 
-    /// x of any shape.
-    ///
-    /// # Errors
-    /// None are expected.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::prelu(x, &self.weight)
+    /// The slope, (1).
+    pub fn slope(&self) -> &Tensor {
+        &self.weight
     }
 }
