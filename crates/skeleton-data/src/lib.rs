@@ -20,6 +20,7 @@ mod repair;
 pub mod sample;
 pub mod sequence;
 pub mod split;
+pub mod stream;
 pub mod survey;
 pub mod synthetic;
 

@@ -145,7 +145,7 @@ fn errors_are_1_with_a_hint_and_without_colour() {
 fn a_printed_preset_is_a_config() {
     let folder = tempfile::tempdir().unwrap();
     let listed = text(&ssl(folder.path(), "preset").stdout);
-    assert_eq!(listed.lines().count(), 4, "{listed}");
+    assert_eq!(listed.lines().count(), 5, "{listed}");
     for line in listed.lines() {
         let name = line.split_whitespace().next().unwrap();
         let preset = ssl(folder.path(), &format!("preset {name}"));
