@@ -3,6 +3,7 @@
 //! The tasks run `cargo` and the program `ssl` as child processes and add the two things that a
 //! plain `cargo` can't: a cmake that is new enough to build HDF5, and fresh folders for runs.
 
+mod bench;
 mod ci;
 mod cmake;
 mod package;
@@ -29,6 +30,8 @@ Tasks:
   ssl [ARGS]       Build the program `ssl` and run it with ARGS
   test [ARGS]      Run all tests (ARGS go to `cargo test`)
   ci [STEP]...     What the continuous integration runs: fmt clippy doc package test
+  bench data       Measure the readers beside Python stand-ins, as ratios; --section NAME, --repetitions N,
+                   --json FILE
   cmake            Print the cmake that builds HDF5, after fetching one where the system has none
 
 Every task builds in release mode, since models and readers are unusably slow without it.
@@ -50,13 +53,14 @@ fn dispatch(task: Option<&str>, args: Vec<OsString>) -> Result<(), Failure> {
         Some("ssl") => pretrain::ssl(&Workspace::find()?, args),
         Some("test") => test::test(&Workspace::find()?, &args),
         Some("ci") => ci::ci(&Workspace::find()?, &args),
+        Some("bench") => bench::bench(&Workspace::find()?, &args),
         Some("cmake") => cmake::show(&Workspace::find()?),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             Ok(())
         }
         Some(other) => Err(Failure::Usage(format!(
-            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, cmake"
+            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, bench, cmake"
         ))),
         None => Err(Failure::Usage(format!("no task given\n\n{HELP}"))),
     }
