@@ -75,7 +75,9 @@ mod tests {
     #[test]
     fn pairs_may_lie_across_pieces() {
         for shift in 0..4 {
-            let bytes: Vec<u8> = (0..3 * PIECE).map(|i| ((i + shift) % 251 + 5) as u8).collect();
+            let bytes: Vec<u8> = (0..3 * PIECE)
+                .map(|i| ((i + shift) % 251 + 5) as u8)
+                .collect();
             let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
             assert_eq!(latin1(text.as_bytes(), bytes.len()).as_ref(), Ok(&bytes));
             assert!(latin1(text.as_bytes(), bytes.len() - 1).is_err());
