@@ -87,7 +87,7 @@ def pickles():
     refused("complex", lambda d: d["annotations"][0].update(keypoint=K.astype("c8")))
     refused("twice", lambda d: d["annotations"][1].update(frame_dir="clip0"))
     refused("frames", lambda d: d["annotations"][0].update(total_frames=9))
-    refused("joints", lambda d: d["annotations"][1].update(keypoint=K[:, :, :3].astype("f2")))
+    refused("joints", lambda d: d["annotations"].append(clip(3, K[:, :, :3].astype("f2"))))
     refused("scores", lambda d: d["annotations"][0].update(keypoint_score=K[:, :2, :, 0]))
     refused("split", lambda d: d["split"].update(train=[1]))
     damaged("pickle/index.pkl", pickle.dumps([dict(frame_dir="a", label=0, raw_file="a.pkl", frame_inds=[0])], 4))

@@ -125,7 +125,10 @@ pub(super) fn header(lines: &mut Lines) -> Result<Header> {
             return wrong("`version`", expected, version.to_string());
         }
         (Some(FORMAT), None) => return wrong("`version`", "a number".into(), "none".into()),
-        (format, _) => return wrong("`format`", format!("{FORMAT:?}"), format!("{format:?}")),
+        (found, _) => {
+            let found = found.map_or("none".into(), |found| format!("{found:?}"));
+            return wrong("`format`", format!("{FORMAT:?}"), found);
+        }
     }
     Ok(Header {
         dataset: line.dataset,
