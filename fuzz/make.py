@@ -144,7 +144,7 @@ def entries(changes):
     with zipfile.ZipFile(io.BytesIO(npz())) as old, zipfile.ZipFile(out, "w") as new:
         for name in old.namelist():
             data = old.read(name)
-            new.writestr(name, changes[name](data) if name in changes else data)
+            new.writestr(zipfile.ZipInfo(name), changes[name](data) if name in changes else data)
     return out.getvalue()
 
 

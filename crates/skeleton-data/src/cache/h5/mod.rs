@@ -6,6 +6,7 @@
 mod heap;
 mod packed;
 mod read;
+mod texts;
 mod write;
 
 use std::path::Path;

@@ -7,17 +7,14 @@ use hdf5::plist::file_create::Sizeof;
 use hdf5::types::{FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Attribute, Container, Dataset, File, H5Type};
 
-use super::super::schema::{Block, Contents, FORMAT, LONGEST_NAME, Samples};
+use super::super::schema::{Block, Contents, FORMAT, Samples};
 use super::{LONGEST_FIXED, Packed, Stored, heap, reason, wrong};
 use crate::{Error, Result};
-
-/// Variable-length strings are read this many at a time, so that a damaged file can't ask for all at once.
-const STRINGS_AT_ONCE: usize = 256;
 
 /// A file being read, with what its messages need.
 pub(in crate::cache) struct Reader<'a> {
     path: &'a Path,
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     file: File,
 }
 
@@ -66,7 +63,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn wrong(&self, place: &str, expected: &str, found: &str) -> Error {
+    pub(super) fn wrong(&self, place: &str, expected: &str, found: &str) -> Error {
         wrong(self.path, place, expected, found)
     }
 
@@ -117,14 +114,14 @@ impl<'a> Reader<'a> {
         value.map_err(|e| self.wrong("attribute `schema`", "a number", &reason(&e)))
     }
 
-    fn dataset(&self, name: &str) -> Result<Dataset> {
+    pub(super) fn dataset(&self, name: &str) -> Result<Dataset> {
         self.file
             .dataset(name)
             .map_err(|e| self.wrong(name, "readable values", &reason(&e)))
     }
 
     /// The length of a dataset of one axis.
-    fn len(&self, name: &str, dataset: &Container) -> Result<usize> {
+    pub(super) fn len(&self, name: &str, dataset: &Container) -> Result<usize> {
         match dataset.shape()[..] {
             [len] if len as u64 <= self.size() => Ok(len),
             [len] => Err(self.wrong(
@@ -161,70 +158,6 @@ impl<'a> Reader<'a> {
         dataset
             .read_raw()
             .map_err(|e| self.wrong(name, "readable values", &reason(&e)))
-    }
-
-    fn texts(&self, name: &str) -> Result<Vec<String>> {
-        let dataset = self.dataset(name)?;
-        let len = self.len(name, &dataset)?;
-        let kind = dataset.dtype().and_then(|kind| kind.to_descriptor());
-        match kind.map_err(|e| self.wrong(name, "a type", &reason(&e)))? {
-            TypeDescriptor::VarLenUnicode | TypeDescriptor::VarLenAscii => {}
-            other => {
-                return Err(self.wrong(name, "variable-length text", &format!("type {other}")));
-            }
-        }
-        self.check_lengths(name, &dataset, len)?;
-        let mut texts = Vec::new();
-        for start in (0..len).step_by(STRINGS_AT_ONCE) {
-            let part =
-                dataset.read_slice_1d::<VarLenUnicode, _>(start..len.min(start + STRINGS_AT_ONCE));
-            for text in part.map_err(|e| self.wrong(name, "readable values", &reason(&e)))? {
-                let place = || format!("{name}[{}]", texts.len());
-                if text.as_bytes().len() > LONGEST_NAME {
-                    let expected = format!("at most {LONGEST_NAME} bytes");
-                    return Err(self.wrong(
-                        &place(),
-                        &expected,
-                        &text.as_bytes().len().to_string(),
-                    ));
-                }
-                let text = String::from_utf8(text.as_bytes().to_vec());
-                texts.push(text.map_err(|_| self.wrong(&place(), "text in UTF-8", "other bytes"))?);
-            }
-        }
-        Ok(texts)
-    }
-
-    /// Makes sure that no string claims to be longer than a name is: the library makes room for what they claim. A
-    /// reference is a length of four bytes, and the collection (eight) and object (four) that hold the text.
-    fn check_lengths(&self, name: &str, dataset: &Dataset, len: usize) -> Result<()> {
-        const REFERENCE: usize = 16;
-        if len == 0 {
-            return Ok(());
-        }
-        let contiguous = dataset.layout() == hdf5::dataset::Layout::Contiguous;
-        let start = dataset.offset().filter(|_| contiguous);
-        let references = start.and_then(|start| {
-            let start = usize::try_from(start).ok()?;
-            self.bytes
-                .get(start..start.checked_add(len.checked_mul(REFERENCE)?)?)
-        });
-        let Some(references) = references else {
-            return Err(self.wrong(name, "contiguous references to its strings", "others"));
-        };
-        let (references, _) = references.as_chunks::<REFERENCE>();
-        for (index, reference) in references.iter().enumerate() {
-            let [a, b, c, d, ..] = *reference;
-            let claimed = u32::from_le_bytes([a, b, c, d]) as usize;
-            if claimed > LONGEST_NAME {
-                let (place, expected) = (
-                    format!("{name}[{index}]"),
-                    format!("at most {LONGEST_NAME} bytes"),
-                );
-                return Err(self.wrong(&place, &expected, &claimed.to_string()));
-            }
-        }
-        Ok(())
     }
 
     /// The type, shape and place of /keypoints or /scores.

@@ -31,22 +31,27 @@
 //! Fields that aren't named here are errors, so that a misspelt one is not lost; so are numbers that are not finite (JSON
 //! has none), and lines of more than 64 MiB. Empty lines are skipped.
 
+mod header;
 mod line;
 mod numbers;
+mod splits;
+mod text;
 mod write;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use half::f16;
 use memmap2::Mmap;
 
-pub use line::{Header, NumberType};
-use line::{Line, Lines, header};
-use numbers::{Shape, coordinates, nested};
+use header::header;
+pub use header::{Header, NumberType};
+use line::Line;
+use numbers::{Shape, coordinates, nested, typed};
+use splits::SplitLines;
+use text::{Lines, Text};
 pub use write::JsonlWriter;
 
-use crate::{Error, Result, Sequence, Values};
+use crate::{Error, Result, Sequence};
 
 /// The value of `format` in the first line.
 pub const FORMAT: &str = "skeleton-clips";
@@ -215,7 +220,7 @@ impl JsonlFile {
             Storage::Map(map) => map,
             Storage::Memory(bytes) => bytes,
         };
-        let text = line::Text {
+        let text = Text {
             path: &self.path,
             number: place.number,
             start: place.start,
@@ -259,53 +264,6 @@ impl JsonlFile {
             camera: line.number("`camera`", line.fields.camera)?,
             setup: line.number("`setup`", line.fields.setup)?,
         })
-    }
-}
-
-/// Numbers as the file says that they were stored, or one that can't be.
-fn typed(numbers: Vec<f32>, kind: NumberType) -> Result<Values, f32> {
-    match kind {
-        NumberType::F32 => Ok(Values::F32(numbers)),
-        NumberType::F16 => {
-            let halves: Vec<f16> = numbers.iter().map(|&x| f16::from_f32(x)).collect();
-            match halves.iter().position(|x| !x.is_finite()) {
-                Some(at) => Err(numbers[at]),
-                None => Ok(Values::F16(halves)),
-            }
-        }
-    }
-}
-
-/// The splits so far.
-#[derive(Default)]
-struct SplitLines {
-    splits: Vec<(String, Vec<String>)>,
-    index: HashMap<String, (usize, HashSet<String>)>,
-}
-
-impl SplitLines {
-    fn add(&mut self, line: &Line, split: &str) -> Result<()> {
-        let (at, seen) = self.index.entry(split.to_owned()).or_insert_with(|| {
-            self.splits.push((split.to_owned(), Vec::new()));
-            (self.splits.len() - 1, HashSet::new())
-        });
-        for id in line.ids()? {
-            if !seen.insert(id.to_owned()) {
-                let place = format!("split {split:?}");
-                return Err(line.wrong(&place, "each clip once", format!("{id:?} again")));
-            }
-            self.splits[*at].1.push(id.to_owned());
-        }
-        Ok(())
-    }
-}
-
-impl From<NumberType> for &'static str {
-    fn from(kind: NumberType) -> &'static str {
-        match kind {
-            NumberType::F16 => "float16",
-            NumberType::F32 => "float32",
-        }
     }
 }
 

@@ -1,5 +1,10 @@
 //! Nested lists of numbers, as `array.tolist()` writes them.
 
+use half::f16;
+
+use super::header::NumberType;
+use crate::Values;
+
 /// The lengths of the axes (m, t, v, c), where they are known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Shape {
@@ -48,6 +53,20 @@ pub(super) fn nested(
     };
     reader.list(0)?;
     Ok((reader.shape, reader.numbers))
+}
+
+/// Numbers as the file says that they were stored, or one that can't be.
+pub(super) fn typed(numbers: Vec<f32>, kind: NumberType) -> Result<Values, f32> {
+    match kind {
+        NumberType::F32 => Ok(Values::F32(numbers)),
+        NumberType::F16 => {
+            let halves: Vec<f16> = numbers.iter().map(|&x| f16::from_f32(x)).collect();
+            match halves.iter().position(|x| !x.is_finite()) {
+                Some(at) => Err(numbers[at]),
+                None => Ok(Values::F16(halves)),
+            }
+        }
+    }
 }
 
 struct Reader<'a> {

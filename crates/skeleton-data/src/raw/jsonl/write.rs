@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::line::{Header, NumberType};
+use super::header::{Header, NumberType};
 use super::{FORMAT, LONGEST_LINE, VERSION};
 use crate::partial::Partial;
 use crate::{Error, Result, Sequence, Values, ValuesRef};
