@@ -121,6 +121,11 @@ impl CacheWriter {
         })
     }
 
+    /// Replaces the header's `source`: what can be said of the source only after it was read.
+    pub fn set_source(&mut self, source: serde_json::Value) {
+        self.header.source = source;
+    }
+
     /// Adds a clip. A clip that is refused changes nothing.
     ///
     /// # Errors
