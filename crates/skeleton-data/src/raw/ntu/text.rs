@@ -243,6 +243,8 @@ mod tests {
             "+2",
             "1e400",
             "inf",
+            "0.1e1",
+            "-0.12e-1",
         ] {
             let expected = text.parse::<f64>().unwrap() as f32;
             let line = format!(" {text}\t7\r");
@@ -253,10 +255,63 @@ mod tests {
         assert!(number(b"nan").unwrap().0.is_nan());
     }
 
+    /// As numpy reads a line's text, with room behind it for the quick way.
+    fn same_as_the_standard_library(text: &str) {
+        let expected = text.parse::<f64>().unwrap() as f32;
+        let line = format!(" {text} 0.1 0.2 0.3 0.4 0.5 0.6 2\r");
+        let (value, rest) = number(line.as_bytes()).unwrap();
+        assert_eq!(value.to_bits(), expected.to_bits(), "{text}");
+        assert_eq!(count_fields(rest), 7, "{text}");
+    }
+
+    #[test]
+    fn numbers_of_any_length_and_beside_the_middle_of_two_singles_are_read_exactly() {
+        let mut state = 1u64;
+        let mut next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            state >> 11
+        };
+        for _ in 0..20_000 {
+            let sign = if next() % 2 == 0 { "-" } else { "" };
+            let places = (next() % 18) as usize;
+            let digits = next() % 10u64.pow(places.min(15) as u32);
+            let whole = next() % [10, 10, 100, 5_000][(next() % 4) as usize];
+            same_as_the_standard_library(&format!("{sign}{whole}.{digits:0places$}"));
+            // A single, the next one, and the double between them, from below and above.
+            let below = f32::from_bits((next() % 0x4110_0000) as u32);
+            let above = f32::from_bits(below.to_bits() + 1);
+            let middle = (f64::from(below) + f64::from(above)) / 2.0;
+            for places in [places, 13, 14, 15] {
+                same_as_the_standard_library(&format!("{sign}{middle:.places$}"));
+            }
+        }
+        for digits in 0..=17 {
+            same_as_the_standard_library(&format!("0.{}", "9".repeat(digits)));
+            same_as_the_standard_library(&format!("-9.{}", "0".repeat(digits)));
+        }
+    }
+
     #[test]
     fn what_is_no_number_is_none() {
         for text in [
-            "", " \r", "x", "-", ".", "-.", "1.2.3", "1,5", "1e", "0x1", "--1", "1\u{e9}",
+            "",
+            " \r",
+            "x",
+            "-",
+            ".",
+            "-.",
+            "1.2.3",
+            "1,5",
+            "1e",
+            "0x1",
+            "--1",
+            "1\u{e9}",
+            "0.12345678x then more of the line",
+            "0.1234:5 then more of the line",
+            "0./5 then more of the line",
+            ":.5 then more of the line",
         ] {
             assert_eq!(number(text.as_bytes()), None, "{text:?}");
         }
