@@ -12,6 +12,7 @@ pub mod error;
 pub mod loader;
 mod map;
 pub mod normalize;
+mod partial;
 pub mod raw;
 pub mod reading;
 mod repair;

@@ -1,5 +1,6 @@
 //! The commands: each puts together what the engines need and says what came of it.
 
+mod convert;
 mod evaluate;
 mod finetune;
 mod inspect;
@@ -21,6 +22,7 @@ use crate::signal::Interrupt;
 pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     match command {
         Command::Prepare(args) => prepare::run(args, printer, interrupt),
+        Command::Convert(args) => convert::run(args, printer, interrupt),
         Command::Inspect(args) => inspect::run(args, printer, interrupt),
         Command::Pretrain(args) => pretrain::run(args, printer, interrupt),
         Command::Finetune(args) => finetune::run(args, printer, interrupt),

@@ -8,7 +8,7 @@ use hdf5::types::{FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Attribute, Container, Dataset, File, H5Type};
 
 use super::super::schema::{Block, Contents, FORMAT, LONGEST_NAME, Samples};
-use super::{LONGEST_FIXED, Offsets, heap, reason, wrong};
+use super::{LONGEST_FIXED, Packed, Stored, heap, reason, wrong};
 use crate::{Error, Result};
 
 /// Variable-length strings are read this many at a time, so that a damaged file can't ask for all at once.
@@ -194,8 +194,8 @@ impl<'a> Reader<'a> {
         Ok(texts)
     }
 
-    /// The type, shape and place of /keypoints or /scores, which must be contiguous.
-    fn block(&self, name: &str, axes: usize) -> Result<(Block, u64)> {
+    /// The type, shape and place of /keypoints or /scores.
+    fn block(&self, name: &str, axes: usize) -> Result<(Block, Stored)> {
         let dataset = self.dataset(name)?;
         let kind = dataset
             .dtype()
@@ -220,16 +220,23 @@ impl<'a> Reader<'a> {
             ));
         }
         if block.shape.contains(&0) {
-            return Ok((block, 0));
+            return Ok((block, Stored::Contiguous(0)));
         }
+        let layout = dataset.layout();
         match dataset.offset() {
-            Some(offset) if dataset.layout() == hdf5::dataset::Layout::Contiguous => {
-                Ok((block, offset))
+            Some(offset) if layout == hdf5::dataset::Layout::Contiguous => {
+                Ok((block, Stored::Contiguous(offset)))
+            }
+            _ if layout == hdf5::dataset::Layout::Chunked => {
+                let packed = Packed::new(dataset, block.clone()).map_err(|found| {
+                    self.wrong(name, "as many numbers as the file can hold", &found)
+                })?;
+                Ok((block, Stored::Packed(packed)))
             }
             _ => Err(self.wrong(
                 name,
-                "contiguous data in this file",
-                "compressed, chunked or external data",
+                "contiguous or chunked data in this file",
+                "compact, virtual or external data",
             )),
         }
     }
@@ -255,16 +262,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Everything but the coordinates, and where those lie.
-    pub(in crate::cache) fn contents(&self, schema: u32) -> Result<(Contents, Offsets)> {
-        let (keypoints, at) = self.block("/keypoints", 3)?;
-        let mut offsets = Offsets {
-            keypoints: at,
-            scores: 0,
-        };
+    pub(in crate::cache) fn contents(
+        &self,
+        schema: u32,
+    ) -> Result<(Contents, [Option<Stored>; 2])> {
+        let (keypoints, place) = self.block("/keypoints", 3)?;
+        let mut places = [Some(place), None];
         let mut scores = None;
         if self.file.link_exists("scores") {
-            let (block, at) = self.block("/scores", 2)?;
-            offsets.scores = at;
+            let (block, place) = self.block("/scores", 2)?;
+            places[1] = Some(place);
             scores = Some(block);
         }
         let id = self.texts("/samples/id")?;
@@ -294,6 +301,6 @@ impl<'a> Reader<'a> {
             classes: self.texts("/classes")?,
             splits: self.splits()?,
         };
-        Ok((contents, offsets))
+        Ok((contents, places))
     }
 }

@@ -279,8 +279,9 @@ mod tests {
             let digits = next() % 10u64.pow(places.min(15) as u32);
             let whole = next() % [10, 10, 100, 5_000][(next() % 4) as usize];
             same_as_the_standard_library(&format!("{sign}{whole}.{digits:0places$}"));
-            // A single, the next one, and the double between them, from below and above.
-            let below = f32::from_bits((next() % 0x4110_0000) as u32);
+            // The double between a single and the next one, which as many places as are read the quick way come within
+            // a few units of only where singles are large.
+            let below = f32::from_bits((0x4080_0000 + next() % 0x009f_0000) as u32);
             let above = f32::from_bits(below.to_bits() + 1);
             let middle = (f64::from(below) + f64::from(above)) / 2.0;
             for places in [places, 13, 14, 15] {

@@ -15,7 +15,6 @@
 //! time the memo is asked for it. `candle_core::pickle` knows PyTorch's checkpoints only.
 
 mod array;
-mod element;
 mod latin1;
 mod machine;
 mod scan;
