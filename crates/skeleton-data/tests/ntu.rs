@@ -13,7 +13,7 @@ use skeleton_data::Values;
 use skeleton_data::raw::ntu::{Preset, Recording, Rules, choose};
 
 /// Recordings compared with Python where it is there.
-const MANY: usize = 400;
+const MANY: usize = 250;
 /// What the Python found in the first of them: `tests/reference/ntu_bodies.py` prints it.
 const FOUND: &str = include_str!("data/ntu_people.txt");
 
@@ -107,4 +107,74 @@ fn people_are_those_that_numpy_finds() {
             "{kind}: {seen:?}"
         );
     }
+}
+
+/// Recordings, cache, h5py: the arrays that come out are those that the script makes of the recordings.
+#[cfg(feature = "hdf5")]
+#[test]
+fn h5py_finds_the_people_in_the_cache() {
+    use skeleton_data::Units;
+    use skeleton_data::cache::{Cache, CacheHeader, CacheWriter};
+    use skeleton_data::raw::ntu::{Edition, Files, Preparation};
+    use skeleton_data::skeleton_graph::Layout;
+
+    let Some(mut python) = python("h5py, numpy") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, path) = (folder.path().join("raw"), folder.path().join("c.h5"));
+    std::fs::create_dir(&raw).unwrap();
+    // Action 0 is none.
+    for number in 1..FOUND.lines().count() {
+        std::fs::write(
+            raw.join(name(number) + ".skeleton"),
+            recordings::text(number),
+        )
+        .unwrap();
+    }
+    let files = Files::open(&[raw]).unwrap();
+    let preparation = Preparation {
+        edition: Edition::Ntu120,
+        rules: Preset::Pyskl.into(),
+        skip_unreadable: false,
+        threads: 2,
+    };
+    let header = CacheHeader {
+        dataset: "ntu120_3d".into(),
+        layout: Layout::built_in("ntu25").unwrap(),
+        units: Units::Metre,
+        source: serde_json::Value::Null,
+        classes: (0..120).map(|class| class.to_string()).collect(),
+        created_by: "tests".into(),
+    };
+    let mut writer = CacheWriter::create(&path, header).unwrap();
+    let mut clips = files.clips(&preparation).unwrap();
+    for prepared in &mut clips {
+        if let Some(clip) = prepared.unwrap().clip {
+            writer.push(&clip).unwrap();
+        }
+    }
+    writer.set_source(clips.source());
+    writer
+        .finish(&Edition::Ntu120.splits(files.names()))
+        .unwrap();
+    assert_eq!(*Cache::open(&path).unwrap().source(), clips.source());
+    let script = r#"
+import h5py, hashlib, sys
+f = h5py.File(sys.argv[1])
+s, k = f["samples"], f["keypoints"]
+assert k.dtype == "<f2" and f.attrs["units"] == "metre"
+ids = list(s["id"].asstr()[:])
+for i, (o, m, t) in enumerate(zip(s["offset"][:], s["persons"][:], s["frames"][:])):
+    print(ids[i], m, t, hashlib.sha256(k[int(o):int(o) + int(m) * int(t)].tobytes()).hexdigest())
+    assert (s["label"][i], s["subject"][i], s["camera"][i], s["setup"][i]) == (int(ids[i][-3:]) - 1, 1, 1, 1)
+assert [ids[i] for i in f["splits/xsub_train"][:]] == ids and len(f["splits/xset_train"]) == 0
+"#;
+    let found = common::run(&mut python, script, &[&path]);
+    let expected: Vec<&str> = FOUND
+        .lines()
+        .skip(1)
+        .filter(|line| !line.contains("without"))
+        .collect();
+    assert_eq!(found.lines().collect::<Vec<_>>(), expected);
 }

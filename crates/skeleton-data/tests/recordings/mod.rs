@@ -77,6 +77,14 @@ pub fn text(number: usize) -> String {
     text
 }
 
+/// A recording of one body in one frame.
+pub fn small() -> String {
+    let joints: String = (0..JOINTS)
+        .map(|v| format!("0.{v} 0.5 2.5 0 0 0 0 0 0 0 0 2\r\n"))
+        .collect();
+    format!("1\r\n1\r\n72057594037931101 0 1 1 1 1 0 0.02 -0.3 2\r\n{JOINTS}\r\n{joints}")
+}
+
 fn bodies(dice: &mut Dice, frames: usize) -> Vec<Body> {
     let mut bodies: Vec<Body> = Vec::new();
     for number in 0..dice.whole(1, 4) {
