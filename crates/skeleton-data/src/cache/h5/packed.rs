@@ -88,8 +88,27 @@ pub(in crate::cache) struct Packed {
 }
 
 impl Packed {
-    /// Takes an object, unless what it claims to hold is more than its bytes can be unpacked to.
-    pub(super) fn new(dataset: Dataset, block: Block) -> Result<Packed, String> {
+    /// Takes an object of a file of `size` bytes, unless what it claims to hold is more than these can be unpacked to. The
+    /// library believes the sizes of chunks, which no checksum guards, and makes room before it reads.
+    pub(super) fn new(dataset: Dataset, block: Block, size: u64) -> Result<Packed, String> {
+        let mut beyond = None;
+        let visited = dataset.chunks_visit(|chunk| {
+            let fits = chunk
+                .addr
+                .checked_add(chunk.size)
+                .is_some_and(|end| end <= size);
+            if !fits {
+                beyond = Some(format!(
+                    "a chunk of {} bytes at byte {}",
+                    chunk.size, chunk.addr
+                ));
+            }
+            i32::from(!fits)
+        });
+        if let Some(beyond) = beyond {
+            return Err(format!("{beyond} of {size}"));
+        }
+        visited.map_err(|e| reason(&e))?;
         let wanted = block
             .shape
             .iter()

@@ -17,30 +17,30 @@ const STRINGS_AT_ONCE: usize = 256;
 /// A file being read, with what its messages need.
 pub(in crate::cache) struct Reader<'a> {
     path: &'a Path,
-    /// Bytes of the file: no array in it may claim more elements.
-    size: u64,
+    bytes: &'a [u8],
     file: File,
 }
 
 impl<'a> Reader<'a> {
     /// Opens a file whose bytes are also mapped.
-    pub(in crate::cache) fn open(path: &'a Path, bytes: &[u8]) -> Result<Self> {
+    pub(in crate::cache) fn open(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
         // Caches are never written in place, so there is nothing a lock would guard.
         let file = File::with_options()
             .with_fapl(|access| access.file_locking(false))
             .open(path);
         let file = file.map_err(|e| wrong(path, "the file", "a whole HDF5 file", &reason(&e)))?;
-        let reader = Reader {
-            path,
-            size: bytes.len() as u64,
-            file,
-        };
-        reader.check_strings(bytes)?;
+        let reader = Reader { path, bytes, file };
+        reader.check_strings()?;
         Ok(reader)
     }
 
+    /// Bytes of the file: no array in it may claim more elements.
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// Makes sure that the library can read the strings of this file to an end.
-    fn check_strings(&self, bytes: &[u8]) -> Result<()> {
+    fn check_strings(&self) -> Result<()> {
         let sizes = self.file.create_plist().map(|create| create.sizes());
         let sizes = sizes.map_err(|e| self.wrong("the file", "readable sizes", &reason(&e)))?;
         if sizes.sizeof_size != Sizeof::Bytes8 {
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
             .into_iter()
             .filter_map(data)
             .collect();
-        match heap::endless(bytes, &skip) {
+        match heap::endless(self.bytes, &skip) {
             None => Ok(()),
             Some(at) => {
                 let place = format!("byte {at}");
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
     /// The length of a dataset of one axis.
     fn len(&self, name: &str, dataset: &Container) -> Result<usize> {
         match dataset.shape()[..] {
-            [len] if len as u64 <= self.size => Ok(len),
+            [len] if len as u64 <= self.size() => Ok(len),
             [len] => Err(self.wrong(
                 name,
                 "an array that this file can hold",
@@ -173,6 +173,7 @@ impl<'a> Reader<'a> {
                 return Err(self.wrong(name, "variable-length text", &format!("type {other}")));
             }
         }
+        self.check_lengths(name, &dataset, len)?;
         let mut texts = Vec::new();
         for start in (0..len).step_by(STRINGS_AT_ONCE) {
             let part =
@@ -192,6 +193,38 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(texts)
+    }
+
+    /// Makes sure that no string claims to be longer than a name is: the library makes room for what they claim. A
+    /// reference is a length of four bytes, and the collection (eight) and object (four) that hold the text.
+    fn check_lengths(&self, name: &str, dataset: &Dataset, len: usize) -> Result<()> {
+        const REFERENCE: usize = 16;
+        if len == 0 {
+            return Ok(());
+        }
+        let contiguous = dataset.layout() == hdf5::dataset::Layout::Contiguous;
+        let start = dataset.offset().filter(|_| contiguous);
+        let references = start.and_then(|start| {
+            let start = usize::try_from(start).ok()?;
+            self.bytes
+                .get(start..start.checked_add(len.checked_mul(REFERENCE)?)?)
+        });
+        let Some(references) = references else {
+            return Err(self.wrong(name, "contiguous references to its strings", "others"));
+        };
+        let (references, _) = references.as_chunks::<REFERENCE>();
+        for (index, reference) in references.iter().enumerate() {
+            let [a, b, c, d, ..] = *reference;
+            let claimed = u32::from_le_bytes([a, b, c, d]) as usize;
+            if claimed > LONGEST_NAME {
+                let (place, expected) = (
+                    format!("{name}[{index}]"),
+                    format!("at most {LONGEST_NAME} bytes"),
+                );
+                return Err(self.wrong(&place, &expected, &claimed.to_string()));
+            }
+        }
+        Ok(())
     }
 
     /// The type, shape and place of /keypoints or /scores.
@@ -228,7 +261,7 @@ impl<'a> Reader<'a> {
                 Ok((block, Stored::Contiguous(offset)))
             }
             _ if layout == hdf5::dataset::Layout::Chunked => {
-                let packed = Packed::new(dataset, block.clone()).map_err(|found| {
+                let packed = Packed::new(dataset, block.clone(), self.size()).map_err(|found| {
                     self.wrong(name, "as many numbers as the file can hold", &found)
                 })?;
                 Ok((block, Stored::Packed(packed)))

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::super::digest::digest;
 use super::super::h5;
@@ -46,7 +47,7 @@ impl CacheWriter {
         };
         let digest = digest(&contents);
         let (path, rows, samples) = (self.path.clone(), self.rows, contents.samples.id.len());
-        let bytes = self.write(&contents, &digest)?;
+        let (bytes, synced) = self.write(&contents, &digest)?;
         let splits = contents
             .splits
             .into_iter()
@@ -60,6 +61,7 @@ impl CacheWriter {
             digest,
             splits,
             unknown_ids,
+            synced,
         })
     }
 
@@ -152,7 +154,7 @@ impl CacheWriter {
     }
 
     /// Puts the file together under a temporary name, and renames it when it is safe on the disk.
-    fn write(self, contents: &Contents, digest: &str) -> Result<u64> {
+    fn write(self, contents: &Contents, digest: &str) -> Result<(u64, Duration)> {
         let io = || Error::io(&self.path);
         let partial = Partial::create(&self.path)?;
         let compress = self.compress;
@@ -173,7 +175,9 @@ impl CacheWriter {
                 copy(numbers, partial.now(), offset).map_err(io())?;
             }
         }
-        partial.finish()
+        let start = Instant::now();
+        let bytes = partial.finish()?;
+        Ok((bytes, start.elapsed()))
     }
 }
 

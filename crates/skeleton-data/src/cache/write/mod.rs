@@ -4,6 +4,7 @@ mod finish;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use skeleton_graph::Layout;
@@ -48,6 +49,9 @@ pub struct CacheSummary {
     pub splits: Vec<(String, usize)>,
     /// Splits that name clips the source lacks, and how many.
     pub unknown_ids: Vec<(String, usize)>,
+    /// How long the disk took to say that everything is on it.
+    #[serde(skip)]
+    pub synced: Duration,
 }
 
 /// Collects samples and writes them as one file.
