@@ -1,6 +1,8 @@
 //! Generated recordings in NTU's form: one to four bodies, with what makes choosing among them hard.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub mod places;
+
 use std::fmt::Write;
 
 const JOINTS: usize = 25;

@@ -43,6 +43,8 @@ pub enum Skip {
     NoBodyLeft,
     /// The chosen bodies are zero in every frame. pyskl stops here with an index error.
     AllZero,
+    /// It has more frames than any clip can, most of them without a body.
+    TooLong,
     /// The file is damaged, and such files are to be skipped.
     Unreadable {
         /// What is wrong with it.
@@ -59,6 +61,7 @@ impl Skip {
             Skip::NoBody => "without any body",
             Skip::NoBodyLeft => "without a body that is left",
             Skip::AllZero => "with zeros only",
+            Skip::TooLong => "too long",
             Skip::Unreadable { .. } => "unreadable",
         }
     }

@@ -63,7 +63,7 @@ fn chosen(recording: &Recording, rules: &Rules, log: &mut Vec<Decision>) -> Resu
     let mut tracks = tracks(recording, rules, log);
     match &tracks[..] {
         [] => return Err(Skip::NoBody),
-        [lone] => return Ok(Single::of(lone, log)),
+        [lone] => return Single::of(lone, log),
         _ => {}
     }
     sort(&mut tracks, rules.order);
@@ -78,16 +78,16 @@ fn chosen(recording: &Recording, rules: &Rules, log: &mut Vec<Decision>) -> Resu
         keep
     });
     if let [lone] = &tracks[..] {
-        return Ok(Single::of(lone, log));
+        return Single::of(lone, log);
     }
     tracks.retain_mut(|track| is_body(track, rules, log));
     sort(&mut tracks, rules.order);
     match &tracks[..] {
         [] => return Err(Skip::NoBodyLeft),
-        [lone] => return Ok(Single::of(lone, log)),
+        [lone] => return Single::of(lone, log),
         _ => {}
     }
-    let mut people = in_slots(&tracks, rules, log);
+    let mut people = in_slots(&tracks, rules, log)?;
     people.trim(rules.trim_below, log)?;
     if rules.swap_absent_first {
         people.swap(rules.trim_below, log);
@@ -173,9 +173,9 @@ fn is_body(track: &mut Track<'_>, rules: &Rules, log: &mut Vec<Decision>) -> boo
 }
 
 /// Rule 4: each body goes to the first slot where nobody is at its time, or nowhere.
-fn in_slots(tracks: &[Track<'_>], rules: &Rules, log: &mut Vec<Decision>) -> Single {
+fn in_slots(tracks: &[Track<'_>], rules: &Rules, log: &mut Vec<Decision>) -> Result<Single, Skip> {
     let frames = tracks.iter().map(Track::end).max().unwrap_or(0);
-    let mut people = Single::empty(rules.persons.min(tracks.len()), frames);
+    let mut people = Single::empty(rules.persons.min(tracks.len()), frames)?;
     let mut spans = vec![None::<(usize, usize)>; people.persons];
     for track in tracks {
         let (start, end) = (track.start(), track.end());
@@ -197,5 +197,5 @@ fn in_slots(tracks: &[Track<'_>], rules: &Rules, log: &mut Vec<Decision>) -> Sin
         log.push(track.placed(slot));
         people.put(slot, track, 0);
     }
-    people
+    Ok(people)
 }

@@ -8,6 +8,8 @@ use super::Track;
 use super::motion::sum_of_sizes;
 use crate::Values;
 
+/// The most poses a clip can have, absent ones included: four hours of one person.
+const MOST_POSES: usize = 1 << 19;
 /// Numbers of a pose.
 const NUMBERS: usize = JOINTS * 3;
 /// The joint that tells whether someone is there when slots change places.
@@ -32,21 +34,25 @@ pub(super) struct Single {
 }
 
 impl Single {
-    pub(super) fn empty(persons: usize, frames: usize) -> Single {
-        Single {
+    /// Nobody yet. Frames without a body take two bytes of text, so that a small file can promise many.
+    pub(super) fn empty(persons: usize, frames: usize) -> Result<Single, Skip> {
+        if frames.saturating_mul(persons) > MOST_POSES {
+            return Err(Skip::TooLong);
+        }
+        Ok(Single {
             persons,
             frames,
             keypoints: vec![0.0; persons * frames * NUMBERS],
-        }
+        })
     }
 
     /// One body from its first to its last frame, untrimmed.
-    pub(super) fn of(track: &Track<'_>, log: &mut Vec<Decision>) -> Single {
+    pub(super) fn of(track: &Track<'_>, log: &mut Vec<Decision>) -> Result<Single, Skip> {
         log.push(track.placed(0));
         let start = track.start();
-        let mut people = Single::empty(1, track.end() - start);
+        let mut people = Single::empty(1, track.end() - start)?;
         people.put(0, track, start);
-        people
+        Ok(people)
     }
 
     /// Puts a body into a slot, over what is there; frame `start` becomes the first.
