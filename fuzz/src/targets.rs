@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use skeleton_data::cache::Cache;
 use skeleton_data::raw::jsonl::JsonlFile;
 use skeleton_data::raw::npz::NpzFile;
-use skeleton_data::raw::ntu::Recording;
+use skeleton_data::raw::ntu::{JOINTS, Preset, Recording, choose};
 use skeleton_data::raw::pyskl::PysklFile;
 use skeleton_data::{ClipSource, Error, Sequence};
 use skeleton_datasets::Dataset;
@@ -39,7 +39,7 @@ pub fn pickle(bytes: &[u8]) -> Taken {
         .map_err(said)
 }
 
-/// A `.skeleton` text.
+/// A `.skeleton` text, and the people in it.
 pub fn ntu(bytes: &[u8]) -> Taken {
     let read = Recording::parse(Path::new("S001C001P001R001A001.skeleton"), bytes).map_err(said)?;
     for body in &read.bodies {
@@ -56,6 +56,10 @@ pub fn ntu(bytes: &[u8]) -> Taken {
                 .iter()
                 .all(|x| x.is_finite())
         );
+    }
+    if let (Ok(people), _) = choose(&read, &Preset::Pyskl.into()) {
+        let numbers = people.persons * people.frames * JOINTS * 3;
+        assert_eq!(people.keypoints.view().len(), numbers);
     }
     Ok(())
 }

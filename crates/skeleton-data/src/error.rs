@@ -79,6 +79,16 @@ pub enum Error {
         /// What stands there.
         found: String,
     },
+    /// A folder or archive of `.skeleton` files, or one of them, that can't be read.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    Recordings {
+        /// The folder, archive or file; an archive's entry stands below the archive.
+        path: PathBuf,
+        /// What was expected there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A cache that is damaged, cut off or not one of ours.
     #[error("{}: {place}: expected {expected}, found {found}", path.display())]
     Cache {

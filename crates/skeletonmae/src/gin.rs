@@ -9,21 +9,13 @@ use candle_core::{Result, Tensor};
 use candle_nn::{VarBuilder, init};
 
 use crate::layers::{BatchNorm, Linear, Mode, Prelu};
-use crate::ops::{Activation, JointMatrix, aggregate};
+use crate::ops::gin::infer::Folded;
+use crate::ops::{self, Ending, JointMatrix, Moments, Stack};
 
-/// What ends a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The MLP: the decoder's layer.
-    Mlp,
-    /// The MLP, then BatchNorm and PReLU: the encoder's layers.
-    Activated,
-}
-
-/// `h = MLP((1 + eps) x + sum of the neighbours' x)`, MLP = Linear, BatchNorm, ReLU, Linear.
+/// The parameters of `h = MLP((1 + eps) x + sum of the neighbours' x)`, MLP = Linear, BatchNorm, ReLU,
+/// Linear; in the encoder BatchNorm and PReLU follow.
 #[derive(Clone, Debug)]
-pub struct GinLayer {
-    adjacency: Arc<JointMatrix>,
+struct GinLayer {
     eps: Tensor,
     linear1: Linear,
     norm1: BatchNorm,
@@ -32,25 +24,14 @@ pub struct GinLayer {
 }
 
 impl GinLayer {
-    /// A layer of width `d` on the graph `adjacency` (binary, without self loops).
-    ///
-    /// # Errors
-    /// When the builder lacks a parameter.
-    pub fn new(
-        d: usize,
-        adjacency: &Arc<JointMatrix>,
-        ending: Ending,
-        vb: VarBuilder<'_>,
-    ) -> Result<Self> {
-        let ending = match ending {
-            Ending::Mlp => None,
-            Ending::Activated => Some((
-                BatchNorm::new(d, vb.pp("norm2"))?,
-                Prelu::new(vb.pp("prelu"))?,
-            )),
+    fn new(d: usize, activated: bool, vb: VarBuilder<'_>) -> Result<Self> {
+        let ending = if activated {
+            let prelu = Prelu::new(vb.pp("prelu"))?;
+            Some((BatchNorm::new(d, vb.pp("norm2"))?, prelu))
+        } else {
+            None
         };
         Ok(Self {
-            adjacency: adjacency.clone(),
             eps: vb.get_with_hints(1, "eps", init::ZERO)?,
             linear1: Linear::new(d, d, vb.pp("linear1"))?,
             norm1: BatchNorm::new(d, vb.pp("norm1"))?,
@@ -59,28 +40,95 @@ impl GinLayer {
         })
     }
 
-    /// x and the result are (n, t, v, d).
-    ///
-    /// # Errors
-    /// When x doesn't have the graph's joints or the layer's width.
-    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = aggregate(x, &self.eps, &self.adjacency)?;
-        let h = self
-            .norm1
-            .forward(&self.linear1.forward(&x)?, Activation::Relu, mode)?;
-        let h = self.linear2.forward(&h)?;
+    /// The parameters in the order of [`ops::gin()`], `before` (d, c) being a map in front of the first.
+    fn theta(&self, before: Option<&Tensor>) -> Result<Vec<Tensor>> {
+        let w1 = self.linear1.weight();
+        let first = match before {
+            // (x E^T) W1^T = x (W1 E)^T, and neighbour sums commute with maps of features.
+            Some(before) => w1.matmul(before)?,
+            None => w1.clone(),
+        };
+        let [weight, bias] = self.norm1.parameters();
+        let mut all = vec![self.eps.clone(), first, weight.clone(), bias.clone()];
+        all.push(self.linear2.weight().clone());
         match &self.ending {
-            Some((norm, prelu)) => prelu.forward(&norm.forward(&h, Activation::None, mode)?),
-            None => Ok(h),
+            Some((norm, prelu)) => {
+                all.extend(norm.parameters().map(Tensor::clone));
+                all.push(prelu.slope().clone());
+            }
+            None => all.push(self.linear2.bias().clone()),
+        }
+        Ok(all)
+    }
+
+    /// The norms, each with the map whose bias it takes in.
+    fn norms(&self) -> impl Iterator<Item = (&BatchNorm, &Linear)> {
+        let end = self.ending.as_ref().map(|(norm, _)| (norm, &self.linear2));
+        std::iter::once((&self.norm1, &self.linear1)).chain(end)
+    }
+}
+
+/// Layers on a graph.
+#[derive(Clone, Debug)]
+struct Layers {
+    adjacency: Arc<JointMatrix>,
+    layers: Vec<GinLayer>,
+}
+
+impl Layers {
+    fn stack(&self, ending: Ending) -> Stack {
+        Stack {
+            adjacency: self.adjacency.clone(),
+            layers: self.layers.len(),
+            ending,
+        }
+    }
+
+    fn theta(&self, before: Option<&Tensor>) -> Result<Tensor> {
+        let mut all = Vec::new();
+        for (i, layer) in self.layers.iter().enumerate() {
+            let before = before.filter(|_| i == 0);
+            for tensor in layer.theta(before)? {
+                all.push(tensor.flatten_all()?);
+            }
+        }
+        Tensor::cat(&all, 0)
+    }
+
+    fn norms(&self) -> impl Iterator<Item = (&BatchNorm, &Linear)> {
+        self.layers.iter().flat_map(GinLayer::norms)
+    }
+
+    fn moments(&self) -> Result<Vec<Moments>> {
+        self.norms()
+            .map(|(norm, map)| norm.moments(map.bias()))
+            .collect()
+    }
+
+    fn forward(
+        &self,
+        x: &Tensor,
+        before: Option<&Tensor>,
+        ending: Ending,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        let (theta, stack) = (self.theta(before)?, self.stack(ending));
+        match mode {
+            Mode::Train => {
+                let (y, moments) = ops::gin(x, &theta, stack)?;
+                for ((norm, map), moments) in self.norms().zip(moments) {
+                    norm.gather(&moments, map.bias())?;
+                }
+                Ok(y)
+            }
+            Mode::Eval => ops::gin_fixed(x, &theta, stack, self.moments()?),
         }
     }
 }
 
 /// `H = G_E(A, X)`: `L_D` layers, 3 in the paper (Table 4a).
 #[derive(Clone, Debug)]
-pub struct Encoder {
-    layers: Vec<GinLayer>,
-}
+pub struct Encoder(Layers);
 
 impl Encoder {
     /// `layers` layers of width `d`, parameters under `layers.0`, `layers.1`, ...
@@ -94,10 +142,11 @@ impl Encoder {
         vb: VarBuilder<'_>,
     ) -> Result<Self> {
         let vb = vb.pp("layers");
-        let layer = |i: usize| GinLayer::new(d, adjacency, Ending::Activated, vb.pp(i));
-        Ok(Self {
+        let layer = |i: usize| GinLayer::new(d, true, vb.pp(i));
+        Ok(Self(Layers {
+            adjacency: adjacency.clone(),
             layers: (0..layers).map(layer).collect::<Result<_>>()?,
-        })
+        }))
     }
 
     /// x and the result are (n, t, v, d).
@@ -105,10 +154,72 @@ impl Encoder {
     /// # Errors
     /// When x doesn't have the graph's joints or the encoder's width.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut h = x.clone();
-        for layer in &self.layers {
-            h = layer.forward(&h, mode)?;
-        }
-        Ok(h)
+        self.0.forward(x, None, Ending::Activated, mode)
+    }
+
+    /// [`forward`](Self::forward) of `s e^T`, s (n, t, v, c) and e (d, c), without making those features:
+    /// where c is small, most of the first layer's work is saved.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_through(&self, s: &Tensor, e: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.0.forward(s, Some(e), Ending::Activated, mode)
+    }
+
+    /// `factor` times the sum over joints of [`forward`](Self::forward), (n, t, d).
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn pooled(&self, x: &Tensor, factor: f64, mode: Mode) -> Result<Tensor> {
+        self.0.forward(x, None, Ending::Pooled { factor }, mode)
+    }
+
+    /// The encoder as it is now, for inference in `f32`.
+    ///
+    /// # Errors
+    /// When a parameter can't be read.
+    pub fn folded(&self) -> Result<Folded<f32>> {
+        let theta = self.0.theta(None)?.to_dtype(candle_core::DType::F32)?;
+        let d = self.0.layers[0].linear1.bias().elem_count();
+        let stack = self.0.stack(Ending::Activated);
+        Folded::new(&stack, &theta.to_vec1::<f32>()?, d, &self.0.moments()?)
+    }
+}
+
+/// `Y = G_D(A, H)`: "one GIN layer", behind a map without bias that joins it to the encoder.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    join: Linear,
+    layers: Layers,
+}
+
+impl Decoder {
+    /// Of width `d`; `join` holds the parameters of the map.
+    ///
+    /// # Errors
+    /// When a builder lacks a parameter.
+    pub fn new(
+        d: usize,
+        adjacency: &Arc<JointMatrix>,
+        join: VarBuilder<'_>,
+        vb: VarBuilder<'_>,
+    ) -> Result<Self> {
+        Ok(Self {
+            join: Linear::without_bias(d, d, join)?,
+            layers: Layers {
+                adjacency: adjacency.clone(),
+                layers: vec![GinLayer::new(d, false, vb)?],
+            },
+        })
+    }
+
+    /// The reconstructions of some `rows` of h (n, t, v, d), ascending: (rows, d).
+    ///
+    /// # Errors
+    /// When h doesn't have the graph's joints or the decoder's width.
+    pub fn forward(&self, h: &Tensor, rows: &Arc<Vec<u32>>, mode: Mode) -> Result<Tensor> {
+        let ending = Ending::Mlp { rows: rows.clone() };
+        self.layers
+            .forward(h, Some(self.join.weight()), ending, mode)
     }
 }

@@ -1,9 +1,9 @@
 //! Layers with parameters, shared with `strl`.
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init};
 
-use crate::ops::{self, Activation, Moments};
+use crate::ops::{self, Moments};
 
 /// Weight of a batch's statistics in the running ones, as PyTorch's default.
 const MOMENTUM: f64 = 0.1;
@@ -73,7 +73,8 @@ impl Linear {
     }
 }
 
-/// Batch normalisation over all rows, i.e. all joints of all frames of all tracks of the batch.
+/// Batch normalisation over all rows, i.e. all joints of all frames of all tracks of the batch. The
+/// arithmetic is part of the ops ([`ops::norm`]); here are the parameters and the statistics.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
     weight: Tensor,
@@ -96,48 +97,49 @@ impl BatchNorm {
         })
     }
 
-    /// x (.., d), normalised and activated.
-    ///
-    /// # Errors
-    /// When the last axis of x isn't d.
-    pub fn forward(&self, x: &Tensor, activation: Activation, mode: Mode) -> Result<Tensor> {
-        match mode {
-            Mode::Train => {
-                let (y, moments) = ops::batch_norm(x, &self.weight, &self.bias, activation)?;
-                self.gather(&moments)?;
-                Ok(y)
-            }
-            Mode::Eval => {
-                let values = |var: &Var| var.to_dtype(candle_core::DType::F64)?.to_vec1::<f64>();
-                let mean = values(&self.running_mean)?;
-                let variance = values(&self.running_var)?;
-                let moments = Moments {
-                    rows: 0,
-                    mean,
-                    variance,
-                };
-                ops::fixed_norm(x, &self.weight, &self.bias, moments, activation)
-            }
-        }
+    /// Weight and bias, (d) each.
+    pub fn parameters(&self) -> [&Tensor; 2] {
+        [&self.weight, &self.bias]
     }
 
-    /// Moves the running statistics towards the batch's (whose variance is made unbiased first).
-    fn gather(&self, moments: &Moments) -> Result<()> {
+    /// The statistics of training, of rows from which the `bias` in front of the norm is still missing.
+    ///
+    /// # Errors
+    /// When a tensor can't be read.
+    pub fn moments(&self, bias: &Tensor) -> Result<Moments> {
+        let mean = (self.running_mean.to_dtype(DType::F64)? - bias.to_dtype(DType::F64)?)?;
+        Ok(Moments {
+            rows: 0,
+            mean: mean.to_vec1()?,
+            variance: self.running_var.to_dtype(DType::F64)?.to_vec1()?,
+        })
+    }
+
+    /// Moves the running statistics towards a batch's (whose variance is made unbiased first), gathered
+    /// before the `bias` in front of the norm was added.
+    ///
+    /// # Errors
+    /// When a tensor can't be read.
+    pub fn gather(&self, moments: &Moments, bias: &Tensor) -> Result<()> {
         let n = moments.rows as f64;
         let unbiased = n / (n - 1.0).max(1.0);
-        let move_to = |var: &Var, values: &[f64], factor: f64| -> Result<()> {
-            let old = var.to_dtype(candle_core::DType::F64)?.to_vec1::<f64>()?;
-            let new: Vec<f64> = old
-                .iter()
-                .zip(values)
-                .map(|(old, new)| (1.0 - MOMENTUM) * old + MOMENTUM * factor * new)
-                .collect();
-            let new = Tensor::from_vec(new, var.shape(), var.device())?;
-            var.set(&new.to_dtype(var.dtype())?)
-        };
-        move_to(&self.running_mean, &moments.mean, 1.0)?;
-        move_to(&self.running_var, &moments.variance, unbiased)
+        let bias: Vec<f64> = bias.to_dtype(DType::F64)?.to_vec1()?;
+        let mean = moments.mean.iter().zip(&bias).map(|(m, b)| m + b);
+        let variance = moments.variance.iter().map(|v| v * unbiased);
+        move_towards(&self.running_mean, mean)?;
+        move_towards(&self.running_var, variance)
     }
+}
+
+fn move_towards(var: &Var, values: impl Iterator<Item = f64>) -> Result<()> {
+    let old = var.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let new: Vec<f64> = old
+        .iter()
+        .zip(values)
+        .map(|(old, new)| (1.0 - MOMENTUM) * old + MOMENTUM * new)
+        .collect();
+    let new = Tensor::from_vec(new, var.shape(), var.device())?;
+    var.set(&new.to_dtype(var.dtype())?)
 }
 
 /// `x` where positive, a learned multiple of it elsewhere (one slope, 0.25 at first).
@@ -157,11 +159,8 @@ impl Prelu {
         })
     }
 
-    /// x of any shape.
-    ///
-    /// # Errors
-    /// None are expected.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::prelu(x, &self.weight)
+    /// The slope, (1).
+    pub fn slope(&self) -> &Tensor {
+        &self.weight
     }
 }

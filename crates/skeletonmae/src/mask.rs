@@ -77,6 +77,14 @@ impl Mask {
         }
     }
 
+    /// The targets' rows, n t v counted, ascending.
+    pub fn target_rows(&self) -> Vec<u32> {
+        let rows = (0..).zip(self.targets.iter());
+        rows.filter(|(_, target)| **target)
+            .map(|(row, _)| row)
+            .collect()
+    }
+
     /// How many joints are to be reconstructed.
     pub fn count(&self) -> usize {
         self.targets.iter().filter(|t| **t).count()
@@ -332,7 +340,7 @@ mod tests {
         let codes = |masked: f32, arm: &[Vec<bool>]| {
             let s = coordinates(masked);
             let mask = Mask::of_tracks(&batch(s.clone(), vec![true; 3 * 4 * 17]), arm);
-            let (_, h) = model.encode(&s, &mask, Mode::Eval).unwrap();
+            let h = model.encode(&s, &mask, Mode::Eval).unwrap();
             h.flatten_all().unwrap().to_vec1::<f32>().unwrap()
         };
         assert_eq!(codes(0.0, &arm), codes(50.0, &arm));

@@ -7,10 +7,10 @@ use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 
-use crate::gin::{Encoder, Ending, GinLayer};
+use crate::gin::{Decoder, Encoder};
 use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
-use crate::ops::{JointMatrix, mask_rows, reweighted_cosine_error};
+use crate::ops::{JointMatrix, reweighted_cosine_error};
 
 /// The shape of the masked autoencoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,8 +62,7 @@ pub struct SkeletonMae {
     embed: Linear,
     mask_token: Tensor,
     encoder: Encoder,
-    to_decoder: Linear,
-    decoder: GinLayer,
+    decoder: Decoder,
     remask: bool,
 }
 
@@ -92,8 +91,7 @@ impl SkeletonMae {
             embed: Linear::new(coordinates, d, vb.pp("embed"))?,
             mask_token: vb.get_with_hints(d, "mask_token", token)?,
             encoder: Encoder::new(config.encoder_layers, d, &a, vb.pp("encoder"))?,
-            to_decoder: Linear::without_bias(d, d, vb.pp("to_decoder"))?,
-            decoder: GinLayer::new(d, &a, Ending::Mlp, vb.pp("decoder"))?,
+            decoder: Decoder::new(d, &a, vb.pp("to_decoder"), vb.pp("decoder"))?,
             remask: config.remask,
         })
     }
@@ -114,9 +112,19 @@ impl SkeletonMae {
         denominator: f64,
         mode: Mode,
     ) -> Result<Tensor> {
-        let (x, y) = self.forward(s, mask, mode)?;
+        let rows = Arc::new(mask.target_rows());
+        if rows.is_empty() {
+            return Tensor::zeros((), s.dtype(), s.device());
+        }
+        let h = self.codes(s, mask, mode)?;
+        let y = self.decoder.forward(&h, &rows, mode)?; // Y of the targets, (targets, d)
+        let at = Tensor::new(&rows[..], s.device())?;
+        let c = s.dim(3)?;
+        let x = self
+            .embed
+            .forward(&s.reshape(((), c))?.index_select(&at, 0)?)?; // their X
         let target = if loss.target_gradient { x } else { x.detach() };
-        reweighted_cosine_error(&y, &target, &mask.targets, loss.beta, denominator)
+        reweighted_cosine_error(&y, &target, loss.beta, denominator)
     }
 
     /// (X, Y): the embedded, unmasked features and their reconstruction, both (n, t, v, d).
@@ -124,26 +132,36 @@ impl SkeletonMae {
     /// # Errors
     /// As [`loss`](Self::loss).
     pub fn forward(&self, s: &Tensor, mask: &Mask, mode: Mode) -> Result<(Tensor, Tensor)> {
-        let (x, h) = self.encode(s, mask, mode)?;
-        let h = self.to_decoder.forward(&h)?;
-        let h = if self.remask {
-            mask_rows(&h, &zeros(&h)?, &mask.hidden)?
-        } else {
-            h
-        };
-        let y = self.decoder.forward(&h, mode)?; // Y = G_D(A, H)
+        let x = self.embed.forward(s)?;
+        let h = self.codes(s, mask, mode)?;
+        let all = Arc::new((0..mask.hidden.len() as u32).collect());
+        let y = self.decoder.forward(&h, &all, mode)?; // Y = G_D(A, H)
+        let y = y.reshape(x.dims())?;
         Ok((x, y))
     }
 
-    /// (X, H): the embedded, unmasked features and the encoder's codes of the masked ones.
+    /// H, the encoder's codes of the masked features, (n, t, v, d).
     ///
     /// # Errors
     /// As [`loss`](Self::loss).
-    pub fn encode(&self, s: &Tensor, mask: &Mask, mode: Mode) -> Result<(Tensor, Tensor)> {
-        let x = self.embed.forward(s)?; // (n, t, v, d)
-        let masked = mask_rows(&x, &self.mask_token, &mask.hidden)?;
-        let h = self.encoder.forward(&masked, mode)?; // H = G_E(A, X)
-        Ok((x, h))
+    pub fn encode(&self, s: &Tensor, mask: &Mask, mode: Mode) -> Result<Tensor> {
+        // A visible joint's feature is W s + b, a hidden one's \[MASK\] (step 1 of section 3.2). Both are
+        // columns of one map E = [W, b, mask_token], of (s, 1, 0) and of (0, 0, 1).
+        let visible = visible(s, mask)?;
+        let masked = s.broadcast_mul(&visible)?;
+        let s = Tensor::cat(&[&masked, &visible, &(1.0 - &visible)?], 3)?; // (n, t, v, c + 2)
+        let [b, token] = [self.embed.bias(), &self.mask_token].map(|column| column.unsqueeze(1));
+        let e = Tensor::cat(&[self.embed.weight(), &b?, &token?], 1)?; // (d, c + 2)
+        self.encoder.forward_through(&s, &e, mode) // H = G_E(A, X)
+    }
+
+    /// What the decoder gets.
+    fn codes(&self, s: &Tensor, mask: &Mask, mode: Mode) -> Result<Tensor> {
+        let h = self.encode(s, mask, mode)?;
+        if !self.remask {
+            return Ok(h);
+        }
+        h.broadcast_mul(&visible(&h, mask)?)
     }
 
     /// The embedding: W (d, c) and b (d), by which coordinates become features.
@@ -152,6 +170,13 @@ impl SkeletonMae {
     }
 }
 
-fn zeros(h: &Tensor) -> Result<Tensor> {
-    Tensor::zeros(h.dims()[h.rank() - 1], h.dtype(), h.device())
+/// 1 where a joint isn't hidden, 0 elsewhere: (n, t, v, 1), as `like` (n, t, v, _) in type.
+fn visible(like: &Tensor, mask: &Mask) -> Result<Tensor> {
+    let (n, t, v, _) = like.dims4()?;
+    let flags = mask
+        .hidden
+        .iter()
+        .map(|&hidden| if hidden { 0.0 } else { 1.0 });
+    let flags = Tensor::from_vec(flags.collect::<Vec<f32>>(), (n, t, v, 1), like.device())?;
+    flags.to_dtype(like.dtype())
 }

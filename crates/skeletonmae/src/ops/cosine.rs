@@ -1,7 +1,5 @@
 //! The re-weighted cosine error, paper section 3.2, RCE.
 
-use std::sync::Arc;
-
 use candle_core::{Result, Shape, Tensor, bail};
 
 use super::kernel::{Kernel, Real, View, apply2};
@@ -11,34 +9,23 @@ use super::rows;
 const SMALLEST_NORM: f64 = 1e-8;
 
 struct Rce {
-    rows: Arc<Vec<bool>>,
     beta: f64,
     denominator: f64,
 }
 
-/// `sum over the chosen rows i of (1 - cos(y_i, x_i))^beta / denominator`, a scalar. `y` (the
-/// decoder's output) and `x` (the embedded, unmasked feature) are (.., d); `chosen` has an entry a
-/// row. The denominator is the number of masked joints of the whole batch, so that micro-batches add
-/// up to the batch's mean.
+/// `sum over the rows i of (1 - cos(y_i, x_i))^beta / denominator`, a scalar. `y` (the decoder's
+/// output) and `x` (the embedded, unmasked feature) are (masked joints, d). The denominator is the number
+/// of masked joints of the whole batch, so that micro-batches add up to the batch's mean.
 ///
 /// # Errors
 /// When the shapes don't fit.
 pub fn reweighted_cosine_error(
     y: &Tensor,
     x: &Tensor,
-    chosen: &Arc<Vec<bool>>,
     beta: f64,
     denominator: f64,
 ) -> Result<Tensor> {
-    apply2(
-        Rce {
-            rows: chosen.clone(),
-            beta,
-            denominator,
-        },
-        y,
-        x,
-    )
+    apply2(Rce { beta, denominator }, y, x)
 }
 
 /// cos(a, b) with the norms it was made of.
@@ -72,13 +59,8 @@ impl Kernel<2> for Rce {
     const NAME: &'static str = "reweighted_cosine_error";
 
     fn forward<T: Real>(&self, [y, x]: [View<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
-        if y.dims != x.dims || self.rows.len() != y.rows() {
-            let n = self.rows.len();
-            bail!(
-                "reweighted_cosine_error: y {:?}, x {:?}, {n} mask entries",
-                y.dims,
-                x.dims
-            );
+        if y.dims != x.dims {
+            bail!("reweighted_cosine_error: y {:?}, x {:?}", y.dims, x.dims);
         }
         let d = y.width();
         let sums = rows::each(y.rows(), |from, to| {
@@ -86,11 +68,8 @@ impl Kernel<2> for Rce {
                 .between(from, to)
                 .chunks_exact(d)
                 .zip(x.between(from, to).chunks_exact(d));
-            let chosen = pairs
-                .zip(&self.rows[from..to])
-                .filter(|(_, chosen)| **chosen);
-            chosen
-                .map(|((y, x), _)| at_least(1.0 - cosine(y, x).0.double(), 0.0).powf(self.beta))
+            pairs
+                .map(|(y, x)| at_least(1.0 - cosine(y, x).0.double(), 0.0).powf(self.beta))
                 .sum::<f64>()
         });
         Ok((
@@ -115,8 +94,7 @@ impl Kernel<2> for Rce {
                     .between(from, to)
                     .chunks_exact(d)
                     .zip(b.between(from, to).chunks_exact(d));
-                let chosen = out.chunks_exact_mut(d).zip(pairs).zip(&self.rows[from..to]);
-                for ((out, (a, b)), _) in chosen.filter(|(_, chosen)| **chosen) {
+                for (out, (a, b)) in out.chunks_exact_mut(d).zip(pairs) {
                     let parts = cosine(a, b);
                     Self::pull(out, self.slope(parts.0, grad), parts, a, b);
                 }

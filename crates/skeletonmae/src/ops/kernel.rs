@@ -8,7 +8,9 @@ use candle_core::{
 };
 
 /// The floats kernels run in: `f32` for work, `f64` for checking gradients by finite differences.
-pub trait Real: WithDType + num_traits::Float + std::ops::AddAssign + std::iter::Sum {
+pub trait Real:
+    WithDType + num_traits::Float + std::ops::AddAssign + std::ops::MulAssign + std::iter::Sum
+{
     /// A constant in this precision.
     #[inline]
     fn real(value: f64) -> Self {

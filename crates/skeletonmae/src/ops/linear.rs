@@ -3,7 +3,7 @@
 use candle_core::{Result, Shape, Tensor, bail};
 
 use super::kernel::{Kernel, Real, View, apply3};
-use super::product::{Matrix, product};
+use super::product::{Matrix, MatrixMut, product};
 use super::rows;
 
 struct Linear;
@@ -44,7 +44,7 @@ impl Kernel<3> for Linear {
                 row.copy_from_slice(b.data);
             }
             product(
-                out,
+                MatrixMut::new(out, n, d_out),
                 Matrix::new(x.between(from, from + n), n, d_in),
                 weight,
                 true,
@@ -67,7 +67,12 @@ impl Kernel<3> for Linear {
             rows::fill(&mut dx, d_in, |from, dx| {
                 let n = dx.len() / d_in;
                 let g = Matrix::new(grad.between(from, from + n), n, d_out);
-                product(dx, g, Matrix::new(w.data, d_out, d_in), false);
+                product(
+                    MatrixMut::new(dx, n, d_in),
+                    g,
+                    Matrix::new(w.data, d_out, d_in),
+                    false,
+                );
             });
             dx
         });
@@ -77,7 +82,7 @@ impl Kernel<3> for Linear {
                 let mut part = vec![T::zero(); d_out * d_in];
                 let g = Matrix::new(grad.between(from, to), to - from, d_out).transposed();
                 product(
-                    &mut part,
+                    MatrixMut::new(&mut part, d_out, d_in),
                     g,
                     Matrix::new(x.between(from, to), to - from, d_in),
                     false,

@@ -1,20 +1,24 @@
 //! The few operations the models are made of, each with a hand-written backward pass.
 //!
 //! Rows are the last axis: a feature tensor (n, t, v, d) has n t v rows of d numbers. A kernel is
-//! arithmetic over slices ([`Kernel`]); [`kernel`] makes a Candle op of it.
+//! arithmetic over slices ([`Kernel`]); [`kernel`] makes a Candle op of it. Large ones are fused: what
+//! can be made anew from a chunk of rows in the cache is not kept in memory.
 
+pub(crate) mod columns;
 pub mod cosine;
+pub mod gin;
 pub mod kernel;
 pub mod linear;
 pub mod mix;
 pub mod norm;
-pub mod pointwise;
+pub mod pool;
 pub mod product;
 pub mod rows;
+pub mod wide;
 
 pub use cosine::reweighted_cosine_error;
+pub use gin::{Ending, Stack, gin, infer::gin_fixed};
 pub use kernel::{Kernel, Real, View, apply1, apply2, apply3};
 pub use linear::linear;
-pub use mix::{JointMatrix, aggregate, mix};
-pub use norm::{Activation, Moments, batch_norm, fixed_norm};
-pub use pointwise::{mask_rows, prelu};
+pub use mix::JointMatrix;
+pub use norm::Moments;

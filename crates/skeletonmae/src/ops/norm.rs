@@ -1,26 +1,14 @@
-//! Batch normalisation over rows, with the activation that follows it.
+//! Batch normalisation, in the pieces that fused kernels are made of: sums gathered while a chunk is
+//! written, the affine map they lead to, and the affine map of the way back.
 //!
-//! Candle's own (a chain of broadcasts and reductions, each differentiated on its own) takes most of
-//! a step; here it is two passes forward and two back.
+//! A bias in front of a normalisation cancels and is left out in training (its gradient is zero); it
+//! moves the running mean.
 
-use std::sync::{Arc, OnceLock};
-
-use candle_core::{Result, Shape, Tensor, bail};
-
-use super::kernel::{Kernel, Real, View, apply3};
-use super::rows;
+use super::columns::{columns, lanes, lanes_mut};
+use super::kernel::Real;
 
 /// Added to the variance, as in PyTorch's `BatchNorm`.
 pub const EPSILON: f64 = 1e-5;
-
-/// What follows the normalisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// `max(y, 0)`.
-    Relu,
-}
 
 /// Per-feature statistics of a batch of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,209 +21,268 @@ pub struct Moments {
     pub variance: Vec<f64>,
 }
 
-struct Norm {
-    activation: Activation,
-    /// Given: normalise by these (inference). Empty: by the batch's own, kept here for backward.
-    moments: Arc<OnceLock<Moments>>,
-    training: bool,
+/// Sums over the rows of one chunk, taken about its first row so that nothing cancels.
+#[derive(Clone, Debug)]
+pub struct Sums<T> {
+    rows: usize,
+    /// (3, d): the first row, the sums and the sums of squares of the differences from it.
+    sums: Vec<T>,
 }
 
-/// Normalises the rows of x (.., d) by their own statistics, which are returned; then scales by
-/// `weight` (d), shifts by `bias` (d) and applies the activation.
-///
-/// # Errors
-/// When the shapes don't fit.
-pub fn batch_norm(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    activation: Activation,
-) -> Result<(Tensor, Moments)> {
-    let moments = Arc::new(OnceLock::new());
-    let norm = Norm {
-        activation,
-        moments: moments.clone(),
-        training: true,
-    };
-    let y = apply3(norm, x, weight, bias)?;
-    match moments.get() {
-        Some(moments) => Ok((y, moments.clone())),
-        None => bail!("batch_norm: the forward pass gathered no statistics"),
-    }
-}
-
-/// [`batch_norm`] by given statistics, as in inference.
-///
-/// # Errors
-/// When the shapes don't fit.
-pub fn fixed_norm(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    moments: Moments,
-    activation: Activation,
-) -> Result<Tensor> {
-    let moments = Arc::new(OnceLock::from(moments));
-    apply3(
-        Norm {
-            activation,
-            moments,
-            training: false,
-        },
-        x,
-        weight,
-        bias,
-    )
-}
-
-/// Means and biased variances of the columns, each in a pass of its own over the rows: the two-pass
-/// variance doesn't cancel.
-fn moments<T: Real>(x: &View<'_, T>) -> Moments {
-    let (n, d) = (x.rows(), x.width());
-    let column_sums = |f: &(dyn Fn(&mut [T], &[T]) + Sync)| -> Vec<f64> {
-        let chunks = rows::each(n, |from, to| {
-            let mut part = vec![T::zero(); d];
-            x.between(from, to)
-                .chunks_exact(d)
-                .for_each(|row| f(&mut part, row));
-            part
-        });
-        let mut total = vec![0.0; d];
-        for part in chunks {
-            total
-                .iter_mut()
-                .zip(part)
-                .for_each(|(total, part)| *total += part.double());
-        }
-        total.iter().map(|total| total / n as f64).collect()
-    };
-    let mean = column_sums(&|part, row| rows::add(part, row));
-    let centre: Vec<T> = mean.iter().map(|&m| T::real(m)).collect();
-    let variance = column_sums(&|part, row| {
-        for ((part, &x), &c) in part.iter_mut().zip(row).zip(&centre) {
-            *part += (x - c) * (x - c);
-        }
-    });
-    Moments {
-        rows: n,
-        mean,
-        variance,
-    }
-}
-
-impl Norm {
-    /// (mean, 1 / sqrt(variance + eps)) in the working precision.
-    fn scales<T: Real>(&self, d: usize) -> Result<(Vec<T>, Vec<T>)> {
-        match self.moments.get() {
-            Some(m) if m.mean.len() == d && m.variance.len() == d => Ok((
-                m.mean.iter().map(|&m| T::real(m)).collect(),
-                m.variance
-                    .iter()
-                    .map(|&v| T::real(1.0 / (v + EPSILON).sqrt()))
-                    .collect(),
-            )),
-            _ => bail!("batch_norm: statistics of {d} features expected"),
+impl<T: Real> Sums<T> {
+    /// Of a chunk of rows of width d.
+    #[inline(always)]
+    pub fn of(rows: &[T], d: usize) -> Self {
+        let mut sums = vec![T::zero(); 3 * d];
+        columns!(d, sum(rows, &mut sums));
+        Self {
+            rows: rows.len() / d,
+            sums,
         }
     }
 }
 
-impl Kernel<3> for Norm {
-    const NAME: &'static str = "batch_norm";
+#[inline(always)]
+fn sum<T: Real, const W: usize>(at: usize, d: usize, rows: &[T], sums: &mut [T]) {
+    let centre = *lanes::<T, W>(rows, at);
+    let (mut sum, mut square) = ([T::zero(); W], [T::zero(); W]);
+    for row in rows.chunks_exact(d) {
+        let row = lanes::<T, W>(row, at);
+        for i in 0..W {
+            let x = row[i] - centre[i];
+            sum[i] += x;
+            square[i] += x * x;
+        }
+    }
+    *lanes_mut(sums, at) = centre;
+    *lanes_mut(sums, d + at) = sum;
+    *lanes_mut(sums, 2 * d + at) = square;
+}
 
-    fn forward<T: Real>(&self, [x, w, b]: [View<'_, T>; 3]) -> Result<(Vec<T>, Shape)> {
-        let d = x.width();
-        if w.dims != [d] || b.dims != [d] || x.rows() == 0 {
-            bail!(
-                "batch_norm: x {:?} doesn't fit weight {:?}, bias {:?}",
-                x.dims,
-                w.dims,
-                b.dims
-            );
-        }
-        if self.training {
-            self.moments.get_or_init(|| moments(&x));
-        }
-        let (mean, inverse) = self.scales::<T>(d)?;
-        // y = x * scale + shift
-        let scale: Vec<T> = inverse.iter().zip(w.data).map(|(&i, &w)| i * w).collect();
-        let mut out = vec![T::zero(); x.data.len()];
-        rows::fill(&mut out, d, |from, out| {
-            let x = x.between(from, from + out.len() / d);
-            for (out, x) in out.chunks_exact_mut(d).zip(x.chunks_exact(d)) {
-                for i in 0..d {
-                    let y = (x[i] - mean[i]) * scale[i] + b.data[i];
-                    out[i] = match self.activation {
-                        Activation::None => y,
-                        // So written, NaN stays NaN.
-                        Activation::Relu if y < T::zero() => T::zero(),
-                        Activation::Relu => y,
-                    };
+impl Moments {
+    /// Of all chunks, combined in order (Chan, Golub and LeVeque, 1979).
+    pub fn combine<T: Real>(chunks: &[Sums<T>]) -> Self {
+        let d = chunks.first().map_or(0, |chunk| chunk.sums.len() / 3);
+        let (mut rows, mut mean, mut spread) = (0.0, vec![0.0; d], vec![0.0; d]);
+        for chunk in chunks {
+            let n = chunk.rows as f64;
+            for i in 0..d {
+                let at = |k: usize| chunk.sums[k * d + i].double();
+                let (m, s) = (at(0) + at(1) / n, at(2) - at(1) * at(1) / n);
+                let delta = m - mean[i];
+                mean[i] += delta * n / (rows + n);
+                spread[i] += s.max(0.0) + delta * delta * rows * n / (rows + n);
+                // `max` swallows NaN.
+                if s.is_nan() {
+                    spread[i] = s;
                 }
             }
-        });
-        Ok((out, x.dims.into()))
+            rows += n;
+        }
+        Self {
+            rows: rows as usize,
+            mean,
+            variance: spread.iter().map(|s| s / rows.max(1.0)).collect(),
+        }
+    }
+}
+
+/// `y = z scale + shift`: the normalisation with its learned weight and bias.
+#[derive(Clone, Debug)]
+pub struct Norm<T> {
+    /// `weight / sqrt(variance + eps)`, (d).
+    pub scale: Vec<T>,
+    /// `bias - mean scale`, (d).
+    pub shift: Vec<T>,
+    mean: Vec<T>,
+    inverse: Vec<T>,
+}
+
+impl<T: Real> Norm<T> {
+    /// By these statistics.
+    pub fn new(moments: &Moments, weight: &[T], bias: &[T]) -> Self {
+        let real = |values: &mut dyn Iterator<Item = f64>| values.map(T::real).collect::<Vec<T>>();
+        let inverse = || moments.variance.iter().map(|v| 1.0 / (v + EPSILON).sqrt());
+        let scale: Vec<f64> = inverse().zip(weight).map(|(i, w)| i * w.double()).collect();
+        let shift = bias.iter().zip(&moments.mean).zip(&scale);
+        Self {
+            shift: real(&mut shift.map(|((b, m), s)| b.double() - m * s)),
+            scale: real(&mut scale.iter().copied()),
+            mean: real(&mut moments.mean.iter().copied()),
+            inverse: real(&mut inverse()),
+        }
     }
 
-    /// With x^ = (x - mean) * inverse and g the gradient behind the activation:
-    /// dW = sum g x^, db = sum g, dx = W inverse (g - mean(g) - x^ mean(g x^)); the two means stem from
-    /// the statistics' dependence on x and are absent where these are given.
-    fn backward<T: Real>(
-        &self,
-        [x, w, _]: [View<'_, T>; 3],
-        out: View<'_, T>,
-        grad: View<'_, T>,
-        wanted: [bool; 3],
-    ) -> Result<[Option<Vec<T>>; 3]> {
-        let d = x.width();
-        let (mean, inverse) = self.scales::<T>(d)?;
-        let passed = |out: T, g: T| match self.activation {
-            Activation::Relu if out <= T::zero() => T::zero(),
-            _ => g,
-        };
-        // (sum g, sum g x^) side by side
-        let sums = rows::sum(x.rows(), 2 * d, |from, to| {
-            let mut part = vec![T::zero(); 2 * d];
-            let (db, dw) = part.split_at_mut(d);
-            let rows = x.between(from, to).chunks_exact(d);
-            let outs = out.between(from, to).chunks_exact(d);
-            for ((x, o), g) in rows.zip(outs).zip(grad.between(from, to).chunks_exact(d)) {
-                for i in 0..d {
-                    let g = passed(o[i], g[i]);
-                    db[i] += g;
-                    dw[i] += g * (x[i] - mean[i]) * inverse[i];
-                }
+    /// d, features.
+    pub fn width(&self) -> usize {
+        self.scale.len()
+    }
+
+    /// `out = max(z scale + shift, 0)`; NaN stays NaN.
+    #[inline(always)]
+    pub fn relu(&self, z: &[T], out: &mut [T]) {
+        self.prelu(T::zero(), z, out);
+    }
+
+    /// `out = PReLU(z scale + shift)`.
+    #[inline(always)]
+    pub fn prelu(&self, slope: T, z: &[T], out: &mut [T]) {
+        let d = self.width();
+        let (scale, shift) = (&self.scale[..d], &self.shift[..d]);
+        for (out, z) in out.chunks_exact_mut(d).zip(z.chunks_exact(d)) {
+            for i in 0..d {
+                let y = z[i] * scale[i] + shift[i];
+                out[i] = y * if y < T::zero() { slope } else { T::one() };
             }
-            part
-        });
-        let (db, dw) = sums.split_at(d);
-        let share = if self.training {
-            T::real(1.0 / x.rows() as f64)
-        } else {
-            T::zero()
+        }
+    }
+
+    /// Stops the gradients g of rows where `a`, behind ReLU, is nothing, and adds up (g, g z^), z^ the
+    /// normalised z, into `sums` (2, d).
+    #[inline(always)]
+    pub fn relu_sums(&self, g: &mut [T], a: &[T], z: &[T], sums: &mut [T]) {
+        columns!(self.width(), relu_sums(self, g, a, z, sums));
+    }
+
+    /// Sums over rows whose gradient behind PReLU is `dy`, (3, d): of the slope, feature by feature, and
+    /// of (g, g z^), g the gradient behind the norm.
+    #[inline(always)]
+    pub fn prelu_sums(&self, slope: T, z: &[T], dy: &[T]) -> Vec<T> {
+        let mut sums = vec![T::zero(); 3 * self.width()];
+        columns!(self.width(), prelu_sums(self, slope, z, dy, &mut sums));
+        sums
+    }
+
+    /// dz of rows whose gradient behind PReLU is `dy`.
+    #[inline(always)]
+    pub fn prelu_back(&self, slope: T, back: &Back<T>, dy: &[T], z: &[T], out: &mut [T]) {
+        let d = self.width();
+        let (scale, shift) = (&self.scale[..d], &self.shift[..d]);
+        let (of_g, of_z, constant) = back.slices(d);
+        let rows = out.chunks_exact_mut(d).zip(dy.chunks_exact(d));
+        for ((out, dy), z) in rows.zip(z.chunks_exact(d)) {
+            for i in 0..d {
+                let below = z[i] * scale[i] + shift[i] < T::zero();
+                let g = dy[i] * if below { slope } else { T::one() };
+                out[i] = g * of_g[i] + z[i] * of_z[i] + constant[i];
+            }
+        }
+    }
+
+    /// The way back through the normalisation of `rows` rows by their own statistics, whose sums of
+    /// (g, g z^) these are: `dz = scale (g - mean(g) - z^ mean(g z^))`, written as an affine map of g
+    /// and z.
+    pub fn back(&self, sums: &[f64], rows: usize) -> Back<T> {
+        let d = self.width();
+        let mut back = Back {
+            of_g: self.scale.clone(),
+            of_z: Vec::with_capacity(d),
+            constant: Vec::with_capacity(d),
         };
-        let dx = wanted[0].then(|| {
-            let mut dx = vec![T::zero(); x.data.len()];
-            rows::fill(&mut dx, d, |from, dx| {
-                let to = from + dx.len() / d;
-                let rows = dx
-                    .chunks_exact_mut(d)
-                    .zip(x.between(from, to).chunks_exact(d));
-                let outs = out.between(from, to).chunks_exact(d);
-                let grads = grad.between(from, to).chunks_exact(d);
-                for (((dx, x), o), g) in rows.zip(outs).zip(grads) {
-                    for i in 0..d {
-                        let x_hat = (x[i] - mean[i]) * inverse[i];
-                        let g = passed(o[i], g[i]);
-                        dx[i] = w.data[i] * inverse[i] * (g - share * (db[i] + x_hat * dw[i]));
-                    }
-                }
-            });
-            dx
-        });
-        Ok([
-            dx,
-            wanted[1].then(|| dw.to_vec()),
-            wanted[2].then(|| db.to_vec()),
-        ])
+        for i in 0..d {
+            let (scale, inverse) = (self.scale[i].double(), self.inverse[i].double());
+            let of_z = -scale * inverse * sums[d + i] / rows as f64;
+            let constant = -scale * sums[i] / rows as f64 - of_z * self.mean[i].double();
+            back.of_z.push(T::real(of_z));
+            back.constant.push(T::real(constant));
+        }
+        back
+    }
+}
+
+/// `dz = of_g g + of_z z + constant`, feature by feature.
+#[derive(Clone, Debug)]
+pub struct Back<T> {
+    of_g: Vec<T>,
+    of_z: Vec<T>,
+    constant: Vec<T>,
+}
+
+impl<T: Real> Back<T> {
+    /// The three vectors, of d numbers each.
+    #[inline(always)]
+    fn slices(&self, d: usize) -> (&[T], &[T], &[T]) {
+        (&self.of_g[..d], &self.of_z[..d], &self.constant[..d])
+    }
+
+    /// dz of rows.
+    #[inline(always)]
+    pub fn rows(&self, g: &[T], z: &[T], out: &mut [T]) {
+        let d = self.of_g.len();
+        let (of_g, of_z, constant) = self.slices(d);
+        let rows = out.chunks_exact_mut(d).zip(g.chunks_exact(d));
+        for ((out, g), z) in rows.zip(z.chunks_exact(d)) {
+            for i in 0..d {
+                out[i] = g[i] * of_g[i] + z[i] * of_z[i] + constant[i];
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn relu_sums<T: Real, const W: usize>(
+    at: usize,
+    d: usize,
+    norm: &Norm<T>,
+    g: &mut [T],
+    a: &[T],
+    z: &[T],
+    sums: &mut [T],
+) {
+    let mean = *lanes::<T, W>(&norm.mean, at);
+    let inverse = *lanes::<T, W>(&norm.inverse, at);
+    let (mut of_g, mut of_gz) = ([T::zero(); W], [T::zero(); W]);
+    let rows = g.chunks_exact_mut(d).zip(a.chunks_exact(d));
+    for ((g, a), z) in rows.zip(z.chunks_exact(d)) {
+        let (a, z) = (lanes::<T, W>(a, at), lanes::<T, W>(z, at));
+        let g = lanes_mut::<T, W>(g, at);
+        for i in 0..W {
+            let passed = if a[i] > T::zero() { g[i] } else { T::zero() };
+            g[i] = passed;
+            of_g[i] += passed;
+            of_gz[i] += passed * ((z[i] - mean[i]) * inverse[i]);
+        }
+    }
+    add(sums, at, &of_g);
+    add(sums, d + at, &of_gz);
+}
+
+#[inline(always)]
+fn prelu_sums<T: Real, const W: usize>(
+    at: usize,
+    d: usize,
+    norm: &Norm<T>,
+    slope: T,
+    z: &[T],
+    dy: &[T],
+    sums: &mut [T],
+) {
+    let scale = *lanes::<T, W>(&norm.scale, at);
+    let shift = *lanes::<T, W>(&norm.shift, at);
+    let mean = *lanes::<T, W>(&norm.mean, at);
+    let inverse = *lanes::<T, W>(&norm.inverse, at);
+    let mut of_slope = [T::zero(); W];
+    let (mut of_g, mut of_gz) = ([T::zero(); W], [T::zero(); W]);
+    for (z, dy) in z.chunks_exact(d).zip(dy.chunks_exact(d)) {
+        let (z, dy) = (lanes::<T, W>(z, at), lanes::<T, W>(dy, at));
+        for i in 0..W {
+            let y = z[i] * scale[i] + shift[i];
+            let below = y < T::zero();
+            of_slope[i] += dy[i] * if below { y } else { T::zero() };
+            let g = dy[i] * if below { slope } else { T::one() };
+            of_g[i] += g;
+            of_gz[i] += g * ((z[i] - mean[i]) * inverse[i]);
+        }
+    }
+    add(sums, at, &of_slope);
+    add(sums, d + at, &of_g);
+    add(sums, 2 * d + at, &of_gz);
+}
+
+#[inline(always)]
+fn add<T: Real, const W: usize>(sums: &mut [T], at: usize, part: &[T; W]) {
+    let sums = lanes_mut::<T, W>(sums, at);
+    for i in 0..W {
+        sums[i] += part[i];
     }
 }

@@ -43,6 +43,17 @@ impl<'a, T> Matrix<'a, T> {
         }
     }
 
+    /// Some columns of a wider row-major matrix of rows of `row` numbers, `data` starting at the first.
+    pub fn within(data: &'a [T], rows: usize, columns: usize, row: usize) -> Self {
+        Self {
+            data,
+            rows,
+            columns,
+            row,
+            column: 1,
+        }
+    }
+
     fn end(&self) -> usize {
         match (self.rows, self.columns) {
             (0, _) | (_, 0) => 0,
@@ -51,16 +62,56 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// `out = a b`, or `out += a b` where `accumulate`; `out` is row-major. On one thread: the callers
-/// share out chunks of rows, which keeps results independent of the number of threads.
+/// Where a product goes: rows of `columns` numbers, `row` apart.
+#[derive(Debug)]
+pub struct MatrixMut<'a, T> {
+    data: &'a mut [T],
+    rows: usize,
+    columns: usize,
+    row: usize,
+}
+
+impl<'a, T> MatrixMut<'a, T> {
+    /// A row-major matrix.
+    pub fn new(data: &'a mut [T], rows: usize, columns: usize) -> Self {
+        Self::within(data, rows, columns, columns)
+    }
+
+    /// Some columns of a wider row-major matrix of rows of `row` numbers, `data` starting at the first.
+    pub fn within(data: &'a mut [T], rows: usize, columns: usize, row: usize) -> Self {
+        Self {
+            data,
+            rows,
+            columns,
+            row,
+        }
+    }
+}
+
+/// `out = a b`, or `out += a b` where `accumulate`. On one thread: the callers share out chunks of
+/// rows, which keeps results independent of the number of threads.
 ///
 /// # Panics
 /// When the shapes don't fit or reach outside a slice: the kernels check theirs before they call.
-pub fn product<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>, accumulate: bool) {
+pub fn product<T: Real>(
+    out: MatrixMut<'_, T>,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    accumulate: bool,
+) {
     assert_eq!(a.columns, b.rows, "inner extents agree");
-    assert_eq!(out.len(), a.rows * b.columns, "the result has its shape");
+    assert_eq!(
+        (out.rows, out.columns),
+        (a.rows, b.columns),
+        "the result has its shape"
+    );
+    assert!(out.columns <= out.row, "rows of the result lie apart");
+    let end = match (out.rows, out.columns) {
+        (0, _) | (_, 0) => 0,
+        (rows, columns) => (rows - 1) * out.row + columns,
+    };
     assert!(
-        a.end() <= a.data.len() && b.end() <= b.data.len(),
+        a.end() <= a.data.len() && b.end() <= b.data.len() && end <= out.data.len(),
         "matrices lie inside their slices"
     );
     debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));
@@ -73,9 +124,9 @@ pub fn product<T: Real>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>, accum
             a.rows,
             b.columns,
             a.columns,
-            out.as_mut_ptr(),
+            out.data.as_mut_ptr(),
             1,
-            stride(b.columns),
+            stride(out.row),
             accumulate,
             a.data.as_ptr(),
             stride(a.column),

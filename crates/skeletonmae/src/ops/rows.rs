@@ -6,8 +6,14 @@ use rayon::prelude::*;
 
 use super::kernel::Real;
 
-/// Rows in a chunk. Part of the definition of every reduction: changing it changes the last bits.
-pub const CHUNK: usize = 1024;
+/// Rows in a chunk: a few buffers of it stay in the second-level cache. Part of the definition of every
+/// reduction: changing it changes the last bits.
+pub const CHUNK: usize = 256;
+
+/// Frames of `v` joints in a chunk: whole ones, about [`CHUNK`] rows.
+pub fn frames_per_chunk(v: usize) -> usize {
+    (CHUNK / v.max(1)).max(1)
+}
 
 /// Calls `f(first_row, rows)` on every chunk of `out`, a matrix of `width` columns.
 pub fn fill<T: Real>(out: &mut [T], width: usize, f: impl Fn(usize, &mut [T]) + Sync) {
@@ -33,19 +39,29 @@ pub fn sum<T: Real>(
     width: usize,
     f: impl Fn(usize, usize) -> Vec<T> + Sync,
 ) -> Vec<T> {
-    let mut total = vec![T::zero(); width];
-    for part in each(rows, f) {
-        add(&mut total, &part);
+    let parts = each(rows, f);
+    total(width, parts.iter().map(Vec::as_slice))
+        .into_iter()
+        .map(T::real)
+        .collect()
+}
+
+/// The sum of `parts`, vectors of `width` numbers, in order.
+pub fn total<'a, T: Real>(width: usize, parts: impl Iterator<Item = &'a [T]>) -> Vec<f64> {
+    let mut total = vec![0.0; width];
+    for part in parts {
+        for (total, part) in total.iter_mut().zip(part) {
+            *total += part.double();
+        }
     }
     total
 }
 
 /// Calls `f(first_row, end_row)` on every chunk of `rows` rows; the results come in chunk order.
 pub fn each<A: Send>(rows: usize, f: impl Fn(usize, usize) -> A + Sync) -> Vec<A> {
-    (0..rows.div_ceil(CHUNK))
-        .into_par_iter()
-        .map(|chunk| f(chunk * CHUNK, rows.min((chunk + 1) * CHUNK)))
-        .collect()
+    each_of(rows.div_ceil(CHUNK), |chunk| {
+        f(chunk * CHUNK, rows.min((chunk + 1) * CHUNK))
+    })
 }
 
 /// Calls `f(i)` on every i below n; the results come in order.
@@ -54,7 +70,7 @@ pub fn each_of<A: Send>(n: usize, f: impl Fn(usize) -> A + Sync + Send) -> Vec<A
 }
 
 /// `total += part`.
-#[inline]
+#[inline(always)]
 pub fn add<T: Real>(total: &mut [T], part: &[T]) {
     for (total, &part) in total.iter_mut().zip(part) {
         *total += part;
@@ -62,15 +78,25 @@ pub fn add<T: Real>(total: &mut [T], part: &[T]) {
 }
 
 /// `total += factor * part`.
-#[inline]
+#[inline(always)]
 pub fn add_scaled<T: Real>(total: &mut [T], factor: T, part: &[T]) {
     for (total, &part) in total.iter_mut().zip(part) {
         *total += factor * part;
     }
 }
 
-/// Sum of products.
-#[inline]
+/// Sum of products, in sixteen interleaved sums that are added up at the end: a fixed order that vectors
+/// can follow.
+#[inline(always)]
 pub fn dot<T: Real>(a: &[T], b: &[T]) -> T {
-    a.iter().zip(b).map(|(&a, &b)| a * b).sum()
+    let mut lanes = [T::zero(); 16];
+    let (a, b) = (a.chunks_exact(16), b.chunks_exact(16));
+    let rest = a.remainder().iter().zip(b.remainder());
+    let rest: T = rest.map(|(&a, &b)| a * b).sum();
+    for (a, b) in a.zip(b) {
+        for i in 0..16 {
+            lanes[i] += a[i] * b[i];
+        }
+    }
+    lanes.iter().copied().sum::<T>() + rest
 }

@@ -1,6 +1,7 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
 mod convert;
+mod recordings;
 mod training;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use skeleton_data::Units;
 
 pub use self::convert::{AboutArgs, ConvertArgs};
+pub use self::recordings::RecordingsArgs;
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
 use crate::config::Device;
 
@@ -72,11 +74,16 @@ pub enum Command {
 Examples:
   ssl prepare jhmdb14.pkl -o jhmdb.h5 --dataset jhmdb14
   ssl prepare mine.pkl -o mine.h5 --layout coco17 --units pixel --classes names.txt
+  ssl prepare nturgbd_skeletons_s001_to_s017.zip -o ntu60.h5 --dataset ntu60_3d --log bodies.jsonl
   ssl prepare --dataset synthetic3d -o synthetic3d.h5")]
 pub struct PrepareArgs {
-    /// A pyskl annotation pickle, an .npz of CTR-GCN's kind or a .jsonl; left out for the synthetic
-    /// sets.
+    /// A pyskl annotation pickle, an .npz of CTR-GCN's kind, a .jsonl, or NTU RGB+D's own recordings:
+    /// a .zip or a folder of .skeleton files; left out for the synthetic sets.
     pub input: Option<PathBuf>,
+
+    /// More archives and folders of recordings.
+    #[arg(value_name = "MORE")]
+    pub more: Vec<PathBuf>,
 
     /// The cache to write.
     #[arg(short, long, value_name = "CACHE.h5")]
@@ -93,9 +100,12 @@ pub struct PrepareArgs {
     #[arg(long)]
     pub compress: bool,
 
-    /// Replace the cache if it exists.
+    /// Replace the cache, and the log, if it exists.
     #[arg(long)]
     pub overwrite: bool,
+
+    #[command(flatten)]
+    pub recordings: RecordingsArgs,
 }
 
 /// The units as typed.

@@ -125,6 +125,11 @@ impl CacheWriter {
         })
     }
 
+    /// Replaces the header's `source`: what can be said of the source only after it was read.
+    pub fn set_source(&mut self, source: serde_json::Value) {
+        self.header.source = source;
+    }
+
     /// Compresses the coordinates and scores: a smaller file with the same digest, which a reader unpacks into memory as
     /// a whole instead of mapping it.
     pub fn compress(&mut self) {

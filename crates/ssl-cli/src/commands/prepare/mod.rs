@@ -2,6 +2,7 @@
 
 mod known;
 mod plan;
+mod recordings;
 mod splits;
 
 use std::path::Path;
@@ -18,7 +19,7 @@ use crate::printer::Printer;
 use crate::report::count;
 use crate::signal::Interrupt;
 
-/// Writes a cache from a file of clips or from the synthetic generator.
+/// Writes a cache from a file of clips, NTU RGB+D's recordings or the synthetic generator.
 pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     vacant(&args.output, args.overwrite)?;
     let facts = plan::facts(&args.about)?;
@@ -27,6 +28,9 @@ pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
         compress: args.compress,
         facts,
     };
+    if let Some(inputs) = recordings::inputs(args)? {
+        return recordings::run(args, &inputs, &target, printer, interrupt);
+    }
     let Some(path) = plan::input(args, facts)? else {
         let (plan, sequences) = Plan::of_synthetic(args)?;
         let clips = sequences.len();

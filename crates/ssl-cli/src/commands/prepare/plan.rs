@@ -157,7 +157,8 @@ impl Plan {
     }
 }
 
-fn header(
+/// A cache's attributes, written by this version.
+pub fn header(
     dataset: &str,
     layout: Layout,
     units: Units,

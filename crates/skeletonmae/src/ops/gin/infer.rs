@@ -1,0 +1,250 @@
+//! A stack in inference: each norm is folded into the map before it, and a few frames pass through all
+//! layers before the next ones are looked at, so that nothing but input and result meets the memory.
+
+use candle_core::{Result, Shape, Tensor, bail};
+
+use super::params::{End, split};
+use super::{Ending, Stack, forward::pool};
+use crate::ops::kernel::{Kernel, Real, View, apply2};
+use crate::ops::mix::Mixing;
+use crate::ops::norm::{Moments, Norm};
+use crate::ops::product::{Matrix, MatrixMut, product};
+use crate::ops::rows::{fill_by, frames_per_chunk};
+use crate::ops::wide::wide;
+
+/// [`gin`](super::gin) by given statistics, in the order in which it returns them. There is no way back.
+///
+/// # Errors
+/// When the shapes don't fit.
+pub fn gin_fixed(
+    x: &Tensor,
+    theta: &Tensor,
+    stack: Stack,
+    moments: Vec<Moments>,
+) -> Result<Tensor> {
+    apply2(Fixed { stack, moments }, &x.detach(), &theta.detach())
+}
+
+/// A stack of folded layers.
+#[derive(Clone, Debug)]
+pub struct Folded<T> {
+    layers: Vec<Layer<T>>,
+    c: usize,
+    d: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Layer<T> {
+    mixing: Mixing<T>,
+    first: Map<T>,
+    second: Map<T>,
+    /// PReLU's; an MLP ends without.
+    slope: Option<T>,
+}
+
+/// `x weight^T + shift`.
+#[derive(Clone, Debug)]
+pub struct Map<T> {
+    weight: Vec<T>,
+    shift: Vec<T>,
+}
+
+impl<T: Real> Map<T> {
+    /// A map without a norm.
+    pub fn new(weight: &[T], shift: &[T]) -> Self {
+        let (weight, shift) = (weight.to_vec(), shift.to_vec());
+        Self { weight, shift }
+    }
+
+    /// With the norm behind it folded in.
+    pub fn folded(weight: &[T], norm: &Norm<T>) -> Self {
+        let c = weight.len() / norm.width();
+        let scaled = weight.chunks_exact(c).zip(&norm.scale);
+        Self {
+            weight: scaled
+                .flat_map(|(row, &scale)| row.iter().map(move |&w| w * scale))
+                .collect(),
+            shift: norm.shift.clone(),
+        }
+    }
+
+    /// d, features of the result.
+    pub fn width(&self) -> usize {
+        self.shift.len()
+    }
+
+    /// The constant part.
+    pub fn shift(&self) -> &[T] {
+        &self.shift
+    }
+
+    /// Of rows x, into `out`.
+    #[inline(always)]
+    pub fn rows(&self, x: &[T], out: &mut [T]) {
+        wide(
+            #[inline(always)]
+            || {
+                out.chunks_exact_mut(self.width())
+                    .for_each(|row| row.copy_from_slice(&self.shift));
+            },
+        );
+        self.add(x, out);
+    }
+
+    /// Adds `x weight^T` to rows.
+    #[inline(always)]
+    pub fn add(&self, x: &[T], out: &mut [T]) {
+        let d = self.width();
+        let (n, c) = (out.len() / d, self.weight.len() / d);
+        let weight = Matrix::new(&self.weight, d, c).transposed();
+        product(
+            MatrixMut::new(out, n, d),
+            Matrix::new(x, n, c),
+            weight,
+            true,
+        );
+    }
+}
+
+/// Buffers of the frames under way.
+#[derive(Clone, Debug)]
+pub struct Scratch<T> {
+    x: Vec<T>,
+    mixed: Vec<T>,
+    a: Vec<T>,
+}
+
+impl<T: Real> Folded<T> {
+    /// From parameters as [`gin`](super::gin) takes them and the statistics it returns.
+    ///
+    /// # Errors
+    /// When these aren't the stack's.
+    pub fn new(stack: &Stack, theta: &[T], c: usize, moments: &[Moments]) -> Result<Self> {
+        let d = stack.width(c, theta.len())?;
+        let parameters = split(stack, theta, c, d);
+        let mut moments = moments.iter();
+        let mut norm = |[weight, bias]: [&[T]; 2]| match moments.next() {
+            Some(m) if m.mean.len() == d && m.variance.len() == d => Ok(Norm::new(m, weight, bias)),
+            _ => bail!("gin: statistics of {d} features expected"),
+        };
+        let mut layers = Vec::with_capacity(stack.layers);
+        for p in parameters {
+            let first = Map::folded(p.first, &norm(p.norm1)?);
+            let (second, slope) = match p.end {
+                End::Mlp { bias } => (Map::new(p.second, bias), None),
+                End::Activated { norm2, slope } => {
+                    (Map::folded(p.second, &norm(norm2)?), Some(slope))
+                }
+            };
+            layers.push(Layer {
+                mixing: stack.adjacency.plus(T::one() + p.eps),
+                first,
+                second,
+                slope,
+            });
+        }
+        Ok(Self { layers, c, d })
+    }
+
+    /// Buffers for up to `rows` rows.
+    pub fn scratch(&self, rows: usize) -> Scratch<T> {
+        let buffer = |width: usize| vec![T::zero(); rows * width];
+        Scratch {
+            x: buffer(self.d),
+            mixed: buffer(self.d.max(self.c)),
+            a: buffer(self.d),
+        }
+    }
+
+    /// The result of whole frames x (rows, c), (rows, d).
+    pub fn frames<'b>(&self, x: &[T], scratch: &'b mut Scratch<T>) -> &'b [T] {
+        let (n, d) = (x.len() / self.c, self.d);
+        let Scratch { x: y, mixed, a } = scratch;
+        let (y, a) = (&mut y[..n * d], &mut a[..n * d]);
+        for (i, layer) in self.layers.iter().enumerate() {
+            let width = if i == 0 { self.c } else { d };
+            let mixed = &mut mixed[..n * width];
+            wide(
+                #[inline(always)]
+                || layer.mixing.apply(if i == 0 { x } else { y }, mixed, width),
+            );
+            layer.first.rows(mixed, a);
+            wide(
+                #[inline(always)]
+                || leak(a, T::zero()),
+            );
+            layer.second.rows(a, y);
+            if let Some(slope) = layer.slope {
+                wide(
+                    #[inline(always)]
+                    || leak(y, slope),
+                );
+            }
+        }
+        y
+    }
+}
+
+/// PReLU in place; with a slope of zero ReLU. NaN stays NaN.
+#[inline(always)]
+pub fn leak<T: Real>(x: &mut [T], slope: T) {
+    for x in x {
+        *x *= if *x < T::zero() { slope } else { T::one() };
+    }
+}
+
+struct Fixed {
+    stack: Stack,
+    moments: Vec<Moments>,
+}
+
+impl Kernel<2> for Fixed {
+    const NAME: &'static str = "gin_fixed";
+
+    fn forward<T: Real>(&self, [x, theta]: [View<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
+        self.stack.check(&x)?;
+        let (n, t, v, c) = x.dims4()?;
+        let folded = Folded::new(&self.stack, theta.data, c, &self.moments)?;
+        let (d, frames) = (folded.d, frames_per_chunk(v));
+        let all = |from: usize, out: &mut [T]| {
+            let x = x.between(from, from + out.len() / d);
+            out.copy_from_slice(folded.frames(x, &mut folded.scratch(out.len() / d)));
+        };
+        let mut y = vec![T::zero(); n * t * v * d];
+        match &self.stack.ending {
+            Ending::Activated => {
+                fill_by(&mut y, d, frames * v, all);
+                Ok((y, Shape::from((n, t, v, d))))
+            }
+            Ending::Pooled { factor } => {
+                y.truncate(n * t * d);
+                fill_by(&mut y, d, frames, |frame, out| {
+                    let rows = out.len() / d * v;
+                    let mut scratch = folded.scratch(rows);
+                    let y = folded.frames(x.between(frame * v, frame * v + rows), &mut scratch);
+                    wide(
+                        #[inline(always)]
+                        || pool(y, out, v, d, T::real(*factor)),
+                    );
+                });
+                Ok((y, Shape::from((n, t, d))))
+            }
+            Ending::Mlp { rows } => {
+                fill_by(&mut y, d, frames * v, all);
+                let chosen = rows.iter().map(|&row| row as usize * d);
+                let y = chosen.flat_map(|at| y[at..at + d].iter().copied());
+                Ok((y.collect(), Shape::from((rows.len(), d))))
+            }
+        }
+    }
+
+    fn backward<T: Real>(
+        &self,
+        _: [View<'_, T>; 2],
+        _: View<'_, T>,
+        _: View<'_, T>,
+        _: [bool; 2],
+    ) -> Result<[Option<Vec<T>>; 2]> {
+        bail!("gin_fixed: inference has no way back")
+    }
+}
