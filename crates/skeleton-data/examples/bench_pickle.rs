@@ -120,7 +120,7 @@ fn make(folder: &Path) -> Outcome {
     while pickle.bytes < BYTES {
         let mut next = |below: u64| {
             dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (dice >> 33) * below >> 31
+            ((dice >> 33) * below) >> 31
         };
         let (frames, persons) = (30 + next(110) as usize, 1 + usize::from(next(5) == 0));
         let id = format!(

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use super::super::element::Element;
 use super::latin1::latin1;
-use super::{Document, Id, Mismatch, Span, Value};
+use super::{Axes, Document, Id, Mismatch, Span, Value};
 use crate::Values;
 
 /// numpy allows 64; annotations have four.
-const MOST_AXES: usize = 8;
+pub(super) const MOST_AXES: usize = 8;
 
 /// Where the bytes of an array are.
 #[derive(Clone, Copy, Debug)]
@@ -41,20 +41,10 @@ impl Document {
             .as_ref()
             .ok_or_else(|| Mismatch::new("a numpy array", "one without data"))?;
         let (element, big) = self.element(parts.dtype)?;
-        let axes = self.items(parts.shape)?;
-        if axes.len() > MOST_AXES {
-            return Err(Mismatch::new(
-                format!("at most {MOST_AXES} axes"),
-                format!("{}", axes.len()),
-            ));
-        }
-        let mut shape = Vec::with_capacity(axes.len());
-        let mut len = Some(element.size());
-        for &axis in axes {
-            let axis = self.integer_axis(axis)?;
-            len = len.and_then(|len| len.checked_mul(axis));
-            shape.push(axis);
-        }
+        let shape = self.shape(&parts.shape)?;
+        let len = shape
+            .iter()
+            .try_fold(element.size(), |len, &axis| len.checked_mul(axis));
         let data = match self.value(parts.data) {
             Value::Bytes(span) => Data::Raw(*span),
             Value::Latin1(span) => Data::Latin1(*span),
@@ -89,6 +79,20 @@ impl Document {
             fortran: parts.fortran,
             data,
         })
+    }
+
+    fn shape(&self, axes: &Axes) -> Result<Vec<usize>, Mismatch> {
+        let axes = match axes {
+            Axes::Known(axes) => return Ok(axes.iter().map(|&axis| axis as usize).collect()),
+            Axes::Stored(axes) => self.items(*axes)?,
+        };
+        if axes.len() > MOST_AXES {
+            return Err(Mismatch::new(
+                format!("at most {MOST_AXES} axes"),
+                format!("{}", axes.len()),
+            ));
+        }
+        axes.iter().map(|&axis| self.integer_axis(axis)).collect()
     }
 
     /// An axis is a plain integer: an array in its place could hold itself.
