@@ -8,9 +8,9 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 use candle_nn::{VarBuilder, init};
 
-use crate::layers::{BatchNorm, Linear, Mode, Prelu};
+use crate::layers::{BatchNorm, Linear, Mode, Prelu, theta};
 use crate::ops::gin::infer::Folded;
-use crate::ops::{self, Ending, JointMatrix, Moments, Stack};
+use crate::ops::{self, Ending, JointMatrix, Moments, Real, Stack};
 
 /// The parameters of `h = MLP((1 + eps) x + sum of the neighbours' x)`, MLP = Linear, BatchNorm, ReLU,
 /// Linear; in the encoder BatchNorm and PReLU follow.
@@ -87,12 +87,9 @@ impl Layers {
     fn theta(&self, before: Option<&Tensor>) -> Result<Tensor> {
         let mut all = Vec::new();
         for (i, layer) in self.layers.iter().enumerate() {
-            let before = before.filter(|_| i == 0);
-            for tensor in layer.theta(before)? {
-                all.push(tensor.flatten_all()?);
-            }
+            all.extend(layer.theta(before.filter(|_| i == 0))?);
         }
-        Tensor::cat(&all, 0)
+        theta(&all.iter().collect::<Vec<_>>())
     }
 
     fn norms(&self) -> impl Iterator<Item = (&BatchNorm, &Linear)> {
@@ -101,7 +98,7 @@ impl Layers {
 
     fn moments(&self) -> Result<Vec<Moments>> {
         self.norms()
-            .map(|(norm, map)| norm.moments(map.bias()))
+            .map(|(norm, map)| norm.moments(Some(map.bias())))
             .collect()
     }
 
@@ -117,7 +114,7 @@ impl Layers {
             Mode::Train => {
                 let (y, moments) = ops::gin(x, &theta, stack)?;
                 for ((norm, map), moments) in self.norms().zip(moments) {
-                    norm.gather(&moments, map.bias())?;
+                    norm.gather(&moments, Some(map.bias()))?;
                 }
                 Ok(y)
             }
@@ -174,15 +171,15 @@ impl Encoder {
         self.0.forward(x, None, Ending::Pooled { factor }, mode)
     }
 
-    /// The encoder as it is now, for inference in `f32`.
+    /// The encoder as it is now, for inference.
     ///
     /// # Errors
     /// When a parameter can't be read.
-    pub fn folded(&self) -> Result<Folded<f32>> {
-        let theta = self.0.theta(None)?.to_dtype(candle_core::DType::F32)?;
+    pub fn folded<T: Real>(&self) -> Result<Folded<T>> {
+        let theta = self.0.theta(None)?.to_dtype(T::DTYPE)?.to_vec1::<T>()?;
         let d = self.0.layers[0].linear1.bias().elem_count();
         let stack = self.0.stack(Ending::Activated);
-        Folded::new(&stack, &theta.to_vec1::<f32>()?, d, &self.0.moments()?)
+        Folded::new(&stack, &theta, d, &self.0.moments()?)
     }
 }
 

@@ -3,7 +3,9 @@
 use candle_core::{DType, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init};
 
-use crate::ops::{self, Moments};
+use crate::ops::gin::infer::Map;
+use crate::ops::norm::Norm;
+use crate::ops::{self, Moments, Real};
 
 /// Weight of a batch's statistics in the running ones, as PyTorch's default.
 const MOMENTUM: f64 = 0.1;
@@ -15,6 +17,15 @@ pub enum Mode {
     Train,
     /// Running statistics.
     Eval,
+}
+
+/// Parameters one after the other in a flat tensor, as the fused ops take them.
+///
+/// # Errors
+/// When a tensor can't be read.
+pub fn theta(parameters: &[&Tensor]) -> Result<Tensor> {
+    let flat = parameters.iter().map(|parameter| parameter.flatten_all());
+    Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)
 }
 
 /// PyTorch's default bound for the first weights and biases of a map from `fan_in` numbers.
@@ -102,12 +113,31 @@ impl BatchNorm {
         [&self.weight, &self.bias]
     }
 
+    /// d, features.
+    pub fn width(&self) -> usize {
+        self.bias.elem_count()
+    }
+
+    /// A map with this norm folded in, by the statistics of training.
+    ///
+    /// # Errors
+    /// When a tensor can't be read.
+    pub fn folded<T: Real>(&self, map: &Linear) -> Result<Map<T>> {
+        let values = |t: &Tensor| t.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1::<T>();
+        let moments = self.moments(Some(&map.bias))?;
+        let norm = Norm::new(&moments, &values(&self.weight)?, &values(&self.bias)?);
+        Ok(Map::folded(&values(&map.weight)?, &norm))
+    }
+
     /// The statistics of training, of rows from which the `bias` in front of the norm is still missing.
     ///
     /// # Errors
     /// When a tensor can't be read.
-    pub fn moments(&self, bias: &Tensor) -> Result<Moments> {
-        let mean = (self.running_mean.to_dtype(DType::F64)? - bias.to_dtype(DType::F64)?)?;
+    pub fn moments(&self, bias: Option<&Tensor>) -> Result<Moments> {
+        let mut mean = self.running_mean.to_dtype(DType::F64)?;
+        if let Some(bias) = bias {
+            mean = (mean - bias.to_dtype(DType::F64)?)?;
+        }
         Ok(Moments {
             rows: 0,
             mean: mean.to_vec1()?,
@@ -120,10 +150,13 @@ impl BatchNorm {
     ///
     /// # Errors
     /// When a tensor can't be read.
-    pub fn gather(&self, moments: &Moments, bias: &Tensor) -> Result<()> {
+    pub fn gather(&self, moments: &Moments, bias: Option<&Tensor>) -> Result<()> {
         let n = moments.rows as f64;
         let unbiased = n / (n - 1.0).max(1.0);
-        let bias: Vec<f64> = bias.to_dtype(DType::F64)?.to_vec1()?;
+        let bias = match bias {
+            Some(bias) => bias.to_dtype(DType::F64)?.to_vec1()?,
+            None => vec![0.0; moments.mean.len()],
+        };
         let mean = moments.mean.iter().zip(&bias).map(|(m, b)| m + b);
         let variance = moments.variance.iter().map(|v| v * unbiased);
         move_towards(&self.running_mean, mean)?;

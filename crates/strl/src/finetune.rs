@@ -164,9 +164,10 @@ pub fn score(
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<Scores> {
     let mut scores = Scores::default();
+    let model = model.frozen::<f32>()?;
     for batch in batches {
         let batch = batch.map_err(Error::Data)?;
-        let p = softmax_last_dim(&model.forward(&batch, Phase::Eval)?)?;
+        let p = softmax_last_dim(&model.forward(&batch)?)?;
         scores
             .probabilities
             .extend(p.to_dtype(DType::F64)?.to_vec2::<f64>()?);

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod finetune;
+pub mod infer;
 pub mod metrics;
 pub mod model;
 pub mod ops;

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use candle_nn::{VarBuilder, init};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, stream};
-use skeletonmae::layers::Linear;
-use skeletonmae::{MaeConfig, Mode, Store, TrackBatch};
+use skeletonmae::layers::{Linear, theta};
+use skeletonmae::ops::Real;
+use skeletonmae::ops::gin::infer::Map;
+use skeletonmae::{MaeConfig, Store, TrackBatch};
 
-use crate::ops::{add_time, track_mean};
+use crate::infer::Frozen;
+use crate::ops::{Branches, embed, track_mean};
 use crate::spatial::{JointPool, Normalised, Spatial};
 use crate::temporal::Temporal;
 
@@ -63,15 +66,6 @@ pub enum Phase {
     Eval,
 }
 
-impl Phase {
-    fn mode(self) -> Mode {
-        match self {
-            Self::Train { .. } => Mode::Train,
-            Self::Eval => Mode::Eval,
-        }
-    }
-}
-
 /// Embedding, M layers, classifier.
 #[derive(Clone, Debug)]
 pub struct Strl {
@@ -80,6 +74,8 @@ pub struct Strl {
     layers: Vec<(Spatial, Temporal)>,
     dropout: f64,
     head: Vec<Linear>,
+    /// t, v, c of what it reads.
+    shape: [usize; 3],
 }
 
 /// What the model is built for.
@@ -109,18 +105,17 @@ impl Strl {
         let d = mae.width;
         let mut layers = Vec::with_capacity(config.layers);
         for i in 0..config.layers {
-            let (vb, stride) = (vb.pp("layers").pp(i), if i == 0 { 1 } else { 2 });
+            let vb = vb.pp("layers").pp(i);
             let (pool, adjacency) = (config.pool, config.adjacency);
             let spatial = vb.pp("spatial");
+            let branches = Branches {
+                kernel: config.kernel,
+                dilations: config.dilations.clone(),
+                stride: if i == 0 { 1 } else { 2 },
+            };
             layers.push((
                 Spatial::new(d, mae.encoder_layers, task.layout, pool, adjacency, spatial)?,
-                Temporal::new(
-                    d,
-                    config.kernel,
-                    &config.dilations,
-                    stride,
-                    vb.pp("temporal"),
-                )?,
+                Temporal::new(d, branches, vb.pp("temporal"))?,
             ));
         }
         let widths: Vec<usize> = [&[d][..], &config.head, &[task.classes]].concat();
@@ -132,6 +127,7 @@ impl Strl {
             layers,
             dropout: config.dropout,
             head: head.collect::<Result<_>>()?,
+            shape: [task.frames, task.layout.len(), task.coordinates],
         })
     }
 
@@ -140,10 +136,19 @@ impl Strl {
     /// # Errors
     /// When the batch doesn't have the model's joints, coordinates and frames.
     pub fn forward(&self, batch: &TrackBatch, phase: Phase) -> Result<Tensor> {
-        let mut h = self.features(batch, phase.mode())?; // (b, d)
-        if let Phase::Train { seed, epoch } = phase {
-            h = self.drop(&h, batch, seed, epoch)?;
+        let Phase::Train { seed, epoch } = phase else {
+            return match self.position.dtype() {
+                DType::F64 => self.frozen::<f64>()?.forward(batch),
+                _ => self.frozen::<f32>()?.forward(batch),
+            };
+        };
+        let mut h = theta(&[self.embed.weight(), self.embed.bias(), &self.position])?;
+        h = embed(&batch.keypoints, &h)?; // (n, t, v, d)
+        for (spatial, temporal) in &self.layers {
+            h = temporal.forward(&spatial.forward(&h)?)?; // (n, t / stride, v, d)
         }
+        h = mean_by_clip(&track_mean(&h)?, batch)?; // (n, d) to (b, d)
+        h = self.drop(&h, batch, seed, epoch)?;
         let (last, hidden) = self
             .head
             .split_last()
@@ -154,17 +159,25 @@ impl Strl {
         last.forward(&h) // (b, k)
     }
 
-    /// A feature a clip, (b, d): what the classifier sees.
+    /// The model as it is now, for inference: take it once and score many batches by it.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
-    pub fn features(&self, batch: &TrackBatch, mode: Mode) -> Result<Tensor> {
-        let mut h = self.embed.forward(&batch.keypoints)?; // (n, t, v, d)
-        h = add_time(&h, &self.position)?;
-        for (spatial, temporal) in &self.layers {
-            h = temporal.forward(&spatial.forward(&h, mode)?, mode)?; // (n, t / stride, v, d)
-        }
-        mean_by_clip(&track_mean(&h)?, batch) // (n, d) to (b, d)
+    /// When a parameter can't be read.
+    pub fn frozen<T: Real>(&self) -> Result<Frozen<T>> {
+        let values = |t: &Tensor| t.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1::<T>();
+        let embed = theta(&[self.embed.weight(), self.embed.bias(), &self.position])?;
+        let layers = self
+            .layers
+            .iter()
+            .map(|(s, t)| Ok((s.folded()?, t.folded()?)));
+        let head = self.head.iter();
+        let head = head.map(|map| Ok(Map::new(&values(map.weight())?, &values(map.bias())?)));
+        Ok(Frozen {
+            embed: values(&embed)?,
+            layers: layers.collect::<Result<_>>()?,
+            head: head.collect::<Result<_>>()?,
+            shape: self.shape,
+        })
     }
 
     fn drop(&self, h: &Tensor, batch: &TrackBatch, seed: u64, epoch: u64) -> Result<Tensor> {

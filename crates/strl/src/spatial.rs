@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 use skeletonmae::Mode;
 use skeletonmae::gin::Encoder;
-use skeletonmae::layers::{BatchNorm, Linear};
+use skeletonmae::layers::{BatchNorm, Linear, theta};
 use skeletonmae::model::adjacency;
-use skeletonmae::ops::{Activation, JointMatrix, mix};
+use skeletonmae::ops::{JointMatrix, Real};
 
-use crate::ops::{add_relu, pool_repeat_add};
+use crate::infer;
+use crate::ops;
 
 /// `SumPool` of equation 3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,22 +82,40 @@ impl Spatial {
         })
     }
 
-    /// H (n, t, v, d) to the same shape.
+    /// H (n, t, v, d) to the same shape, in training.
     ///
     /// # Errors
     /// When H doesn't have the graph's joints or the layer's width.
-    pub fn forward(&self, h: &Tensor, mode: Mode) -> Result<Tensor> {
-        // SM(H) = Repeat_N(SumPool_N(G_E(A, H))) + H                                      (eq. 3)
-        let sm = pool_repeat_add(&self.encoder.forward(h, mode)?, h, self.pool)?;
+    pub fn forward(&self, h: &Tensor) -> Result<Tensor> {
+        // SumPool_N(G_E(A, H)), of SM(H) = Repeat_N(SumPool_N(G_E(A, H))) + H             (eq. 3)
+        let pooled = self.encoder.pooled(h, self.pool, Mode::Train)?; // (n, t, d)
         // ReLU(A_norm SM(H) W)                                                            (eq. 4)
-        let y = self.w.forward(&mix(&sm, &self.mixing)?)?;
-        let y = self.norm.forward(&y, Activation::None, mode)?;
-        let residual = self.residual.forward(h)?;
-        add_relu(
-            &y,
-            &self
-                .residual_norm
-                .forward(&residual, Activation::None, mode)?,
+        let (y, moments) = ops::spatial(h, &pooled, &self.theta()?, &self.mixing)?;
+        self.norm.gather(&moments[0], Some(self.w.bias()))?;
+        self.residual_norm
+            .gather(&moments[1], Some(self.residual.bias()))?;
+        Ok(y)
+    }
+
+    fn theta(&self) -> Result<Tensor> {
+        let [a, b] = self.norm.parameters();
+        let [c, d] = self.residual_norm.parameters();
+        theta(&[self.w.weight(), a, b, self.residual.weight(), c, d])
+    }
+
+    /// The half layer as it is now, for inference.
+    ///
+    /// # Errors
+    /// When a parameter can't be read.
+    pub fn folded<T: Real>(&self) -> Result<infer::Spatial<T>> {
+        let [w, residual] = [(&self.w, &self.norm), (&self.residual, &self.residual_norm)]
+            .map(|(map, norm)| norm.folded::<T>(map));
+        infer::Spatial::new(
+            self.encoder.folded()?,
+            self.pool,
+            self.mixing.plus(T::zero()),
+            w?,
+            residual?,
         )
     }
 }

@@ -2,82 +2,57 @@
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
-use skeletonmae::Mode;
-use skeletonmae::layers::{BatchNorm, Linear, uniform};
-use skeletonmae::ops::Activation;
+use skeletonmae::layers::{BatchNorm, Linear, theta, uniform};
+use skeletonmae::ops::{Moments, Real};
 
-use crate::ops::{Window, add_relu, temporal_convolution, temporal_max_pool};
+use crate::ops::temporal::infer::Folded;
+use crate::ops::{Branches, temporal};
 
-/// A convolution over time with its parameters.
-#[derive(Clone, Debug)]
-struct Convolution {
-    weight: Tensor,
-    bias: Tensor,
-    window: Window,
-}
-
-impl Convolution {
-    fn new(d_in: usize, d_out: usize, window: Window, vb: VarBuilder<'_>) -> Result<Self> {
-        let init = uniform(d_in * window.kernel);
-        let weight = vb.get_with_hints((window.kernel, d_out, d_in), "weight", init)?;
-        Ok(Self {
-            weight,
-            bias: vb.get_with_hints(d_out, "bias", init)?,
-            window,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        temporal_convolution(x, &self.weight, &self.bias, self.window)
-    }
-}
-
-/// What a branch does after its 1 x 1 map, `BatchNorm` and ReLU.
-#[derive(Clone, Debug)]
-enum Scale {
-    Convolution(Convolution),
-    MaxPool(Window),
-}
-
+/// A branch's 1 x 1 map, `BatchNorm` and ReLU, what follows, and the norm at its end.
 #[derive(Clone, Debug)]
 struct Branch {
     reduce: Linear,
     reduce_norm: BatchNorm,
-    scale: Scale,
+    /// (kernel, part, part) and (part); the max-pool has none.
+    convolution: Option<(Tensor, Tensor)>,
     norm: BatchNorm,
 }
 
-/// A strided 1 x 1 map and `BatchNorm`.
+/// A 1 x 1 map of every `stride`-th frame and `BatchNorm`.
 #[derive(Clone, Debug)]
 struct Strided {
-    map: Convolution,
+    /// (1, `d_out`, `d_in`) and (`d_out`).
+    map: (Tensor, Tensor),
     norm: BatchNorm,
 }
 
 impl Strided {
-    fn new(d_in: usize, d_out: usize, stride: usize, vb: VarBuilder<'_>) -> Result<Self> {
-        let window = Window {
-            kernel: 1,
-            stride,
-            dilation: 1,
-        };
-        let map = Convolution::new(d_in, d_out, window, vb.pp("map"))?;
+    fn new(d_in: usize, d_out: usize, vb: VarBuilder<'_>) -> Result<Self> {
         Ok(Self {
-            map,
+            map: convolution(1, d_in, d_out, vb.pp("map"))?,
             norm: BatchNorm::new(d_out, vb.pp("norm"))?,
         })
     }
+}
 
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.norm
-            .forward(&self.map.forward(x)?, Activation::None, mode)
-    }
+/// Weight (kernel, `d_out`, `d_in`) and bias of a convolution over time.
+fn convolution(
+    kernel: usize,
+    d_in: usize,
+    d_out: usize,
+    vb: VarBuilder<'_>,
+) -> Result<(Tensor, Tensor)> {
+    let init = uniform(d_in * kernel);
+    let weight = vb.get_with_hints((kernel, d_out, d_in), "weight", init)?;
+    Ok((weight, vb.get_with_hints(d_out, "bias", init)?))
 }
 
 /// Parallel branches over time (one dilated convolution a dilation, a max-pool of 3, a 1 x 1 map),
 /// concatenated; a residual; ReLU.
 #[derive(Clone, Debug)]
 pub struct Temporal {
+    shape: Branches,
+    d: usize,
     branches: Vec<Branch>,
     point: Strided,
     residual: Option<Strided>,
@@ -89,77 +64,108 @@ impl Temporal {
     ///
     /// # Errors
     /// When `d` can't be shared evenly or the builder lacks a parameter.
-    pub fn new(
-        d: usize,
-        kernel: usize,
-        dilations: &[usize],
-        stride: usize,
-        vb: VarBuilder<'_>,
-    ) -> Result<Self> {
-        let count = dilations.len() + 2;
+    pub fn new(d: usize, shape: Branches, vb: VarBuilder<'_>) -> Result<Self> {
+        let count = shape.count();
         if !d.is_multiple_of(count) {
             bail!("a width of {d} can't be shared by {count} temporal branches");
         }
         let part = d / count;
-        let branch = |i: usize, scale: Scale| -> Result<Branch> {
+        let branch = |i: usize| -> Result<Branch> {
             let vb = vb.pp("branches").pp(i);
+            let convolution = match shape.dilations.get(i) {
+                None => None,
+                Some(_) => Some(convolution(shape.kernel, part, part, vb.pp("convolution"))?),
+            };
             Ok(Branch {
                 reduce: Linear::new(d, part, vb.pp("reduce"))?,
                 reduce_norm: BatchNorm::new(part, vb.pp("reduce_norm"))?,
-                scale,
+                convolution,
                 norm: BatchNorm::new(part, vb.pp("norm"))?,
             })
         };
-        let mut branches = Vec::with_capacity(count - 1);
-        for (i, &dilation) in dilations.iter().enumerate() {
-            let window = Window {
-                kernel,
-                stride,
-                dilation,
-            };
-            let vb = vb.pp("branches").pp(i).pp("convolution");
-            branches.push(branch(
-                i,
-                Scale::Convolution(Convolution::new(part, part, window, vb)?),
-            )?);
-        }
-        let window = Window {
-            kernel: 3,
-            stride,
-            dilation: 1,
-        };
-        branches.push(branch(dilations.len(), Scale::MaxPool(window))?);
-        let residual = match stride {
+        let residual = match shape.stride {
             1 => None,
-            _ => Some(Strided::new(d, d, stride, vb.pp("residual"))?),
+            _ => Some(Strided::new(d, d, vb.pp("residual"))?),
         };
         Ok(Self {
-            branches,
-            point: Strided::new(d, part, stride, vb.pp("point"))?,
+            branches: (0..count - 1).map(branch).collect::<Result<_>>()?,
+            point: Strided::new(d, part, vb.pp("point"))?,
             residual,
+            shape,
+            d,
         })
     }
 
-    /// x (n, t, v, d) to (n, t / stride rounded up, v, d).
+    /// x (n, t, v, d) to (n, t / stride rounded up, v, d), in training.
     ///
     /// # Errors
     /// When x doesn't have the layer's width.
-    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut parts = Vec::with_capacity(self.branches.len() + 1);
-        for branch in &self.branches {
-            let y = branch.reduce.forward(x)?;
-            let y = branch.reduce_norm.forward(&y, Activation::Relu, mode)?;
-            let y = match &branch.scale {
-                Scale::Convolution(convolution) => convolution.forward(&y)?,
-                Scale::MaxPool(window) => temporal_max_pool(&y, *window)?,
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (y, moments) = temporal(x, &self.theta()?, &self.shape)?;
+        for (norms, moments) in self.norms().iter().zip(&moments) {
+            let mut at = 0;
+            for (norm, bias) in norms {
+                let width = norm.width();
+                norm.gather(&moments.part(at, width), *bias)?;
+                at += width;
+            }
+        }
+        Ok(y)
+    }
+
+    /// The norms with the biases in front of them, as the op puts them side by side. What comes out of a
+    /// max-pool has none.
+    fn norms(&self) -> Vec<Vec<(&BatchNorm, Option<&Tensor>)>> {
+        let first = self.branches.iter();
+        let first = first.map(|b| (&b.reduce_norm, Some(b.reduce.bias())));
+        let end = self.branches.iter();
+        let end = end.map(|b| (&b.norm, b.convolution.as_ref().map(|(_, bias)| bias)));
+        let point = (&self.point.norm, Some(&self.point.map.1));
+        let residual = self
+            .residual
+            .iter()
+            .map(|r| vec![(&r.norm, Some(&r.map.1))]);
+        let mut norms = vec![first.collect(), end.chain([point]).collect()];
+        norms.extend(residual);
+        norms
+    }
+
+    /// The parameters in the order of [`temporal`].
+    fn theta(&self) -> Result<Tensor> {
+        let norms = self.norms();
+        let of = |norms: &[(&BatchNorm, Option<&Tensor>)]| -> Vec<Tensor> {
+            let all = |k: usize| {
+                norms
+                    .iter()
+                    .map(move |(norm, _)| norm.parameters()[k].clone())
             };
-            parts.push(branch.norm.forward(&y, Activation::None, mode)?);
+            all(0).chain(all(1)).collect()
+        };
+        let mut all: Vec<Tensor> = Vec::new();
+        all.extend(self.branches.iter().map(|b| b.reduce.weight().clone()));
+        all.extend(of(&norms[0]));
+        let convolutions = self.branches.iter().filter_map(|b| b.convolution.as_ref());
+        all.extend(convolutions.map(|(weight, _)| weight.clone()));
+        all.push(self.point.map.0.clone());
+        all.extend(of(&norms[1]));
+        if let Some(residual) = &self.residual {
+            all.push(residual.map.0.clone());
+            all.extend(of(&norms[2]));
         }
-        parts.push(self.point.forward(x, mode)?);
-        let y = Tensor::cat(&parts, 3)?; // (n, t / stride, v, d)
-        match &self.residual {
-            None => add_relu(&y, x),
-            Some(residual) => add_relu(&y, &residual.forward(x, mode)?),
-        }
+        theta(&all.iter().collect::<Vec<_>>())
+    }
+
+    /// The half layer as it is now, for inference.
+    ///
+    /// # Errors
+    /// When a parameter can't be read.
+    pub fn folded<T: Real>(&self) -> Result<Folded<T>> {
+        let moments = self.norms().into_iter().map(|norms| {
+            let each = norms.into_iter().map(|(norm, bias)| norm.moments(bias));
+            Ok(Moments::side_by_side(&each.collect::<Result<Vec<_>>>()?))
+        });
+        let moments = moments.collect::<Result<Vec<_>>>()?;
+        let theta = self.theta()?.to_dtype(T::DTYPE)?.to_vec1::<T>()?;
+        Folded::new(&self.shape, &theta, self.d, &moments)
     }
 }

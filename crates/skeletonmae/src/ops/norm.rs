@@ -87,6 +87,30 @@ impl Moments {
     }
 }
 
+impl Moments {
+    /// Of `width` features from `at` on.
+    #[must_use]
+    pub fn part(&self, at: usize, width: usize) -> Self {
+        Self {
+            rows: self.rows,
+            mean: self.mean[at..at + width].to_vec(),
+            variance: self.variance[at..at + width].to_vec(),
+        }
+    }
+
+    /// Of features side by side.
+    pub fn side_by_side(parts: &[Self]) -> Self {
+        Self {
+            rows: parts.first().map_or(0, |part| part.rows),
+            mean: parts.iter().flat_map(|part| part.mean.clone()).collect(),
+            variance: parts
+                .iter()
+                .flat_map(|part| part.variance.clone())
+                .collect(),
+        }
+    }
+}
+
 /// `y = z scale + shift`: the normalisation with its learned weight and bias.
 #[derive(Clone, Debug)]
 pub struct Norm<T> {
@@ -122,6 +146,12 @@ impl<T: Real> Norm<T> {
     #[inline(always)]
     pub fn relu(&self, z: &[T], out: &mut [T]) {
         self.prelu(T::zero(), z, out);
+    }
+
+    /// `out = z scale + shift`.
+    #[inline(always)]
+    pub fn rows(&self, z: &[T], out: &mut [T]) {
+        self.prelu(T::one(), z, out);
     }
 
     /// `out = PReLU(z scale + shift)`.

@@ -78,6 +78,11 @@ impl<T: Real> Map<T> {
         &self.shift
     }
 
+    /// The constant part, to be changed.
+    pub fn shift_mut(&mut self) -> &mut [T] {
+        &mut self.shift
+    }
+
     /// Of rows x, into `out`.
     #[inline(always)]
     pub fn rows(&self, x: &[T], out: &mut [T]) {
@@ -144,6 +149,11 @@ impl<T: Real> Folded<T> {
             });
         }
         Ok(Self { layers, c, d })
+    }
+
+    /// d, features of the result.
+    pub fn width(&self) -> usize {
+        self.d
     }
 
     /// Buffers for up to `rows` rows.

@@ -20,6 +20,8 @@ use super::mix::JointMatrix;
 use super::norm::Moments;
 use super::pool::Saved;
 
+pub use forward::pool;
+
 /// What ends the stack.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ending {

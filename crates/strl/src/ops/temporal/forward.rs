@@ -1,0 +1,261 @@
+//! The way forward in training.
+
+use rayon::prelude::*;
+use skeletonmae::ops::norm::{Norm, Sums};
+use skeletonmae::ops::pool::Buffer;
+use skeletonmae::ops::product::{Matrix, MatrixMut, product};
+use skeletonmae::ops::wide::wide;
+use skeletonmae::ops::{Moments, Real};
+
+use super::params::{Params, side_by_side};
+use super::window::{Columns, Window, every};
+use super::{Branches, Shapes};
+
+/// What the passes keep: rows in front of each norm, and the norms.
+pub struct Kept<T: Real> {
+    /// (n t v, reduced).
+    pub z: Buffer<T>,
+    pub norm1: Norm<T>,
+    /// (n t' v, d).
+    pub c: Buffer<T>,
+    pub norm2: Norm<T>,
+    /// (n t' v, d).
+    pub residual: Option<(Buffer<T>, Norm<T>)>,
+    pub moments: Vec<Moments>,
+}
+
+/// A convolution branch.
+pub struct Convolution<T> {
+    pub window: Window,
+    /// (part, kernel * part).
+    pub weight: Vec<T>,
+    /// Where its input lies in the rows behind the first maps.
+    pub from: Columns,
+}
+
+/// All a pass needs to know.
+pub struct Pass<'a, T> {
+    pub stride: usize,
+    pub s: Shapes,
+    pub p: &'a Params<'a, T>,
+    pub convolutions: Vec<Convolution<T>>,
+    pub pool: Window,
+    pub pool_from: Columns,
+}
+
+impl<'a, T: Real> Pass<'a, T> {
+    pub fn new(branches: &Branches, s: Shapes, p: &'a Params<'a, T>) -> Self {
+        let from = |branch: usize| Columns {
+            from: branch * s.part,
+            width: s.part,
+            row: s.reduced,
+        };
+        let convolutions = branches.convolutions().zip(&p.convolutions).enumerate();
+        Self {
+            stride: branches.stride,
+            s,
+            p,
+            convolutions: convolutions
+                .map(|(i, (window, weight))| Convolution {
+                    window,
+                    weight: side_by_side(weight, window.kernel, s.part),
+                    from: from(i),
+                })
+                .collect(),
+            pool: branches.pool(),
+            pool_from: from(branches.dilations.len()),
+        }
+    }
+
+    /// Numbers of a track in rows of `width`, before and behind the stride.
+    pub fn track(&self, width: usize) -> usize {
+        self.s.t * self.s.v * width
+    }
+
+    pub fn track_out(&self, width: usize) -> usize {
+        self.s.t_out * self.s.v * width
+    }
+
+    /// The numbers a tap window of the convolutions takes, of one track.
+    pub fn taps(&self) -> usize {
+        let widest = self.convolutions.iter().map(|c| c.window.kernel).max();
+        self.track_out(widest.unwrap_or(0) * self.s.part)
+    }
+
+    /// The frames the point and the residual see: every `stride`-th of x.
+    pub fn strided<'b>(&self, x: &'b [T], scratch: &'b mut [T]) -> &'b [T] {
+        if self.stride == 1 {
+            return x;
+        }
+        every(x, self.stride, scratch, self.s.v * self.s.d);
+        scratch
+    }
+
+    pub fn run(&self, x: &[T]) -> (Vec<T>, Kept<T>) {
+        let (z, moments1) = self.reduce(x);
+        let norm1 = Norm::new(&moments1, self.p.norm1[0], self.p.norm1[1]);
+        let (c, moments2) = self.branches(x, &z, &norm1);
+        let norm2 = Norm::new(&moments2, self.p.norm2[0], self.p.norm2[1]);
+        let mut moments = vec![moments1, moments2];
+        let residual = self.p.residual.map(|residual| {
+            let (q, own) = self.residual(x, residual.map);
+            let norm = Norm::new(&own, residual.norm[0], residual.norm[1]);
+            moments.push(own);
+            (q, norm)
+        });
+        let kept = Kept {
+            z,
+            norm1,
+            c,
+            norm2,
+            residual,
+            moments,
+        };
+        (self.result(x, &kept), kept)
+    }
+
+    /// z, the first maps of the branches, side by side.
+    fn reduce(&self, x: &[T]) -> (Buffer<T>, Moments) {
+        let (d, width) = (self.s.d, self.s.reduced);
+        let mut z = Buffer::new(self.s.n * self.track(width));
+        let weight = Matrix::new(self.p.reduce, width, d).transposed();
+        let sums = z
+            .par_chunks_mut(self.track(width))
+            .zip(x.par_chunks(self.track(d)))
+            .map(|(z, x)| {
+                let n = self.s.t * self.s.v;
+                product(
+                    MatrixMut::new(z, n, width),
+                    Matrix::new(x, n, d),
+                    weight,
+                    false,
+                );
+                wide(
+                    #[inline(always)]
+                    || Sums::of(z, width),
+                )
+            });
+        let moments = Moments::combine(&sums.collect::<Vec<_>>());
+        (z, moments)
+    }
+
+    /// c, what the branches give, side by side.
+    fn branches(&self, x: &[T], z: &[T], norm: &Norm<T>) -> (Buffer<T>, Moments) {
+        let d = self.s.d;
+        let mut c = Buffer::new(self.s.n * self.track_out(d));
+        let sums = c
+            .par_chunks_mut(self.track_out(d))
+            .zip(z.par_chunks(self.track(self.s.reduced)))
+            .zip(x.par_chunks(self.track(d)))
+            .map_init(
+                || {
+                    let sizes = [self.track(self.s.reduced), self.taps(), self.track_out(d)];
+                    sizes.map(|n| vec![T::zero(); n])
+                },
+                |[a, taps, strided], ((c, z), x)| {
+                    wide(
+                        #[inline(always)]
+                        || norm.relu(z, a),
+                    );
+                    self.branches_of_track(x, a, c, taps, strided);
+                    wide(
+                        #[inline(always)]
+                        || Sums::of(c, d),
+                    )
+                },
+            );
+        let moments = Moments::combine(&sums.collect::<Vec<_>>());
+        (c, moments)
+    }
+
+    /// The rows a branch writes.
+    pub fn to(&self, branch: usize) -> Columns {
+        Columns {
+            from: branch * self.s.part,
+            width: self.s.part,
+            row: self.s.d,
+        }
+    }
+
+    fn branches_of_track(&self, x: &[T], a: &[T], c: &mut [T], taps: &mut [T], strided: &mut [T]) {
+        let Shapes { t, v, d, part, .. } = self.s;
+        let n = self.s.t_out * v;
+        for (branch, convolution) in self.convolutions.iter().enumerate() {
+            let side = convolution.window.kernel * part;
+            let taps = &mut taps[..n * side];
+            wide(
+                #[inline(always)]
+                || convolution.window.gather(a, convolution.from, taps, t, v),
+            );
+            let out = MatrixMut::within(&mut c[self.to(branch).from..], n, part, d);
+            let weight = Matrix::new(&convolution.weight, part, side).transposed();
+            product(out, Matrix::new(taps, n, side), weight, false);
+        }
+        let pool = self.convolutions.len();
+        wide(
+            #[inline(always)]
+            || self.pool.largest(a, self.pool_from, c, self.to(pool), t, v),
+        );
+        let x = self.strided(x, strided);
+        let out = MatrixMut::within(&mut c[self.to(pool + 1).from..], n, part, d);
+        let weight = Matrix::new(self.p.point, part, d).transposed();
+        product(out, Matrix::new(x, n, d), weight, false);
+    }
+
+    fn residual(&self, x: &[T], map: &[T]) -> (Buffer<T>, Moments) {
+        let d = self.s.d;
+        let mut q = Buffer::new(self.s.n * self.track_out(d));
+        let weight = Matrix::new(map, d, d).transposed();
+        let sums = q
+            .par_chunks_mut(self.track_out(d))
+            .zip(x.par_chunks(self.track(d)))
+            .map_init(
+                || vec![T::zero(); self.track_out(d)],
+                |scratch, (q, x)| {
+                    let (n, x) = (self.s.t_out * self.s.v, self.strided(x, scratch));
+                    product(MatrixMut::new(q, n, d), Matrix::new(x, n, d), weight, false);
+                    wide(
+                        #[inline(always)]
+                        || Sums::of(q, d),
+                    )
+                },
+            );
+        let moments = Moments::combine(&sums.collect::<Vec<_>>());
+        (q, moments)
+    }
+
+    /// `max(norm(c) + residual, 0)`; NaN stays NaN.
+    fn result(&self, x: &[T], kept: &Kept<T>) -> Vec<T> {
+        let d = self.s.d;
+        let mut y = vec![T::zero(); self.s.n * self.track_out(d)];
+        let size = self.track_out(d);
+        y.par_chunks_mut(size).enumerate().for_each_init(
+            || vec![T::zero(); size],
+            |scratch, (track, y)| {
+                let c = &kept.c[track * size..(track + 1) * size];
+                let residual = match &kept.residual {
+                    None => &x[track * size..(track + 1) * size],
+                    Some((q, norm)) => {
+                        let q = &q[track * size..(track + 1) * size];
+                        wide(
+                            #[inline(always)]
+                            || norm.rows(q, scratch),
+                        );
+                        &scratch[..]
+                    }
+                };
+                wide(
+                    #[inline(always)]
+                    || {
+                        kept.norm2.rows(c, y);
+                        for (y, &r) in y.iter_mut().zip(residual) {
+                            let sum = *y + r;
+                            *y = if sum < T::zero() { T::zero() } else { sum };
+                        }
+                    },
+                );
+            },
+        );
+        y
+    }
+}
