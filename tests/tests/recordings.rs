@@ -269,3 +269,30 @@ fn recordings_without_a_place_are_refused() {
         assert!(!desk.path("x.h5").exists(), "{typed}");
     }
 }
+
+/// The table of rules in the documentation is that of the program.
+#[test]
+fn the_documented_rules_are_those_of_the_presets() {
+    let text = std::fs::read_to_string(ssl_tests::root().join("docs/data/datasets.md"));
+    let text = text.expect("a file of the repository");
+    let desk = Desk::new();
+    folder(&desk, "raw");
+    for (column, preset) in [(2, "pyskl"), (3, "sensor")] {
+        let typed = format!("prepare raw -o {preset}.h5 --dataset ntu60_3d --bodies {preset}");
+        desk.ssl(&typed).success();
+        let cache = desk.ssl(&format!("inspect {preset}.h5 --json")).json();
+        let rules = cache["source"]["rules"]["bodies"]
+            .as_object()
+            .expect("the rules")
+            .clone();
+        assert!(rules.len() >= 12);
+        for (rule, value) in rules {
+            let row = text
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{rule}` |")));
+            let cell = row.and_then(|row| row.split(" | ").nth(column - 1));
+            let value = value.as_str().map_or(value.to_string(), str::to_owned);
+            assert_eq!(cell, Some(&*value), "{rule} of {preset}");
+        }
+    }
+}
