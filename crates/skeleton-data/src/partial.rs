@@ -45,6 +45,7 @@ impl Partial {
     }
 
     /// Where it is until then.
+    #[cfg(feature = "hdf5")]
     pub(crate) fn now(&self) -> &Path {
         self.file.path()
     }
