@@ -21,7 +21,7 @@
 //!
 //! # What is written
 //!
-//! [`write`] makes such an archive of a layout of 25 joints in 3 coordinates with at most two people a clip: single
+//! [`write()`] makes such an archive of a layout of 25 joints in 3 coordinates with at most two people a clip: single
 //! precision, deflated (most of it is padding), padded with zeros to 300 frames, or to the longest clip where that is longer.
 //! Ids, scores, subjects, cameras and other splits have no place in it, and zero frames at the end of a clip look like padding.
 
