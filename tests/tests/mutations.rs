@@ -20,7 +20,7 @@ const MUTATIONS: u64 = 10_000;
 /// Nothing here takes a second; a machine that is busy may.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What any file may take: buffers of the readers, the embedded class lists.
-const FREE: usize = 1 << 20;
+const FREE: usize = 1 << 18;
 /// Bytes of memory for each byte of a file: a value of a pickle takes 32 bytes and stands for two, and a megabyte of zeros
 /// is deflated to a kilobyte.
 const FOR_A_BYTE: usize = 64;
