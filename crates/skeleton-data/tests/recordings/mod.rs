@@ -64,10 +64,10 @@ pub fn text(number: usize) -> String {
     let zeros = if dice.one_in(4) { dice.whole(1, 3) } else { 0 };
     let empty: Vec<bool> = (0..frames).map(|_| dice.one_in(40)).collect();
     let mut text = format!("{frames}\r\n");
-    for t in 0..frames {
+    for (t, &empty) in empty.iter().enumerate() {
         let here: Vec<&Body> = bodies
             .iter()
-            .filter(|body| body.seen[t] && !empty[t])
+            .filter(|body| body.seen[t] && !empty)
             .collect();
         write!(text, "{}\r\n", here.len()).unwrap();
         for body in here {

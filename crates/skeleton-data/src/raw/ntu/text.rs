@@ -141,24 +141,20 @@ fn plain(line: &[u8]) -> Option<(f32, &[u8])> {
         return None;
     }
     mantissa += u64::from(whole) * TENS_WHOLE[places];
-    // As a signed number it takes one instruction to convert.
-    let mantissa = mantissa as i64 as f64;
-    // The product with the rounded inverse is within two units of the nearest double, and so rounds to the same single
-    // as it does unless it is as close to the middle of two singles, which are 2^29 units apart.
-    let mut size = mantissa * TENTHS[places];
-    let from_middle = (size.to_bits() & 0x1fff_ffff).abs_diff(0x1000_0000);
-    if from_middle <= 4 {
-        size = mantissa / TENS[places];
-    }
+    let size = if mantissa < 1 << 24 && places < SINGLE_TENS.len() {
+        // Both are singles exactly. Their quotient rounded to double and then to single is the quotient rounded to single,
+        // since a double has more than twice a single's digits.
+        mantissa as i32 as f32 / SINGLE_TENS[places]
+    } else {
+        (mantissa as f64 / TENS[places]) as f32
+    };
     // A sign that is set needs no jump: half of the numbers are negative, in no order.
-    let value = f64::from_bits(size.to_bits() | u64::from(negative) << 63);
-    Some((value as f32, &line[at + places..]))
+    let value = f32::from_bits(size.to_bits() | u32::from(negative) << 31);
+    Some((value, &line[at + places..]))
 }
 
-/// The doubles nearest to the inverse powers of ten.
-const TENTHS: [f64; 15] = [
-    1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14,
-];
+/// Powers of ten that a single holds exactly.
+const SINGLE_TENS: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
 
 /// Powers of ten as whole numbers.
 const TENS_WHOLE: [u64; 15] = {
@@ -287,6 +283,13 @@ mod tests {
             for places in [places, 13, 14, 15] {
                 same_as_the_standard_library(&format!("{sign}{middle:.places$}"));
             }
+        }
+        // As the sensor's software writes them: seven digits that count.
+        for _ in 0..50_000 {
+            let value = (next() % 20_000_000) as f64 / 1e7 - 1.0;
+            let scale = 10f64.powi((next() % 4) as i32);
+            let places = (6.0 - (value / scale).abs().max(1e-9).log10().floor()) as usize;
+            same_as_the_standard_library(&format!("{:.places$}", value / scale));
         }
         for digits in 0..=17 {
             same_as_the_standard_library(&format!("0.{}", "9".repeat(digits)));
