@@ -144,7 +144,8 @@ fn skeletonmae_is_the_yardsticks() {
         let vanishes = name.ends_with("linear1.bias")
             || name.contains("encoder") && name.ends_with("linear2.bias");
         if !vanishes {
-            close(&format!("after Adam {name}"), &var, &after[&name], 1e-4);
+            // Adam divides a gradient by its own size: the rounding of small ones comes back magnified.
+            close(&format!("after Adam {name}"), &var, &after[&name], 5e-4);
         }
     }
 }

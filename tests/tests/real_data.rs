@@ -77,6 +77,20 @@ fn nw_ucla_has_its_clips_and_its_clean_split() {
     ];
     assert_eq!(found, expected.map(|(name, n)| (name.to_owned(), n)));
     bit_for_bit(&desk, "nw_ucla.pkl", "nw_ucla.h5");
+    assert_eq!(cache["published"]["differences"], serde_json::json!([]));
+
+    // The usual test list leaks, the clean one doesn't.
+    let leaks = |test: &str, code: i32| {
+        let done = desk.ssl(&format!(
+            "doctor nw_ucla.h5 --split-train xview_train --split-test {test} --json"
+        ));
+        assert_eq!(done.code, Some(code), "{done}");
+        let found: serde_json::Value =
+            serde_json::from_str(&done.stdout).expect("one JSON document");
+        found["pairs"][0]["leaked"].as_u64()
+    };
+    assert_eq!(leaks("xview_test", 1), Some(95));
+    assert_eq!(leaks("xview_test_clean", 0), Some(0));
 }
 
 /// An h5py user who knows the published layout finds every array of the pickle, bit for bit.

@@ -159,7 +159,7 @@ fn newer_and_damaged_checkpoints_are_refused() {
     let whole = desk.read("fine/model.safetensors");
     let evaluate = || desk.ssl("evaluate fine/model.safetensors --data toy.h5 --split test");
 
-    let version = br#"\"version\":1"#;
+    let version = br#"\"version\":2"#;
     let place = whole
         .windows(version.len())
         .position(|window| window == version)
@@ -167,7 +167,7 @@ fn newer_and_damaged_checkpoints_are_refused() {
     let mut newer = whole.clone();
     newer[place + version.len() - 1] = b'9';
     desk.write("fine/model.safetensors", newer);
-    evaluate().refused(1, &["model.safetensors", "version 9", "1"]);
+    evaluate().refused(1, &["model.safetensors", "version 9", "2"]);
 
     for part in [0, 7, 8, 200, whole.len() / 2, whole.len() - 1] {
         desk.write("fine/model.safetensors", &whole[..part]);

@@ -1,8 +1,8 @@
 //! Seeded augmentation of one clip.
 //!
 //! Everything is drawn once a clip (all tracks and frames turn together), except noise, which is drawn for every
-//! coordinate. Draws come in one fixed order, crop, flip, turn, scale, noise, whether a step is on or not: switching one
-//! step on leaves the others' numbers alone.
+//! coordinate. Draws come in one fixed order, crop, flip, turn, scale, random frames (uniform sampling only), noise, whether
+//! a step is on or not: switching one step on leaves the others' numbers alone.
 
 mod noise;
 
@@ -10,7 +10,8 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::random::Rng;
 
-use crate::{Error, Result, sample::Window};
+use crate::normalize::{Affine, Matrix};
+use crate::{Error, Result};
 
 pub(crate) use noise::add_noise;
 
@@ -23,7 +24,7 @@ pub struct Augment {
     /// Each coordinate axis is scaled by its own factor from `1 - scale/2` to `1 + scale/2`.
     pub scale: f32,
     /// Range of the turn in radians: from `-turn/2` to `turn/2`, in the plane for two coordinates, about the vertical
-    /// axis y for three.
+    /// axis for three: y, or z after view alignment.
     pub turn: f32,
     /// Probability of a mirror image: x changes its sign, left and right joints change places.
     pub flip: f32,
@@ -104,61 +105,31 @@ impl Augment {
 /// What happens to one clip, noise apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Draw {
-    share: f64,
-    place: f64,
-    flip: bool,
+    /// Of the clip's duration, what is kept.
+    pub share: f64,
+    /// How far into the rest it begins, 0 to 1.
+    pub place: f64,
+    /// Whether left and right change places.
+    pub flip: bool,
     turn: f64,
     scale: [f64; 3],
 }
 
 impl Draw {
-    /// The window of a clip of `frames` frames.
-    pub fn window(&self, frames: usize) -> Window {
-        Window::crop(frames, self.share, self.place)
-    }
-
-    /// Mirrors, turns and scales about `centre`, in this order; absent joints stay 0. `mirror` is the layout's joint
-    /// after a flip; `row` is working memory.
-    pub fn transform<const C: usize>(
-        &self,
-        keypoints: &mut [f32],
-        presence: &mut [f32],
-        centre: [f64; C],
-        mirror: &[usize],
-        row: &mut Vec<f32>,
-    ) {
-        if self.flip {
-            swap_joints::<C>(keypoints, mirror, row);
-            swap_joints::<1>(presence, mirror, row);
+    /// Mirrors, turns and scales, in this order; none where it would change nothing. `up` is the vertical axis.
+    pub fn matrix<const C: usize>(&self, up: usize) -> Option<Matrix<C>> {
+        if self.turn == 0.0 && self.scale == [1.0; 3] && !self.flip {
+            return None;
         }
-        let unmoved = self.turn == 0.0 && self.scale == [1.0; 3] && !self.flip;
-        if unmoved {
-            return;
-        }
-        let (matrix, shift) = self.affine(centre);
-        for (joint, &there) in keypoints.chunks_exact_mut(C).zip(presence.iter()) {
-            let old: [f32; C] = std::array::from_fn(|c| joint[c]);
-            for d in 0..C {
-                let moved: f32 = (0..C).map(|c| matrix[d][c] * old[c]).sum();
-                joint[d] = (moved + shift[d]) * there;
-            }
-        }
-    }
-
-    /// y = matrix x + shift.
-    fn affine<const C: usize>(&self, centre: [f64; C]) -> ([[f32; C]; C], [f32; C]) {
         let (sin, cos) = self.turn.sin_cos();
-        // The turn's plane: (x, y) for two coordinates; (x, z) about the vertical y for three. Both as
-        // torch_ssl.augment has them.
-        let mut matrix = [[0.0f64; C]; C];
-        for (c, row) in matrix.iter_mut().enumerate() {
-            row[c] = 1.0;
-        }
-        let (a, b, sin) = if C == 2 {
-            (0, 1, sin)
-        } else {
-            (0, C - 1, -sin)
+        // The turn's plane: (x, y) for two coordinates; for three the one at right angles to the vertical axis. In the
+        // plane, and about y, it turns as torch_ssl.augment's does.
+        let (a, b, sin) = match (C, up) {
+            (2, _) => (0, 1, sin),
+            (_, 2) => (0, 1, sin),
+            _ => (0, C - 1, -sin),
         };
+        let mut matrix = Affine::<C>::identity().matrix;
         matrix[a][a] = cos;
         matrix[a][b] = sin;
         matrix[b][a] = -sin;
@@ -169,15 +140,16 @@ impl Draw {
                 row[0] = -row[0];
             }
         }
-        let shift = std::array::from_fn(|d| {
-            let moved: f64 = (0..C).map(|c| matrix[d][c] * centre[c]).sum();
-            (centre[d] - moved) as f32
-        });
-        (matrix.map(|row| row.map(|m| m as f32)), shift)
+        Some(matrix)
     }
 }
 
-fn swap_joints<const C: usize>(values: &mut [f32], mirror: &[usize], row: &mut Vec<f32>) {
+/// Left and right joints of (rows, v, c) change places; `row` is working memory.
+pub(crate) fn swap_joints<const C: usize>(
+    values: &mut [f32],
+    mirror: &[usize],
+    row: &mut Vec<f32>,
+) {
     for frame in values.chunks_exact_mut(mirror.len() * C) {
         row.clear();
         row.extend_from_slice(frame);

@@ -8,7 +8,9 @@ pub mod augment;
 pub mod batch;
 #[cfg(feature = "hdf5")]
 pub mod cache;
+pub mod draw;
 pub mod error;
+pub mod health;
 pub mod loader;
 mod map;
 pub mod normalize;
@@ -19,6 +21,8 @@ mod repair;
 pub mod sample;
 pub mod sequence;
 pub mod split;
+pub mod stream;
+pub mod survey;
 pub mod synthetic;
 
 pub use error::{Error, Result};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::augment::Augment;
-use crate::batch::{Batch, Draws, read_batch};
+use crate::batch::{Batch, Manner, read_batch};
 use crate::reading::{Reader, Reading};
 use crate::{ClipSource, Error, Result};
 
@@ -26,17 +26,19 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// A loader over `source`; with `workers = 0` the thread that asks for a batch reads it.
+    /// A loader over `source`: for training with `augment`, for evaluation without. With `workers = 0` the thread that
+    /// asks for a batch reads it.
     ///
     /// # Errors
-    /// A setting of `reading` or `augment` out of its range.
+    /// A setting of `reading` or `augment` out of its range, or that doesn't fit the source's layout.
     pub fn new(
         source: Arc<dyn ClipSource>,
         reading: Reading,
         augment: Option<Augment>,
         workers: usize,
     ) -> Result<Loader> {
-        reading.check()?;
+        // Settings that don't fit the clips' layout are refused here rather than by a worker.
+        Reader::new(source.layout(), &reading)?;
         augment.as_ref().map_or(Ok(()), Augment::check)?;
         Ok(Loader {
             source,
@@ -46,22 +48,30 @@ impl Loader {
         })
     }
 
-    /// The clips of `order` (indices of the source) in batches of `batch`, the last one shorter where they don't
+    /// The clips of `order` (indices of the source) in batches of `batch` (1 or more), the last one shorter where they don't
     /// divide. `seed` and `epoch` choose the augmentation.
     pub fn epoch(&self, order: &[u32], batch: usize, seed: u64, epoch: u64) -> Batches {
+        let plan = order.chunks(batch.max(1)).map(<[u32]>::to_vec);
+        let mut batches = self.planned(plan.collect(), seed, epoch);
+        batches.refused = (batch == 0).then(|| Error::setting("batch", "1 or more", 0));
+        batches
+    }
+
+    /// A batch for each list of clips (indices of the source) of `plan`, in this order. `seed` and `epoch` choose the
+    /// augmentation.
+    pub fn planned(&self, plan: Vec<Vec<u32>>, seed: u64, epoch: u64) -> Batches {
         let job = Arc::new(Job {
             source: Arc::clone(&self.source),
             reading: self.reading.clone(),
             augment: self.augment.clone(),
-            order: order.to_vec(),
-            batch,
+            plan,
             seed,
             epoch,
             ahead: self.workers * AHEAD,
             state: Mutex::new(State::default()),
             changed: Condvar::new(),
         });
-        let workers = (0..self.workers.min(job.batches())).map(|_| {
+        let workers = (0..self.workers.min(job.plan.len())).map(|_| {
             let job = Arc::clone(&job);
             std::thread::spawn(move || job.work())
         });
@@ -69,6 +79,7 @@ impl Loader {
             workers: workers.collect(),
             reader: None,
             next: 0,
+            refused: None,
             job,
         }
     }
@@ -81,18 +92,19 @@ pub struct Batches {
     /// Of the thread that asks, when there are no workers.
     reader: Option<Reader>,
     next: usize,
+    refused: Option<Error>,
 }
 
 impl Iterator for Batches {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Result<Batch>> {
-        if self.job.batch == 0 {
-            let first = self.next == 0;
-            self.next = 1;
-            return first.then(|| Err(Error::setting("batch", "1 or more", 0)));
+        let last = self.job.plan.len();
+        if let Some(error) = self.refused.take() {
+            self.next = last;
+            return Some(Err(error));
         }
-        if self.next >= self.job.batches() {
+        if self.next >= last {
             return None;
         }
         let batch = if self.workers.is_empty() {
@@ -100,16 +112,13 @@ impl Iterator for Batches {
         } else {
             self.job.take(self.next)
         };
-        self.next = if batch.is_ok() {
-            self.next + 1
-        } else {
-            self.job.batches()
-        };
+        self.next = if batch.is_ok() { self.next + 1 } else { last };
         Some(batch)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.job.batches().max(1).saturating_sub(self.next)))
+        let refused = usize::from(self.refused.is_some());
+        (0, Some(refused + self.job.plan.len() - self.next))
     }
 }
 
@@ -129,8 +138,8 @@ struct Job {
     source: Arc<dyn ClipSource>,
     reading: Reading,
     augment: Option<Augment>,
-    order: Vec<u32>,
-    batch: usize,
+    /// The clips of each batch.
+    plan: Vec<Vec<u32>>,
     seed: u64,
     epoch: u64,
     ahead: usize,
@@ -150,14 +159,6 @@ struct State {
 }
 
 impl Job {
-    fn batches(&self) -> usize {
-        if self.batch == 0 {
-            0
-        } else {
-            self.order.len().div_ceil(self.batch)
-        }
-    }
-
     /// No code that can panic runs under the lock, so a poisoned one still guards a sound state.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -185,7 +186,7 @@ impl Job {
     fn begin(&self) -> Option<usize> {
         let mut state = self.lock();
         loop {
-            if state.stopped || state.begun >= self.batches() {
+            if state.stopped || state.begun >= self.plan.len() {
                 return None;
             }
             if state.begun < state.wanted + self.ahead {
@@ -214,16 +215,17 @@ impl Job {
     /// Reads batch `index`; a panic on the way becomes an error.
     fn read_guarded(&self, reader: &mut Option<Reader>, index: usize) -> Result<Batch> {
         let read = || {
-            let reader = reader
-                .get_or_insert_with(|| Reader::new(self.source.layout(), self.reading.clone()));
-            let start = index * self.batch;
-            let indices = &self.order[start..self.order.len().min(start + self.batch)];
-            let draws = Draws {
+            let reader = match reader {
+                Some(reader) => reader,
+                None => reader.insert(Reader::new(self.source.layout(), &self.reading)?),
+            };
+            let manner = Manner {
+                reading: &self.reading,
                 augment: self.augment.as_ref(),
                 seed: self.seed,
                 epoch: self.epoch,
             };
-            read_batch(&*self.source, reader, self.reading.frames, draws, indices)
+            read_batch(&*self.source, reader, manner, &self.plan[index])
         };
         // The reader's working memory is of no use to anyone after a panic: the epoch ends with the error.
         catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {

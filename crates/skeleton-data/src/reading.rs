@@ -1,12 +1,27 @@
-//! Reading one clip: presence, tracks, window, resampling, normalisation, augmentation, in this order.
+//! Reading one clip. The order of a read:
+//!
+//! 1. **Presence** of every joint is decided on the source's coordinates and scores; people without a present joint are no
+//!    tracks, frames without anybody are dropped ([`View`](crate::normalize::View) drops those without the leading one).
+//! 2. **Frames** are taken: a crop in training, then [`Sampling`] chooses `frames` of it.
+//! 3. **Normalisation**, then **augmentation** (mirror, turn, scale): one affine map of the joints.
+//! 4. **Noise**, in training.
+//! 5. The **stream**: bones, motion, both or neither.
+//!
+//! Absent joints, bones and motions are 0 after everything. pyskl normalises, takes the stream, then samples; since its
+//! normalisations don't look at the samples and a motion always is that of one frame of the source, the numbers are the same.
+
+mod reader;
 
 use serde::{Deserialize, Serialize};
 use skeleton_graph::{Layout, random::Rng};
 
-use crate::augment::{Augment, Draw, add_noise};
-use crate::normalize::{Normalization, mean};
-use crate::sample::{Sampler, Window};
+use crate::augment::Augment;
+use crate::normalize::Normalization;
+use crate::sample::Sampling;
+use crate::stream::Stream;
 use crate::{ClipView, Error, Result};
+
+pub(crate) use reader::{Purpose, Reader};
 
 /// How clips become arrays of one length. A checkpoint records it: a model reads new clips the way it was trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,22 +29,39 @@ use crate::{ClipView, Error, Result};
 pub struct Reading {
     /// T, the frames every clip is resampled to.
     pub frames: usize,
-    /// What is subtracted from the coordinates and what divides them.
-    pub normalization: Normalization,
+    /// How they are taken from the clip; `linear` where it isn't said.
+    #[serde(default)]
+    pub sampling: Sampling,
+    /// Views of a clip in evaluation, whose class probabilities are averaged; 1 where it isn't said. More than one needs
+    /// uniform sampling, since linear resizing has one result.
+    #[serde(default = "one")]
+    pub clips: usize,
+    /// What of the skeleton the model sees; `joint` where it isn't said.
+    #[serde(default)]
+    pub stream: Stream,
     /// A joint whose score is not above this is absent; of no effect on sources without scores.
     pub score_threshold: f32,
     /// At most this many people of a clip are read: those with the most present joints.
     pub persons: usize,
+    /// What is subtracted from the coordinates and what divides or turns them.
+    pub normalization: Normalization,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl Default for Reading {
-    /// 64 frames of at most two people, standardised by the clip, joints of score 0 absent.
+    /// 64 frames of at most two people by linear resizing, joints standardised by the clip, joints of score 0 absent.
     fn default() -> Self {
         Reading {
             frames: 64,
-            normalization: Normalization::Clip,
+            sampling: Sampling::Linear,
+            clips: 1,
+            stream: Stream::Joint,
             score_threshold: 0.0,
             persons: 2,
+            normalization: Normalization::Clip,
         }
     }
 }
@@ -40,18 +72,23 @@ impl Reading {
     /// # Errors
     /// A setting out of its range, by name.
     pub fn check(&self) -> Result<()> {
-        if self.frames == 0 {
-            return Err(Error::setting("reading.frames", "1 or more", self.frames));
+        let counts = [
+            ("reading.frames", self.frames),
+            ("reading.clips", self.clips),
+            ("reading.persons", self.persons),
+        ];
+        for (name, count) in counts {
+            if count == 0 {
+                return Err(Error::setting(name, "1 or more", count));
+            }
         }
-        if self.persons == 0 {
-            return Err(Error::setting("reading.persons", "1 or more", self.persons));
+        if self.clips > 1 && self.sampling == Sampling::Linear {
+            let expected = "1 with linear sampling, which reads a clip in one way only";
+            return Err(Error::setting("reading.clips", expected, self.clips));
         }
         if self.score_threshold.is_nan() {
-            return Err(Error::setting(
-                "reading.score_threshold",
-                "a number",
-                self.score_threshold,
-            ));
+            let found = self.score_threshold;
+            return Err(Error::setting("reading.score_threshold", "a number", found));
         }
         Ok(())
     }
@@ -74,7 +111,8 @@ pub struct Tracks {
     pub presence: Vec<f32>,
 }
 
-/// Reads one clip; `augment` carries the changes and the generator they are drawn from.
+/// Reads one clip: for training with `augment`, which carries the changes and the generator they are drawn from; for
+/// evaluation, its first view, without.
 ///
 /// # Errors
 /// A clip that doesn't fit the layout, has no present joint, or can't be normalised as asked; a setting out of range.
@@ -84,142 +122,50 @@ pub fn read_clip(
     reading: &Reading,
     augment: Option<(&Augment, &mut Rng)>,
 ) -> Result<Tracks> {
-    reading.check()?;
-    if let Some((augment, _)) = &augment {
-        augment.check()?;
+    let purpose = match augment {
+        Some((augment, rng)) => {
+            augment.check()?;
+            Purpose::Training { augment, rng }
+        }
+        None => Purpose::Evaluation { view: 0 },
+    };
+    read(view, layout, reading, purpose)
+}
+
+/// Reads view `number` (below [`Reading::clips`]) of one clip, for evaluation.
+///
+/// # Errors
+/// As [`read_clip`]; a number that is too high.
+pub fn read_view(
+    view: &ClipView<'_>,
+    layout: &Layout,
+    reading: &Reading,
+    number: usize,
+) -> Result<Tracks> {
+    if number >= reading.clips {
+        let expected = format!("above the view's number {number}");
+        return Err(Error::setting("reading.clips", expected, reading.clips));
     }
+    read(view, layout, reading, Purpose::Evaluation { view: number })
+}
+
+fn read(
+    view: &ClipView<'_>,
+    layout: &Layout,
+    reading: &Reading,
+    purpose: Purpose<'_>,
+) -> Result<Tracks> {
     let (mut keypoints, mut presence) = (Vec::new(), Vec::new());
-    let mut reader = Reader::new(layout, reading.clone());
-    let tracks = reader.read(view, augment, &mut keypoints, &mut presence)?;
-    let (frames, joints, coordinates) = (reading.frames, view.joints, view.coordinates);
+    let mut reader = Reader::new(layout, reading)?;
+    let tracks = reader.read(view, purpose, &mut keypoints, &mut presence)?;
     Ok(Tracks {
         tracks,
-        frames,
-        joints,
-        coordinates,
+        frames: reading.frames,
+        joints: view.joints,
+        coordinates: view.coordinates,
         keypoints,
         presence,
     })
-}
-
-/// [`read_clip`] with working memory that is kept from clip to clip. The settings have been checked.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    reading: Reading,
-    mirror: Vec<usize>,
-    sampler: Sampler,
-    row: Vec<f32>,
-    bytes: Vec<u8>,
-}
-
-impl Reader {
-    pub fn new(layout: &Layout, reading: Reading) -> Reader {
-        let mirror = layout.mirror();
-        Reader {
-            reading,
-            mirror,
-            sampler: Sampler::default(),
-            row: Vec::new(),
-            bytes: Vec::new(),
-        }
-    }
-
-    /// Appends the clip's tracks, (n, t, v, c) and (n, t, v), and returns n. After an error the appended part is
-    /// unspecified.
-    pub fn read(
-        &mut self,
-        view: &ClipView<'_>,
-        augment: Option<(&Augment, &mut Rng)>,
-        keypoints: &mut Vec<f32>,
-        presence: &mut Vec<f32>,
-    ) -> Result<usize> {
-        self.check(view)?;
-        let threshold = self.reading.score_threshold;
-        self.sampler.survey(view, threshold, self.reading.persons);
-        if self.sampler.tracks.is_empty() {
-            return Err(Error::clip(view.id, "a present joint", "none in any frame"));
-        }
-        let kept = self.sampler.frames.len();
-        let mut augment = augment.map(|(augment, rng)| (augment, augment.draw(rng), rng));
-        let window = augment
-            .as_ref()
-            .map_or(Window::whole(kept), |(_, draw, _)| draw.window(kept));
-        let change = augment
-            .as_mut()
-            .map(|(augment, draw, rng)| (&**augment, &*draw, &mut **rng));
-        match view.coordinates {
-            2 => self.finish::<2>(view, window, change, keypoints, presence)?,
-            _ => self.finish::<3>(view, window, change, keypoints, presence)?,
-        }
-        Ok(self.sampler.tracks.len())
-    }
-
-    /// Resamples, normalises and augments what was surveyed.
-    fn finish<const C: usize>(
-        &mut self,
-        view: &ClipView<'_>,
-        window: Window,
-        augment: Option<(&Augment, &Draw, &mut Rng)>,
-        keypoints: &mut Vec<f32>,
-        presence: &mut Vec<f32>,
-    ) -> Result<()> {
-        let (first, first_presence) = (keypoints.len(), presence.len());
-        let Reading {
-            frames,
-            normalization,
-            score_threshold,
-            ..
-        } = self.reading;
-        self.sampler
-            .resample::<C>(view, score_threshold, window, frames, keypoints, presence);
-        let (keypoints, presence) = (&mut keypoints[first..], &mut presence[first_presence..]);
-        normalization.apply::<C>(view, keypoints, presence)?;
-        if let Some((augment, draw, rng)) = augment {
-            // Standardised clips have their centre at 0 already.
-            let centre = match normalization {
-                Normalization::Clip => [0.0; C],
-                Normalization::None | Normalization::Image => mean::<C>(keypoints, presence),
-            };
-            draw.transform::<C>(keypoints, presence, centre, &self.mirror, &mut self.row);
-            add_noise::<C>(keypoints, presence, augment.noise, rng, &mut self.bytes);
-        }
-        Ok(())
-    }
-
-    fn check(&self, view: &ClipView<'_>) -> Result<()> {
-        let wrong = |expected: String, found: String| Err(Error::clip(view.id, expected, found));
-        if view.joints != self.mirror.len() {
-            return wrong(
-                format!("the layout's {} joints", self.mirror.len()),
-                view.joints.to_string(),
-            );
-        }
-        if !(2..=3).contains(&view.coordinates) {
-            return wrong("2 or 3 coordinates".into(), view.coordinates.to_string());
-        }
-        let joints = view
-            .persons
-            .checked_mul(view.frames)
-            .and_then(|rows| rows.checked_mul(view.joints));
-        let values = joints.and_then(|joints| joints.checked_mul(view.coordinates));
-        if values != Some(view.keypoints.len()) {
-            let shape = format!(
-                "{} x {} x {} x {}",
-                view.persons, view.frames, view.joints, view.coordinates
-            );
-            return wrong(
-                format!("{shape} coordinates"),
-                view.keypoints.len().to_string(),
-            );
-        }
-        match view.scores {
-            Some(scores) if joints != Some(scores.len()) => {
-                let shape = format!("{} x {} x {}", view.persons, view.frames, view.joints);
-                wrong(format!("{shape} scores"), scores.len().to_string())
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

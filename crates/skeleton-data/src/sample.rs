@@ -1,12 +1,35 @@
-//! Sampling in time: which joints, tracks and frames of a clip are there, and a fixed number of frames from them.
+//! Sampling in time: a fixed number of frames from a clip of any length.
 //!
 //! A joint is present in a frame when its coordinates are finite and not all zero, and its score, where the source has
 //! scores, is above the threshold. A track is a person with at least one present joint. Frames in which no track has
-//! a present joint are dropped, and time counts the frames that are left.
+//! a present joint are dropped, and time counts the frames that are left. A sample lies on one of them or, by
+//! [`Sampling::Linear`], between two.
 
-use half::slice::HalfFloatSliceExt;
+mod fill;
+mod survey;
+pub mod uniform;
 
-use crate::{ClipView, ValuesRef};
+use rand::RngCore as _;
+use serde::{Deserialize, Serialize};
+use skeleton_graph::random::{Key, Purpose, Rng, stream};
+
+pub(crate) use fill::{Arrays, Filler};
+pub(crate) use survey::{Survey, is_present};
+
+/// How a fixed number of frames is taken from a clip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampling {
+    /// At times spaced evenly from the first frame to the last (numpy's `linspace`), linear between the two frames around
+    /// each. Where one of them lacks a joint the other one's is taken as it is.
+    #[default]
+    Linear,
+    /// pyskl's uniform sampling: real frames, none between two. In training a random start (clips shorter than the
+    /// samples, which begin again after their last frame), random skips (up to twice as long) or a random frame
+    /// of each bin (longer ones). In evaluation the views of a clip start evenly spaced, or are drawn from a
+    /// fixed seed by the clip's name; one view alone takes the middle of each bin.
+    Uniform,
+}
 
 /// The part of a clip that is sampled, in frames from the first: `[start, start + length]`, both real numbers, so that
 /// a crop is exact for any clip and any share. The whole of a clip of `n` frames is `[0, n - 1]`.
@@ -47,205 +70,121 @@ impl Window {
     }
 }
 
-/// Working memory that is kept from clip to clip.
-#[derive(Debug, Default)]
-pub(crate) struct Sampler {
-    /// Stored persons that are tracks, in the source's order.
-    pub tracks: Vec<usize>,
-    /// Stored frames that are kept, in order.
-    pub frames: Vec<usize>,
-    earlier: Row,
-    later: Row,
+/// Where one sample lies: the share `weight` of the way from one kept frame to another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pick {
+    pub low: usize,
+    pub high: usize,
+    pub weight: f32,
 }
 
-/// One person in one frame, decoded.
-#[derive(Debug, Default)]
-struct Row {
-    /// The stored row, none while the buffers hold nothing.
-    index: Option<usize>,
-    /// (v, c); absent joints are 0.
-    keypoints: Vec<f32>,
-    /// (v).
-    presence: Vec<f32>,
-    scores: Vec<f32>,
-    complete: bool,
-}
-
-impl Sampler {
-    /// Finds the tracks and the frames of a clip: at most `persons` tracks, those with the most present joints (the
-    /// earlier one where two are equal), in the source's order.
-    pub fn survey(&mut self, view: &ClipView<'_>, threshold: f32, persons: usize) {
-        let rows = |track: usize| track * view.frames..(track + 1) * view.frames;
-        self.tracks.clear();
-        self.tracks.extend(
-            (0..view.persons)
-                .filter(|&track| rows(track).any(|row| any_present(view, threshold, row))),
-        );
-        if self.tracks.len() > persons {
-            let count = |track: usize| {
-                rows(track)
-                    .map(|row| count_present(view, threshold, row))
-                    .sum::<usize>()
-            };
-            self.tracks
-                .sort_by_cached_key(|&track| std::cmp::Reverse(count(track)));
-            self.tracks.truncate(persons);
-            self.tracks.sort_unstable();
+impl Pick {
+    /// At `time` among frames from 0 to `last`; a time that falls on a frame takes that frame alone.
+    fn at(time: f64, last: usize) -> Pick {
+        let time = time.clamp(0.0, last as f64);
+        let low = time as usize;
+        Pick {
+            low,
+            high: (low + 1).min(last),
+            weight: (time - low as f64) as f32,
         }
-        self.frames.clear();
-        let tracks = &self.tracks;
-        self.frames.extend((0..view.frames).filter(|frame| {
-            tracks
-                .iter()
-                .any(|track| any_present(view, threshold, track * view.frames + frame))
-        }));
     }
 
-    /// Appends `samples` frames of every surveyed track, (n, t, v, c) and (n, t, v), linear between the two kept frames
-    /// around each time. Where one of them lacks a joint the other one's is taken as it is; a time that falls on a
-    /// frame takes that frame alone.
-    pub fn resample<const C: usize>(
+    fn frame(frame: usize) -> Pick {
+        Pick {
+            low: frame,
+            high: frame,
+            weight: 0.0,
+        }
+    }
+}
+
+/// What decides the frames of one read.
+pub(crate) enum Choice<'a> {
+    /// Training: a part of the clip, and what random frames are drawn from.
+    Random {
+        share: f64,
+        place: f64,
+        rng: &'a mut Rng,
+    },
+    /// Evaluation: which view of how many, and the clip's name.
+    View {
+        view: usize,
+        views: usize,
+        id: &'a str,
+    },
+}
+
+/// The samples of one clip, in kept frames.
+#[derive(Debug, Default)]
+pub(crate) struct Picks {
+    /// A pick a sample.
+    pub now: Vec<Pick>,
+    /// One frame after each, none where the clip ends before; empty unless asked for.
+    pub later: Vec<Option<Pick>>,
+    indices: Vec<usize>,
+}
+
+impl Picks {
+    /// Chooses `samples` of `frames` (1 or more) kept frames.
+    pub fn choose(
         &mut self,
-        view: &ClipView<'_>,
-        threshold: f32,
-        window: Window,
-        samples: usize,
-        keypoints: &mut Vec<f32>,
-        presence: &mut Vec<f32>,
+        sampling: Sampling,
+        (frames, samples): (usize, usize),
+        choice: Choice<'_>,
+        later: bool,
     ) {
-        let last = self.frames.len() - 1;
-        self.earlier.index = None;
-        self.later.index = None;
-        for &track in &self.tracks {
-            for sample in 0..samples {
-                let time = window.time(sample, samples).clamp(0.0, last as f64);
-                let low = time as usize;
-                let weight = (time - low as f64) as f32;
-                let row = |frame: usize| track * view.frames + self.frames[frame];
-                let (first, second) = (row(low), row((low + 1).min(last)));
-                if self.later.index == Some(first) {
-                    std::mem::swap(&mut self.earlier, &mut self.later);
-                }
-                self.earlier.decode::<C>(view, threshold, first);
-                if weight > 0.0 {
-                    self.later.decode::<C>(view, threshold, second);
-                    blend::<C>(&self.earlier, &self.later, weight, keypoints, presence);
-                } else {
-                    keypoints.extend_from_slice(&self.earlier.keypoints);
-                    presence.extend_from_slice(&self.earlier.presence);
+        let last = frames - 1;
+        self.now.clear();
+        self.later.clear();
+        match sampling {
+            Sampling::Linear => {
+                let window = match choice {
+                    Choice::Random { share, place, .. } => Window::crop(frames, share, place),
+                    Choice::View { .. } => Window::whole(frames),
+                };
+                for sample in 0..samples {
+                    let time = window.time(sample, samples);
+                    self.now.push(Pick::at(time, last));
+                    if later {
+                        let next = time + 1.0 <= last as f64;
+                        self.later.push(next.then(|| Pick::at(time + 1.0, last)));
+                    }
                 }
             }
-        }
-    }
-}
-
-impl Row {
-    fn decode<const C: usize>(&mut self, view: &ClipView<'_>, threshold: f32, index: usize) {
-        if self.index == Some(index) {
-            return;
-        }
-        self.index = Some(index);
-        let v = view.joints;
-        copy(view.keypoints, index * v * C, v * C, &mut self.keypoints);
-        let joints = self.keypoints.as_chunks_mut::<C>().0;
-        self.presence.clear();
-        self.presence.extend(joints.iter().map(|joint| {
-            // A coordinate that is no number or not finite makes the sum so.
-            let size: f32 = joint.iter().map(|x| x.abs()).sum();
-            f32::from(u8::from(size > 0.0 && size < f32::INFINITY))
-        }));
-        if let Some(scores) = view.scores {
-            copy(scores, index * v, v, &mut self.scores);
-            for (there, &score) in self.presence.iter_mut().zip(&self.scores) {
-                // A score that is not a number is not above the threshold.
-                *there = if score > threshold { *there } else { 0.0 };
+            Sampling::Uniform => {
+                self.choose_uniform(frames, samples, choice);
+                self.now
+                    .extend(self.indices.iter().map(|&frame| Pick::frame(frame)));
+                if later {
+                    let next = |&frame: &usize| (frame < last).then(|| Pick::frame(frame + 1));
+                    self.later.extend(self.indices.iter().map(next));
+                }
             }
         }
-        self.complete = self.presence.iter().all(|&there| there == 1.0);
-        if !self.complete {
-            for (joint, &there) in joints.iter_mut().zip(&self.presence) {
-                *joint = if there == 0.0 { [0.0; C] } else { *joint };
+    }
+
+    fn choose_uniform(&mut self, frames: usize, samples: usize, choice: Choice<'_>) {
+        match choice {
+            Choice::Random { share, place, rng } => {
+                let kept = ((frames as f64 * share) as usize).clamp(1, frames);
+                let start = (((frames - kept + 1) as f64 * place) as usize).min(frames - kept);
+                uniform::random(kept, samples, |n| below(rng, n), &mut self.indices);
+                self.indices.iter_mut().for_each(|frame| *frame += start);
+            }
+            Choice::View { view, views, id } => {
+                // Evaluation asks for the same frames whatever the seed of the training was.
+                let mut rng = stream(0, Purpose::Sample, view as u64, Key::Clip(id));
+                let draw = |n| below(&mut rng, n);
+                uniform::view(frames, samples, (view, views), draw, &mut self.indices);
             }
         }
     }
 }
 
-/// Appends the frame `weight` of the way from `a` to `b`.
-fn blend<const C: usize>(
-    a: &Row,
-    b: &Row,
-    weight: f32,
-    keypoints: &mut Vec<f32>,
-    presence: &mut Vec<f32>,
-) {
-    if a.complete && b.complete {
-        keypoints.extend(
-            a.keypoints
-                .iter()
-                .zip(&b.keypoints)
-                .map(|(a, b)| a * (1.0 - weight) + b * weight),
-        );
-        presence.extend_from_slice(&a.presence);
-        return;
-    }
-    let start = keypoints.len();
-    keypoints.extend_from_slice(&b.keypoints);
-    let (mixed, firsts) = (
-        keypoints[start..].as_chunks_mut::<C>().0,
-        a.keypoints.as_chunks::<C>().0,
-    );
-    for ((mixed, first), (&in_a, &in_b)) in mixed
-        .iter_mut()
-        .zip(firsts)
-        .zip(a.presence.iter().zip(&b.presence))
-    {
-        // Absent joints are 0: with weights 1 and 0 the sum is the present one's value.
-        let of_b = if in_a == 0.0 { 1.0 } else { weight * in_b };
-        for c in 0..C {
-            mixed[c] = first[c] * (1.0 - of_b) + mixed[c] * of_b;
-        }
-    }
-    presence.extend(
-        a.presence
-            .iter()
-            .zip(&b.presence)
-            .map(|(&in_a, &in_b)| in_a.max(in_b)),
-    );
-}
-
-fn copy(values: ValuesRef<'_>, start: usize, count: usize, into: &mut Vec<f32>) {
-    into.resize(count, 0.0);
-    match values {
-        ValuesRef::F16(values) => values[start..start + count].convert_to_f32_slice(into),
-        ValuesRef::F32(values) => into.copy_from_slice(&values[start..start + count]),
-    }
-}
-
-/// Whether a joint of a stored row is present, without decoding the rest of the row.
-fn is_present(view: &ClipView<'_>, threshold: f32, row: usize, joint: usize) -> bool {
-    let (at, c) = (row * view.joints + joint, view.coordinates);
-    let there = match view.keypoints {
-        ValuesRef::F16(values) => {
-            let joint = &values[at * c..(at + 1) * c];
-            joint.iter().any(|x| x.to_bits() & 0x7fff != 0)
-                && joint.iter().all(|x| x.to_bits() & 0x7c00 != 0x7c00)
-        }
-        ValuesRef::F32(values) => {
-            let joint = &values[at * c..(at + 1) * c];
-            joint.iter().any(|&x| x != 0.0) && joint.iter().all(|x| x.is_finite())
-        }
-    };
-    there && view.scores.is_none_or(|scores| scores.get(at) > threshold)
-}
-
-fn any_present(view: &ClipView<'_>, threshold: f32, row: usize) -> bool {
-    (0..view.joints).any(|joint| is_present(view, threshold, row, joint))
-}
-
-fn count_present(view: &ClipView<'_>, threshold: f32, row: usize) -> usize {
-    (0..view.joints)
-        .filter(|&joint| is_present(view, threshold, row, joint))
-        .count()
+/// A number below `n` (1 to 2^32): each is equally likely to one part in 2^32 / n.
+pub(crate) fn below(rng: &mut Rng, n: usize) -> usize {
+    ((u64::from(rng.next_u32()) * n as u64) >> 32) as usize
 }
 
 #[cfg(test)]

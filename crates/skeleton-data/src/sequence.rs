@@ -153,33 +153,7 @@ impl Sequence {
     /// # Errors
     /// Names the clip and the array.
     pub fn check(&self, layout_joints: usize) -> Result<()> {
-        let wrong = |expected: String, found: String| Err(Error::clip(&self.id, expected, found));
-        if self.joints != layout_joints {
-            return wrong(
-                format!("the {layout_joints} joints of the layout"),
-                self.joints.to_string(),
-            );
-        }
-        if !(2..=3).contains(&self.coordinates) {
-            return wrong("2 or 3 coordinates".into(), self.coordinates.to_string());
-        }
-        let joints = self
-            .persons
-            .checked_mul(self.frames)
-            .and_then(|rows| rows.checked_mul(self.joints));
-        let numbers = joints.and_then(|joints| joints.checked_mul(self.coordinates));
-        let (m, t, v, c) = (self.persons, self.frames, self.joints, self.coordinates);
-        if numbers != Some(self.keypoints.view().len()) {
-            let found = format!("{} numbers", self.keypoints.view().len());
-            return wrong(format!("keypoints of shape [{m}, {t}, {v}, {c}]"), found);
-        }
-        match &self.scores {
-            Some(scores) if joints != Some(scores.view().len()) => wrong(
-                format!("scores of shape [{m}, {t}, {v}]"),
-                format!("{} numbers", scores.view().len()),
-            ),
-            _ => Ok(()),
-        }
+        self.view().check(layout_joints)
     }
 
     /// Whether every coordinate and score is finite.
@@ -203,6 +177,42 @@ impl Sequence {
             keypoints: self.keypoints.view(),
             scores: self.scores.as_ref().map(Values::view),
             image: self.image,
+        }
+    }
+}
+
+impl ClipView<'_> {
+    /// Whether the arrays have the lengths that persons, frames, joints and coordinates promise, and the layout's joints.
+    ///
+    /// # Errors
+    /// Names the clip and the array.
+    pub fn check(&self, layout_joints: usize) -> Result<()> {
+        let wrong = |expected: String, found: String| Err(Error::clip(self.id, expected, found));
+        if self.joints != layout_joints {
+            return wrong(
+                format!("the {layout_joints} joints of the layout"),
+                self.joints.to_string(),
+            );
+        }
+        if !(2..=3).contains(&self.coordinates) {
+            return wrong("2 or 3 coordinates".into(), self.coordinates.to_string());
+        }
+        let joints = self
+            .persons
+            .checked_mul(self.frames)
+            .and_then(|rows| rows.checked_mul(self.joints));
+        let numbers = joints.and_then(|joints| joints.checked_mul(self.coordinates));
+        let (m, t, v, c) = (self.persons, self.frames, self.joints, self.coordinates);
+        if numbers != Some(self.keypoints.len()) {
+            let found = format!("{} numbers", self.keypoints.len());
+            return wrong(format!("keypoints of shape [{m}, {t}, {v}, {c}]"), found);
+        }
+        match self.scores {
+            Some(scores) if joints != Some(scores.len()) => wrong(
+                format!("scores of shape [{m}, {t}, {v}]"),
+                format!("{} numbers", scores.len()),
+            ),
+            _ => Ok(()),
         }
     }
 }

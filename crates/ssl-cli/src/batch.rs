@@ -31,23 +31,6 @@ pub fn track_batch(batch: Batch, device: &Device) -> candle_core::Result<TrackBa
     )
 }
 
-/// Several batches as one, in their order.
-pub fn merge(batches: Vec<Batch>) -> Batch {
-    let mut batches = batches.into_iter();
-    let mut whole = batches.next().unwrap_or_default();
-    for batch in batches {
-        let clips = whole.clips() as u32;
-        whole.keypoints.extend(batch.keypoints);
-        whole.presence.extend(batch.presence);
-        whole
-            .track_clip
-            .extend(batch.track_clip.into_iter().map(|clip| clip + clips));
-        whole.ids.extend(batch.ids);
-        whole.labels.extend(batch.labels);
-    }
-    whole
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,17 +65,6 @@ mod tests {
         assert_eq!(
             (tracks.clips(), tracks.track_clip, tracks.labels),
             (2, vec![0, 0, 1], vec![3, -1])
-        );
-    }
-
-    #[test]
-    fn merged_tracks_keep_their_clips() {
-        let whole = merge(vec![batch(), batch()]);
-        assert_eq!(whole.track_clip, [0, 0, 1, 2, 2, 3]);
-        let tracks = track_batch(whole, &Device::Cpu).unwrap();
-        assert_eq!(
-            (tracks.clips(), tracks.keypoints.dims()),
-            (4, &[6, 2, 1, 2][..])
         );
     }
 

@@ -28,6 +28,11 @@ impl Data {
         Ok(Data { cache })
     }
 
+    /// The cache itself.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
     /// What loaders read.
     pub fn source(&self) -> Arc<dyn ClipSource> {
         self.cache.clone()

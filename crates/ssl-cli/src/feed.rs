@@ -5,14 +5,13 @@ use std::sync::Arc;
 use candle_core::Device;
 use skeleton_data::ClipSource;
 use skeleton_data::augment::Augment;
-use skeleton_data::batch::Batch;
 use skeleton_data::loader::{Batches, Loader};
 use skeleton_data::reading::Reading;
 use skeleton_graph::random::shuffled;
 use skeletonmae::TrackBatch;
 use skeletonmae::train::{BoxError, plan};
 
-use crate::batch::{merge, track_batch};
+use crate::batch::track_batch;
 use crate::failure::Outcome;
 use crate::machine::Machine;
 use crate::printer::Printer;
@@ -22,13 +21,14 @@ use crate::signal::{Interrupt, Stopped};
 pub struct Feed {
     loader: Loader,
     order: Vec<u32>,
+    views: usize,
     device: Device,
     interrupt: Interrupt,
 }
 
 impl Feed {
     /// A feed of the clips `order`, which is sorted by clip id so that the order in a file changes
-    /// nothing.
+    /// nothing: for training with `augment`, for evaluation without.
     pub fn new(
         source: Arc<dyn ClipSource>,
         order: Vec<u32>,
@@ -37,10 +37,12 @@ impl Feed {
         machine: &Machine,
         interrupt: &Interrupt,
     ) -> Outcome<Feed> {
+        let views = augment.map_or(reading.clips, |_| 1);
         let loader = Loader::new(source, reading.clone(), augment.cloned(), machine.workers())?;
         Ok(Feed {
             loader,
             order,
+            views,
             device: machine.device.clone(),
             interrupt: interrupt.clone(),
         })
@@ -51,6 +53,11 @@ impl Feed {
         self.order.len()
     }
 
+    /// How often an evaluation sees each clip; the views of a clip follow each other.
+    pub fn views(&self) -> usize {
+        self.views
+    }
+
     /// The training steps of an epoch (from 0) in a new order: a few micro-batches each.
     pub fn steps(&self, seed: u64, epoch: usize, batch: usize, micro_batch: usize) -> Steps {
         let order: Vec<u32> = shuffled(seed, epoch as u64, self.order.len())
@@ -58,23 +65,20 @@ impl Feed {
             .map(|place| self.order[place])
             .collect();
         let plan = plan(&order, batch, micro_batch);
-        // The plan's parts differ in length by one: clips are loaded one by one and merged as it
-        // says.
-        let clips = self.loader.epoch(&order, 1, seed, epoch as u64);
-        let sizes = plan
-            .iter()
-            .map(|step| step.iter().map(Vec::len).collect())
-            .collect::<Vec<_>>();
+        let sizes: Vec<usize> = plan.iter().map(Vec::len).collect();
+        let batches = plan.into_iter().flatten().collect();
         Steps {
-            clips,
+            batches: self.loader.planned(batches, seed, epoch as u64),
             sizes: sizes.into_iter(),
             device: self.device.clone(),
         }
     }
 
-    /// All clips in their order, `batch` at a time.
+    /// All clips in their order, with all their views: about `batch` views at a time, and at least
+    /// one clip.
     pub fn batches(&self, batch: usize) -> impl Iterator<Item = Result<TrackBatch, BoxError>> + '_ {
-        let mut batches = self.loader.epoch(&self.order, batch, 0, 0);
+        let clips = (batch / self.views).max(1);
+        let mut batches = self.loader.epoch(&self.order, clips, 0, 0);
         std::iter::from_fn(move || {
             if let Some(signal) = self.interrupt.received() {
                 return Some(Err(Stopped(signal).into()));
@@ -100,7 +104,7 @@ impl Feed {
         let mut progress = printer.progress(what, self.len() as u64);
         self.batches(batch).inspect(move |batch| {
             if let Ok(batch) = batch {
-                progress.advance(batch.clips() as u64);
+                progress.advance((batch.clips() / self.views) as u64);
             }
         })
     }
@@ -108,27 +112,21 @@ impl Feed {
 
 /// The steps of one epoch.
 pub struct Steps {
-    clips: Batches,
-    sizes: std::vec::IntoIter<Vec<usize>>,
+    batches: Batches,
+    /// Micro-batches of each step.
+    sizes: std::vec::IntoIter<usize>,
     device: Device,
-}
-
-impl Steps {
-    fn micro_batch(&mut self, clips: usize) -> Result<TrackBatch, BoxError> {
-        let read: Vec<Batch> = self.clips.by_ref().take(clips).collect::<Result<_, _>>()?;
-        Ok(track_batch(merge(read), &self.device)?)
-    }
 }
 
 impl Iterator for Steps {
     type Item = Result<Vec<TrackBatch>, BoxError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let sizes = self.sizes.next()?;
+        let device = &self.device;
+        let micro_batches = self.batches.by_ref().take(self.sizes.next()?);
         Some(
-            sizes
-                .into_iter()
-                .map(|clips| self.micro_batch(clips))
+            micro_batches
+                .map(|batch| Ok(track_batch(batch?, device)?))
                 .collect(),
         )
     }

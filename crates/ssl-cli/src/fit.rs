@@ -88,9 +88,10 @@ impl Facts<'_> {
 #[cfg(test)]
 mod tests {
     use skeleton_data::reading::Reading;
+    use skeleton_data::stream::Stream;
 
     use super::*;
-    use crate::checkpoint::{Fingerprint, Kind, Stream, VERSION};
+    use crate::checkpoint::{Fingerprint, Kind, VERSION};
 
     fn meta(layout: &Layout) -> Meta {
         Meta {

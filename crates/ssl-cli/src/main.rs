@@ -10,6 +10,7 @@ mod checkpoint;
 mod commands;
 mod config;
 mod data;
+mod expected;
 mod failure;
 mod feed;
 mod fit;

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use candle_core::DType;
+use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
 use skeletonmae::Store;
 use strl::{Strl, Task, load_encoder};
 
-use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, Stream, VERSION};
+use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
 use crate::config::Config;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
@@ -28,7 +29,7 @@ pub fn meta(
         layout: data.layout().to_toml(),
         units: data.units(),
         reading: config.reading.clone(),
-        stream: Stream::Joint,
+        stream: config.reading.stream,
         frames: config.reading.frames,
         coordinates: data.coordinates(),
         classes: match kind {
@@ -73,6 +74,15 @@ impl Opened {
     /// Refuses clips that the model wasn't made for.
     pub fn fit(&self, clips: &Facts<'_>) -> Outcome {
         clips.fit(&self.checkpoint.meta, &self.layout, &self.origin)
+    }
+
+    /// How clips are read for the model: as in training, in as many views as asked for.
+    pub fn reading(&self, clips: Option<u16>) -> Reading {
+        let reading = self.checkpoint.meta.reading.clone();
+        Reading {
+            clips: clips.map_or(reading.clips, usize::from),
+            ..reading
+        }
     }
 
     /// The classifier with its trained numbers.
@@ -120,17 +130,23 @@ impl Opened {
                 theirs.encoder_layers.to_string(),
             );
         }
-        if config.reading != self.checkpoint.meta.reading {
+        let (ours, theirs) = (&config.reading, &self.checkpoint.meta.reading);
+        if ours.stream != theirs.stream {
+            let (ours, theirs) = (ours.stream.name(), theirs.stream.name());
+            return differ("reading.stream", ours.to_owned(), theirs.to_owned());
+        }
+        // How many views an evaluation averages is no matter of what was learnt.
+        let learnt = Reading {
+            clips: ours.clips,
+            ..theirs.clone()
+        };
+        if *ours != learnt {
             let text = |reading| {
                 toml::to_string(reading)
                     .map(|text| text.trim_end().replace('\n', ", "))
                     .unwrap_or_default()
             };
-            return differ(
-                "reading",
-                text(&config.reading),
-                text(&self.checkpoint.meta.reading),
-            );
+            return differ("reading", text(ours), text(&learnt));
         }
         Ok(load_encoder(
             store,

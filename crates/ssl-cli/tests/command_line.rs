@@ -38,7 +38,8 @@ fn refused(words: &str) -> (i32, String) {
 fn each_command_explains_itself_with_an_example() {
     let folder = tempfile::tempdir().unwrap();
     for command in [
-        "prepare", "convert", "inspect", "pretrain", "finetune", "evaluate", "predict", "preset",
+        "prepare", "convert", "inspect", "doctor", "pretrain", "finetune", "evaluate", "predict",
+        "preset",
     ] {
         let output = ssl(folder.path(), &format!("{command} --help"));
         let help = text(&output.stdout);
@@ -99,6 +100,10 @@ fn wrong_usage_is_2() {
         ("convert in.pkl", "<OUTPUT>"),
         ("preset nothing", "quick, jhmdb, nw_ucla, paper"),
         ("evaluate run --data x.h5", "--split"),
+        ("inspect x.h5 --svg x.svg", "--clip"),
+        ("inspect x.h5 --clip 0 --up w", "expected x, y or z"),
+        ("doctor x.h5 --split-train train", "--split-test"),
+        ("doctor x.h5 --preset quick", "--overfit"),
         ("predict run --data x.h5 --top 0", "--top"),
     ] {
         let (code, stderr) = refused(words);
@@ -129,6 +134,7 @@ fn errors_are_1_with_a_hint_and_without_colour() {
         ("evaluate none --data none.h5 --split val", "none"),
         ("predict none --data none.h5", "none"),
         ("inspect none.h5", "none.h5"),
+        ("doctor none.h5", "none.h5"),
         ("prepare none.pkl -o x.h5 --layout coco17", "none.pkl"),
         ("prepare none.npz -o x.h5 --layout ntu25", "none.npz"),
         ("convert none.jsonl x.h5", "none.jsonl"),
@@ -148,7 +154,7 @@ fn errors_are_1_with_a_hint_and_without_colour() {
 fn a_printed_preset_is_a_config() {
     let folder = tempfile::tempdir().unwrap();
     let listed = text(&ssl(folder.path(), "preset").stdout);
-    assert_eq!(listed.lines().count(), 4, "{listed}");
+    assert_eq!(listed.lines().count(), 5, "{listed}");
     for line in listed.lines() {
         let name = line.split_whitespace().next().unwrap();
         let preset = ssl(folder.path(), &format!("preset {name}"));

@@ -7,11 +7,12 @@
 use candle_core::{Result, Tensor, bail};
 use skeletonmae::TrackBatch;
 use skeletonmae::ops::gin::infer::{Folded, Map, leak};
+use skeletonmae::ops::gin::pool;
 use skeletonmae::ops::mix::Mixing;
+use skeletonmae::ops::pool::Buffer;
 use skeletonmae::ops::wide::wide;
 use skeletonmae::ops::{Real, rows};
 
-use crate::ops::embed;
 use crate::ops::spatial::repeat_add;
 use crate::ops::temporal::infer::Folded as Temporal;
 
@@ -24,6 +25,28 @@ pub struct Spatial<T> {
     /// The residual's shift is part of this one's.
     w: Map<T>,
     residual: Map<T>,
+    entry: Option<Entry<T>>,
+}
+
+/// What a first layer has in place of features: they are `s E^T + o_t`, o_t = b + P_t, and sums over joints
+/// commute with maps of features, so that they need not be made.
+#[derive(Clone, Debug)]
+struct Entry<T> {
+    /// Of (A_norm s, s) side by side: the coordinates' way through W and through the residual.
+    map: Map<T>,
+    /// (t, v, d): what o_t comes to, with all shifts.
+    constant: Vec<T>,
+    /// The sum of each row of A_norm.
+    sums: Vec<T>,
+}
+
+/// Buffers of the frames under way.
+struct Scratch<T> {
+    encoder: skeletonmae::ops::gin::infer::Scratch<T>,
+    pooled: Vec<T>,
+    of_pooled: Vec<T>,
+    sum: Vec<T>,
+    mixed: Vec<T>,
 }
 
 impl<T: Real> Spatial<T> {
@@ -46,37 +69,73 @@ impl<T: Real> Spatial<T> {
             );
         }
         rows::add(w.shift_mut(), residual.shift());
-        let pool = T::real(pool);
         Ok(Self {
             encoder,
-            pool,
+            pool: T::real(pool),
             mixing,
             w,
             residual,
+            entry: None,
         })
     }
 
-    /// A track h (t, v, d) to the same shape.
-    fn track(&self, h: &[T], v: usize) -> Vec<T> {
+    /// The same as a first layer, which reads s (t, v, c): `e` is the embedding's (d, c), `o` the sum of
+    /// its bias and the positions, (t, d).
+    #[must_use]
+    pub fn embedded(self, e: &[T], o: &[T]) -> Self {
         let d = self.w.width();
-        let mut out = vec![T::zero(); h.len()];
+        let c = e.len() / d;
+        let (of_w, of_r) = (self.w.of_rows(o), self.residual.of_rows(o));
+        let sums = self.mixing.sums();
+        let mut constant = Vec::with_capacity(o.len() * sums.len());
+        for (w, r) in of_w.chunks_exact(d).zip(of_r.chunks_exact(d)) {
+            for &sum in &sums {
+                let all = w.iter().zip(r).zip(self.w.shift());
+                constant.extend(all.map(|((&w, &r), &shift)| sum * w + r + shift));
+            }
+        }
+        let [w, r] = [&self.w, &self.residual].map(|map| map.after(e, c));
+        let rows = w.weight().chunks_exact(c).zip(r.weight().chunks_exact(c));
+        let weight: Vec<T> = rows.flat_map(|(w, r)| [w, r].concat()).collect();
+        let entry = Entry {
+            map: Map::new(&weight, self.w.shift()),
+            constant,
+            sums,
+        };
+        Self {
+            encoder: self.encoder.embedded(e, o),
+            entry: Some(entry),
+            ..self
+        }
+    }
+
+    /// A track h (t, v, d), in a first layer s (t, v, c), to (t, v, d).
+    fn track(&self, h: &[T], v: usize) -> Buffer<T> {
+        let (d, width) = (self.w.width(), self.encoder.reads());
+        let mut out = Buffer::new(h.len() / width * d);
         let chunk = rows::frames_per_chunk(v) * v;
-        rows::fill_by(&mut out, d, chunk, |from, out| {
-            let (n, h) = (out.len() / d, &h[from * d..from * d + out.len()]);
-            let mut scratch = self.encoder.scratch(n);
-            let codes = self.encoder.frames(h, &mut scratch);
-            let mut pooled = vec![T::zero(); n / v * d];
-            let [mut sum, mut mixed] = [vec![T::zero(); n * d], vec![T::zero(); n * d]];
+        let scratch = || Scratch {
+            encoder: self.encoder.scratch(chunk),
+            pooled: vec![T::zero(); chunk / v * d],
+            of_pooled: vec![T::zero(); chunk / v * d],
+            sum: vec![T::zero(); chunk * d.max(2 * width)],
+            mixed: vec![T::zero(); chunk * d.max(width)],
+        };
+        rows::fill_with(&mut out, d, chunk, scratch, |scratch, row, out| {
+            let n = out.len() / d;
+            let h = &h[row * width..(row + n) * width];
+            let codes = self.encoder.frames(h, row, &mut scratch.encoder);
+            let pooled = &mut scratch.pooled[..n / v * d];
             wide(
                 #[inline(always)]
-                || {
-                    skeletonmae::ops::gin::pool(codes, &mut pooled, v, d, self.pool);
-                    repeat_add(h, &pooled, &mut sum, v, d);
-                    self.mixing.apply(&sum, &mut mixed, d);
-                },
+                || pool(codes, pooled, v, d, self.pool),
             );
-            self.w.rows(&mixed, out);
-            self.residual.add(h, out);
+            let pooled = &scratch.pooled[..n / v * d];
+            let buffers = [&mut scratch.of_pooled, &mut scratch.sum, &mut scratch.mixed];
+            match &self.entry {
+                None => self.mix([h, pooled], out, buffers, v),
+                Some(entry) => self.enter(entry, [h, pooled], row, out, buffers, v),
+            }
             wide(
                 #[inline(always)]
                 || leak(out, T::zero()),
@@ -84,13 +143,62 @@ impl<T: Real> Spatial<T> {
         });
         out
     }
+
+    /// `A_norm (h + Repeat(p)) W^T + h R^T` of whole frames.
+    fn mix(&self, [h, p]: [&[T]; 2], out: &mut [T], [_, sum, mixed]: [&mut Vec<T>; 3], v: usize) {
+        let d = self.w.width();
+        let (sum, mixed) = (&mut sum[..h.len()], &mut mixed[..h.len()]);
+        wide(
+            #[inline(always)]
+            || {
+                repeat_add(h, p, sum, v, d);
+                self.mixing.apply(sum, mixed, d);
+            },
+        );
+        self.w.rows(mixed, out);
+        self.residual.add(h, out);
+    }
+
+    /// The same from coordinates s.
+    fn enter(
+        &self,
+        entry: &Entry<T>,
+        [s, p]: [&[T]; 2],
+        row: usize,
+        out: &mut [T],
+        [of_p, both, mixed]: [&mut Vec<T>; 3],
+        v: usize,
+    ) {
+        let (d, c) = (self.w.width(), self.encoder.reads());
+        let (mixed, of_p) = (&mut mixed[..s.len()], &mut of_p[..p.len()]);
+        let both = &mut both[..2 * s.len()];
+        self.mixing.apply(s, mixed, c);
+        let sides = mixed.chunks_exact(c).zip(s.chunks_exact(c));
+        for (both, (mixed, s)) in both.chunks_exact_mut(2 * c).zip(sides) {
+            both[..c].copy_from_slice(mixed);
+            both[c..].copy_from_slice(s);
+        }
+        of_p.fill(T::zero());
+        self.w.add(p, of_p);
+        out.copy_from_slice(&entry.constant[row * d..row * d + out.len()]);
+        entry.map.add(both, out);
+        wide(
+            #[inline(always)]
+            || {
+                for (out, p) in out.chunks_exact_mut(v * d).zip(of_p.chunks_exact(d)) {
+                    for (out, &sum) in out.chunks_exact_mut(d).zip(&entry.sums) {
+                        rows::add_scaled(out, sum, p);
+                    }
+                }
+            },
+        );
+    }
 }
 
 /// A classifier ready for inference, as it was when it was folded.
 #[derive(Clone, Debug)]
 pub struct Frozen<T> {
-    /// W, b and P of the embedding, as [`embed::embed`] takes them.
-    pub(crate) embed: Vec<T>,
+    /// The first of them reads coordinates.
     pub(crate) layers: Vec<(Spatial<T>, Temporal<T>)>,
     pub(crate) head: Vec<Map<T>>,
     /// t, v, c.
@@ -161,14 +269,15 @@ impl<T: Real> Frozen<T> {
 
     /// The feature of a track s (t, v, c), (d).
     fn track(&self, s: &[T]) -> Vec<T> {
-        let [mut t, v, c] = self.shape;
-        let d = self.embed.len() / (c + 1 + t);
-        let mut h = vec![T::zero(); t * v * d];
-        embed::frames(&self.embed, s, &mut h, 0, self.shape);
+        let [mut t, v, _] = self.shape;
+        let mut h: Option<Buffer<T>> = None;
         for (spatial, temporal) in &self.layers {
-            h = temporal.track(&spatial.track(&h, v), t, v);
-            t = h.len() / (v * d);
+            let own = spatial.track(h.as_deref().unwrap_or(s), v);
+            h = Some(temporal.track(&own, t, v));
+            t = temporal.frames(t);
         }
+        let h = h.as_deref().unwrap_or_default();
+        let d = h.len() / (t * v);
         let mut mean = vec![T::zero(); d];
         let share = T::real(1.0 / (t * v) as f64);
         h.chunks_exact(d).for_each(|row| rows::add(&mut mean, row));

@@ -40,6 +40,31 @@ pub fn ranking(probabilities: &[f64]) -> Vec<usize> {
 }
 
 impl Scores {
+    /// One entry for every `views` that follow each other: the mean of their probabilities.
+    ///
+    /// # Panics
+    /// When `views` is 0 or the entries don't divide by it: whoever scored all views of each clip in turn has a bug.
+    pub fn averaged(self, views: usize) -> Self {
+        if views == 1 {
+            return self;
+        }
+        assert!(
+            views > 0 && self.ids.len().is_multiple_of(views),
+            "all views of each clip"
+        );
+        let mean = |views_of: &[Vec<f64>]| {
+            let sum = |class: usize| views_of.iter().map(|p| p[class]).sum::<f64>();
+            (0..views_of[0].len())
+                .map(|class| sum(class) / views as f64)
+                .collect()
+        };
+        Self {
+            probabilities: self.probabilities.chunks(views).map(mean).collect(),
+            labels: self.labels.into_iter().step_by(views).collect(),
+            ids: self.ids.into_iter().step_by(views).collect(),
+        }
+    }
+
     /// Metrics over `k` classes; `None` where no clip has a label below k.
     pub fn metrics(&self, k: usize) -> Option<Metrics> {
         let mut confusion = vec![vec![0; k]; k];
@@ -83,6 +108,20 @@ mod tests {
             labels: labels.to_vec(),
             probabilities: probabilities.iter().map(|p| p.to_vec()).collect(),
         }
+    }
+
+    #[test]
+    fn views_are_averaged_clip_by_clip() {
+        let views = [&[0.9, 0.1][..], &[0.2, 0.8], &[0.5, 0.5], &[0.0, 1.0]];
+        let averaged = scores(&[0, 0, 1, 1], &views).averaged(2);
+        assert_eq!(
+            (&averaged.ids[..], &averaged.labels[..]),
+            (&["0".to_owned(), "1".into()][..], &[0, 1][..])
+        );
+        assert!((averaged.probabilities[0][0] - 0.55).abs() < 1e-12);
+        assert_eq!(averaged.probabilities[1], [0.25, 0.75]);
+        let one = scores(&[3], &[&[1.0]]);
+        assert_eq!(one.clone().averaged(1), one);
     }
 
     #[test]

@@ -165,16 +165,22 @@ impl Strl {
     /// When a parameter can't be read.
     pub fn frozen<T: Real>(&self) -> Result<Frozen<T>> {
         let values = |t: &Tensor| t.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1::<T>();
-        let embed = theta(&[self.embed.weight(), self.embed.bias(), &self.position])?;
-        let layers = self
-            .layers
-            .iter()
-            .map(|(s, t)| Ok((s.folded()?, t.folded()?)));
+        let e = values(self.embed.weight())?;
+        let o = values(&self.position.broadcast_add(self.embed.bias())?)?;
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for (i, (spatial, temporal)) in self.layers.iter().enumerate() {
+            let spatial = spatial.folded::<T>()?;
+            let spatial = if i == 0 {
+                spatial.embedded(&e, &o)
+            } else {
+                spatial
+            };
+            layers.push((spatial, temporal.folded()?));
+        }
         let head = self.head.iter();
         let head = head.map(|map| Ok(Map::new(&values(map.weight())?, &values(map.bias())?)));
         Ok(Frozen {
-            embed: values(&embed)?,
-            layers: layers.collect::<Result<_>>()?,
+            layers,
             head: head.collect::<Result<_>>()?,
             shape: self.shape,
         })

@@ -233,7 +233,7 @@ fn temporal_folded() {
         let tracks = numbers(&x);
         let tracks = tracks
             .chunks_exact(7 * 5 * 12)
-            .flat_map(|x| folded.track(x, 7, 5));
+            .flat_map(|x| folded.track(x, 7, 5).to_vec());
         for (a, b) in tracks.zip(numbers(&y)) {
             assert!((a - b).abs() < 1e-10, "{a} for {b}");
         }

@@ -12,6 +12,16 @@ fn draw(flip: bool, turn: f64, scale: [f64; 3]) -> Draw {
     }
 }
 
+/// Applies a draw about `centre` to joints that are all present.
+fn moved<const C: usize>(draw: &Draw, keypoints: &[f32], centre: [f64; C], up: usize) -> Vec<f32> {
+    let mut moved = keypoints.to_vec();
+    if let Some(matrix) = draw.matrix::<C>(up) {
+        let map = Affine::identity().then_about(&matrix, centre);
+        map.apply(&mut moved, &[], true);
+    }
+    moved
+}
+
 fn points(count: usize, seed: u64) -> Vec<f32> {
     let mut rng = stream(seed, Purpose::Sample, 0, Key::None);
     (0..count)
@@ -26,18 +36,10 @@ fn distance<const C: usize>(values: &[f32], a: usize, b: usize) -> f32 {
         .sqrt()
 }
 
-fn turn_preserves_distances<const C: usize>() {
+fn turn_preserves_distances<const C: usize>(up: usize) {
     let before = points(20 * C, 1);
     for turn in [-2.0, -0.3, 0.7] {
-        let mut after = before.clone();
-        let centre = [0.5; C];
-        draw(false, turn, [1.0; 3]).transform(
-            &mut after,
-            &mut [1.0; 20],
-            centre,
-            &[0],
-            &mut Vec::new(),
-        );
+        let after = moved(&draw(false, turn, [1.0; 3]), &before, [0.5; C], up);
         assert!((before[0] - after[0]).abs() > 1e-3);
         for joint in 1..20 {
             assert!(
@@ -49,8 +51,9 @@ fn turn_preserves_distances<const C: usize>() {
 
 #[test]
 fn a_turn_preserves_distances() {
-    turn_preserves_distances::<2>();
-    turn_preserves_distances::<3>();
+    turn_preserves_distances::<2>(1);
+    turn_preserves_distances::<3>(1);
+    turn_preserves_distances::<3>(2);
 }
 
 /// The values of torch_ssl.augment's matrices:
@@ -68,12 +71,13 @@ fn turns_are_torch_ssls() {
             "{a:?} {b:?}"
         )
     };
-    let mut plane = [1.0, 2.0];
-    draw(false, 0.3, [1.0; 3]).transform(&mut plane, &mut [1.0], [0.0; 2], &[0], &mut Vec::new());
+    let turn = draw(false, 0.3, [1.0; 3]);
+    let plane = moved(&turn, &[1.0, 2.0], [0.0; 2], 1);
     close(&plane, &[1.546376, 1.615153]);
-    let mut space = [1.0, 2.0, 3.0];
-    draw(false, 0.3, [1.0; 3]).transform(&mut space, &mut [1.0], [0.0; 3], &[0], &mut Vec::new());
+    let space = moved(&turn, &[1.0, 2.0, 3.0], [0.0; 3], 1);
     close(&space, &[0.068776, 2.0, 3.16153]);
+    let upright = moved(&turn, &[1.0, 2.0, 3.0], [0.0; 3], 2);
+    close(&upright, &[1.546376, 1.615153, 3.0]);
 }
 
 #[test]
@@ -81,32 +85,31 @@ fn a_flip_mirrors_x_and_swaps_sides_and_twice_is_identity() {
     let (mirror, mut row) = ([0, 2, 1], Vec::new());
     let before = [1.0, 2.0, 3.0, 4.0, 0.0, 0.0];
     let (mut keypoints, mut presence) = (before, [1.0, 1.0, 0.0]);
-    let flip = draw(true, 0.0, [1.0; 3]);
-    flip.transform(&mut keypoints, &mut presence, [0.0, 9.0], &mirror, &mut row);
+    let matrix = draw(true, 0.0, [1.0; 3]).matrix::<2>(1).unwrap();
+    let mut flip = |keypoints: &mut [f32], presence: &mut [f32], centre: [f64; 2]| {
+        swap_joints::<2>(keypoints, &mirror, &mut row);
+        swap_joints::<1>(presence, &mirror, &mut row);
+        let map = Affine::identity().then_about(&matrix, centre);
+        map.apply(keypoints, presence, false);
+    };
+    flip(&mut keypoints, &mut presence, [0.0, 9.0]);
     assert_eq!(
         (keypoints, presence),
         ([-1.0, 2.0, 0.0, 0.0, -3.0, 4.0], [1.0, 0.0, 1.0])
     );
-    flip.transform(&mut keypoints, &mut presence, [0.0, 9.0], &mirror, &mut row);
+    flip(&mut keypoints, &mut presence, [0.0, 9.0]);
     assert_eq!((keypoints, presence), (before, [1.0, 1.0, 0.0]));
     // About another centre the mirror stands there.
     let mut keypoints = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-    flip.transform(&mut keypoints, &mut [1.0; 3], [3.0, 0.0], &mirror, &mut row);
+    flip(&mut keypoints, &mut [1.0; 3], [3.0, 0.0]);
     assert_eq!(keypoints, [5.0, 2.0, 1.0, 6.0, 3.0, 4.0]);
 }
 
 #[test]
 fn scales_are_per_axis_about_the_centre() {
-    let mut keypoints = [3.0, 4.0, 5.0];
     let scale = draw(false, 0.0, [2.0, 0.5, 1.0]);
-    scale.transform(
-        &mut keypoints,
-        &mut [1.0],
-        [1.0, 2.0, 9.0],
-        &[0],
-        &mut Vec::new(),
-    );
-    assert_eq!(keypoints, [5.0, 3.0, 5.0]);
+    let scaled = moved(&scale, &[3.0, 4.0, 5.0], [1.0, 2.0, 9.0], 1);
+    assert_eq!(scaled, [5.0, 3.0, 5.0]);
 }
 
 #[test]

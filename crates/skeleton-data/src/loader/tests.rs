@@ -138,6 +138,53 @@ fn a_batch_holds_the_tracks_of_its_clips_in_order() {
 }
 
 #[test]
+fn a_plan_gives_its_batches_in_its_sizes() {
+    let source = clips(9, None, None);
+    let plan = vec![vec![8, 1], vec![0], vec![3, 2, 7]];
+    let planned = loader(source.clone(), 2).planned(plan.clone(), 5, 2);
+    let planned = planned.collect::<Result<Vec<_>>>().unwrap();
+    let sizes: Vec<usize> = planned.iter().map(Batch::clips).collect();
+    assert_eq!(sizes, [2, 1, 3]);
+    let order = plan.concat();
+    let whole = loader(source, 0).epoch(&order, 9, 5, 2);
+    let whole = whole.collect::<Result<Vec<_>>>().unwrap();
+    assert_eq!(by_clip(&planned), by_clip(&whole));
+}
+
+#[test]
+fn evaluation_reads_every_view_of_a_clip() {
+    let reading = Reading {
+        frames: 3,
+        clips: 4,
+        sampling: crate::sample::Sampling::Uniform,
+        ..Reading::default()
+    };
+    let source = clips(3, None, None);
+    let batches = |augment| {
+        let loader = Loader::new(source.clone(), reading.clone(), augment, 1).unwrap();
+        loader
+            .epoch(&[0, 1, 2], 2, 0, 0)
+            .collect::<Result<Vec<_>>>()
+            .unwrap()
+    };
+    let seen = batches(None);
+    assert_eq!(
+        seen[0].ids,
+        [
+            "clip0", "clip0", "clip0", "clip0", "clip1", "clip1", "clip1", "clip1"
+        ]
+    );
+    assert_eq!(seen[0].labels, [-1, -1, -1, -1, 1, 1, 1, 1]);
+    assert_eq!(seen[0].track_clip, [0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 7, 7]);
+    assert_eq!(seen[1].clips(), 4);
+    assert_eq!(
+        batches(augment())[0].ids,
+        ["clip0", "clip1"],
+        "training reads each once"
+    );
+}
+
+#[test]
 fn a_clips_numbers_depend_on_seed_epoch_and_name_alone() {
     let source = clips(12, None, None);
     let epoch = |order: &[u32], batch, seed, epoch| {

@@ -1,3 +1,6 @@
+mod alignment;
+mod streams;
+
 use rand::Rng as _;
 use skeleton_graph::random::{Key, Purpose, stream};
 
@@ -73,7 +76,7 @@ fn absent_joints_are_zero_after_everything() {
             Normalization::Clip,
             Normalization::Image,
         ] {
-            if (coordinates, normalization) == (3, Normalization::Image) {
+            if coordinates == 3 && normalization == Normalization::Image {
                 continue;
             }
             let reading = Reading {
@@ -129,10 +132,10 @@ fn the_image_maps_to_minus_one_to_one() {
         frames: 1,
         ..Reading::default()
     };
-    assert_eq!(
-        read(&clip, &reading, None).keypoints[..6],
-        [1.0, 1.0, 0.0, 0.0, -1.0, 0.0]
-    );
+    let found = read(&clip, &reading, None).keypoints;
+    for (found, expected) in found.iter().zip([1.0f32, 1.0, 0.0, 0.0, -1.0, 0.0]) {
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
     clip.image = None;
     let x = read(&clip, &reading, None).keypoints[..2].to_vec();
     assert!(

@@ -1,5 +1,6 @@
+use super::survey::count_present;
 use super::*;
-use crate::{Sequence, Values};
+use crate::{ClipView, Sequence, Values};
 
 fn clip(persons: usize, frames: usize, joints: usize, keypoints: Vec<f32>) -> Sequence {
     assert_eq!(keypoints.len(), persons * frames * joints * 2);
@@ -19,17 +20,45 @@ fn clip(persons: usize, frames: usize, joints: usize, keypoints: Vec<f32>) -> Se
     }
 }
 
+/// The samples at `picks`, or spread over the whole clip.
+fn filled(
+    view: &ClipView<'_>,
+    threshold: f32,
+    picks: Option<&[Pick]>,
+    samples: usize,
+) -> (Vec<f32>, Vec<f32>, Survey) {
+    let (mut survey, mut chosen) = (Survey::default(), Picks::default());
+    survey.take(view, threshold, 2);
+    let whole = Choice::View {
+        view: 0,
+        views: 1,
+        id: view.id,
+    };
+    let lengths = (survey.frames.len(), samples);
+    chosen.choose(Sampling::Linear, lengths, whole, false);
+    let picks = picks.unwrap_or(&chosen.now);
+    let joints = survey.tracks.len() * picks.len() * view.joints;
+    let (mut keypoints, mut presence) = (vec![9.0; joints * 2], vec![9.0; joints]);
+    let to = Arrays {
+        keypoints: &mut keypoints,
+        presence: &mut presence,
+    };
+    let picks = picks.iter().copied().map(Some);
+    let complete = Filler::default().fill::<2>(view, threshold, &survey, picks, to);
+    assert_eq!(complete, presence.iter().all(|&there| there == 1.0));
+    (keypoints, presence, survey)
+}
+
 fn sampled(
     sequence: &Sequence,
     window: Option<Window>,
     samples: usize,
-) -> (Vec<f32>, Vec<f32>, Sampler) {
-    let (mut sampler, view) = (Sampler::default(), sequence.view());
-    sampler.survey(&view, 0.0, 2);
-    let window = window.unwrap_or(Window::whole(sampler.frames.len()));
-    let (mut keypoints, mut presence) = (Vec::new(), Vec::new());
-    sampler.resample::<2>(&view, 0.0, window, samples, &mut keypoints, &mut presence);
-    (keypoints, presence, sampler)
+) -> (Vec<f32>, Vec<f32>, Survey) {
+    let picks = window.map(|window| {
+        let picks = (0..samples).map(|k| Pick::at(window.time(k, samples), sequence.frames - 1));
+        picks.collect::<Vec<_>>()
+    });
+    filled(&sequence.view(), 0.0, picks.as_deref(), samples)
 }
 
 #[test]
@@ -87,8 +116,8 @@ fn frames_without_anybody_are_dropped_for_all_tracks() {
     // Two people, four frames: frame 1 is empty for both, frame 2 for the second only.
     let first = [1.0, 1.0, 0.0, 0.0, 3.0, 3.0, 4.0, 4.0];
     let second = [5.0, 5.0, 0.0, 0.0, 0.0, 0.0, 8.0, 8.0];
-    let (keypoints, presence, sampler) = sampled(&clip(2, 4, 1, [first, second].concat()), None, 3);
-    assert_eq!(sampler.frames, [0, 2, 3]);
+    let (keypoints, presence, survey) = sampled(&clip(2, 4, 1, [first, second].concat()), None, 3);
+    assert_eq!(survey.frames, [0, 2, 3]);
     assert_eq!(
         keypoints,
         [1.0, 1.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0, 0.0, 0.0, 8.0, 8.0]
@@ -104,8 +133,8 @@ fn the_fullest_tracks_are_kept_in_order() {
         .iter()
         .flat_map(|p| p.iter().flat_map(|&x| [x, x]))
         .collect();
-    let sampler = sampled(&clip(5, 2, 1, values), None, 2).2;
-    assert_eq!(sampler.tracks, [1, 3]);
+    let survey = sampled(&clip(5, 2, 1, values), None, 2).2;
+    assert_eq!(survey.tracks, [1, 3]);
 }
 
 #[test]
@@ -125,17 +154,8 @@ fn halves_scores_and_odd_numbers() {
     let mut sequence = clip(1, 1, 5, values.to_vec());
     sequence.scores = Some(Values::F32(vec![0.3, 0.9, 0.9, 0.9, 0.1]));
     for _ in 0..2 {
-        let (mut sampler, view) = (Sampler::default(), sequence.view());
-        sampler.survey(&view, 0.2, 2);
-        let (mut keypoints, mut presence) = (Vec::new(), Vec::new());
-        sampler.resample::<2>(
-            &view,
-            0.2,
-            Window::whole(1),
-            1,
-            &mut keypoints,
-            &mut presence,
-        );
+        let view = sequence.view();
+        let (keypoints, presence, _) = filled(&view, 0.2, None, 1);
         assert_eq!(presence, [1.0, 0.0, 0.0, 0.0, 0.0]);
         assert_eq!(
             keypoints,
@@ -144,4 +164,90 @@ fn halves_scores_and_odd_numbers() {
         assert_eq!(count_present(&view, 0.2, 0), 1);
         sequence.keypoints = Values::F16(values.iter().map(|&x| half::f16::from_f32(x)).collect());
     }
+}
+
+#[test]
+fn the_leading_track_comes_first_with_its_frames() {
+    // Four people, four frames of one joint: seen in 1, 3, 3 and 1 frames; the second leads, the last is never with it.
+    let people = [
+        [1.0, 0.0, 0.0, 0.0],
+        [2.0, 0.0, 3.0, 4.0],
+        [5.0, 6.0, 7.0, 0.0],
+        [0.0, 8.0, 0.0, 0.0],
+    ];
+    let values = people.iter().flatten().flat_map(|&x| [x, x]).collect();
+    let (sequence, mut survey) = (clip(4, 4, 1, values), Survey::default());
+    survey.take(&sequence.view(), 0.0, 4);
+    assert_eq!(
+        (&survey.tracks[..], &survey.frames[..]),
+        (&[0, 1, 2, 3][..], &[0, 1, 2, 3][..])
+    );
+    survey.follow(4);
+    assert_eq!(
+        (&survey.tracks[..], &survey.frames[..]),
+        (&[1, 0, 2][..], &[0, 2, 3][..])
+    );
+}
+
+#[test]
+fn a_frame_later_is_one_kept_frame_and_ends_with_the_clip() {
+    let mut picks = Picks::default();
+    let whole = |id| Choice::View {
+        view: 0,
+        views: 1,
+        id,
+    };
+    picks.choose(Sampling::Linear, (3, 5), whole("a"), true);
+    let times = |pick: &Pick| pick.low as f32 + pick.weight;
+    let later: Vec<_> = picks
+        .later
+        .iter()
+        .map(|pick| pick.as_ref().map(times))
+        .collect();
+    assert_eq!(later, [Some(1.0), Some(1.5), Some(2.0), None, None]);
+    picks.choose(Sampling::Uniform, (4, 4), whole("a"), true);
+    let later: Vec<_> = picks
+        .later
+        .iter()
+        .map(|pick| pick.as_ref().map(times))
+        .collect();
+    assert_eq!(later, [Some(1.0), Some(2.0), Some(3.0), None]);
+    picks.choose(Sampling::Linear, (1, 2), whole("a"), true);
+    assert_eq!(picks.later, [None, None]);
+}
+
+#[test]
+fn uniform_crops_hold_their_share_and_views_their_seed() {
+    let mut picks = Picks::default();
+    let mut frames = |share, place, key| {
+        let mut rng = stream(1, Purpose::Augment, 0, Key::Index(key));
+        let choice = Choice::Random {
+            share,
+            place,
+            rng: &mut rng,
+        };
+        picks.choose(Sampling::Uniform, (100, 10), choice, false);
+        picks.now.iter().map(|pick| pick.low).collect::<Vec<_>>()
+    };
+    for key in 0..50 {
+        assert!(
+            frames(0.5, 0.999, key)
+                .iter()
+                .all(|frame| (50..100).contains(frame))
+        );
+        assert!(
+            frames(0.5, 0.0, key)
+                .iter()
+                .all(|frame| (0..50).contains(frame))
+        );
+        assert!(frames(0.001, 1.0, key).iter().all(|&frame| frame == 99));
+    }
+    let mut view = |view, id| {
+        let choice = Choice::View { view, views: 3, id };
+        picks.choose(Sampling::Uniform, (100, 10), choice, false);
+        picks.now.clone()
+    };
+    assert_eq!(view(1, "a"), view(1, "a"));
+    assert_ne!(view(1, "a"), view(2, "a"));
+    assert_ne!(view(1, "a"), view(1, "b"));
 }

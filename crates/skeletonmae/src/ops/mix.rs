@@ -68,21 +68,50 @@ impl<T: Real> Mixing<T> {
         Self(terms.iter().enumerate().map(row).collect())
     }
 
+    /// The sum of each joint's weights.
+    pub fn sums(&self) -> Vec<T> {
+        let rows = self.0.iter();
+        rows.map(|terms| terms.iter().map(|&(_, weight)| weight).sum())
+            .collect()
+    }
+
     /// `out_j = sum_i m_ji x_i` in each frame (v, d) of x.
     #[inline(always)]
     pub fn apply(&self, x: &[T], out: &mut [T], d: usize) {
         let frame = self.0.len() * d;
         for (out, x) in out.chunks_exact_mut(frame).zip(x.chunks_exact(frame)) {
             for (out, terms) in out.chunks_exact_mut(d).zip(&self.0) {
-                let Some((&(i, weight), rest)) = terms.split_first() else {
-                    out.fill(T::zero());
-                    continue;
+                let row = |i: usize| &x[i * d..(i + 1) * d];
+                // The first terms together, so that the sum is written once.
+                let rest = match terms[..] {
+                    [] => {
+                        out.fill(T::zero());
+                        &[]
+                    }
+                    [(i, a)] => {
+                        let x = row(i);
+                        for k in 0..d {
+                            out[k] = a * x[k];
+                        }
+                        &[]
+                    }
+                    [(i, a), (j, b)] => {
+                        let (x, y) = (row(i), row(j));
+                        for k in 0..d {
+                            out[k] = a * x[k] + b * y[k];
+                        }
+                        &[]
+                    }
+                    [(i, a), (j, b), (l, c), ref rest @ ..] => {
+                        let (x, y, z) = (row(i), row(j), row(l));
+                        for k in 0..d {
+                            out[k] = a * x[k] + b * y[k] + c * z[k];
+                        }
+                        rest
+                    }
                 };
-                for (out, &x) in out.iter_mut().zip(&x[i * d..(i + 1) * d]) {
-                    *out = weight * x;
-                }
                 for &(i, weight) in rest {
-                    rows::add_scaled(out, weight, &x[i * d..(i + 1) * d]);
+                    rows::add_scaled(out, weight, row(i));
                 }
             }
         }

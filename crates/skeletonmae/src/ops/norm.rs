@@ -44,17 +44,27 @@ impl<T: Real> Sums<T> {
 
 #[inline(always)]
 fn sum<T: Real, const W: usize>(at: usize, d: usize, rows: &[T], sums: &mut [T]) {
-    let centre = *lanes::<T, W>(rows, at);
+    // The mean first, then the squares about it, in a chunk that lies in the cache: squares about
+    // anything else would cancel.
+    let mut mean = [T::zero(); W];
+    for row in rows.chunks_exact(d) {
+        let row = lanes::<T, W>(row, at);
+        for i in 0..W {
+            mean[i] += row[i];
+        }
+    }
+    let share = T::real(d as f64 / rows.len() as f64);
+    mean.iter_mut().for_each(|mean| *mean *= share);
     let (mut sum, mut square) = ([T::zero(); W], [T::zero(); W]);
     for row in rows.chunks_exact(d) {
         let row = lanes::<T, W>(row, at);
         for i in 0..W {
-            let x = row[i] - centre[i];
+            let x = row[i] - mean[i];
             sum[i] += x;
             square[i] += x * x;
         }
     }
-    *lanes_mut(sums, at) = centre;
+    *lanes_mut(sums, at) = mean;
     *lanes_mut(sums, d + at) = sum;
     *lanes_mut(sums, 2 * d + at) = square;
 }

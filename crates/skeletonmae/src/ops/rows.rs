@@ -32,6 +32,21 @@ pub fn fill_by<T: Real>(
         .for_each(|(chunk, out)| f(chunk * rows, out));
 }
 
+/// [`fill_by`] with buffers made by `scratch`, which a thread uses for many chunks.
+pub fn fill_with<T: Real, S>(
+    out: &mut [T],
+    width: usize,
+    rows: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    f: impl Fn(&mut S, usize, &mut [T]) + Sync + Send,
+) {
+    out.par_chunks_mut((rows * width).max(1))
+        .enumerate()
+        .for_each_init(scratch, |scratch, (chunk, out)| {
+            f(scratch, chunk * rows, out)
+        });
+}
+
 /// Calls `f(first_row, end_row)` on every chunk of `rows` rows and adds the returned vectors of
 /// `width` numbers up, in chunk order.
 pub fn sum<T: Real>(

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -115,15 +115,17 @@ impl OptimizerConfig {
     }
 }
 
-/// Parameters with the moments of their gradients.
+/// Parameters with the moments of their gradients, which lie in one flat buffer each, in the order of the
+/// parameters: an update is one pass over them. Moments are kept and updates computed in double
+/// precision whatever the parameters' type; these are few numbers beside the activations.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     config: OptimizerConfig,
     parameters: Vec<(String, Var)>,
-    /// First moment or velocity, by parameter.
-    first: Vec<Tensor>,
-    /// Second moment, by parameter (Adam).
-    second: Vec<Tensor>,
+    /// First moment or velocity.
+    first: Vec<f64>,
+    /// Second moment (Adam).
+    second: Vec<f64>,
     steps: u64,
 }
 
@@ -134,16 +136,14 @@ impl Optimizer {
     /// When the configuration is refused.
     pub fn new(config: OptimizerConfig, parameters: Vec<(String, Var)>) -> Result<Self> {
         config.validate()?;
-        let zeros = |used: bool| -> Result<Vec<Tensor>> {
-            let used = parameters.iter().filter(|_| used);
-            Ok(used
-                .map(|(_, var)| var.zeros_like())
-                .collect::<candle_core::Result<_>>()?)
+        let n = parameters.iter().map(|(_, var)| var.elem_count()).sum();
+        let second = match config {
+            OptimizerConfig::Adam { .. } => vec![0.0; n],
+            OptimizerConfig::Sgd { .. } => Vec::new(),
         };
-        let second = zeros(matches!(config, OptimizerConfig::Adam { .. }))?;
         Ok(Self {
             config,
-            first: zeros(true)?,
+            first: vec![0.0; n],
             second,
             parameters,
             steps: 0,
@@ -166,8 +166,14 @@ impl Optimizer {
     /// When a gradient doesn't have its parameter's shape.
     pub fn step(&mut self, gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
         self.steps += 1;
-        for (i, gradient) in gradients.iter().enumerate() {
-            let Some(g) = gradient else { continue };
+        let mut at = 0;
+        for ((_, var), gradient) in self.parameters.iter().zip(gradients) {
+            let own = at..at + var.elem_count();
+            at = own.end;
+            let Some(gradient) = gradient else { continue };
+            let mut values = numbers(var)?;
+            let gradient = numbers(&gradient.broadcast_as(var.shape())?)?;
+            let first = &mut self.first[own.clone()];
             match self.config {
                 OptimizerConfig::Adam {
                     beta1,
@@ -175,7 +181,13 @@ impl Optimizer {
                     weight_decay,
                     ..
                 } => {
-                    self.adam(i, g, lr, (beta1, beta2), weight_decay)?;
+                    let rule = Adam {
+                        lr,
+                        betas: (beta1, beta2),
+                        weight_decay,
+                        steps: self.steps,
+                    };
+                    rule.update(&mut values, &gradient, first, &mut self.second[own]);
                 }
                 OptimizerConfig::Sgd {
                     momentum,
@@ -183,59 +195,35 @@ impl Optimizer {
                     weight_decay,
                     ..
                 } => {
-                    self.sgd(i, g, lr, (momentum, nesterov), weight_decay)?;
+                    for ((x, &g), v) in values.iter_mut().zip(&gradient).zip(first) {
+                        let g = g + weight_decay * *x;
+                        *v = momentum * *v + g;
+                        *x -= lr * if nesterov { g + momentum * *v } else { *v };
+                    }
                 }
             }
+            let values = Tensor::from_vec(values, var.shape(), var.device())?;
+            var.set(&values.to_dtype(var.dtype())?)?;
         }
         Ok(())
     }
 
-    fn decayed(&self, i: usize, g: &Tensor, weight_decay: f64) -> candle_core::Result<Tensor> {
-        let parameter = self.parameters[i].1.as_detached_tensor();
-        if weight_decay == 0.0 {
-            Ok(g.clone())
-        } else {
-            g + (parameter * weight_decay)?
+    /// Updates so far and the moments, named `first.PARAMETER` and `second.PARAMETER`, in `f64`.
+    ///
+    /// # Errors
+    /// When a tensor can't be made.
+    pub fn state(&self) -> Result<(u64, BTreeMap<String, Tensor>)> {
+        let mut moments = BTreeMap::new();
+        for (kind, all) in [("first", &self.first), ("second", &self.second)] {
+            let mut rest = &all[..];
+            for (name, var) in self.parameters.iter().filter(|_| !all.is_empty()) {
+                let (own, left) = rest.split_at(var.elem_count());
+                rest = left;
+                let moment = Tensor::from_slice(own, var.shape(), &Device::Cpu)?;
+                moments.insert(format!("{kind}.{name}"), moment);
+            }
         }
-    }
-
-    fn adam(&mut self, i: usize, g: &Tensor, lr: f64, betas: (f64, f64), decay: f64) -> Result<()> {
-        let g = self.decayed(i, g, decay)?;
-        let (beta1, beta2) = betas;
-        self.first[i] = ((&self.first[i] * beta1)? + (&g * (1.0 - beta1))?)?;
-        self.second[i] = ((&self.second[i] * beta2)? + (g.sqr()? * (1.0 - beta2))?)?;
-        let t = self.steps as i32;
-        let root = (&self.second[i] / (1.0 - beta2.powi(t)))?.sqrt()?;
-        let mean = (&self.first[i] / (1.0 - beta1.powi(t)))?;
-        let step = ((mean / (root + EPSILON)?)? * lr)?;
-        let var = &self.parameters[i].1;
-        Ok(var.set(&(var.as_detached_tensor() - step)?)?)
-    }
-
-    fn sgd(&mut self, i: usize, g: &Tensor, lr: f64, rule: (f64, bool), decay: f64) -> Result<()> {
-        let g = self.decayed(i, g, decay)?;
-        let (momentum, nesterov) = rule;
-        let velocity = ((&self.first[i] * momentum)? + &g)?;
-        let step = if nesterov {
-            (g + (&velocity * momentum)?)?
-        } else {
-            velocity.clone()
-        };
-        self.first[i] = velocity;
-        let var = &self.parameters[i].1;
-        Ok(var.set(&(var.as_detached_tensor() - (step * lr)?)?)?)
-    }
-
-    /// Updates so far and the moments, named `first.PARAMETER` and `second.PARAMETER`.
-    pub fn state(&self) -> (u64, BTreeMap<String, Tensor>) {
-        let names = || self.parameters.iter().map(|(name, _)| name);
-        let first = names()
-            .zip(&self.first)
-            .map(|(name, t)| (format!("first.{name}"), t.clone()));
-        let second = names()
-            .zip(&self.second)
-            .map(|(name, t)| (format!("second.{name}"), t.clone()));
-        (self.steps, first.chain(second).collect())
+        Ok((self.steps, moments))
     }
 
     /// Takes a saved [`state`](Self::state) on.
@@ -243,24 +231,51 @@ impl Optimizer {
     /// # Errors
     /// When a moment is missing or has another shape; nothing is taken on then.
     pub fn restore(&mut self, steps: u64, moments: &BTreeMap<String, Tensor>) -> Result<()> {
-        let find = |kind: &str, like: &[Tensor]| -> Result<Vec<Tensor>> {
-            let parameters = self.parameters.iter().zip(like);
-            let found = parameters.map(|((name, _), like)| {
+        let find = |kind: &str, like: &[f64]| -> Result<Vec<f64>> {
+            let mut all = Vec::with_capacity(like.len());
+            for (name, var) in self.parameters.iter().filter(|_| !like.is_empty()) {
                 let name = format!("{kind}.{name}");
-                let shape = |t: &Tensor| format!("{:?}", t.dims());
                 match moments.get(&name) {
-                    Some(t) if t.dims() == like.dims() => Ok(t.clone()),
-                    other => Err(Error::Parameter {
-                        expected: shape(like),
-                        found: other.map_or("none".into(), shape),
-                        name,
-                    }),
+                    Some(t) if t.dims() == var.dims() => all.extend(numbers(t)?),
+                    other => {
+                        return Err(Error::Parameter {
+                            expected: format!("{:?}", var.dims()),
+                            found: other.map_or("none".into(), |t| format!("{:?}", t.dims())),
+                            name,
+                        });
+                    }
                 }
-            });
-            found.collect()
+            }
+            Ok(all)
         };
         let (first, second) = (find("first", &self.first)?, find("second", &self.second)?);
         (self.first, self.second, self.steps) = (first, second, steps);
         Ok(())
+    }
+}
+
+fn numbers(t: &Tensor) -> candle_core::Result<Vec<f64>> {
+    t.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+}
+
+struct Adam {
+    lr: f64,
+    betas: (f64, f64),
+    weight_decay: f64,
+    steps: u64,
+}
+
+impl Adam {
+    fn update(&self, values: &mut [f64], gradient: &[f64], first: &mut [f64], second: &mut [f64]) {
+        let (beta1, beta2) = self.betas;
+        let t = self.steps as i32;
+        let (mean, square) = (1.0 - beta1.powi(t), 1.0 - beta2.powi(t));
+        let moments = first.iter_mut().zip(second);
+        for ((x, &g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
+            let g = g + self.weight_decay * *x;
+            *m = beta1 * *m + (1.0 - beta1) * g;
+            *v = beta2 * *v + (1.0 - beta2) * g * g;
+            *x -= self.lr * (*m / mean) / ((*v / square).sqrt() + EPSILON);
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
 mod convert;
+mod looking;
 mod recordings;
+mod scoring;
 mod training;
 
 use std::path::PathBuf;
@@ -10,7 +12,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use skeleton_data::Units;
 
 pub use self::convert::{AboutArgs, ConvertArgs};
+pub use self::looking::{DoctorArgs, InspectArgs};
 pub use self::recordings::RecordingsArgs;
+pub use self::scoring::{EvaluateArgs, PredictArgs};
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
 use crate::config::Device;
 
@@ -41,6 +45,7 @@ pub struct Cli {
 const WALK: &str = "\
 From nothing to a classifier, on the embedded synthetic set:
   ssl prepare --dataset synthetic -o synthetic.h5
+  ssl doctor synthetic.h5
   ssl pretrain --preset quick --data synthetic.h5 --split train --val val --out runs/pretrain
   ssl finetune --preset quick --data synthetic.h5 --train train --encoder runs/pretrain --out runs/finetune
   ssl evaluate runs/finetune --data synthetic.h5 --split val
@@ -54,8 +59,10 @@ pub enum Command {
     Prepare(PrepareArgs),
     /// Turn clips from one form into another: pickle, .npz, JSON lines, cache.
     Convert(ConvertArgs),
-    /// Say what a cache holds, and check it.
+    /// Say what a cache holds, check it, and draw its clips.
     Inspect(InspectArgs),
+    /// Look for what would make training fail, or its results lie.
+    Doctor(DoctorArgs),
     /// Pre-train a SkeletonMAE on clips without looking at their labels.
     Pretrain(PretrainArgs),
     /// Train the STRL classifier, from a pre-trained encoder or from scratch.
@@ -129,23 +136,6 @@ impl From<UnitsArg> for Units {
     }
 }
 
-/// `ssl inspect`
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ssl inspect jhmdb.h5 --verify")]
-pub struct InspectArgs {
-    /// The cache.
-    #[arg(value_name = "CACHE.h5")]
-    pub cache: PathBuf,
-
-    /// One JSON document on stdout.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Read every clip and check its checksum.
-    #[arg(long)]
-    pub verify: bool,
-}
-
 /// Where the arithmetic happens.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Machine")]
@@ -167,74 +157,6 @@ fn positive() -> clap::builder::RangedI64ValueParser<u16> {
 /// TOML's integers are signed, and every seed must fit in the saved config.
 fn seed() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(..=i64::MAX as u64)
-}
-
-/// `ssl evaluate`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Example:
-  ssl evaluate runs/finetune --data jhmdb.h5 --split test1
-
-With --json: n, top1, top5 and mean_class (fractions), confusion (rows = truth), classes,
-unlabelled.")]
-pub struct EvaluateArgs {
-    /// A fine-tuning run or checkpoint.
-    #[arg(value_name = "RUN|FILE")]
-    pub checkpoint: PathBuf,
-
-    /// The cache to read.
-    #[arg(long, value_name = "CACHE.h5")]
-    pub data: PathBuf,
-
-    /// The split to measure on.
-    #[arg(long, value_name = "NAME")]
-    pub split: String,
-
-    /// One JSON document on stdout.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Clips computed together.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
-    pub batch: u16,
-
-    #[command(flatten)]
-    pub machine: MachineArgs,
-}
-
-/// `ssl predict`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ssl predict runs/finetune --data new_clips.pkl
-  ssl predict runs/finetune --data jhmdb.h5 --split test1 --json")]
-pub struct PredictArgs {
-    /// A fine-tuning run or checkpoint.
-    #[arg(value_name = "RUN|FILE")]
-    pub checkpoint: PathBuf,
-
-    /// A cache, or a pickle, .npz or .jsonl of clips in the checkpoint's layout.
-    #[arg(long, value_name = "CACHE.h5|CLIPS.pkl")]
-    pub data: PathBuf,
-
-    /// Only the clips of this split.
-    #[arg(long, value_name = "NAME")]
-    pub split: Option<String>,
-
-    /// How many classes to name for each clip.
-    #[arg(long, value_name = "K", default_value_t = 5, value_parser = positive())]
-    pub top: u16,
-
-    /// One JSON document on stdout: a list of {id, top: [{class, name, p}]}.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Clips computed together.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
-    pub batch: u16,
-
-    #[command(flatten)]
-    pub machine: MachineArgs,
 }
 
 /// `ssl preset`

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use skeleton_data::Units;
 use skeleton_data::reading::Reading;
+use skeleton_data::stream::Stream;
 
 use crate::failure::{Failure, Outcome};
 
@@ -13,8 +14,9 @@ use crate::failure::{Failure, Outcome};
 /// The policy: a version stands for one meaning of the metadata and of the parameters' names.
 /// Whatever changes either raises it. A checkpoint of a newer version is refused by its number,
 /// never guessed at; keys that this version doesn't know are refused too, since they would have
-/// come with a higher number. Older versions stay readable as long as this page lists them: 1.
-pub const VERSION: u64 = 1;
+/// come with a higher number. Older versions stay readable as long as this page lists them: 1,
+/// whose clips were read by linear sampling, as joints, in one view; 2 says these three, too.
+pub const VERSION: u64 = 2;
 
 /// What was trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,14 +36,6 @@ impl Kind {
             Kind::Finetune => "finetune",
         }
     }
-}
-
-/// What of the skeleton the model sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stream {
-    /// Joint coordinates.
-    Joint,
 }
 
 /// Which data a model has seen.
@@ -67,9 +61,10 @@ pub struct Meta {
     pub layout: String,
     /// What the coordinates are measured in.
     pub units: Units,
-    /// How clips are read: frames, normalisation, threshold, persons.
+    /// How clips are read: frames and their sampling, views, stream, normalisation, threshold,
+    /// persons.
     pub reading: Reading,
-    /// What of the skeleton the model sees.
+    /// What of the skeleton the model sees: the reading's.
     pub stream: Stream,
     /// T, the frames of a clip as the model sees it.
     pub frames: usize,
@@ -119,6 +114,12 @@ impl Meta {
             }
             Some(_) => {}
         }
-        serde_json::from_value(value).map_err(|error| damaged(error.to_string()))
+        let meta: Meta =
+            serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+        if meta.stream != meta.reading.stream {
+            let (stream, read) = (meta.stream.name(), meta.reading.stream.name());
+            return Err(damaged(format!("stream {stream} read as {read}")));
+        }
+        Ok(meta)
     }
 }

@@ -16,7 +16,7 @@ use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
 pub use self::file::{Whole, write_whole};
-pub use self::meta::{Fingerprint, Kind, Meta, Stream, VERSION};
+pub use self::meta::{Fingerprint, Kind, Meta, VERSION};
 use crate::failure::{Failure, Outcome};
 
 /// The checkpoint's name in a run folder.

@@ -1,5 +1,6 @@
 use skeleton_data::Units;
 use skeleton_data::reading::Reading;
+use skeleton_data::stream::Stream;
 use skeleton_graph::Layout;
 
 use super::*;
@@ -101,19 +102,34 @@ fn a_newer_version_is_refused_by_its_number() {
     assert!(
         refused
             .message()
-            .contains("checkpoint version 2 is newer than 1"),
+            .contains("checkpoint version 3 is newer than 2"),
         "{}",
         refused.message()
     );
 }
 
 #[test]
+fn version_1_is_read_as_what_it_meant() {
+    let (_folder, path) = written(|meta| {
+        meta["version"] = 1.into();
+        let reading = meta["reading"].as_object_mut().unwrap();
+        for key in ["sampling", "clips", "stream"] {
+            assert!(reading.remove(key).is_some(), "{key}");
+        }
+    });
+    let (read, _) = Checkpoint::read(&path).unwrap();
+    assert_eq!(read.meta.reading, Reading::default());
+    assert_eq!(read.meta.stream, Stream::Joint);
+}
+
+#[test]
 fn unknown_missing_and_wrong_metadata_are_refused() {
-    let changes: [fn(&mut serde_json::Value); 4] = [
+    let changes: [fn(&mut serde_json::Value); 5] = [
         |meta| meta["surprise"] = 1.into(),
         |meta| meta["version"] = "one".into(),
         |meta| meta["version"] = 0.into(),
         |meta| meta["units"] = "furlong".into(),
+        |meta| meta["stream"] = "bone".into(),
     ];
     for change in changes {
         let (_folder, path) = written(change);

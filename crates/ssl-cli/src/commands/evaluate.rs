@@ -27,7 +27,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let feed = Feed::new(
         data.source(),
         clips,
-        &opened.checkpoint.meta.reading,
+        &opened.reading(args.clips),
         None,
         &machine,
         interrupt,
@@ -35,12 +35,14 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let scores = score(
         &model,
         feed.watched_batches(usize::from(args.batch), printer, "evaluating"),
-    )?;
+    )?
+    .averaged(feed.views());
     let classes = &opened.checkpoint.meta.classes;
     let metrics = scores
         .metrics(classes.len())
         .ok_or_else(|| nothing_labelled(&args.split))?;
-    let evaluation = Evaluation::new(metrics, &args.split, data.fingerprint(), classes);
+    let (views, fingerprint) = (feed.views(), data.fingerprint());
+    let evaluation = Evaluation::new(metrics, views, &args.split, fingerprint, classes);
     if args.json {
         printer.json(&evaluation)
     } else {

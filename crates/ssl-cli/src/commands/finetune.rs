@@ -216,9 +216,9 @@ impl<'a> Job<'a> {
             },
             |epoch, report| {
                 let metrics = match held {
-                    Some(held) => {
-                        score(model, held.batches(micro_batch))?.metrics(data.classes().len())
-                    }
+                    Some(held) => score(model, held.batches(micro_batch))?
+                        .averaged(held.views())
+                        .metrics(data.classes().len()),
                     None => None,
                 };
                 let (val_top1, val_mean_class) =
@@ -248,9 +248,11 @@ impl<'a> Job<'a> {
         let classes = self.data.classes();
         let scores = score(&self.model, test.batches(self.engine.micro_batch))?;
         let metrics = scores
+            .averaged(test.views())
             .metrics(classes.len())
             .ok_or_else(|| nothing_labelled(name))?;
-        let evaluation = Evaluation::new(metrics, name, self.data.fingerprint(), classes);
+        let (views, fingerprint) = (test.views(), self.data.fingerprint());
+        let evaluation = Evaluation::new(metrics, views, name, fingerprint, classes);
         run.test(&evaluation)?;
         printer.document(&evaluation.text())
     }

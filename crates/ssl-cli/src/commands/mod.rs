@@ -1,6 +1,7 @@
 //! The commands: each puts together what the engines need and says what came of it.
 
 mod convert;
+mod doctor;
 mod evaluate;
 mod finetune;
 mod inspect;
@@ -10,6 +11,10 @@ mod prepare;
 mod preset;
 mod pretrain;
 
+use std::ops::ControlFlow;
+
+use skeleton_data::ClipSource;
+use skeleton_data::survey::Survey;
 use skeletonmae::Store;
 
 use crate::args::{Command, RunArgs};
@@ -24,6 +29,7 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Prepare(args) => prepare::run(args, printer, interrupt),
         Command::Convert(args) => convert::run(args, printer, interrupt),
         Command::Inspect(args) => inspect::run(args, printer, interrupt),
+        Command::Doctor(args) => doctor::run(args, printer, interrupt),
         Command::Pretrain(args) => pretrain::run(args, printer, interrupt),
         Command::Finetune(args) => finetune::run(args, printer, interrupt),
         Command::Evaluate(args) => evaluate::run(args, printer, interrupt),
@@ -52,6 +58,39 @@ fn required<'a>(value: &'a Option<String>, flag: &str, key: &str) -> Outcome<&'a
     value
         .as_deref()
         .ok_or_else(|| Failure::usage(format!("expected {flag} NAME (or {key} in the config)")))
+}
+
+/// One pass over all clips, with progress; joints of scores up to `threshold` are missing.
+fn survey(
+    source: &dyn ClipSource,
+    threshold: f32,
+    printer: &Printer,
+    interrupt: &Interrupt,
+) -> Outcome<Survey> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut progress = printer.progress("reading", source.len() as u64);
+    let started = std::time::Instant::now();
+    let mut watch = |clips: usize| {
+        progress.advance(clips as u64);
+        match interrupt.received() {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    };
+    let survey = Survey::of(source, threshold, threads, &mut watch)?;
+    drop(progress);
+    match (survey, interrupt.received()) {
+        (Some(survey), _) => {
+            let seconds = started.elapsed().as_secs_f64();
+            let (megabytes, clips) = (survey.bytes as f64 / 1e6, survey.clips.len());
+            tracing::info!(clips, megabytes, seconds, "all clips read");
+            Ok(survey)
+        }
+        (None, signal) => Err(Failure::Interrupted {
+            signal: signal.unwrap_or(crate::signal::Signal::Interrupt),
+            message: "nothing was changed".to_owned(),
+        }),
+    }
 }
 
 /// Numbers that training changes.

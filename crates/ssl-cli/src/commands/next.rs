@@ -5,6 +5,11 @@ use std::path::Path;
 use crate::args::{FinetuneArgs, PretrainArgs, SettingsArgs};
 use crate::config::Config;
 
+/// Looking for what would make training on a new cache fail, or its results lie.
+pub fn after_prepare(cache: &Path) -> String {
+    [program(), "doctor".to_owned(), path(cache)].join(" ")
+}
+
 /// Fine-tuning on what was pre-trained, with the same settings.
 pub fn after_pretrain(args: &PretrainArgs, config: &Config) -> String {
     let mut words = vec![program(), "finetune".to_owned()];

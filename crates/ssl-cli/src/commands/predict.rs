@@ -33,7 +33,7 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     let feed = Feed::new(
         source,
         clips,
-        &opened.checkpoint.meta.reading,
+        &opened.reading(args.clips),
         None,
         &machine,
         interrupt,
@@ -41,7 +41,8 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     let scores = score(
         &model,
         feed.watched_batches(usize::from(args.batch), printer, "predicting"),
-    )?;
+    )?
+    .averaged(feed.views());
     let (classes, top) = (&opened.checkpoint.meta.classes, usize::from(args.top));
     let predictions: Vec<Prediction> = scores
         .ids

@@ -2,6 +2,7 @@
 
 use candle_core::DType;
 use serde::Serialize;
+use skeleton_data::reading::Reading;
 use skeletonmae::train::{
     Optimizer, PretrainConfig, pretrain_epoch, pretrain_loss, reconstruction,
 };
@@ -89,9 +90,14 @@ impl<'a> Job<'a> {
         };
         job.engine.validate(data.layout())?;
         let machine = Machine::start(config.run.device, config.run.threads)?;
+        // Several views are for class probabilities, of which there are none.
+        let reading = Reading {
+            clips: 1,
+            ..config.reading.clone()
+        };
         let feed = |clips, augment| {
             let source = data.source();
-            Feed::new(source, clips, &config.reading, augment, &machine, interrupt)
+            Feed::new(source, clips, &reading, augment, &machine, interrupt)
         };
         let train = feed(clips, Some(&job.augment))?;
         let val = match val_clips {

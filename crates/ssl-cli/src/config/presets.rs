@@ -12,7 +12,7 @@ pub struct Preset {
 }
 
 /// All presets, the default first.
-pub const PRESETS: [Preset; 4] = [
+pub const PRESETS: [Preset; 5] = [
     Preset {
         name: "quick",
         text: include_str!("../../presets/quick.toml"),
@@ -28,6 +28,10 @@ pub const PRESETS: [Preset; 4] = [
     Preset {
         name: "paper",
         text: include_str!("../../presets/paper.toml"),
+    },
+    Preset {
+        name: "ntu3d",
+        text: include_str!("../../presets/ntu3d.toml"),
     },
 ];
 

@@ -237,7 +237,9 @@ fn a_missing_section_is_named() {
 fn an_unknown_preset_lists_those_there_are() {
     let refused = Preset::find("quik").unwrap_err();
     assert!(
-        refused.message().contains("quick, jhmdb, nw_ucla, paper"),
+        refused
+            .message()
+            .contains("quick, jhmdb, nw_ucla, paper, ntu3d"),
         "{}",
         refused.message()
     );

@@ -22,6 +22,8 @@ pub struct Evaluation {
     pub n: usize,
     /// Clips without a label, left out.
     pub unlabelled: usize,
+    /// Views of each clip whose class probabilities were averaged.
+    pub views: usize,
     /// Share of clips whose first guess is right.
     pub top1: f64,
     /// Share of clips with the right class among the first five guesses.
@@ -36,13 +38,20 @@ pub struct Evaluation {
 
 impl Evaluation {
     /// The measurement with its circumstances.
-    pub fn new(metrics: Metrics, split: &str, data: Fingerprint, classes: &[String]) -> Evaluation {
+    pub fn new(
+        metrics: Metrics,
+        views: usize,
+        split: &str,
+        data: Fingerprint,
+        classes: &[String],
+    ) -> Evaluation {
         Evaluation {
             dataset: data.dataset,
             split: split.to_owned(),
             digest: data.digest,
             n: metrics.n,
             unlabelled: metrics.unlabelled,
+            views,
             top1: metrics.top1,
             top5: metrics.top5,
             mean_class: metrics.mean_class,
@@ -53,8 +62,12 @@ impl Evaluation {
 
     /// A few lines for people.
     pub fn text(&self) -> String {
+        let views = match self.views {
+            1 => String::new(),
+            views => format!(", {} of each averaged", count(views, "view")),
+        };
         let mut lines = vec![format!(
-            "{} {}: {}",
+            "{} {}: {}{views}",
             self.dataset,
             self.split,
             count(self.n, "clip")
@@ -115,6 +128,7 @@ mod tests {
             digest: "00".into(),
             n: 10,
             unlabelled: 2,
+            views: 1,
             top1: 0.7,
             top5: 1.0,
             mean_class: 0.65,
@@ -135,6 +149,17 @@ mod tests {
     }
 
     #[test]
+    fn averaged_views_are_said() {
+        let mut several = evaluation();
+        several.views = 10;
+        assert!(
+            several
+                .text()
+                .starts_with("toy test: 10 clips, 10 views of each averaged\n")
+        );
+    }
+
+    #[test]
     fn the_document_has_the_keys_of_the_contract() {
         let document = serde_json::to_value(evaluation()).unwrap();
         for key in [
@@ -145,6 +170,7 @@ mod tests {
             "n",
             "classes",
             "unlabelled",
+            "views",
         ] {
             assert!(document.get(key).is_some(), "{key}");
         }

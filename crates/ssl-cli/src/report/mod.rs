@@ -1,9 +1,14 @@
 //! Results as documents (for `--json`) and as text for people.
 
+mod bars;
+mod contents;
+mod diagnosis;
 mod evaluation;
 mod prediction;
 mod reconstruction;
 
+pub use self::contents::Contents;
+pub use self::diagnosis::{Diagnosis, Overfit};
 pub use self::evaluation::Evaluation;
 pub use self::prediction::Prediction;
 pub use self::reconstruction::ReconstructionReport;

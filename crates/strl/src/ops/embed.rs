@@ -26,7 +26,7 @@ fn width(t: usize, c: usize, parameters: usize) -> Result<usize> {
 }
 
 /// The embedding of whole frames s (frames, v, c), the first of them frame `first` of its track.
-pub fn frames<T: Real>(theta: &[T], s: &[T], out: &mut [T], first: usize, [t, v, c]: [usize; 3]) {
+fn frames<T: Real>(theta: &[T], s: &[T], out: &mut [T], first: usize, [t, v, c]: [usize; 3]) {
     let d = theta.len() / (c + 1 + t);
     let (w, rest) = theta.split_at(d * c);
     let (b, p) = rest.split_at(d);

@@ -268,6 +268,7 @@ impl<T: Real> Way<'_, T> {
             unmixing: adjacency.transposed_plus(own),
             weight: Matrix::new(self.parameters[i].first, d, c),
             z1: &self.kept[i].z1,
+            v: adjacency.len(),
             d,
         };
         let scratch = || Scratch::new(chunk * d.max(c));
@@ -328,13 +329,14 @@ struct First<'a, T: Real> {
     unmixing: crate::ops::mix::Mixing<T>,
     weight: Matrix<'a, T>,
     z1: &'a [T],
+    v: usize,
     d: usize,
 }
 
 impl<T: Real> First<'_, T> {
     /// (d eps, dW1, end sums of the layer before) of a chunk, whose input's gradient goes to `out`.
     fn chunk(&self, from: usize, g1: &[T], out: Option<&mut [T]>, s: &mut Scratch<T>) -> Vec<T> {
-        let (d, c) = (self.d, self.source.width());
+        let (v, d, c) = (self.v, self.d, self.source.width());
         let n = g1.len() / d;
         let mut part = vec![T::zero(); 1 + d * c + 3 * d];
         let (dz, mixed) = (&mut s.dz[..n * d], &mut s.mixed[..n * c]);
@@ -344,9 +346,11 @@ impl<T: Real> First<'_, T> {
             #[inline(always)]
             || {
                 self.back.rows(g1, z1, dz);
-                let x = self.source.rows(from, n, &mut s.x);
-                self.mixing.apply(x, mixed, c);
-                x
+                for (k, mixed) in mixed.chunks_exact_mut(v * c).enumerate() {
+                    let x = self.source.rows(from + k * v, v, &mut s.x[k * v * c..]);
+                    self.mixing.apply(x, mixed, c);
+                }
+                self.source.made(from, n, &s.x)
             },
         );
         let dz = Matrix::new(dz, n, d);

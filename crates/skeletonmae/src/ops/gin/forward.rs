@@ -85,6 +85,19 @@ impl<'a, T: Real> Source<'a, T> {
     }
 }
 
+impl<'a, T: Real> Source<'a, T> {
+    /// `n` rows that [`rows`](Self::rows) has made in `scratch` before.
+    pub fn made<'b>(&self, from: usize, n: usize, scratch: &'b [T]) -> &'b [T]
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Input(x) => x.between(from, from + n),
+            Self::Layer(_, d) => &scratch[..n * d],
+        }
+    }
+}
+
 /// The stack's result, row-major, and what its layers keep.
 pub fn run<T: Real>(
     stack: &Stack,
@@ -156,20 +169,23 @@ impl Pass<'_> {
     /// z1 = ((1 + eps) x + sum of the neighbours' x) W1^T.
     fn first<T: Real>(&self, source: Source<'_, T>, p: &Params<'_, T>) -> (Buffer<T>, Moments) {
         let (d, c, chunk) = (self.d, source.width(), self.chunk());
+        let v = self.stack.adjacency.len();
         let mixing = self.stack.adjacency.plus(T::one() + p.eps);
         let weight = Matrix::new(p.first, d, c).transposed();
         let mut z = Buffer::new(self.rows * d);
         let sums = z.par_chunks_mut(chunk * d).enumerate().map_init(
-            || vec![vec![T::zero(); chunk * c]; 2],
-            |scratch, (i, z)| {
+            || [vec![T::zero(); v * c], vec![T::zero(); chunk * c]],
+            |[x, mixed], (i, z)| {
                 let n = z.len() / d;
-                let [x, mixed] = &mut scratch[..] else {
-                    unreachable!("two buffers")
-                };
                 let mixed = &mut mixed[..n * c];
                 wide(
                     #[inline(always)]
-                    || mixing.apply(source.rows(i * chunk, n, x), mixed, c),
+                    || {
+                        // Frame by frame, so that a frame's features are mixed while they are near.
+                        for (k, mixed) in mixed.chunks_exact_mut(v * c).enumerate() {
+                            mixing.apply(source.rows(i * chunk + k * v, v, x), mixed, c);
+                        }
+                    },
                 );
                 product(
                     MatrixMut::new(z, n, d),

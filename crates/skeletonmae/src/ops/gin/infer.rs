@@ -9,7 +9,7 @@ use crate::ops::kernel::{Kernel, Real, View, apply2};
 use crate::ops::mix::Mixing;
 use crate::ops::norm::{Moments, Norm};
 use crate::ops::product::{Matrix, MatrixMut, product};
-use crate::ops::rows::{fill_by, frames_per_chunk};
+use crate::ops::rows::{fill_with, frames_per_chunk};
 use crate::ops::wide::wide;
 
 /// [`gin`](super::gin) by given statistics, in the order in which it returns them. There is no way back.
@@ -31,6 +31,8 @@ pub struct Folded<T> {
     layers: Vec<Layer<T>>,
     c: usize,
     d: usize,
+    /// The constant part of the first map where it differs by frame and joint, (t, v, d).
+    constant: Option<Vec<T>>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,6 +75,11 @@ impl<T: Real> Map<T> {
         self.shift.len()
     }
 
+    /// (d, c).
+    pub fn weight(&self) -> &[T] {
+        &self.weight
+    }
+
     /// The constant part.
     pub fn shift(&self) -> &[T] {
         &self.shift
@@ -81,6 +88,31 @@ impl<T: Real> Map<T> {
     /// The constant part, to be changed.
     pub fn shift_mut(&mut self) -> &mut [T] {
         &mut self.shift
+    }
+
+    /// `x weight^T`, without the constant part.
+    pub fn of_rows(&self, x: &[T]) -> Vec<T> {
+        let c = self.weight.len() / self.width();
+        let mut out = vec![T::zero(); x.len() / c * self.width()];
+        self.add(x, &mut out);
+        out
+    }
+
+    /// This map after the map `e` (its features, c): one of c numbers, with this one's constant part.
+    #[must_use]
+    pub fn after(&self, e: &[T], c: usize) -> Self {
+        let d = self.width();
+        let between = e.len() / c;
+        let mut weight = vec![T::zero(); d * c];
+        let own = Matrix::new(&self.weight, d, between);
+        product(
+            MatrixMut::new(&mut weight, d, c),
+            own,
+            Matrix::new(e, between, c),
+            false,
+        );
+        let shift = self.shift.clone();
+        Self { weight, shift }
     }
 
     /// Of rows x, into `out`.
@@ -148,12 +180,44 @@ impl<T: Real> Folded<T> {
                 slope,
             });
         }
-        Ok(Self { layers, c, d })
+        let constant = None;
+        Ok(Self {
+            layers,
+            c,
+            d,
+            constant,
+        })
+    }
+
+    /// The stack on `s E^T + o_t`, E (d, c) and o (t, d), without making these features: it reads s (t, v,
+    /// c) itself. What E comes to is folded into the first map, what o comes to is a constant of each frame
+    /// and joint.
+    #[must_use]
+    pub fn embedded(mut self, e: &[T], o: &[T]) -> Self {
+        let (c, d) = (e.len() / self.d, self.d);
+        let layer = &mut self.layers[0];
+        let of_o = layer.first.of_rows(o);
+        let sums = layer.mixing.sums();
+        let mut constant = Vec::with_capacity(of_o.len() * sums.len());
+        for of_o in of_o.chunks_exact(d) {
+            for &sum in &sums {
+                let both = of_o.iter().zip(&layer.first.shift);
+                constant.extend(both.map(|(&o, &shift)| sum * o + shift));
+            }
+        }
+        layer.first = layer.first.after(e, c);
+        (self.c, self.constant) = (c, Some(constant));
+        self
     }
 
     /// d, features of the result.
     pub fn width(&self) -> usize {
         self.d
+    }
+
+    /// c, numbers of a joint that it reads.
+    pub fn reads(&self) -> usize {
+        self.c
     }
 
     /// Buffers for up to `rows` rows.
@@ -166,8 +230,9 @@ impl<T: Real> Folded<T> {
         }
     }
 
-    /// The result of whole frames x (rows, c), (rows, d).
-    pub fn frames<'b>(&self, x: &[T], scratch: &'b mut Scratch<T>) -> &'b [T] {
+    /// The result of whole frames x (rows, c), (rows, d); `row` is where in its track the first of them
+    /// stands.
+    pub fn frames<'b>(&self, x: &[T], row: usize, scratch: &'b mut Scratch<T>) -> &'b [T] {
         let (n, d) = (x.len() / self.c, self.d);
         let Scratch { x: y, mixed, a } = scratch;
         let (y, a) = (&mut y[..n * d], &mut a[..n * d]);
@@ -178,7 +243,13 @@ impl<T: Real> Folded<T> {
                 #[inline(always)]
                 || layer.mixing.apply(if i == 0 { x } else { y }, mixed, width),
             );
-            layer.first.rows(mixed, a);
+            match &self.constant {
+                Some(constant) if i == 0 => {
+                    a.copy_from_slice(&constant[row * d..row * d + a.len()]);
+                    layer.first.add(mixed, a);
+                }
+                _ => layer.first.rows(mixed, a),
+            }
             wide(
                 #[inline(always)]
                 || leak(a, T::zero()),
@@ -216,22 +287,22 @@ impl Kernel<2> for Fixed {
         let (n, t, v, c) = x.dims4()?;
         let folded = Folded::new(&self.stack, theta.data, c, &self.moments)?;
         let (d, frames) = (folded.d, frames_per_chunk(v));
-        let all = |from: usize, out: &mut [T]| {
+        let scratch = || folded.scratch(frames * v);
+        let all = |scratch: &mut Scratch<T>, from: usize, out: &mut [T]| {
             let x = x.between(from, from + out.len() / d);
-            out.copy_from_slice(folded.frames(x, &mut folded.scratch(out.len() / d)));
+            out.copy_from_slice(folded.frames(x, 0, scratch));
         };
         let mut y = vec![T::zero(); n * t * v * d];
         match &self.stack.ending {
             Ending::Activated => {
-                fill_by(&mut y, d, frames * v, all);
+                fill_with(&mut y, d, frames * v, scratch, all);
                 Ok((y, Shape::from((n, t, v, d))))
             }
             Ending::Pooled { factor } => {
                 y.truncate(n * t * d);
-                fill_by(&mut y, d, frames, |frame, out| {
+                fill_with(&mut y, d, frames, scratch, |scratch, frame, out| {
                     let rows = out.len() / d * v;
-                    let mut scratch = folded.scratch(rows);
-                    let y = folded.frames(x.between(frame * v, frame * v + rows), &mut scratch);
+                    let y = folded.frames(x.between(frame * v, frame * v + rows), 0, scratch);
                     wide(
                         #[inline(always)]
                         || pool(y, out, v, d, T::real(*factor)),
@@ -240,7 +311,7 @@ impl Kernel<2> for Fixed {
                 Ok((y, Shape::from((n, t, d))))
             }
             Ending::Mlp { rows } => {
-                fill_by(&mut y, d, frames * v, all);
+                fill_with(&mut y, d, frames * v, scratch, all);
                 let chosen = rows.iter().map(|&row| row as usize * d);
                 let y = chosen.flat_map(|at| y[at..at + d].iter().copied());
                 Ok((y.collect(), Shape::from((rows.len(), d))))

@@ -13,7 +13,9 @@ use skeleton_data::{Repaired, Sequence};
 use skeleton_datasets::Dataset;
 
 pub use self::plan::{Plan, facts};
+use super::next;
 use crate::args::PrepareArgs;
+use crate::expected;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::report::count;
@@ -135,7 +137,7 @@ fn report(
         ));
     }
     if let Some(facts) = facts {
-        for difference in splits::differences(facts, summary) {
+        for difference in expected::counts(facts, summary.samples, &summary.splits) {
             printer.warn(difference);
         }
     }
@@ -163,5 +165,6 @@ fn report(
         lines.push(format!("  {name:width$}  {}{note}", count(*clips, "clip")));
     }
     lines.push(format!("digest: {}", summary.digest));
+    lines.push(format!("next: {}", next::after_prepare(output)));
     printer.document(&lines.join("\n"))
 }

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
-use skeleton_data::cache::CacheSummary;
 use skeleton_data::{Sequence, ValuesRef};
 use skeleton_datasets::Dataset;
 
@@ -114,38 +113,6 @@ fn missing(
             && there(rule.of)
             && there(rule.without)
     })
-}
-
-/// Where the cache differs from what is known of the data set, a sentence each.
-pub fn differences(facts: &Dataset, summary: &CacheSummary) -> Vec<String> {
-    let mut found = Vec::new();
-    if let Some(expected) = facts.clips.filter(|&expected| expected != summary.samples) {
-        found.push(format!(
-            "{} has {expected} clips; {} were found",
-            facts.title, summary.samples
-        ));
-    }
-    for split in &facts.splits {
-        let clips = summary
-            .splits
-            .iter()
-            .find(|(name, _)| *name == split.name)
-            .map(|(_, clips)| *clips);
-        match (clips, split.clips) {
-            (None, _) => found.push(format!(
-                "{} has a split {}; this file has none of that name",
-                facts.title, split.name
-            )),
-            (Some(clips), Some(expected)) if clips != expected => {
-                found.push(format!(
-                    "split {} of {} has {expected} clips; {clips} were found",
-                    split.name, facts.title
-                ));
-            }
-            _ => {}
-        }
-    }
-    found
 }
 
 #[cfg(test)]

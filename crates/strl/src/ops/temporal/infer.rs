@@ -3,6 +3,7 @@
 use candle_core::{Result, bail};
 use skeletonmae::ops::gin::infer::{Map, leak};
 use skeletonmae::ops::norm::Norm;
+use skeletonmae::ops::pool::Buffer;
 use skeletonmae::ops::product::{Matrix, MatrixMut, product};
 use skeletonmae::ops::rows;
 use skeletonmae::ops::wide::wide;
@@ -70,15 +71,20 @@ impl<T: Real> Folded<T> {
         })
     }
 
+    /// Output frames of `t` input frames.
+    pub fn frames(&self, t: usize) -> usize {
+        t.div_ceil(self.stride)
+    }
+
     /// A track x (t, v, d) to (t / stride rounded up, v, d).
-    pub fn track(&self, x: &[T], t: usize, v: usize) -> Vec<T> {
+    pub fn track(&self, x: &[T], t: usize, v: usize) -> Buffer<T> {
         let (d, part) = (self.d, self.part);
-        let n = t.div_ceil(self.stride) * v;
-        let mut a = vec![T::zero(); t * v * self.reduce.width()];
+        let n = self.frames(t) * v;
+        let mut a = Buffer::new(t * v * self.reduce.width());
         self.reduce.rows(x, &mut a);
-        let mut out = vec![T::zero(); n * d];
+        let mut out = Buffer::new(n * d);
         let (window, from, scale) = &self.pool;
-        let mut largest = vec![T::zero(); n * part];
+        let mut largest = Buffer::new(n * part);
         let to = Columns {
             from: 0,
             width: part,
@@ -106,20 +112,18 @@ impl<T: Real> Folded<T> {
             let weight = Matrix::new(weight, width, side).transposed();
             product(out, Matrix::new(x, n, side), weight, true);
         };
-        let mut taps = Vec::new();
         for (branch, (window, from, weight)) in self.convolutions.iter().enumerate() {
-            taps.resize(n * window.kernel * part, T::zero());
+            let mut taps = Buffer::new(n * window.kernel * part);
             wide(
                 #[inline(always)]
                 || window.gather(&a, *from, &mut taps, t, v),
             );
             add(branch * part, part, &taps, weight);
         }
-        let mut strided = Vec::new();
+        let mut strided = Buffer::new(if self.stride == 1 { 0 } else { n * d });
         let seen = if self.stride == 1 {
             x
         } else {
-            strided.resize(n * d, T::zero());
             every(x, self.stride, &mut strided, v * d);
             &strided
         };

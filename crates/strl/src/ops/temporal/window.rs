@@ -55,8 +55,8 @@ impl Window {
                 };
                 let frame = x[at * v * row..(at + 1) * v * row].chunks_exact(row);
                 for (out, x) in out.chunks_exact_mut(side).zip(frame) {
-                    let x = &x[from..from + width];
-                    out[k * width..(k + 1) * width].copy_from_slice(x);
+                    let (out, x) = (&mut out[k * width..(k + 1) * width], &x[from..from + width]);
+                    copy(out, x);
                 }
             }
         }
@@ -136,6 +136,15 @@ impl Window {
                 }
             }
         }
+    }
+}
+
+/// A few numbers, for which a call to copy memory would cost more than the copy.
+#[inline(always)]
+fn copy<T: Real>(out: &mut [T], x: &[T]) {
+    match (out.first_chunk_mut::<16>(), x.first_chunk::<16>()) {
+        (Some(out), Some(wide)) if x.len() == 16 => *out = *wide,
+        _ => out.copy_from_slice(x),
     }
 }
 

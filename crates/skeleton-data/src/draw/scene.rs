@@ -1,0 +1,185 @@
+//! A clip as it is seen: the viewer's axes, in units of its own size.
+
+use skeleton_graph::Layout;
+
+use super::camera::Camera;
+use super::palette::{Paint, paints};
+use super::trace::{Trace, trace};
+use crate::{ClipView, Result};
+
+/// People drawn at most: those stored first.
+const MOST_PEOPLE: usize = 8;
+/// How far from the middle a joint is drawn at most, in sizes of the scene: what lies farther is drawn there.
+pub(super) const FAR: f32 = 8.0;
+
+/// A clip's geometry: joints in the viewer's axes, around 0, most of them within 1 of it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// t, all frames of the clip.
+    pub(super) frames: usize,
+    /// v.
+    pub(super) joints: Vec<String>,
+    /// (child, parent).
+    pub(super) bones: Vec<(usize, usize)>,
+    pub(super) paints: Vec<Paint>,
+    pub(super) people: Vec<Person>,
+    /// People with a present joint that are not drawn.
+    pub(super) more_people: usize,
+    /// Whether there is depth.
+    pub(super) spatial: bool,
+    /// What is up.
+    pub(super) up: super::Axis,
+    /// Share of missing joints, of the people drawn.
+    pub(super) missing: f64,
+    /// What changes from frame to frame.
+    pub(super) trace: Trace,
+}
+
+/// One person.
+#[derive(Clone, Debug)]
+pub(super) struct Person {
+    /// The number in the source, from 1.
+    pub number: usize,
+    /// (t, v), finite, within [`FAR`]; `None` where the joint is missing.
+    pub places: Vec<Option<[f32; 3]>>,
+    /// (t, v), where there are scores.
+    pub scores: Option<Vec<f32>>,
+}
+
+impl Scene {
+    /// The clip as `camera` sees it. A joint is missing when its coordinates are all zero or not finite, or its score is
+    /// not above 0.
+    ///
+    /// # Errors
+    /// A clip whose joints aren't the layout's, or whose arrays don't have the lengths that its shape promises.
+    pub fn new(clip: &ClipView<'_>, layout: &Layout, camera: &Camera) -> Result<Scene> {
+        clip.check(layout.len())?;
+        let mut people: Vec<Person> = (0..clip.persons)
+            .filter_map(|index| Person::seen(clip, index, camera))
+            .collect();
+        let more_people = people.len().saturating_sub(MOST_PEOPLE);
+        people.truncate(MOST_PEOPLE);
+        let (middle, size) = frame_of(&people);
+        for place in people
+            .iter_mut()
+            .flat_map(|person| person.places.iter_mut().flatten())
+        {
+            for c in 0..3 {
+                place[c] = ((place[c] - middle[c]) / size).clamp(-FAR, FAR);
+            }
+        }
+        let all = people
+            .iter()
+            .map(|person| person.places.len())
+            .sum::<usize>();
+        let missing = people
+            .iter()
+            .flat_map(|person| &person.places)
+            .filter(|place| place.is_none())
+            .count();
+        Ok(Scene {
+            frames: clip.frames,
+            joints: layout.joints().to_vec(),
+            bones: layout.edges().to_vec(),
+            paints: paints(layout),
+            trace: trace(&people, clip.frames, layout.len()),
+            people,
+            more_people,
+            spatial: clip.coordinates == 3,
+            up: camera.axis,
+            missing: missing as f64 / all.max(1) as f64,
+        })
+    }
+
+    /// `count` frames, evenly spaced from the first to the last; all where there are fewer.
+    pub(super) fn spaced(&self, count: usize) -> Vec<usize> {
+        let shown = count.min(self.frames);
+        match shown {
+            0 => Vec::new(),
+            1 => vec![0],
+            _ => (0..shown)
+                .map(|i| i * (self.frames - 1) / (shown - 1))
+                .collect(),
+        }
+    }
+
+    /// A sentence of facts below the id.
+    pub(super) fn facts(&self) -> String {
+        let many = |n: usize, one: &str, more: &str| {
+            if n == 1 {
+                format!("1 {one}")
+            } else {
+                format!("{n} {more}")
+            }
+        };
+        let people = many(self.people.len() + self.more_people, "person", "people");
+        let hidden = match self.more_people {
+            0 => String::new(),
+            _ => format!(" (the first {MOST_PEOPLE} are drawn)"),
+        };
+        format!(
+            "{}, {people}{hidden}, {:.1} % of joints missing, {} is up",
+            many(self.frames, "frame", "frames"),
+            100.0 * self.missing,
+            self.up
+        )
+    }
+}
+
+impl Person {
+    /// Person `index` of the clip; `None` where no joint is present.
+    fn seen(clip: &ClipView<'_>, index: usize, camera: &Camera) -> Option<Person> {
+        let (v, c) = (clip.joints, clip.coordinates);
+        let joints = index * clip.frames * v..(index + 1) * clip.frames * v;
+        let place = |joint: usize| {
+            let mut point = [0.0; 3];
+            (0..c.min(3)).for_each(|axis| point[axis] = clip.keypoints.get(joint * c + axis));
+            let scored = clip.scores.is_none_or(|scores| scores.get(joint) > 0.0);
+            let there = scored && point.iter().all(|x| x.is_finite()) && point != [0.0; 3];
+            // A rotation of the largest numbers may leave the range.
+            there.then(|| {
+                camera
+                    .see(point)
+                    .map(|x| x.clamp(f32::MIN / 4.0, f32::MAX / 4.0))
+            })
+        };
+        let places: Vec<Option<[f32; 3]>> = joints.clone().map(place).collect();
+        let scores = clip
+            .scores
+            .map(|scores| joints.map(|joint| scores.get(joint)).collect());
+        places.iter().any(Option::is_some).then_some(Person {
+            number: index + 1,
+            places,
+            scores,
+        })
+    }
+}
+
+/// The middle of most joints, and half the length of the box around them.
+fn frame_of(people: &[Person]) -> ([f32; 3], f32) {
+    let (mut middle, mut size) = ([0.0; 3], 0.0f32);
+    for c in 0..3 {
+        let mut along: Vec<f32> = people
+            .iter()
+            .flat_map(|person| person.places.iter().flatten())
+            .map(|place| place[c])
+            .collect();
+        let (low, high) = middle_part(&mut along, 0.01);
+        middle[c] = low / 2.0 + high / 2.0;
+        size = size.max(high / 2.0 - low / 2.0);
+    }
+    let usable = size.is_finite() && size > f32::MIN_POSITIVE;
+    (middle, if usable { size } else { 1.0 })
+}
+
+/// Where the values begin and end when a share of them is cut off at either end: outliers don't count.
+pub(super) fn middle_part(values: &mut [f32], share: f64) -> (f32, f32) {
+    if values.is_empty() {
+        return (0.0, 0.0);
+    }
+    let last = values.len() - 1;
+    let cut = (share * last as f64) as usize;
+    let low = *values.select_nth_unstable_by(cut, f32::total_cmp).1;
+    let high = *values.select_nth_unstable_by(last - cut, f32::total_cmp).1;
+    (low, high)
+}

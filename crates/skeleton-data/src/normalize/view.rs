@@ -1,0 +1,268 @@
+//! View alignment, after pyskl's `PreNormalize3D` (which it has from 2s-AGCN).
+//!
+//! The leading track is the one seen in the most frames (the earlier one where two are equal); it comes first, and frames
+//! without it are dropped. By its first frame everything is moved and turned:
+//!
+//! 1. the origin joint goes to 0;
+//! 2. the spine, from its bottom to its top, is turned onto the z axis, about the axis at right angles to both;
+//! 3. the line of the shoulders, from the second to the first, is turned onto the x axis likewise. The second turn tilts the
+//!    spine again by as much as the shoulders are not level; pyskl's does, too.
+//!
+//! A spine or a line of shoulders without length, or turned by less than 1e-6, is left as it is.
+//!
+//! Where it differs from pyskl: joints are named, so that any layout can be aligned (pyskl takes numbers, and the last joint
+//! for the origin of everything but NTU); the frame is the first in which the leading track has all five joints (pyskl
+//! takes missing ones for points at 0).
+
+use serde::{Deserialize, Serialize};
+use skeleton_graph::Layout;
+
+use super::affine::{Affine, Matrix, product};
+use crate::sample::{Survey, is_present};
+use crate::{ClipView, Error, Result};
+
+/// Below this a vector has no direction, and an angle is none.
+const TINY: f64 = 1e-6;
+
+/// The joints that say how a person stands, by their names in the layout. What is left out is NTU's (layout `ntu25`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct View {
+    /// The joint that goes to 0.
+    pub origin: String,
+    /// Bottom and top of the spine: the z axis.
+    pub spine: [String; 2],
+    /// Right and left shoulder: the x axis points to the first.
+    pub shoulders: [String; 2],
+}
+
+impl Default for View {
+    /// NTU RGB+D's joints, as pyskl takes them.
+    fn default() -> Self {
+        View {
+            origin: "mid_spine".into(),
+            spine: ["base_of_spine".into(), "mid_spine".into()],
+            shoulders: ["right_shoulder".into(), "left_shoulder".into()],
+        }
+    }
+}
+
+/// The numbers of a [`View`]'s joints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ViewJoints {
+    origin: usize,
+    spine: [usize; 2],
+    shoulders: [usize; 2],
+}
+
+impl View {
+    /// Looks the joints up.
+    ///
+    /// # Errors
+    /// Names the joint that the layout doesn't have, and those that it has.
+    pub(crate) fn resolve(&self, layout: &Layout) -> Result<ViewJoints> {
+        let find = |place: &str, name: &str| {
+            let found = layout.joints().iter().position(|joint| joint == name);
+            found.ok_or_else(|| {
+                let known = layout.joints().join(", ");
+                Error::setting(
+                    &format!("reading.normalization.view.{place}"),
+                    format!("a joint of the layout {} ({known})", layout.name()),
+                    format!("{name:?}"),
+                )
+            })
+        };
+        let pair = |place: &str, names: &[String; 2]| {
+            Ok::<_, Error>([find(place, &names[0])?, find(place, &names[1])?])
+        };
+        Ok(ViewJoints {
+            origin: find("origin", &self.origin)?,
+            spine: pair("spine", &self.spine)?,
+            shoulders: pair("shoulders", &self.shoulders)?,
+        })
+    }
+}
+
+/// How one clip is moved and turned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Axes {
+    origin: [f64; 3],
+    rotation: Matrix<3>,
+}
+
+impl Axes {
+    /// Of the first kept frame in which the first track has all the joints.
+    ///
+    /// # Errors
+    /// A clip without three coordinates, or without such a frame.
+    pub fn find(
+        view: &ClipView<'_>,
+        threshold: f32,
+        survey: &Survey,
+        joints: &ViewJoints,
+    ) -> Result<Axes> {
+        if view.coordinates != 3 {
+            let found = format!("{} coordinates", view.coordinates);
+            return Err(Error::clip(
+                view.id,
+                "3 coordinates for view alignment",
+                found,
+            ));
+        }
+        let ViewJoints {
+            origin,
+            spine,
+            shoulders,
+        } = *joints;
+        let needed = [origin, spine[0], spine[1], shoulders[0], shoulders[1]];
+        let row = |frame: &usize| survey.tracks[0] * view.frames + frame;
+        let whole = |row: &usize| {
+            needed
+                .iter()
+                .all(|&joint| is_present(view, threshold, *row, joint))
+        };
+        let Some(row) = survey.frames.iter().map(row).find(whole) else {
+            let expected = "a frame with all joints that view alignment goes by";
+            return Err(Error::clip(view.id, expected, "none"));
+        };
+        let at = |joint: usize| -> [f64; 3] {
+            std::array::from_fn(|c| {
+                f64::from(view.keypoints.get((row * view.joints + joint) * 3 + c))
+            })
+        };
+        let [origin, bottom, top, right, left] = needed.map(at);
+        Ok(Axes::from(origin, minus(top, bottom), minus(right, left)))
+    }
+
+    fn from(origin: [f64; 3], spine: [f64; 3], shoulders: [f64; 3]) -> Axes {
+        let upright = turn_onto(spine, [0.0, 0.0, 1.0]);
+        let facing = turn_onto(times(&upright, shoulders), [1.0, 0.0, 0.0]);
+        Axes {
+            origin,
+            rotation: product(&facing, &upright),
+        }
+    }
+
+    /// The map; [`find`](Self::find) saw to the three coordinates.
+    pub fn affine<const C: usize>(&self) -> Affine<C> {
+        let (origin, rotation) = (self.origin, self.rotation);
+        Affine {
+            matrix: std::array::from_fn(|i| std::array::from_fn(|j| rotation[i.min(2)][j.min(2)])),
+            centre: std::array::from_fn(|i| origin[i.min(2)]),
+            shift: [0.0; C],
+        }
+    }
+}
+
+/// The rotation that takes the direction of `from` to the unit vector `to` about the axis at right angles to both.
+fn turn_onto(from: [f64; 3], to: [f64; 3]) -> Matrix<3> {
+    let axis = cross(from, to);
+    let angle = if size(from) < TINY {
+        0.0
+    } else {
+        (dot(from, to) / dot(from, from).sqrt())
+            .clamp(-1.0, 1.0)
+            .acos()
+    };
+    // A direction opposite to its goal has no axis: pyskl leaves it as it is.
+    if size(axis) < TINY || angle < TINY {
+        return Affine::identity().matrix;
+    }
+    // Rodrigues: I + sin K + (1 - cos) K^2, K the cross product with the axis.
+    let length = dot(axis, axis).sqrt();
+    let [x, y, z] = axis.map(|a| a / length);
+    let k = [[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]];
+    let (k2, (sin, cos)) = (product(&k, &k), angle.sin_cos());
+    std::array::from_fn(|i| {
+        std::array::from_fn(|j| {
+            let unit = if i == j { 1.0 } else { 0.0 };
+            unit + sin * k[i][j] + (1.0 - cos) * k2[i][j]
+        })
+    })
+}
+
+fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    std::array::from_fn(|c| a[c] - b[c])
+}
+
+fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    (0..3).map(|c| a[c] * b[c]).sum()
+}
+
+/// The sum of the absolute values.
+fn size(a: [f64; 3]) -> f64 {
+    a.iter().map(|x| x.abs()).sum()
+}
+
+fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    [
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    ]
+}
+
+fn times(matrix: &Matrix<3>, x: [f64; 3]) -> [f64; 3] {
+    matrix.map(|row| dot(row, x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_reaches_its_goal_and_is_a_rotation() {
+        for from in [[1.0, 2.0, 3.0], [-0.1, 0.4, -2.0], [0.0, 0.0, 5.0]] {
+            let turn = turn_onto(from, [0.0, 0.0, 1.0]);
+            let there = times(&turn, from);
+            let length = dot(from, from).sqrt();
+            assert!(
+                size(minus(there, [0.0, 0.0, length])) < 1e-12,
+                "{from:?} {there:?}"
+            );
+            let transposed = std::array::from_fn(|i| std::array::from_fn(|j| turn[j][i]));
+            let unit = product(&turn, &transposed);
+            let identity = Affine::<3>::identity().matrix;
+            for (row, expected) in unit.into_iter().zip(identity) {
+                assert!(size(minus(row, expected)) < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_direction_is_not_turned() {
+        let still = Affine::<3>::identity().matrix;
+        assert_eq!(turn_onto([0.0; 3], [0.0, 0.0, 1.0]), still);
+        assert_eq!(turn_onto([0.0, 0.0, -2.0], [0.0, 0.0, 1.0]), still);
+    }
+
+    #[test]
+    fn somebody_upright_who_faces_the_camera_is_only_moved() {
+        let axes = Axes::from([1.0, 2.0, 3.0], [0.0, 0.0, 0.3], [0.4, 0.0, 0.0]);
+        let map = axes.affine::<3>();
+        assert_eq!(map.matrix, Affine::<3>::identity().matrix);
+        assert_eq!(map.at([1.5, 2.0, 3.0]), [0.5, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn joints_are_found_by_name_or_named() {
+        let ntu = Layout::built_in("ntu25").unwrap();
+        let joints = View::default().resolve(&ntu).unwrap();
+        assert_eq!(
+            joints,
+            ViewJoints {
+                origin: 1,
+                spine: [0, 1],
+                shoulders: [8, 4]
+            }
+        );
+        let kinect = Layout::built_in("ucla20").unwrap();
+        let error = View::default().resolve(&kinect).unwrap_err().to_string();
+        assert!(
+            error.contains("view.origin")
+                && error.contains("\"mid_spine\"")
+                && error.contains("hip_centre"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! Whether a classifier can learn one small batch by heart: if not, training on all of it won't work either.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use candle_core::DType;
+use skeleton_data::augment::Augment;
+use skeleton_data::survey::Survey;
+use skeleton_graph::random::shuffled;
+use skeletonmae::Store;
+use skeletonmae::train::{BoxError, Decay, Observer, Optimizer, Schedule, StepReport};
+use strl::{Strl, Task, finetune_epoch};
+
+use crate::args::{DoctorArgs, SettingsArgs};
+use crate::checkpoint::Kind;
+use crate::config::{Config, PRESETS};
+use crate::data::Data;
+use crate::failure::{Failure, Outcome};
+use crate::feed::Feed;
+use crate::machine::Machine;
+use crate::printer::{Printer, Progress};
+use crate::report::Overfit;
+use crate::signal::Interrupt;
+
+/// Clips of the batch, of as many classes as can be.
+const CLIPS: usize = 16;
+/// Updates at most.
+const STEPS: usize = 200;
+/// Time at most.
+const TIME: Duration = Duration::from_secs(60);
+/// One trial is the same as the next.
+const SEED: u64 = 0;
+
+/// The trial, its settings checked.
+pub struct Trial {
+    config: Config,
+    settings: String,
+    split: Option<String>,
+    clips: Vec<u32>,
+}
+
+impl Trial {
+    /// Takes the settings of a fine-tuning, and labelled clips of `split`, or of all clips where there is none.
+    pub fn new(args: &DoctorArgs, data: &Data, split: Option<&str>) -> Outcome<Trial> {
+        // `jhmdb` is the preset of `jhmdb14`.
+        let own = PRESETS
+            .iter()
+            .find(|preset| data.dataset().starts_with(preset.name));
+        let typed = args
+            .overfit
+            .settings(own.map_or("quick", |preset| preset.name));
+        let mut config = Config::resolve(&typed, Kind::Finetune, |run| {
+            super::super::take(&args.machine.threads, &mut run.threads);
+            run.device = args.machine.device.unwrap_or(run.device);
+        })?;
+        // What keeps a model from learning by heart, which is what is asked of it here.
+        if let Some(job) = &mut config.finetune {
+            job.engine.label_smoothing = 0.0;
+            job.engine.schedule = Schedule {
+                warmup_epochs: 0,
+                decay: Decay::Constant,
+            };
+        }
+        if let Some(strl) = &mut config.model.strl {
+            strl.dropout = 0.0;
+        }
+        config.finetune()?.engine.validate()?;
+        config.strl()?.validate(config.model.mae.width)?;
+        let clips = split.map_or_else(|| Ok(data.all()), |name| data.split(name))?;
+        Ok(Trial {
+            config,
+            settings: source(&typed),
+            split: split.map(str::to_owned),
+            clips,
+        })
+    }
+
+    /// Up to this score a joint is missing.
+    pub fn threshold(&self) -> f32 {
+        self.config.reading.score_threshold
+    }
+
+    /// Trains on one batch until every clip of it is taken for its class, or steps or time are over.
+    pub fn run(
+        self,
+        data: &Data,
+        survey: &Survey,
+        printer: &Printer,
+        interrupt: &Interrupt,
+    ) -> Outcome<Overfit> {
+        let (batch, classes) = self.batch(data, survey)?;
+        let clips = batch.len();
+        // A wrong guess costs at least ln 2, so below ln 2 / n none of n can be wrong.
+        let goal = std::f64::consts::LN_2 / clips as f64;
+        let mut watch = Watch {
+            losses: Vec::new(),
+            goal,
+            started: Instant::now(),
+            progress: printer.progress("learning one batch", (STEPS * clips) as u64),
+            interrupt,
+        };
+        let finite = self.train(data, batch, &mut watch)?;
+        let last_loss = watch.losses.last().copied().unwrap_or(f64::NAN);
+        Ok(Overfit {
+            settings: self.settings,
+            split: self.split,
+            clips,
+            classes,
+            steps: watch.losses.len(),
+            most_steps: STEPS,
+            first_loss: watch.losses.first().copied().unwrap_or(f64::NAN),
+            last_loss,
+            goal,
+            fits: finite && last_loss < goal,
+        })
+    }
+
+    /// Makes a new model and trains it on the batch again and again; says whether the loss stayed finite.
+    fn train(&self, data: &Data, batch: Vec<u32>, watch: &mut Watch<'_>) -> Outcome<bool> {
+        let (job, strl, run) = (
+            self.config.finetune()?,
+            self.config.strl()?,
+            &self.config.run,
+        );
+        let machine = Machine::start(run.device, run.threads)?;
+        let clips = batch.len();
+        let reading = &self.config.reading;
+        // Read as training reads, without changes.
+        let (source, still) = (data.source(), Some(&Augment::default()));
+        let feed = Feed::new(source, batch, reading, still, &machine, watch.interrupt)?;
+        // The one step of an epoch of this batch, as training makes it.
+        let step: Vec<Vec<_>> = feed
+            .steps(SEED, 0, clips, job.engine.micro_batch)
+            .collect::<Result<_, BoxError>>()
+            .map_err(skeletonmae::Error::Data)?;
+        let store = Store::new(SEED, DType::F32, &machine.device);
+        let task = Task {
+            layout: data.layout(),
+            coordinates: data.coordinates(),
+            frames: reading.frames,
+            classes: data.classes().len(),
+        };
+        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
+        let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
+        let steps = step.into_iter().cycle().take(STEPS).map(Ok);
+        match finetune_epoch(&model, &job.engine, &mut optimizer, SEED, 0, steps, watch) {
+            Ok(_) => Ok(true),
+            Err(skeletonmae::Error::Stopped { .. }) => match watch.interrupt.received() {
+                Some(signal) => Err(Failure::Interrupted {
+                    signal,
+                    message: "nothing was changed".to_owned(),
+                }),
+                None => Ok(true),
+            },
+            Err(skeletonmae::Error::NonFinite { loss, .. }) => {
+                watch.losses.push(loss);
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Readable labelled clips, of each class one before any has two, and the number of their classes.
+    fn batch(&self, data: &Data, survey: &Survey) -> Outcome<(Vec<u32>, usize)> {
+        let labels = data.labels();
+        let mut of_class: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for place in shuffled(SEED, 0, self.clips.len()) {
+            let clip = self.clips[place];
+            let seen = survey.clips[clip as usize].present > 0;
+            if let Some(label) = labels[clip as usize].filter(|_| seen) {
+                of_class.entry(label).or_default().push(clip);
+            }
+        }
+        let rounds = of_class.values().map(Vec::len).max().unwrap_or(0);
+        let in_turn = (0..rounds).flat_map(|round| {
+            of_class
+                .values()
+                .filter_map(move |clips| clips.get(round).copied())
+        });
+        let mut batch: Vec<u32> = in_turn.take(CLIPS).collect();
+        if batch.len() < 2 {
+            let message =
+                "--overfit: expected at least two labelled clips with a present joint, found fewer";
+            return Err(Failure::error(message)
+                .hint("leave --overfit out, or name a split with labels by --split-train"));
+        }
+        let classes = of_class.len().min(batch.len());
+        batch.sort_unstable();
+        Ok((batch, classes))
+    }
+}
+
+/// Remembers the losses, and ends the trial when it is decided.
+struct Watch<'a> {
+    losses: Vec<f64>,
+    goal: f64,
+    started: Instant,
+    progress: Progress,
+    interrupt: &'a Interrupt,
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, step: &StepReport) -> ControlFlow<()> {
+        self.losses.push(step.loss);
+        self.progress.advance(step.clips as u64);
+        self.progress.note(format!("loss {:.3}", step.loss));
+        let over = self.started.elapsed() > TIME || self.interrupt.received().is_some();
+        match over || step.loss < self.goal {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// `preset quick`, or a file's name.
+fn source(typed: &SettingsArgs) -> String {
+    match (&typed.preset, &typed.config) {
+        (Some(name), _) => format!("preset {name}"),
+        (None, Some(path)) => path.display().to_string(),
+        (None, None) => String::new(),
+    }
+}
