@@ -2,43 +2,52 @@
 //! fresh memory would have to be zeroed by the system each time.
 
 use std::any::Any;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::kernel::Real;
 
-/// Buffers kept; older ones are freed.
-const KEPT: usize = 64;
-
+/// Buffers nobody uses. There are never more in all than were once used at the same time: who finds none
+/// that fits frees one before making another.
 static FREE: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
 
-/// A buffer of `n` numbers that are to be written before they are read; it returns to the pool when it
-/// is dropped.
+fn free() -> MutexGuard<'static, Vec<Box<dyn Any + Send>>> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `n` numbers that are to be written before they are read; their memory returns to the pool when they
+/// are dropped.
 #[derive(Debug)]
-pub struct Buffer<T: Real>(Vec<T>);
+pub struct Buffer<T: Real> {
+    memory: Vec<T>,
+    n: usize,
+}
 
 impl<T: Real> Buffer<T> {
-    /// A buffer of `n` numbers, of whatever value.
+    /// `n` numbers, of whatever value.
     pub fn new(n: usize) -> Self {
-        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits =
-            |b: &Box<dyn Any + Send>| b.downcast_ref::<Vec<T>>().is_some_and(|b| b.len() == n);
+        let mut free = free();
+        // Half of it unused at most: batches differ by a few tracks.
+        let fits = |b: &Box<dyn Any + Send>| {
+            b.downcast_ref::<Vec<T>>()
+                .is_some_and(|b| b.len() >= n && b.len() / 2 <= n)
+        };
         let found = free.iter().rposition(fits).map(|i| free.remove(i));
+        if found.is_none() && !free.is_empty() {
+            free.remove(0);
+        }
         drop(free);
-        Self(match found.and_then(|b| b.downcast::<Vec<T>>().ok()) {
-            Some(buffer) => *buffer,
+        let memory = match found.and_then(|b| b.downcast::<Vec<T>>().ok()) {
+            Some(memory) => *memory,
             None => vec![T::zero(); n],
-        })
+        };
+        Self { memory, n }
     }
 }
 
 impl<T: Real> Drop for Buffer<T> {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.0);
-        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() >= KEPT {
-            free.remove(0);
-        }
-        free.push(Box::new(buffer));
+        let memory = std::mem::take(&mut self.memory);
+        free().push(Box::new(memory));
     }
 }
 
@@ -46,13 +55,13 @@ impl<T: Real> std::ops::Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.0
+        &self.memory[..self.n]
     }
 }
 
 impl<T: Real> std::ops::DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.0
+        &mut self.memory[..self.n]
     }
 }
 
@@ -79,5 +88,27 @@ impl Saved {
             Some(state) => f(state),
             None => candle_core::bail!("the forward pass kept nothing for the backward pass"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One test, since the pool is the process's.
+    #[test]
+    fn memory_comes_back_and_does_not_pile_up() {
+        let first = Buffer::<f64>::new(1000);
+        let place = first.as_ptr();
+        drop(first);
+        let again = Buffer::<f64>::new(900);
+        assert_eq!((again.len(), again.as_ptr()), (900, place), "a little less");
+        drop(again);
+        // Of sizes that don't fit each other one is kept, for one was in use at a time.
+        for n in [10, 1000, 10, 100_000, 10] {
+            drop(Buffer::<f64>::new(n));
+        }
+        let kept = free().iter().filter(|b| b.is::<Vec<f64>>()).count();
+        assert!(kept <= 1, "{kept} buffers for one user");
     }
 }
