@@ -7,7 +7,7 @@ use crate::workspace::Workspace;
 pub fn bench(workspace: &Workspace, options: &Options) -> Result<(), Failure> {
     for package in ["skeletonmae", "strl"] {
         let mut command = workspace.cargo("bench");
-        command.args(["--package", package, "--bench", "ops"]);
+        command.args(["--package", package, "--bench", "ops", "--", "--quiet"]);
         command.env("RAYON_NUM_THREADS", options.threads.to_string());
         command.env("CANDLE_NUM_THREADS", "1");
         // What `ssl` asks of glibc's allocator itself: freed blocks are kept.
