@@ -41,7 +41,7 @@ pub fn bench(workspace: &Workspace, start: &Start, options: &Options) -> Result<
     let share = batch / (batch + step);
     let met = if share <= GOAL { "met" } else { "missed" };
     println!(
-        "batch {}, step {} on {} threads: {:.1} % of both is the batch's, the goal of {} % {met}",
+        "batch {} on one thread, step {} on {}: {:.1} % of both is the batch's, the goal of {} % {met}",
         milliseconds(batch),
         milliseconds(step),
         start.threads,

@@ -54,7 +54,7 @@ pub fn bench(start: &Start, options: &Options) -> Result<(), Failure> {
             seconds.push(side.step(size.work.steps, options.clock)?);
         }
     }
-    println!("a pre-training step, {} threads", start.threads);
+    println!("a pre-training step; threads: {}", start.threads);
     println!("clips  frames  layout    joint rows        time  a row");
     for (size, _, seconds) in sides {
         let time = median(seconds.into_iter());
