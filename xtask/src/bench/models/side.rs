@@ -29,6 +29,8 @@ pub struct Start {
     pub threads: usize,
     /// What `taskset` is to be told, where it is there.
     cores: Option<String>,
+    clock: Clock,
+    rounds: usize,
 }
 
 impl Start {
@@ -42,6 +44,8 @@ impl Start {
             python,
             threads: options.threads,
             cores: cores.filter(|_| has_taskset),
+            clock: options.clock,
+            rounds: options.rounds,
         }
     }
 
@@ -60,6 +64,8 @@ impl Start {
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let cores = self.cores.clone();
         vec![
+            ("rounds", self.rounds.to_string()),
+            ("clock", self.clock.name().to_owned()),
             ("threads a side", self.threads.to_string()),
             (
                 "pinned to",
