@@ -27,7 +27,7 @@ const SETS: &[(&str, &str)] = files!(
     "diving48",
 );
 
-const CLASS_LISTS: &[(&str, &str)] = files!(
+pub(crate) const CLASS_LISTS: &[(&str, &str)] = files!(
     "classes", "txt", "diving48", "gym99", "jhmdb14", "ntu120", "nw_ucla"
 );
 

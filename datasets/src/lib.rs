@@ -5,6 +5,7 @@ mod embedded;
 mod error;
 
 pub use dataset::{Dataset, Format, Source, SplitFacts};
+pub use error::Error;
 
 /// All data sets, in a fixed order: the synthetic ones first.
 pub fn all() -> &'static [Dataset] {

@@ -51,29 +51,28 @@ fn make(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Numbers with seven digits, as the sensor's software writes them.
+/// Numbers of seven significant digits without zeros at their end, as the sensor's software writes them.
 fn frame(text: &mut String, dice: &mut Dice, body: usize) -> std::fmt::Result {
     let id = 72_057_594_037_931_101 + body as u64;
     write!(text, "{id} 0 1 1 1 1 0 0.02764709 0.05745083 2\r\n25\r\n")?;
+    let ranges = [(-1.0, 1.0), (-1.0, 1.0), (2.0, 5.0)];
+    let image = [
+        (150.0, 400.0),
+        (100.0, 400.0),
+        (600.0, 1_300.0),
+        (300.0, 900.0),
+    ];
+    let turn = [(-1.0, 1.0); 4];
     for _ in 0..JOINTS {
-        let mut number = |low: f64, high: f64, before: usize| {
-            let value = low + (high - low) * dice.next();
-            let places = 7 - before;
-            write!(text, "{value:.places$} ")
-        };
-        number(-1.0, 1.0, 0)?;
-        number(-1.0, 1.0, 0)?;
-        number(2.0, 5.0, 1)?;
-        for (low, high) in [
-            (150.0, 400.0),
-            (100.0, 400.0),
-            (600.0, 999.0),
-            (300.0, 900.0),
-        ] {
-            number(low, high, 3)?;
-        }
-        for _ in 0..4 {
-            number(-1.0, 1.0, 0)?;
+        for &(low, high) in ranges.iter().chain(&image).chain(&turn) {
+            let value: f64 = low + (high - low) * dice.next();
+            let places = (6.0 - value.abs().log10().floor()).clamp(0.0, 12.0) as usize;
+            let number = format!("{value:.places$}");
+            write!(
+                text,
+                "{} ",
+                number.trim_end_matches('0').trim_end_matches('.')
+            )?;
         }
         text.push_str("2\r\n");
     }

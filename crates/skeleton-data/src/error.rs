@@ -41,6 +41,32 @@ pub enum Error {
         /// What stands there.
         found: String,
     },
+    /// An `.npz` archive of arrays that is damaged or something else.
+    #[error("{}: {place}: expected {expected}, found {found}", path.display())]
+    Arrays {
+        /// The file.
+        path: PathBuf,
+        /// The array, or a row of it.
+        place: String,
+        /// What was expected there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A line of clips in JSON that is not what it should be.
+    #[error("{}: line {line}: {place}: expected {expected}, found {found}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The clip or field.
+        place: String,
+        /// What was expected there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
     /// A `.skeleton` text of NTU RGB+D that is damaged or something else.
     #[error("{}: line {line}: expected {expected}, found {found}", path.display())]
     Skeleton {
@@ -51,6 +77,16 @@ pub enum Error {
         /// What was expected there.
         expected: String,
         /// What stands there.
+        found: String,
+    },
+    /// A folder or archive of `.skeleton` files, or one of them, that can't be read.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    Recordings {
+        /// The folder, archive or file; an archive's entry stands below the archive.
+        path: PathBuf,
+        /// What was expected there.
+        expected: String,
+        /// What is there.
         found: String,
     },
     /// A cache that is damaged, cut off or not one of ours.

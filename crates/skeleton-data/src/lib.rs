@@ -14,6 +14,7 @@ pub mod health;
 pub mod loader;
 mod map;
 pub mod normalize;
+mod partial;
 pub mod raw;
 pub mod reading;
 mod repair;

@@ -47,6 +47,14 @@ impl ValuesRef<'_> {
         self.len() == 0
     }
 
+    /// The same numbers, copied.
+    pub fn to_owned(&self) -> Values {
+        match self {
+            ValuesRef::F16(values) => Values::F16(values.to_vec()),
+            ValuesRef::F32(values) => Values::F32(values.to_vec()),
+        }
+    }
+
     /// Number `index`, in single precision.
     #[inline]
     pub fn get(&self, index: usize) -> f32 {

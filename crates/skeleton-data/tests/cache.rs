@@ -173,3 +173,64 @@ fn a_failed_or_dropped_writer_leaves_the_target_and_the_folder_alone() {
     assert!(matches!(writer.finish(&[]), Err(Error::Io { .. })));
     assert_eq!(files(), 2);
 }
+
+#[test]
+fn a_compressed_cache_holds_the_same_under_the_same_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, packed) = (folder.path().join("p.h5"), folder.path().join("c.h5"));
+    let mut many: Vec<Sequence> = (0..40)
+        .map(|i| clip(&format!("clip {i}"), Some(i % 2), 2, 100, 2))
+        .collect();
+    // One without anybody, and coordinates worth packing.
+    many[7] = clip("nobody", None, 0, 3, 2);
+    many[8].keypoints = Values::F16(vec![half::f16::ONE; 2 * 100 * 4 * 2]);
+    for clips in [many, vec![clip("never", None, 1, 0, 2)]] {
+        let summary = write(&plain, &clips, &vec![]);
+        let mut writer = CacheWriter::create(&packed, header()).unwrap();
+        writer.compress();
+        for clip in &clips {
+            writer.push(clip).unwrap();
+        }
+        let written = writer.finish(&[]).unwrap();
+        assert_eq!(written.digest, summary.digest);
+        let cache = Cache::open(&packed).unwrap();
+        assert_eq!(cache.is_compressed(), clips.len() > 1);
+        assert_holds(&cache, &clips);
+        cache.verify().unwrap();
+        assert_eq!(cache.sequence(0).unwrap(), clips[0]);
+        drop(cache);
+        let file = hdf5::File::open(&packed).unwrap();
+        let stored = file.dataset("keypoints").unwrap().storage_size();
+        assert!(clips.len() == 1 || stored < summary.rows * 16, "{stored}");
+    }
+}
+
+#[test]
+fn a_damaged_chunk_is_told_by_the_clips_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.h5");
+    // Rows of 16 bytes: clip 0 has the first chunk of 8,192 rows to itself.
+    let clips = [
+        clip("a", Some(0), 1, 9_000, 2),
+        clip("b", Some(1), 1, 9_000, 2),
+    ];
+    let mut writer = CacheWriter::create(&path, header()).unwrap();
+    writer.compress();
+    clips.iter().for_each(|clip| writer.push(clip).unwrap());
+    writer.finish(&[]).unwrap();
+    let chunk = {
+        let file = hdf5::File::open(&path).unwrap();
+        let keypoints = file.dataset("keypoints").unwrap();
+        assert_eq!(keypoints.chunk(), Some(vec![8192, 4, 2]));
+        keypoints.chunk_info(0).unwrap()
+    };
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[(chunk.addr + chunk.size / 2) as usize] ^= 0xff;
+    fs::write(&path, bytes).unwrap();
+    let cache = Cache::open(&path).unwrap();
+    let message = cache.clip(0).unwrap_err().to_string();
+    assert!(message.contains("sample 0 (\"a\")"), "{message}");
+    assert_eq!(cache.clip(1).unwrap().keypoints, clips[1].view().keypoints);
+    let message = cache.verify().unwrap_err().to_string();
+    assert!(message.contains("1 of 2 samples"), "{message}");
+}

@@ -94,6 +94,34 @@ data['annotations'].append(clip(25, k[:0].astype('f2'), label=-1))
 }
 
 #[test]
+fn what_a_pickle_asks_for_again_is_still_there() {
+    for protocol in 0..=5 {
+        // An array in two clips, and in a list before them; a shape, a type and bytes that come again.
+        let body = format!(
+            "{CLIPS}
+a, b = k.astype('f2'), np.asfortranarray(k.astype('>f4'))
+shared = clip(0, a, extra=[a, [b], (a.shape, a.dtype)], keypoint_score=a[..., 0].copy())
+data = dict(split=dict(all=['clip0', 'clip1', 'clip2', 'clip3']), annotations=[
+    shared, clip(1, b, keypoint_score=b[..., 0]), clip(2, a, keypoint_score=shared['keypoint_score']),
+    clip(3, a.copy(), keypoint_score=b[..., 0].copy())])
+"
+        );
+        let Some(bytes) = dumped(&body, protocol) else {
+            return;
+        };
+        let clips = sequences(&bytes);
+        assert_eq!(clips.len(), 4);
+        let scores: Vec<f32> = expected().iter().step_by(2).copied().collect();
+        for clip in &clips {
+            let found = single(&clip.keypoints);
+            assert_eq!(found, expected(), "protocol {protocol}, {}", clip.id);
+            let found = single(clip.scores.as_ref().unwrap());
+            assert_eq!(found, scores, "protocol {protocol}, {}", clip.id);
+        }
+    }
+}
+
+#[test]
 fn custom_files_are_read() {
     let body = format!(
         "{CLIPS}

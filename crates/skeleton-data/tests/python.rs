@@ -127,6 +127,36 @@ assert digest(f) == f.attrs["digest"]
 }
 
 #[test]
+fn h5py_reads_a_compressed_cache() {
+    let Some(mut python) = python("h5py, numpy") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, packed) = (folder.path().join("p.h5"), folder.path().join("c.h5"));
+    write(&plain, &clips(), &splits());
+    let cache = Cache::open(&plain).unwrap();
+    let mut writer = CacheWriter::create(&packed, cache.header()).unwrap();
+    writer.compress();
+    for index in 0..cache.len() {
+        writer.push(&cache.sequence(index).unwrap()).unwrap();
+    }
+    writer.finish(&cache.split_ids()).unwrap();
+    let script = format!(
+        "{DIGEST}{}",
+        r#"
+import h5py, sys
+p, c = h5py.File(sys.argv[1]), h5py.File(sys.argv[2])
+for name in ["keypoints", "scores"]:
+    assert p[name].chunks is None and c[name].chunks == c[name].shape
+    assert (c[name].compression, c[name].compression_opts, c[name].shuffle) == ("gzip", 4, True)
+    assert p[name][:].tobytes() == c[name][:].tobytes() and p[name].dtype == c[name].dtype
+assert digest(c) == c.attrs["digest"] == p.attrs["digest"]
+"#
+    );
+    run(&mut python, &script, &[&plain, &packed]);
+}
+
+#[test]
 fn a_cache_written_by_h5py_from_the_documentation_is_read() {
     let Some(mut python) = python("h5py, numpy") else {
         return;

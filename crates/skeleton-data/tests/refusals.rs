@@ -114,7 +114,7 @@ fn what_is_not_a_cache_is_refused_with_what_it_is() {
     refused("attribute `format`");
 
     type Change = fn(&hdf5::File);
-    let changes: [(Change, &str); 9] = [
+    let changes: [(Change, &str); 11] = [
         (|f| f.unlink("samples/label").unwrap(), "/samples/label"),
         (|f| f.unlink("scores").unwrap(), "digest"),
         (|f| f.unlink("splits").unwrap(), "/splits"),
@@ -156,12 +156,34 @@ fn what_is_not_a_cache_is_refused_with_what_it_is() {
             |f| {
                 f.unlink("keypoints").unwrap();
                 f.new_dataset::<f32>()
-                    .chunk((2, 4, 2))
+                    .layout(hdf5::dataset::Layout::Compact)
                     .shape((8, 4, 2))
                     .create("keypoints")
                     .unwrap();
             },
-            "contiguous data",
+            "contiguous or chunked",
+        ),
+        (
+            |f| {
+                f.unlink("keypoints").unwrap();
+                f.new_dataset::<f32>()
+                    .chunk((1 << 20, 4, 2))
+                    .shape((1 << 20, 4, 2))
+                    .create("keypoints")
+                    .unwrap();
+            },
+            "as many numbers as the file can hold",
+        ),
+        (
+            |f| {
+                f.unlink("classes").unwrap();
+                f.new_dataset::<hdf5::types::VarLenUnicode>()
+                    .chunk(2)
+                    .shape(2)
+                    .create("classes")
+                    .unwrap();
+            },
+            "contiguous references",
         ),
     ];
     for (change, expected) in changes {

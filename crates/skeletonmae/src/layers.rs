@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init};
 
-use crate::ops::gin::infer::Map;
+use crate::ops::map::Map;
 use crate::ops::norm::Norm;
 use crate::ops::{self, Moments, Real};
 

@@ -134,6 +134,16 @@ impl From<skeleton_data::Error> for Failure {
             Error::Annotation { .. } => {
                 Some("docs/data/datasets.md shows the form of a pyskl annotation file")
             }
+            Error::Arrays { .. } => {
+                Some("docs/data/formats.md shows which arrays an .npz of clips has")
+            }
+            Error::Line { .. } => Some("docs/data/formats.md shows the form of such lines"),
+            Error::Skeleton { .. } => Some(
+                "take the file from its source again, or skip damaged ones: --skip-bad --log FILE.jsonl",
+            ),
+            Error::Recordings { .. } => {
+                Some("docs/data/datasets.md says how NTU RGB+D's archives and folders are read")
+            }
             Error::Clip { .. } => Some("correct the clip in its source, or leave it out"),
             Error::Setting { .. } => Some("change it with --set KEY=VALUE or in the --config file"),
             Error::Cache { .. } => {

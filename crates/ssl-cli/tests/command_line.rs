@@ -38,7 +38,8 @@ fn refused(words: &str) -> (i32, String) {
 fn each_command_explains_itself_with_an_example() {
     let folder = tempfile::tempdir().unwrap();
     for command in [
-        "prepare", "inspect", "doctor", "pretrain", "finetune", "evaluate", "predict", "preset",
+        "prepare", "convert", "inspect", "doctor", "pretrain", "finetune", "evaluate", "predict",
+        "preset",
     ] {
         let output = ssl(folder.path(), &format!("{command} --help"));
         let help = text(&output.stdout);
@@ -92,6 +93,11 @@ fn wrong_usage_is_2() {
             "prepare in.pkl -o x.h5 --dataset jhmdb14 --seed 3",
             "--seed",
         ),
+        ("convert in.pkl out.pkl", ".jsonl"),
+        ("convert in.pkl out", ".npz"),
+        ("convert in.pkl out.npz", "prepare"),
+        ("convert in.pkl out.jsonl --compress", "--compress"),
+        ("convert in.pkl", "<OUTPUT>"),
         ("preset nothing", "quick, jhmdb, nw_ucla, paper"),
         ("evaluate run --data x.h5", "--split"),
         ("inspect x.h5 --svg x.svg", "--clip"),
@@ -130,6 +136,9 @@ fn errors_are_1_with_a_hint_and_without_colour() {
         ("inspect none.h5", "none.h5"),
         ("doctor none.h5", "none.h5"),
         ("prepare none.pkl -o x.h5 --layout coco17", "none.pkl"),
+        ("prepare none.npz -o x.h5 --layout ntu25", "none.npz"),
+        ("convert none.jsonl x.h5", "none.jsonl"),
+        ("convert none.h5 x.jsonl", "none.h5"),
     ] {
         let (code, stderr) = refused(words);
         assert_eq!(code, 1, "{words}: {stderr}");

@@ -6,12 +6,13 @@
 
 use candle_core::{Result, Tensor, bail};
 use skeletonmae::TrackBatch;
-use skeletonmae::ops::gin::infer::{Folded, Map, leak};
+use skeletonmae::ops::gin::infer::Folded;
 use skeletonmae::ops::gin::pool;
+use skeletonmae::ops::map::{Map, leak};
 use skeletonmae::ops::mix::Mixing;
 use skeletonmae::ops::pool::Buffer;
-use skeletonmae::ops::wide::wide;
 use skeletonmae::ops::{Real, rows};
+use skeletonmae::wide;
 
 use crate::ops::spatial::repeat_add;
 use crate::ops::temporal::infer::Folded as Temporal;
@@ -126,20 +127,14 @@ impl<T: Real> Spatial<T> {
             let h = &h[row * width..(row + n) * width];
             let codes = self.encoder.frames(h, row, &mut scratch.encoder);
             let pooled = &mut scratch.pooled[..n / v * d];
-            wide(
-                #[inline(always)]
-                || pool(codes, pooled, v, d, self.pool),
-            );
+            wide!(pool(codes, pooled, v, d, self.pool));
             let pooled = &scratch.pooled[..n / v * d];
             let buffers = [&mut scratch.of_pooled, &mut scratch.sum, &mut scratch.mixed];
             match &self.entry {
                 None => self.mix([h, pooled], out, buffers, v),
                 Some(entry) => self.enter(entry, [h, pooled], row, out, buffers, v),
             }
-            wide(
-                #[inline(always)]
-                || leak(out, T::zero()),
-            );
+            wide!(leak(out, T::zero()));
         });
         out
     }
@@ -148,13 +143,10 @@ impl<T: Real> Spatial<T> {
     fn mix(&self, [h, p]: [&[T]; 2], out: &mut [T], [_, sum, mixed]: [&mut Vec<T>; 3], v: usize) {
         let d = self.w.width();
         let (sum, mixed) = (&mut sum[..h.len()], &mut mixed[..h.len()]);
-        wide(
-            #[inline(always)]
-            || {
-                repeat_add(h, p, sum, v, d);
-                self.mixing.apply(sum, mixed, d);
-            },
-        );
+        wide!({
+            repeat_add(h, p, sum, v, d);
+            self.mixing.apply(sum, mixed, d);
+        });
         self.w.rows(mixed, out);
         self.residual.add(h, out);
     }
@@ -182,16 +174,13 @@ impl<T: Real> Spatial<T> {
         self.w.add(p, of_p);
         out.copy_from_slice(&entry.constant[row * d..row * d + out.len()]);
         entry.map.add(both, out);
-        wide(
-            #[inline(always)]
-            || {
-                for (out, p) in out.chunks_exact_mut(v * d).zip(of_p.chunks_exact(d)) {
-                    for (out, &sum) in out.chunks_exact_mut(d).zip(&entry.sums) {
-                        rows::add_scaled(out, sum, p);
-                    }
+        wide!({
+            for (out, p) in out.chunks_exact_mut(v * d).zip(of_p.chunks_exact(d)) {
+                for (out, &sum) in out.chunks_exact_mut(d).zip(&entry.sums) {
+                    rows::add_scaled(out, sum, p);
                 }
-            },
-        );
+            }
+        });
     }
 }
 

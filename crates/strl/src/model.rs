@@ -10,7 +10,7 @@ use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, stream};
 use skeletonmae::layers::{Linear, theta};
 use skeletonmae::ops::Real;
-use skeletonmae::ops::gin::infer::Map;
+use skeletonmae::ops::map::Map;
 use skeletonmae::{MaeConfig, Store, TrackBatch};
 
 use crate::infer::Frozen;

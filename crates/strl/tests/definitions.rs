@@ -1,53 +1,17 @@
 //! Every op against its definition in plain Candle operations: results and gradients.
 
+#[path = "../../skeletonmae/tests/definition/mod.rs"]
+mod definition;
+
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor, Var};
-use rand::Rng as _;
+use candle_core::{Device, Result, Tensor};
+use definition::{Pieces, random, same};
 use skeleton_graph::Layout;
-use skeleton_graph::random::{Key, Purpose, stream};
 use skeletonmae::ops::JointMatrix;
 use skeletonmae::ops::norm::EPSILON;
 use strl::ops::temporal::infer::Folded;
 use strl::ops::{self, Branches, Window};
-
-fn random(shape: &[usize], index: u64) -> Var {
-    let mut rng = stream(2, Purpose::Synthetic, 0, Key::Index(index));
-    let n = shape.iter().product();
-    let values: Vec<f64> = (0..n).map(|_| rng.random::<f64>() * 2.0 - 1.0).collect();
-    Var::from_vec(values, shape, &Device::Cpu).unwrap()
-}
-
-fn same(args: &[&Var], op: impl Fn() -> Result<Tensor>, definition: impl Fn() -> Result<Tensor>) {
-    let numbers = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
-    let (a, b) = (op().unwrap(), definition().unwrap());
-    assert_eq!(a.dims(), b.dims());
-    let close = |a: &Tensor, b: &Tensor, what: &str| {
-        for (a, b) in numbers(a).iter().zip(numbers(b)) {
-            assert!(
-                (a - b).abs() <= 1e-10 * (1.0 + b.abs()),
-                "{what}: {a} for {b}"
-            );
-        }
-    };
-    close(&a, &b, "result");
-    let weight = random(a.dims(), 99);
-    let gradients = |y: &Tensor| {
-        (y * weight.as_tensor())
-            .unwrap()
-            .sum_all()
-            .unwrap()
-            .backward()
-    };
-    let (a, b) = (gradients(&a).unwrap(), gradients(&b).unwrap());
-    for (i, arg) in args.iter().enumerate() {
-        close(
-            a.get(arg).unwrap(),
-            b.get(arg).unwrap(),
-            &format!("gradient {i}"),
-        );
-    }
-}
 
 /// Frame `o * stride + k * dilation - padding` of each output frame o, `fill` outside, as a list over k.
 fn windows(x: &Tensor, window: Window, fill: f64) -> Result<Vec<Tensor>> {
@@ -62,17 +26,6 @@ fn windows(x: &Tensor, window: Window, fill: f64) -> Result<Vec<Tensor>> {
         padded.index_select(&Tensor::from_vec(at.collect(), frames, x.device())?, 1)
     };
     (0..window.kernel).map(tap).collect()
-}
-
-/// One after the other, pieces of a flat vector.
-struct Pieces<'a>(&'a Tensor, usize);
-
-impl Pieces<'_> {
-    fn take(&mut self, shape: &[usize]) -> Result<Tensor> {
-        let n = shape.iter().product();
-        self.1 += n;
-        self.0.narrow(0, self.1 - n, n)?.reshape(shape)
-    }
 }
 
 /// BatchNorm of x (n, t, v, d) by its own statistics.

@@ -20,7 +20,9 @@
 //! | /splits/NAME | u32 (n) | sample indices in the order of the source's split |
 //!
 //! Coordinates are as the source has them; a person absent in a frame, and a joint that is missing, is all zeros.
-//! Keypoints and scores are finite and contiguous. Objects and attributes that aren't listed here are ignored.
+//! Keypoints and scores are finite. They are contiguous, and read through a map of the file; or, where the cache was written
+//! compressed ([`CacheWriter::compress`]), chunked along the rows, shuffled and deflated: then the first clip that is read
+//! unpacks all of them into memory. Strings are contiguous references to HDF5's global heap. Objects and attributes that aren't listed here are ignored.
 //!
 //! # What guards a stored byte
 //!
@@ -39,7 +41,8 @@
 //! A record is: its name (`format`, `/samples/id`), its type (`str`, `f16`, `f32`, `i32`, `u32`, `u64`), the number of
 //! its axes and their lengths (attributes have none), then its numbers in row-major order. Lengths are u64, numbers are
 //! as stored, all little endian; a name, a type and each string is its length in bytes and the bytes. Of `/keypoints`
-//! and `/scores` the numbers are left out: the checksums stand for them. In Python:
+//! and `/scores` the numbers are left out: the checksums stand for them; so is how they are stored: the same data have the
+//! same digest, compressed or not. In Python:
 //!
 //! ```python
 //! def record(name, kind, shape, body):

@@ -8,9 +8,10 @@ use skeleton_graph::Layout;
 
 use super::check::check_contents;
 use super::digest::digest;
-use super::h5::{Reader, wrong};
+use super::h5::{Reader, Stored, wrong};
 use super::rows::{Region, region};
-use super::schema::{Contents, FORMAT, SCHEMA};
+use super::schema::{Block, Contents, FORMAT, SCHEMA};
+use super::write::CacheHeader;
 use crate::{Error, Result, Units};
 
 /// An open cache.
@@ -62,7 +63,7 @@ impl Cache {
         let map = crate::map::map(path)?;
         let reader = Reader::open(path, &map)?;
         let schema = known_schema(path, &reader)?;
-        let (contents, offsets) = reader.contents(schema)?;
+        let (contents, places) = reader.contents(schema)?;
         let created_by = reader.text("created_by")?;
         let (stored, found) = (reader.text("digest")?, digest(&contents));
         if stored != found {
@@ -83,17 +84,13 @@ impl Cache {
         let source =
             source.map_err(|e| wrong(path, "attribute `source`", "JSON", &e.to_string()))?;
         check_contents(path, &contents, &layout)?;
-        let keypoints = region(
-            path,
-            "/keypoints",
-            &contents.keypoints,
-            offsets.keypoints,
-            &map,
-        )?;
-        let scores = contents
-            .scores
-            .as_ref()
-            .map(|scores| region(path, "/scores", scores, offsets.scores, &map));
+        let [keypoints_at, scores_at] = places;
+        let at = keypoints_at.unwrap_or(Stored::Contiguous(0));
+        let keypoints = region(path, "/keypoints", &contents.keypoints, at, &map)?;
+        let scores = match (&contents.scores, scores_at) {
+            (Some(scores), Some(at)) => Some(region(path, "/scores", scores, at, &map)?),
+            _ => None,
+        };
         let checked = (0..contents.samples.id.len().div_ceil(64))
             .map(|_| AtomicU64::new(0))
             .collect();
@@ -106,7 +103,7 @@ impl Cache {
             digest: stored,
             created_by,
             keypoints,
-            scores: scores.transpose()?,
+            scores,
             checked,
             contents,
         })
@@ -130,6 +127,28 @@ impl Cache {
     /// What the coordinates are measured in.
     pub fn units(&self) -> Units {
         self.units
+    }
+
+    /// What the cache says of itself, to write another of the same contents.
+    pub fn header(&self) -> CacheHeader {
+        CacheHeader {
+            dataset: self.dataset().to_owned(),
+            layout: self.layout.clone(),
+            units: self.units,
+            source: self.source.clone(),
+            classes: self.classes().to_vec(),
+            created_by: self.created_by.clone(),
+        }
+    }
+
+    /// The splits by the ids of their clips, in their order.
+    pub fn split_ids(&self) -> Vec<(String, Vec<String>)> {
+        let ids = &self.contents.samples.id;
+        let named = |indices: &[u32]| indices.iter().map(|&i| ids[i as usize].clone()).collect();
+        let splits = self.contents.splits.iter();
+        splits
+            .map(|(name, indices)| (name.clone(), named(indices)))
+            .collect()
     }
 
     /// Class names.
@@ -165,6 +184,11 @@ impl Cache {
     /// The number type of the coordinates: "f16" or "f32".
     pub fn element_type(&self) -> &'static str {
         self.contents.keypoints.kind()
+    }
+
+    /// The number type of the scores, where there are any.
+    pub fn score_type(&self) -> Option<&'static str> {
+        self.contents.scores.as_ref().map(Block::kind)
     }
 
     /// The splits and how many clips each has, by name.

@@ -8,10 +8,11 @@ use memmap2::Mmap;
 use serde::Serialize;
 use skeleton_graph::Layout;
 
-use super::h5::wrong;
+use super::h5::{Packed, Stored, wrong};
 use super::read::Cache;
 use super::schema::Block;
-use crate::{ClipSource, ClipView, Error, Result, ValuesRef};
+use super::spool::stored;
+use crate::{ClipSource, ClipView, Error, Result, Sequence, ValuesRef};
 
 /// What [`Cache::verify`] found right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -22,12 +23,18 @@ pub struct VerifyReport {
     pub bytes: u64,
 }
 
-/// Rows of numbers in the map.
-#[derive(Clone, Copy)]
+/// Rows of numbers.
 pub(super) struct Region {
-    at: usize,
+    place: Place,
     half: bool,
     row_bytes: usize,
+}
+
+enum Place {
+    /// In the map, from this byte on.
+    Mapped(usize),
+    /// Compressed in the file, in memory once they are asked for.
+    Packed(Packed),
 }
 
 impl Cache {
@@ -38,7 +45,7 @@ impl Cache {
     pub fn verify(&self) -> Result<VerifyReport> {
         let len = self.contents.samples.id.len();
         let damaged: Vec<usize> = (0..len)
-            .filter(|&index| self.checksum(index) != self.stored(index))
+            .filter(|&index| self.checksum(index) != self.promised(index))
             .collect();
         match damaged.first() {
             None => {
@@ -58,7 +65,32 @@ impl Cache {
         }
     }
 
-    fn stored(&self, index: usize) -> u32 {
+    /// Clip `index` with everything that is known of it, copied.
+    ///
+    /// # Errors
+    /// When the stored clip is damaged.
+    ///
+    /// # Panics
+    /// When there is no such clip.
+    pub fn sequence(&self, index: usize) -> Result<Sequence> {
+        let (view, info) = (self.clip(index)?, self.sample(index));
+        Ok(Sequence {
+            id: view.id.to_owned(),
+            label: view.label,
+            persons: view.persons,
+            frames: view.frames,
+            joints: view.joints,
+            coordinates: view.coordinates,
+            keypoints: view.keypoints.to_owned(),
+            scores: view.scores.map(|scores| scores.to_owned()),
+            image: view.image,
+            subject: info.subject,
+            camera: info.camera,
+            setup: info.setup,
+        })
+    }
+
+    fn promised(&self, index: usize) -> u32 {
         self.contents.samples.checksum[index]
     }
 
@@ -69,7 +101,7 @@ impl Cache {
 
     fn damaged(&self, index: usize, more: &str) -> Error {
         let place = format!("sample {index} ({:?})", self.contents.samples.id[index]);
-        let expected = format!("coordinates of checksum {:08x}", self.stored(index));
+        let expected = format!("coordinates of checksum {:08x}", self.promised(index));
         wrong(
             &self.path,
             &place,
@@ -83,14 +115,19 @@ impl Cache {
         let samples = &self.contents.samples;
         let first = samples.offset[index] as usize;
         let rows = samples.persons[index] as usize * samples.frames[index] as usize;
-        let rows_of = |region: &Region| {
-            let at = region.at + first * region.row_bytes;
-            &self.map[at..at + rows * region.row_bytes]
-        };
+        let own = |region: &Region| first * region.row_bytes..(first + rows) * region.row_bytes;
         (
-            rows_of(&self.keypoints),
-            self.scores.as_ref().map_or(&[][..], rows_of),
+            &region_bytes(&self.keypoints, &self.map)[own(&self.keypoints)],
+            match &self.scores {
+                Some(scores) => &region_bytes(scores, &self.map)[own(scores)],
+                None => &[],
+            },
         )
+    }
+
+    /// Whether coordinates are compressed in the file, and so held in memory once they are read.
+    pub fn is_compressed(&self) -> bool {
+        matches!(self.keypoints.place, Place::Packed(_))
     }
 
     /// Checks a sample the first time it is read.
@@ -99,7 +136,7 @@ impl Cache {
         if word.load(Ordering::Relaxed) & bit != 0 {
             return Ok(());
         }
-        if self.checksum(index) != self.stored(index) {
+        if self.checksum(index) != self.promised(index) {
             return Err(self.damaged(index, ""));
         }
         word.fetch_or(bit, Ordering::Relaxed);
@@ -122,6 +159,7 @@ impl ClipSource for Cache {
         let info = self.sample(index);
         let scores = self
             .scores
+            .as_ref()
             .map(|region| numbers(scores, region.half))
             .transpose();
         let values =
@@ -142,6 +180,14 @@ impl ClipSource for Cache {
     }
 }
 
+/// The bytes of all rows, and behind them, where they are mapped, the rest of the file.
+fn region_bytes<'a>(region: &'a Region, map: &'a Mmap) -> &'a [u8] {
+    match &region.place {
+        Place::Mapped(at) => &map[*at..],
+        Place::Packed(packed) => stored(packed.numbers()),
+    }
+}
+
 /// Mapped bytes as numbers; [`region`] saw to their alignment.
 fn numbers(bytes: &[u8], half: bool) -> Result<ValuesRef<'_>, bytemuck::PodCastError> {
     Ok(if half {
@@ -151,14 +197,26 @@ fn numbers(bytes: &[u8], half: bool) -> Result<ValuesRef<'_>, bytemuck::PodCastE
     })
 }
 
-/// Where a block lies in the map, after checking that it does.
+/// Where a block lies, after checking that it does.
 pub(super) fn region(
     path: &Path,
     name: &str,
     block: &Block,
-    offset: u64,
+    place: Stored,
     map: &Mmap,
 ) -> Result<Region> {
+    let place = match place {
+        Stored::Packed(packed) => Place::Packed(packed),
+        Stored::Contiguous(offset) => Place::Mapped(mapped(path, name, block, offset, map)?),
+    };
+    Ok(Region {
+        place,
+        half: block.half,
+        row_bytes: block.row() * block.width(),
+    })
+}
+
+fn mapped(path: &Path, name: &str, block: &Block, offset: u64, map: &Mmap) -> Result<usize> {
     let size = block
         .shape
         .iter()
@@ -166,25 +224,13 @@ pub(super) fn region(
     let end = size.and_then(|size| usize::try_from(offset).ok()?.checked_add(size));
     if end.is_none_or(|end| end > map.len()) {
         let expected = format!("{:?} numbers from byte {offset} on", block.shape);
-        return Err(wrong(
-            path,
-            name,
-            &expected,
-            &format!("a file of {} bytes", map.len()),
-        ));
+        let found = format!("a file of {} bytes", map.len());
+        return Err(wrong(path, name, &expected, &found));
     }
     if !offset.is_multiple_of(block.width() as u64) {
         let expected = format!("numbers aligned to {} bytes", block.width());
-        return Err(wrong(
-            path,
-            name,
-            &expected,
-            &format!("some at byte {offset}"),
-        ));
+        let found = format!("some at byte {offset}");
+        return Err(wrong(path, name, &expected, &found));
     }
-    Ok(Region {
-        at: offset as usize,
-        half: block.half,
-        row_bytes: block.row() * block.width(),
-    })
+    Ok(offset as usize)
 }

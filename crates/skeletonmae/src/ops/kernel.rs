@@ -8,9 +8,7 @@ use candle_core::{
 };
 
 /// The floats kernels run in: `f32` for work, `f64` for checking gradients by finite differences.
-pub trait Real:
-    WithDType + num_traits::Float + std::ops::AddAssign + std::ops::MulAssign + std::iter::Sum
-{
+pub trait Real: WithDType + num_traits::Float + num_traits::NumAssignOps + std::iter::Sum {
     /// A constant in this precision.
     #[inline]
     fn real(value: f64) -> Self {

@@ -14,13 +14,24 @@ impl<R, F: FnOnce() -> R> WithSimd for Body<F> {
     }
 }
 
-/// Runs `body`, which is to be marked `#[inline(always)]`, compiled for the machine's vectors. What it
-/// calls takes part where it is inlined into it: hence the same mark on the loops of this crate. Loops
-/// compiled so keep the order of their additions and fuse none, so the choice doesn't change their
-/// results; that of `gemm` may.
+/// Runs `body` compiled for the machine's vectors; [`wide!`](crate::wide) calls it.
+#[doc(hidden)]
 #[inline(always)]
-pub fn wide<R>(body: impl FnOnce() -> R) -> R {
+pub fn run<R>(body: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(Body(body))
+}
+
+/// Evaluates an expression compiled for the machine's vectors. What it calls takes part where it is inlined
+/// into it: hence `#[inline(always)]` on the loops of this crate. Loops compiled so keep the order of their
+/// additions and fuse none, so the choice doesn't change their results; that of `gemm` may.
+#[macro_export]
+macro_rules! wide {
+    ($body:expr) => {
+        $crate::ops::wide::run(
+            #[inline(always)]
+            || $body,
+        )
+    };
 }
 
 /// The instruction set that was chosen: "AVX-512", "AVX2" or "portable".

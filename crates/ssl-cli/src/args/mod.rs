@@ -1,6 +1,8 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
+mod convert;
 mod looking;
+mod recordings;
 mod scoring;
 mod training;
 
@@ -9,7 +11,9 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use skeleton_data::Units;
 
+pub use self::convert::{AboutArgs, ConvertArgs};
 pub use self::looking::{DoctorArgs, InspectArgs};
+pub use self::recordings::RecordingsArgs;
 pub use self::scoring::{EvaluateArgs, PredictArgs};
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
 use crate::config::Device;
@@ -51,8 +55,10 @@ Exit codes: 0 success, 1 error, 2 wrong usage, 130 and 143 stopped by SIGINT and
 /// The commands, in the order in which they are used.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make an HDF5 cache from a pyskl pickle or from the embedded synthetic set.
+    /// Make an HDF5 cache from a file of clips or from the embedded synthetic set.
     Prepare(PrepareArgs),
+    /// Turn clips from one form into another: pickle, .npz, JSON lines, cache.
+    Convert(ConvertArgs),
     /// Say what a cache holds, check it, and draw its clips.
     Inspect(InspectArgs),
     /// Look for what would make training fail, or its results lie.
@@ -75,38 +81,38 @@ pub enum Command {
 Examples:
   ssl prepare jhmdb14.pkl -o jhmdb.h5 --dataset jhmdb14
   ssl prepare mine.pkl -o mine.h5 --layout coco17 --units pixel --classes names.txt
+  ssl prepare nturgbd_skeletons_s001_to_s017.zip -o ntu60.h5 --dataset ntu60_3d --log bodies.jsonl
   ssl prepare --dataset synthetic3d -o synthetic3d.h5")]
 pub struct PrepareArgs {
-    /// A pyskl annotation pickle; left out for the synthetic sets.
+    /// A pyskl annotation pickle, an .npz of CTR-GCN's kind, a .jsonl, or NTU RGB+D's own recordings:
+    /// a .zip or a folder of .skeleton files; left out for the synthetic sets.
     pub input: Option<PathBuf>,
+
+    /// More archives and folders of recordings.
+    #[arg(value_name = "MORE")]
+    pub more: Vec<PathBuf>,
 
     /// The cache to write.
     #[arg(short, long, value_name = "CACHE.h5")]
     pub output: PathBuf,
 
-    /// A known data set: gives layout, units, class names and expected counts.
-    #[arg(long, value_name = "NAME")]
-    pub dataset: Option<String>,
-
-    /// The joints of a set that isn't known: a built-in layout, or a TOML file.
-    #[arg(long, value_name = "NAME|FILE.toml")]
-    pub layout: Option<String>,
-
-    /// What the coordinates are measured in [default: pixel for two, metre for three].
-    #[arg(long, value_enum)]
-    pub units: Option<UnitsArg>,
-
-    /// A file with one class name a line, in the order of the labels.
-    #[arg(long, value_name = "FILE")]
-    pub classes: Option<PathBuf>,
+    #[command(flatten)]
+    pub about: AboutArgs,
 
     /// Seed of the synthetic sets.
     #[arg(long, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
 
-    /// Replace the cache if it exists.
+    /// Compress the coordinates: a smaller file, which training unpacks into memory.
+    #[arg(long)]
+    pub compress: bool,
+
+    /// Replace the cache, and the log, if it exists.
     #[arg(long)]
     pub overwrite: bool,
+
+    #[command(flatten)]
+    pub recordings: RecordingsArgs,
 }
 
 /// The units as typed.

@@ -55,7 +55,7 @@ pub struct PredictArgs {
     #[arg(value_name = "RUN|FILE")]
     pub checkpoint: PathBuf,
 
-    /// A cache, or a pyskl pickle of clips in the checkpoint's layout.
+    /// A cache, or a pickle, .npz or .jsonl of clips in the checkpoint's layout.
     #[arg(long, value_name = "CACHE.h5|CLIPS.pkl")]
     pub data: PathBuf,
 

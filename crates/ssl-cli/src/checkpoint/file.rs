@@ -1,34 +1,78 @@
 //! Files that are there whole or not at all.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Outcome};
 
 /// Writes `bytes` beside `path`, makes them durable and moves them there: whoever reads `path` sees
 /// the old file or the new one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut beside = beside(folder).map_err(Failure::io(folder))?;
-    beside.write_all(bytes).map_err(Failure::io(path))?;
-    beside.as_file().sync_all().map_err(Failure::io(path))?;
-    beside
-        .persist(path)
-        .map_err(|error| Failure::io(path)(error.error))?;
-    // The new name is durable once the folder is; systems that can't sync a folder don't need it.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
+    let mut whole = Whole::create(path)?;
+    whole.write_all(bytes).map_err(Failure::io(path))?;
+    whole.finish()
+}
+
+/// A file that grows beside its place, and goes away if it isn't finished.
+#[derive(Debug)]
+pub struct Whole {
+    path: PathBuf,
+    folder: PathBuf,
+    beside: BufWriter<NamedTempFile>,
+}
+
+impl Whole {
+    /// An empty one that will be `path`.
+    pub fn create(path: &Path) -> Outcome<Whole> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        Ok(Whole {
+            path: path.to_owned(),
+            folder: folder.to_owned(),
+            beside: BufWriter::new(beside(folder).map_err(Failure::io(folder))?),
+        })
     }
-    Ok(())
+
+    /// Where it will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes it durable and moves it to its place.
+    pub fn finish(self) -> Outcome {
+        let path = &self.path;
+        let beside = self.beside.into_inner();
+        let beside = beside.map_err(|error| Failure::io(path)(error.into_error()))?;
+        beside.as_file().sync_all().map_err(Failure::io(path))?;
+        beside
+            .persist(path)
+            .map_err(|error| Failure::io(path)(error.error))?;
+        // The new name is durable once the folder is; systems that can't sync a folder don't need it.
+        if let Ok(folder) = File::open(&self.folder) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+impl Write for Whole {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.beside.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.beside.flush()
+    }
 }
 
 /// A temporary file as readable as any file its user makes: temporary files are private unless told
 /// otherwise.
-fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
     #[cfg(unix)]

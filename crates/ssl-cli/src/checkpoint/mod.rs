@@ -15,7 +15,7 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
-pub use self::file::write_whole;
+pub use self::file::{Whole, write_whole};
 pub use self::meta::{Fingerprint, Kind, Meta, VERSION};
 use crate::failure::{Failure, Outcome};
 

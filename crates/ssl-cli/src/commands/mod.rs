@@ -1,5 +1,6 @@
 //! The commands: each puts together what the engines need and says what came of it.
 
+mod convert;
 mod doctor;
 mod evaluate;
 mod finetune;
@@ -26,6 +27,7 @@ use crate::signal::Interrupt;
 pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     match command {
         Command::Prepare(args) => prepare::run(args, printer, interrupt),
+        Command::Convert(args) => convert::run(args, printer, interrupt),
         Command::Inspect(args) => inspect::run(args, printer, interrupt),
         Command::Doctor(args) => doctor::run(args, printer, interrupt),
         Command::Pretrain(args) => pretrain::run(args, printer, interrupt),

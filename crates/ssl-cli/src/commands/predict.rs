@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use skeleton_data::raw::pyskl::PysklFile;
+use skeleton_data::raw::RawFile;
 use skeleton_data::split::resolve;
 use skeleton_data::{ClipSource, Error, MemoryClips, Sequence};
 use strl::score;
@@ -23,8 +23,8 @@ use crate::signal::Interrupt;
 /// Names the likeliest classes of each clip.
 pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let opened = Opened::read(&args.checkpoint, Kind::Finetune)?;
-    let (source, clips) = if is_pickle(&args.data) {
-        pickle(args, &opened)?
+    let (source, clips) = if is_raw(&args.data) {
+        raw(args, &opened)?
     } else {
         cache(args, &opened)?
     };
@@ -57,9 +57,9 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     printer.document(&lines.join("\n"))
 }
 
-/// HDF5 files start with a signature of their own; everything else is read as a pickle, whose
-/// reader says what is wrong with it.
-fn is_pickle(path: &Path) -> bool {
+/// HDF5 files start with a signature of their own; everything else is read as a pickle, or what its
+/// ending says, whose reader says what is wrong with it.
+fn is_raw(path: &Path) -> bool {
     use std::io::Read;
     let mut start = [0; 8];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
@@ -67,9 +67,11 @@ fn is_pickle(path: &Path) -> bool {
         Ok(()) => {
             start != *b"\x89HDF\r\n\x1a\n" && path.extension().is_none_or(|ending| ending != "h5")
         }
-        Err(_) => path
-            .extension()
-            .is_some_and(|ending| ending == "pkl" || ending == "pickle"),
+        Err(_) => path.extension().is_some_and(|ending| {
+            ["pkl", "pickle", "npz", "jsonl"]
+                .into_iter()
+                .any(|known| ending == known)
+        }),
     }
 }
 
@@ -87,10 +89,10 @@ fn cache(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, V
     Ok((data.source(), clips))
 }
 
-/// A pickle says neither its layout nor its units: they are taken to be the checkpoint's, and the
-/// joints are counted.
-fn pickle(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
-    let file = PysklFile::open(&args.data)?;
+/// A file that says neither its layout nor its units is taken to have the checkpoint's, and the joints
+/// are counted.
+fn raw(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
+    let file = RawFile::open(&args.data)?;
     let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
     let name = args.data.display();
     if file.is_empty() {
@@ -112,7 +114,22 @@ fn pickle(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, 
             Failure::error(message).hint("a model reads clips in the layout it was trained on")
         );
     }
-    let clips = file.sequences().collect::<Result<Vec<_>, _>>()?;
+    if let Some(header) = file.header()
+        && let Some(said) = header.layout(file.path())?
+    {
+        opened.fit(&Facts {
+            name: file.path().to_owned(),
+            layout: &said,
+            units: header.units,
+            coordinates: file.coordinates(),
+            classes: None,
+        })?;
+    }
+    let mut clips = Vec::new();
+    file.each(|clip| -> Result<(), Error> {
+        clips.push(clip);
+        Ok(())
+    })?;
     let mut order: Vec<u32> = match &args.split {
         None => (0..clips.len() as u32).collect(),
         Some(split) => split_of(&file, &clips, split)?,
@@ -127,8 +144,8 @@ fn pickle(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, 
     Ok((Arc::new(memory), order))
 }
 
-/// The clips of a pickle's split.
-fn split_of(file: &PysklFile, clips: &[Sequence], split: &str) -> Outcome<Vec<u32>> {
+/// The clips of a split of a file.
+fn split_of(file: &RawFile, clips: &[Sequence], split: &str) -> Outcome<Vec<u32>> {
     let index = clips
         .iter()
         .enumerate()

@@ -3,7 +3,7 @@
 
 mod presets;
 mod section;
-mod set;
+pub mod set;
 
 use std::path::{Path, PathBuf};
 

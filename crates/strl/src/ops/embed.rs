@@ -2,8 +2,8 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 use skeletonmae::ops::product::{Matrix, MatrixMut, product};
-use skeletonmae::ops::wide::wide;
 use skeletonmae::ops::{Kernel, Real, View, apply2, rows};
+use skeletonmae::wide;
 
 struct Embed;
 
@@ -33,22 +33,19 @@ fn frames<T: Real>(theta: &[T], s: &[T], out: &mut [T], first: usize, [t, v, c]:
     let columns: Vec<T> = (0..c)
         .flat_map(|k| (0..d).map(move |i| w[i * c + k]))
         .collect();
-    wide(
-        #[inline(always)]
-        || {
-            let out = out.chunks_exact_mut(v * d).zip(s.chunks_exact(v * c));
-            for (frame, (out, s)) in out.enumerate() {
-                let at = (first + frame) % t * d;
-                for (out, s) in out.chunks_exact_mut(d).zip(s.chunks_exact(c)) {
-                    out.copy_from_slice(b);
-                    rows::add(out, &p[at..at + d]);
-                    for (column, &s) in columns.chunks_exact(d).zip(s) {
-                        rows::add_scaled(out, s, column);
-                    }
+    wide!({
+        let out = out.chunks_exact_mut(v * d).zip(s.chunks_exact(v * c));
+        for (frame, (out, s)) in out.enumerate() {
+            let at = (first + frame) % t * d;
+            for (out, s) in out.chunks_exact_mut(d).zip(s.chunks_exact(c)) {
+                out.copy_from_slice(b);
+                rows::add(out, &p[at..at + d]);
+                for (column, &s) in columns.chunks_exact(d).zip(s) {
+                    rows::add_scaled(out, s, column);
                 }
             }
-        },
-    );
+        }
+    });
 }
 
 impl Kernel<2> for Embed {
@@ -86,15 +83,12 @@ impl Kernel<2> for Embed {
             let (g_rows, s_rows) = (Matrix::new(g, t * v, d), Matrix::new(s, t * v, c));
             product(MatrixMut::new(w, d, c), g_rows.transposed(), s_rows, false);
             let (b, p) = rest.split_at_mut(d);
-            wide(
-                #[inline(always)]
-                || {
-                    for (p, g) in p.chunks_exact_mut(d).zip(g.chunks_exact(v * d)) {
-                        g.chunks_exact(d).for_each(|g| rows::add(p, g));
-                        rows::add(b, p);
-                    }
-                },
-            );
+            wide!({
+                for (p, g) in p.chunks_exact_mut(d).zip(g.chunks_exact(v * d)) {
+                    g.chunks_exact(d).for_each(|g| rows::add(p, g));
+                    rows::add(b, p);
+                }
+            });
             part
         });
         let total = rows::total(theta.data.len(), parts.iter().map(Vec::as_slice));

@@ -1,14 +1,17 @@
 //! The HDF5 side: contents to objects and back. The only place that calls the library.
 //!
 //! The library prints nothing (its binding silences the error stack of every thread that calls it) and holds one global
-//! lock; coordinates pass by it, written and read as bytes at the offset it gives.
+//! lock; coordinates pass by it, written and read as bytes at the offset it gives, unless they are compressed.
 
 mod heap;
+mod packed;
 mod read;
+mod texts;
 mod write;
 
 use std::path::Path;
 
+pub(super) use packed::{Packed, fill};
 pub(super) use read::Reader;
 pub(super) use write::write;
 
@@ -17,11 +20,12 @@ use crate::Error;
 /// The longest fixed-length string read or written, in bytes.
 pub(super) const LONGEST_FIXED: usize = 255;
 
-/// Where the coordinates lie in the file.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Offsets {
-    pub(super) keypoints: u64,
-    pub(super) scores: u64,
+/// Where numbers lie in the file.
+pub(super) enum Stored {
+    /// As they are, from this byte on.
+    Contiguous(u64),
+    /// Compressed.
+    Packed(Packed),
 }
 
 pub(super) fn wrong(path: &Path, place: &str, expected: &str, found: &str) -> Error {

@@ -7,40 +7,37 @@ use hdf5::plist::file_create::Sizeof;
 use hdf5::types::{FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Attribute, Container, Dataset, File, H5Type};
 
-use super::super::schema::{Block, Contents, FORMAT, LONGEST_NAME, Samples};
-use super::{LONGEST_FIXED, Offsets, heap, reason, wrong};
+use super::super::schema::{Block, Contents, FORMAT, Samples};
+use super::{LONGEST_FIXED, Packed, Stored, heap, reason, wrong};
 use crate::{Error, Result};
-
-/// Variable-length strings are read this many at a time, so that a damaged file can't ask for all at once.
-const STRINGS_AT_ONCE: usize = 256;
 
 /// A file being read, with what its messages need.
 pub(in crate::cache) struct Reader<'a> {
     path: &'a Path,
-    /// Bytes of the file: no array in it may claim more elements.
-    size: u64,
+    pub(super) bytes: &'a [u8],
     file: File,
 }
 
 impl<'a> Reader<'a> {
     /// Opens a file whose bytes are also mapped.
-    pub(in crate::cache) fn open(path: &'a Path, bytes: &[u8]) -> Result<Self> {
+    pub(in crate::cache) fn open(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
         // Caches are never written in place, so there is nothing a lock would guard.
         let file = File::with_options()
             .with_fapl(|access| access.file_locking(false))
             .open(path);
         let file = file.map_err(|e| wrong(path, "the file", "a whole HDF5 file", &reason(&e)))?;
-        let reader = Reader {
-            path,
-            size: bytes.len() as u64,
-            file,
-        };
-        reader.check_strings(bytes)?;
+        let reader = Reader { path, bytes, file };
+        reader.check_strings()?;
         Ok(reader)
     }
 
+    /// Bytes of the file: no array in it may claim more elements.
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// Makes sure that the library can read the strings of this file to an end.
-    fn check_strings(&self, bytes: &[u8]) -> Result<()> {
+    fn check_strings(&self) -> Result<()> {
         let sizes = self.file.create_plist().map(|create| create.sizes());
         let sizes = sizes.map_err(|e| self.wrong("the file", "readable sizes", &reason(&e)))?;
         if sizes.sizeof_size != Sizeof::Bytes8 {
@@ -57,7 +54,7 @@ impl<'a> Reader<'a> {
             .into_iter()
             .filter_map(data)
             .collect();
-        match heap::endless(bytes, &skip) {
+        match heap::endless(self.bytes, &skip) {
             None => Ok(()),
             Some(at) => {
                 let place = format!("byte {at}");
@@ -66,7 +63,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn wrong(&self, place: &str, expected: &str, found: &str) -> Error {
+    pub(super) fn wrong(&self, place: &str, expected: &str, found: &str) -> Error {
         wrong(self.path, place, expected, found)
     }
 
@@ -117,16 +114,16 @@ impl<'a> Reader<'a> {
         value.map_err(|e| self.wrong("attribute `schema`", "a number", &reason(&e)))
     }
 
-    fn dataset(&self, name: &str) -> Result<Dataset> {
+    pub(super) fn dataset(&self, name: &str) -> Result<Dataset> {
         self.file
             .dataset(name)
             .map_err(|e| self.wrong(name, "readable values", &reason(&e)))
     }
 
     /// The length of a dataset of one axis.
-    fn len(&self, name: &str, dataset: &Container) -> Result<usize> {
+    pub(super) fn len(&self, name: &str, dataset: &Container) -> Result<usize> {
         match dataset.shape()[..] {
-            [len] if len as u64 <= self.size => Ok(len),
+            [len] if len as u64 <= self.size() => Ok(len),
             [len] => Err(self.wrong(
                 name,
                 "an array that this file can hold",
@@ -163,39 +160,8 @@ impl<'a> Reader<'a> {
             .map_err(|e| self.wrong(name, "readable values", &reason(&e)))
     }
 
-    fn texts(&self, name: &str) -> Result<Vec<String>> {
-        let dataset = self.dataset(name)?;
-        let len = self.len(name, &dataset)?;
-        let kind = dataset.dtype().and_then(|kind| kind.to_descriptor());
-        match kind.map_err(|e| self.wrong(name, "a type", &reason(&e)))? {
-            TypeDescriptor::VarLenUnicode | TypeDescriptor::VarLenAscii => {}
-            other => {
-                return Err(self.wrong(name, "variable-length text", &format!("type {other}")));
-            }
-        }
-        let mut texts = Vec::new();
-        for start in (0..len).step_by(STRINGS_AT_ONCE) {
-            let part =
-                dataset.read_slice_1d::<VarLenUnicode, _>(start..len.min(start + STRINGS_AT_ONCE));
-            for text in part.map_err(|e| self.wrong(name, "readable values", &reason(&e)))? {
-                let place = || format!("{name}[{}]", texts.len());
-                if text.as_bytes().len() > LONGEST_NAME {
-                    let expected = format!("at most {LONGEST_NAME} bytes");
-                    return Err(self.wrong(
-                        &place(),
-                        &expected,
-                        &text.as_bytes().len().to_string(),
-                    ));
-                }
-                let text = String::from_utf8(text.as_bytes().to_vec());
-                texts.push(text.map_err(|_| self.wrong(&place(), "text in UTF-8", "other bytes"))?);
-            }
-        }
-        Ok(texts)
-    }
-
-    /// The type, shape and place of /keypoints or /scores, which must be contiguous.
-    fn block(&self, name: &str, axes: usize) -> Result<(Block, u64)> {
+    /// The type, shape and place of /keypoints or /scores.
+    fn block(&self, name: &str, axes: usize) -> Result<(Block, Stored)> {
         let dataset = self.dataset(name)?;
         let kind = dataset
             .dtype()
@@ -220,16 +186,23 @@ impl<'a> Reader<'a> {
             ));
         }
         if block.shape.contains(&0) {
-            return Ok((block, 0));
+            return Ok((block, Stored::Contiguous(0)));
         }
+        let layout = dataset.layout();
         match dataset.offset() {
-            Some(offset) if dataset.layout() == hdf5::dataset::Layout::Contiguous => {
-                Ok((block, offset))
+            Some(offset) if layout == hdf5::dataset::Layout::Contiguous => {
+                Ok((block, Stored::Contiguous(offset)))
+            }
+            _ if layout == hdf5::dataset::Layout::Chunked => {
+                let packed = Packed::new(dataset, block.clone(), self.size()).map_err(|found| {
+                    self.wrong(name, "as many numbers as the file can hold", &found)
+                })?;
+                Ok((block, Stored::Packed(packed)))
             }
             _ => Err(self.wrong(
                 name,
-                "contiguous data in this file",
-                "compressed, chunked or external data",
+                "contiguous or chunked data in this file",
+                "compact, virtual or external data",
             )),
         }
     }
@@ -255,16 +228,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Everything but the coordinates, and where those lie.
-    pub(in crate::cache) fn contents(&self, schema: u32) -> Result<(Contents, Offsets)> {
-        let (keypoints, at) = self.block("/keypoints", 3)?;
-        let mut offsets = Offsets {
-            keypoints: at,
-            scores: 0,
-        };
+    pub(in crate::cache) fn contents(
+        &self,
+        schema: u32,
+    ) -> Result<(Contents, [Option<Stored>; 2])> {
+        let (keypoints, place) = self.block("/keypoints", 3)?;
+        let mut places = [Some(place), None];
         let mut scores = None;
         if self.file.link_exists("scores") {
-            let (block, at) = self.block("/scores", 2)?;
-            offsets.scores = at;
+            let (block, place) = self.block("/scores", 2)?;
+            places[1] = Some(place);
             scores = Some(block);
         }
         let id = self.texts("/samples/id")?;
@@ -294,6 +267,6 @@ impl<'a> Reader<'a> {
             classes: self.texts("/classes")?,
             splits: self.splits()?,
         };
-        Ok((contents, offsets))
+        Ok((contents, places))
     }
 }

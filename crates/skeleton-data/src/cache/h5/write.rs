@@ -8,18 +8,21 @@ use hdf5::types::{FixedUnicode, TypeDescriptor, VarLenUnicode};
 use hdf5::{File, Group, H5Type};
 
 use super::super::schema::{Block, Contents, FORMAT, SCHEMA};
-use super::{LONGEST_FIXED, Offsets, reason};
+use super::packed::{LEVEL, chunk_rows};
+use super::{LONGEST_FIXED, reason};
 use crate::{Error, Result};
 
-/// Writes `file` with room for the coordinates; `shown` is the name for messages.
+/// Writes `file` with room for the coordinates, or, where they are to be compressed, objects to be filled; `shown` is the
+/// name for messages. Returns where keypoints and scores go.
 pub(in crate::cache) fn write(
     file: &Path,
     shown: &Path,
     contents: &Contents,
     created_by: &str,
     digest: &str,
-) -> Result<Offsets> {
-    write_objects(file, contents, created_by, digest).map_err(|e| Error::Cache {
+    compress: bool,
+) -> Result<[u64; 2]> {
+    write_objects(file, contents, created_by, digest, compress).map_err(|e| Error::Cache {
         path: shown.to_owned(),
         place: "the file".into(),
         expected: "to write it".into(),
@@ -32,7 +35,8 @@ fn write_objects(
     contents: &Contents,
     created_by: &str,
     digest: &str,
-) -> hdf5::Result<Offsets> {
+    compress: bool,
+) -> hdf5::Result<[u64; 2]> {
     let file = File::with_options()
         // From 1.8 on object headers carry checksums. Everything is aligned, so that coordinates can be mapped.
         .with_fapl(|access| access.libver_v18().alignment(1, 8))
@@ -49,12 +53,12 @@ fn write_objects(
     write_text(&file, "digest", digest)?;
     write_fixed(&file, "created_by", created_by)?;
 
-    let mut offsets = Offsets {
-        keypoints: write_block(&file, "keypoints", &contents.keypoints)?,
-        scores: 0,
-    };
+    let mut offsets = [
+        write_block(&file, "keypoints", &contents.keypoints, compress)?,
+        0,
+    ];
     if let Some(scores) = &contents.scores {
-        offsets.scores = write_block(&file, "scores", scores)?;
+        offsets[1] = write_block(&file, "scores", scores, compress)?;
     }
     let group = file
         .create_group_builder()
@@ -84,25 +88,32 @@ fn write_objects(
     Ok(offsets)
 }
 
-fn write_block(group: &Group, name: &str, block: &Block) -> hdf5::Result<u64> {
+fn write_block(group: &Group, name: &str, block: &Block, compress: bool) -> hdf5::Result<u64> {
     let kind = if block.half {
         f16::type_descriptor()
     } else {
         f32::type_descriptor()
     };
-    let dataset = group
-        .new_dataset_builder()
-        .with_dcpl(|create| {
+    let empty = block.shape.contains(&0);
+    let builder = group.new_dataset_builder();
+    let builder = if compress && !empty {
+        let mut chunk = block.shape.clone();
+        chunk[0] = chunk_rows(block);
+        builder.chunk(chunk).shuffle().deflate(LEVEL)
+    } else {
+        builder.with_dcpl(|create| {
             create
                 .alloc_time(Some(AllocTime::Early))
                 .fill_time(FillTime::Never)
         })
+    };
+    let dataset = builder
         .empty_as(&kind)
         .shape(block.shape.clone())
         .create(name)?;
     match dataset.offset() {
         Some(offset) => Ok(offset),
-        None if block.shape.contains(&0) => Ok(0),
+        None if empty || compress => Ok(0),
         None => Err(format!("HDF5 gave no room for /{name}").into()),
     }
 }

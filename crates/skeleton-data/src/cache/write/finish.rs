@@ -2,14 +2,15 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom};
-
-use tempfile::NamedTempFile;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::super::digest::digest;
 use super::super::h5;
 use super::super::schema::{Block, Contents, SCHEMA, is_link};
 use super::super::spool::{Part, Spool};
 use super::{CacheSummary, CacheWriter};
+use crate::partial::Partial;
 use crate::{Error, Result, split};
 
 impl CacheWriter {
@@ -46,7 +47,7 @@ impl CacheWriter {
         };
         let digest = digest(&contents);
         let (path, rows, samples) = (self.path.clone(), self.rows, contents.samples.id.len());
-        let bytes = self.write(&contents, &digest)?;
+        let (bytes, synced) = self.write(&contents, &digest)?;
         let splits = contents
             .splits
             .into_iter()
@@ -60,6 +61,7 @@ impl CacheWriter {
             digest,
             splits,
             unknown_ids,
+            synced,
         })
     }
 
@@ -152,56 +154,35 @@ impl CacheWriter {
     }
 
     /// Puts the file together under a temporary name, and renames it when it is safe on the disk.
-    fn write(self, contents: &Contents, digest: &str) -> Result<u64> {
+    fn write(self, contents: &Contents, digest: &str) -> Result<(u64, Duration)> {
         let io = || Error::io(&self.path);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".cache-").suffix(".partial");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As any file this program creates, not private as temporary files are; the umask applies.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        let partial = Partial::create(&self.path)?;
+        let compress = self.compress;
+        let (created_by, shown) = (&self.header.created_by, &self.path);
+        let offsets = h5::write(partial.now(), shown, contents, created_by, digest, compress)?;
+        let blocks = [
+            ("keypoints", Some(&contents.keypoints), self.keypoints),
+            ("scores", contents.scores.as_ref(), self.scores),
+        ];
+        for ((name, block, spool), offset) in blocks.into_iter().zip(offsets) {
+            let Some(block) = block.filter(|block| !block.shape.contains(&0)) else {
+                continue;
+            };
+            let numbers = whole(spool, block).map_err(io())?;
+            if compress {
+                h5::fill(partial.now(), name, block, numbers)?;
+            } else {
+                copy(numbers, partial.now(), offset).map_err(io())?;
+            }
         }
-        let partial: NamedTempFile = builder.tempfile_in(&self.folder).map_err(io())?;
-        let offsets = h5::write(
-            partial.path(),
-            &self.path,
-            contents,
-            &self.header.created_by,
-            digest,
-        )?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(partial.path())
-            .map_err(io())?;
-        copy(
-            self.keypoints,
-            &mut file,
-            &contents.keypoints,
-            offsets.keypoints,
-        )
-        .map_err(io())?;
-        if let Some(scores) = &contents.scores {
-            copy(self.scores, &mut file, scores, offsets.scores).map_err(io())?;
-        }
-        file.sync_all().map_err(io())?;
-        let bytes = file.metadata().map_err(io())?.len();
-        partial.persist(&self.path).map_err(|e| Error::Io {
-            path: self.path.clone(),
-            source: e.error,
-        })?;
-        // The rename itself is on the disk once the folder is.
-        #[cfg(unix)]
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(Error::io(&self.folder))?;
-        Ok(bytes)
+        let start = Instant::now();
+        let bytes = partial.finish()?;
+        Ok((bytes, start.elapsed()))
     }
 }
 
-/// Moves spooled numbers to where the file has room for them.
-fn copy(spool: Spool, file: &mut File, block: &Block, offset: u64) -> std::io::Result<()> {
+/// The spooled numbers of a block, from their start: all that there should be.
+fn whole(spool: Spool, block: &Block) -> std::io::Result<File> {
     let numbers: usize = block.shape.iter().product();
     let expected = numbers as u64 * block.width() as u64;
     if spool.len() != expected {
@@ -210,7 +191,13 @@ fn copy(spool: Spool, file: &mut File, block: &Block, offset: u64) -> std::io::R
             "expected {expected} bytes of samples, {found} were written"
         )));
     }
+    spool.rewind()
+}
+
+/// Moves numbers to where the file has room for them.
+fn copy(mut numbers: File, file: &Path, offset: u64) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(file)?;
     file.seek(SeekFrom::Start(offset))?;
-    std::io::copy(&mut spool.rewind()?, file)?;
+    std::io::copy(&mut numbers, &mut file)?;
     Ok(())
 }

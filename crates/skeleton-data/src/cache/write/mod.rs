@@ -4,6 +4,7 @@ mod finish;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use skeleton_graph::Layout;
@@ -11,6 +12,7 @@ use skeleton_graph::Layout;
 use super::h5;
 use super::schema::{LONGEST_NAME, Samples, is_name};
 use super::spool::{Spool, stored};
+use crate::partial::folder;
 use crate::{Error, Result, Sequence, Units, Values};
 
 /// What a cache says about itself.
@@ -47,6 +49,9 @@ pub struct CacheSummary {
     pub splits: Vec<(String, usize)>,
     /// Splits that name clips the source lacks, and how many.
     pub unknown_ids: Vec<(String, usize)>,
+    /// How long the disk took to say that everything is on it.
+    #[serde(skip)]
+    pub synced: Duration,
 }
 
 /// Collects samples and writes them as one file.
@@ -67,6 +72,7 @@ pub struct CacheWriter {
     coordinates: usize,
     has_scores: bool,
     rows: u64,
+    compress: bool,
 }
 
 impl CacheWriter {
@@ -75,10 +81,7 @@ impl CacheWriter {
     /// # Errors
     /// When nothing can be written beside `path`, or the header has names that can't be stored.
     pub fn create(path: &Path, header: CacheHeader) -> Result<Self> {
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let folder = parent.unwrap_or(Path::new(".")).to_owned();
+        let folder = folder(path);
         let wrong = |place: &str, expected: String, found: String| Error::Cache {
             path: path.to_owned(),
             place: place.to_owned(),
@@ -118,7 +121,19 @@ impl CacheWriter {
             coordinates: 0,
             has_scores: false,
             rows: 0,
+            compress: false,
         })
+    }
+
+    /// Replaces the header's `source`: what can be said of the source only after it was read.
+    pub fn set_source(&mut self, source: serde_json::Value) {
+        self.header.source = source;
+    }
+
+    /// Compresses the coordinates and scores: a smaller file with the same digest, which a reader unpacks into memory as
+    /// a whole instead of mapping it.
+    pub fn compress(&mut self) {
+        self.compress = true;
     }
 
     /// Adds a clip. A clip that is refused changes nothing.

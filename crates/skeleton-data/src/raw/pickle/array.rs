@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
-use half::f16;
-
-use super::element::Element;
+use super::super::element::Element;
 use super::latin1::latin1;
-use super::{Document, Id, Mismatch, Span, Value};
+use super::{Axes, Document, Id, Mismatch, Span, Value};
 use crate::Values;
 
 /// numpy allows 64; annotations have four.
-const MOST_AXES: usize = 8;
+pub(super) const MOST_AXES: usize = 8;
 
 /// Where the bytes of an array are.
 #[derive(Clone, Copy, Debug)]
@@ -43,20 +41,10 @@ impl Document {
             .as_ref()
             .ok_or_else(|| Mismatch::new("a numpy array", "one without data"))?;
         let (element, big) = self.element(parts.dtype)?;
-        let axes = self.items(parts.shape)?;
-        if axes.len() > MOST_AXES {
-            return Err(Mismatch::new(
-                format!("at most {MOST_AXES} axes"),
-                format!("{}", axes.len()),
-            ));
-        }
-        let mut shape = Vec::with_capacity(axes.len());
-        let mut len = Some(element.size());
-        for &axis in axes {
-            let axis = self.integer_axis(axis)?;
-            len = len.and_then(|len| len.checked_mul(axis));
-            shape.push(axis);
-        }
+        let shape = self.shape(&parts.shape)?;
+        let len = shape
+            .iter()
+            .try_fold(element.size(), |len, &axis| len.checked_mul(axis));
         let data = match self.value(parts.data) {
             Value::Bytes(span) => Data::Raw(*span),
             Value::Latin1(span) => Data::Latin1(*span),
@@ -91,6 +79,20 @@ impl Document {
             fortran: parts.fortran,
             data,
         })
+    }
+
+    fn shape(&self, axes: &Axes) -> Result<Vec<usize>, Mismatch> {
+        let axes = match axes {
+            Axes::Known(axes) => return Ok(axes.iter().map(|&axis| axis as usize).collect()),
+            Axes::Stored(axes) => self.items(*axes)?,
+        };
+        if axes.len() > MOST_AXES {
+            return Err(Mismatch::new(
+                format!("at most {MOST_AXES} axes"),
+                format!("{}", axes.len()),
+            ));
+        }
+        axes.iter().map(|&axis| self.integer_axis(axis)).collect()
     }
 
     /// An axis is a plain integer: an array in its place could hold itself.
@@ -190,34 +192,9 @@ impl Array {
     /// The numbers in row-major order: half precision as it is, everything else in single.
     pub(crate) fn values(&self, document: &Document) -> Result<Values, Mismatch> {
         let bytes = self.bytes(document)?;
-        let bytes = &bytes[..];
-        macro_rules! decode {
-            ($type:ty, $convert:expr) => {{
-                let (chunks, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
-                let numbers = chunks.iter();
-                self.row_major(if self.big {
-                    numbers
-                        .map(|&b| $convert(<$type>::from_be_bytes(b)))
-                        .collect()
-                } else {
-                    numbers
-                        .map(|&b| $convert(<$type>::from_le_bytes(b)))
-                        .collect()
-                })
-            }};
-        }
-        Ok(match self.element {
-            Element::F16 => Values::F16(decode!(f16, |x: f16| x)),
-            Element::F32 => Values::F32(decode!(f32, |x: f32| x)),
-            Element::F64 => Values::F32(decode!(f64, |x: f64| x as f32)),
-            Element::I8 => Values::F32(decode!(i8, |x: i8| x.into())),
-            Element::I16 => Values::F32(decode!(i16, |x: i16| x.into())),
-            Element::I32 => Values::F32(decode!(i32, |x: i32| x as f32)),
-            Element::I64 => Values::F32(decode!(i64, |x: i64| x as f32)),
-            Element::U8 => Values::F32(decode!(u8, |x: u8| x.into())),
-            Element::U16 => Values::F32(decode!(u16, |x: u16| x.into())),
-            Element::U32 => Values::F32(decode!(u32, |x: u32| x as f32)),
-            Element::U64 => Values::F32(decode!(u64, |x: u64| x as f32)),
+        Ok(match self.element.decode(&bytes, self.big) {
+            Values::F16(numbers) => Values::F16(self.row_major(numbers)),
+            Values::F32(numbers) => Values::F32(self.row_major(numbers)),
         })
     }
 

@@ -7,7 +7,8 @@
 //! The file is mapped, and values hold places in it instead of copies: text and bytes are spans, arrays are decoded
 //! from their span when a clip is read. References through the memo share one value, so that a pickle that doubles a
 //! list a hundred times stays small here, and nothing recurses, neither over nesting nor when values are dropped.
-//! Declared lengths are checked against the bytes that are left before anything is allocated, and the number of values
+//! An array leaves only its shape and the place of its bytes behind: what it was put together from is forgotten, unless
+//! the pickle asks for it again. Declared lengths are checked against the bytes that are left before anything is allocated, and the number of values
 //! is bounded by the size of the file.
 //!
 //! Why not a crate: `serde-pickle`, the well-kept one, resolves a fixed list of globals without numpy's and has no way
@@ -15,7 +16,6 @@
 //! time the memo is asked for it. `candle_core::pickle` knows PyTorch's checkpoints only.
 
 mod array;
-mod element;
 mod latin1;
 mod machine;
 mod scan;
@@ -30,7 +30,7 @@ use machine::Machine;
 use crate::{Error, Result};
 
 /// A value of a [`Document`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Id(u32);
 
 /// Bytes of the file.
@@ -78,10 +78,19 @@ pub(crate) enum Value {
 /// What a numpy array was put together from; checked when it is read.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    shape: Id,
+    shape: Axes,
     dtype: Id,
     fortran: bool,
     data: Id,
+}
+
+/// The lengths of an array's axes.
+#[derive(Debug)]
+pub(crate) enum Axes {
+    /// A tuple, checked when the array is read.
+    Stored(Id),
+    /// Read already.
+    Known(Box<[u32]>),
 }
 
 /// The globals a pickle of numpy arrays needs.

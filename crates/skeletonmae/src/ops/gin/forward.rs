@@ -9,7 +9,7 @@ use crate::ops::norm::{Moments, Norm, Sums};
 use crate::ops::pool::Buffer;
 use crate::ops::product::{Matrix, MatrixMut, product};
 use crate::ops::rows::{add_scaled, frames_per_chunk};
-use crate::ops::wide::wide;
+use crate::wide;
 
 /// What a layer's passes keep.
 pub struct Layer<T: Real> {
@@ -178,25 +178,19 @@ impl Pass<'_> {
             |[x, mixed], (i, z)| {
                 let n = z.len() / d;
                 let mixed = &mut mixed[..n * c];
-                wide(
-                    #[inline(always)]
-                    || {
-                        // Frame by frame, so that a frame's features are mixed while they are near.
-                        for (k, mixed) in mixed.chunks_exact_mut(v * c).enumerate() {
-                            mixing.apply(source.rows(i * chunk + k * v, v, x), mixed, c);
-                        }
-                    },
-                );
+                wide!({
+                    // Frame by frame, so that a frame's features are mixed while they are near.
+                    for (k, mixed) in mixed.chunks_exact_mut(v * c).enumerate() {
+                        mixing.apply(source.rows(i * chunk + k * v, v, x), mixed, c);
+                    }
+                });
                 product(
                     MatrixMut::new(z, n, d),
                     Matrix::new(mixed, n, c),
                     weight,
                     false,
                 );
-                wide(
-                    #[inline(always)]
-                    || Sums::of(z, d),
-                )
+                wide!(Sums::of(z, d))
             },
         );
         let moments = Moments::combine(&sums.collect::<Vec<_>>());
@@ -215,15 +209,9 @@ impl Pass<'_> {
                 || vec![T::zero(); chunk * d],
                 |scratch, (z, z1)| {
                     let (n, a) = (z.len() / d, &mut scratch[..z.len()]);
-                    wide(
-                        #[inline(always)]
-                        || norm.relu(z1, a),
-                    );
+                    wide!(norm.relu(z1, a));
                     product(MatrixMut::new(z, n, d), Matrix::new(a, n, d), weight, false);
-                    wide(
-                        #[inline(always)]
-                        || Sums::of(z, d),
-                    )
+                    wide!(Sums::of(z, d))
                 },
             );
         let moments = Moments::combine(&sums.collect::<Vec<_>>());
@@ -235,12 +223,9 @@ impl Pass<'_> {
         match &self.stack.ending {
             Ending::Activated => {
                 let mut y = vec![T::zero(); self.rows * d];
-                y.par_chunks_mut(chunk * d).enumerate().for_each(|(i, y)| {
-                    wide(
-                        #[inline(always)]
-                        || last.activated(i * chunk, y),
-                    )
-                });
+                y.par_chunks_mut(chunk * d)
+                    .enumerate()
+                    .for_each(|(i, y)| wide!(last.activated(i * chunk, y)));
                 y
             }
             Ending::Pooled { factor } => {
@@ -250,13 +235,10 @@ impl Pass<'_> {
                     || vec![T::zero(); chunk * d],
                     |scratch, (i, y)| {
                         let scratch = &mut scratch[..y.len() * v];
-                        wide(
-                            #[inline(always)]
-                            || {
-                                last.activated(i * chunk, scratch);
-                                pool(scratch, y, v, d, factor);
-                            },
-                        );
+                        wide!({
+                            last.activated(i * chunk, scratch);
+                            pool(scratch, y, v, d, factor);
+                        });
                     },
                 );
                 y
@@ -270,10 +252,7 @@ impl Pass<'_> {
                     .zip(rows.par_chunks(chunk))
                     .for_each(|(y, rows)| {
                         let mut a = vec![T::zero(); y.len()];
-                        wide(
-                            #[inline(always)]
-                            || gather_relu(last, rows, &mut a),
-                        );
+                        wide!(gather_relu(last, rows, &mut a));
                         y.chunks_exact_mut(d).for_each(|y| y.copy_from_slice(bias));
                         let n = rows.len();
                         let weight = Matrix::new(p.second, d, d).transposed();

@@ -6,11 +6,11 @@ use candle_core::{Result, Shape, Tensor, bail};
 use super::params::{End, split};
 use super::{Ending, Stack, forward::pool};
 use crate::ops::kernel::{Kernel, Real, View, apply2};
+use crate::ops::map::{Map, leak};
 use crate::ops::mix::Mixing;
 use crate::ops::norm::{Moments, Norm};
-use crate::ops::product::{Matrix, MatrixMut, product};
 use crate::ops::rows::{fill_with, frames_per_chunk};
-use crate::ops::wide::wide;
+use crate::wide;
 
 /// [`gin`](super::gin) by given statistics, in the order in which it returns them. There is no way back.
 ///
@@ -42,105 +42,6 @@ struct Layer<T> {
     second: Map<T>,
     /// PReLU's; an MLP ends without.
     slope: Option<T>,
-}
-
-/// `x weight^T + shift`.
-#[derive(Clone, Debug)]
-pub struct Map<T> {
-    weight: Vec<T>,
-    shift: Vec<T>,
-}
-
-impl<T: Real> Map<T> {
-    /// A map without a norm.
-    pub fn new(weight: &[T], shift: &[T]) -> Self {
-        let (weight, shift) = (weight.to_vec(), shift.to_vec());
-        Self { weight, shift }
-    }
-
-    /// With the norm behind it folded in.
-    pub fn folded(weight: &[T], norm: &Norm<T>) -> Self {
-        let c = weight.len() / norm.width();
-        let scaled = weight.chunks_exact(c).zip(&norm.scale);
-        Self {
-            weight: scaled
-                .flat_map(|(row, &scale)| row.iter().map(move |&w| w * scale))
-                .collect(),
-            shift: norm.shift.clone(),
-        }
-    }
-
-    /// d, features of the result.
-    pub fn width(&self) -> usize {
-        self.shift.len()
-    }
-
-    /// (d, c).
-    pub fn weight(&self) -> &[T] {
-        &self.weight
-    }
-
-    /// The constant part.
-    pub fn shift(&self) -> &[T] {
-        &self.shift
-    }
-
-    /// The constant part, to be changed.
-    pub fn shift_mut(&mut self) -> &mut [T] {
-        &mut self.shift
-    }
-
-    /// `x weight^T`, without the constant part.
-    pub fn of_rows(&self, x: &[T]) -> Vec<T> {
-        let c = self.weight.len() / self.width();
-        let mut out = vec![T::zero(); x.len() / c * self.width()];
-        self.add(x, &mut out);
-        out
-    }
-
-    /// This map after the map `e` (its features, c): one of c numbers, with this one's constant part.
-    #[must_use]
-    pub fn after(&self, e: &[T], c: usize) -> Self {
-        let d = self.width();
-        let between = e.len() / c;
-        let mut weight = vec![T::zero(); d * c];
-        let own = Matrix::new(&self.weight, d, between);
-        product(
-            MatrixMut::new(&mut weight, d, c),
-            own,
-            Matrix::new(e, between, c),
-            false,
-        );
-        let shift = self.shift.clone();
-        Self { weight, shift }
-    }
-
-    /// Of rows x, into `out`.
-    #[inline(always)]
-    pub fn rows(&self, x: &[T], out: &mut [T]) {
-        wide(
-            #[inline(always)]
-            || {
-                out.chunks_exact_mut(self.width())
-                    .for_each(|row| row.copy_from_slice(&self.shift));
-            },
-        );
-        self.add(x, out);
-    }
-
-    /// Adds `x weight^T` to rows.
-    #[inline(always)]
-    pub fn add(&self, x: &[T], out: &mut [T]) {
-        let d = self.width();
-        let (n, c) = (out.len() / d, self.weight.len() / d);
-        let weight = Matrix::new(&self.weight, d, c).transposed();
-        product(
-            MatrixMut::new(out, n, d),
-            Matrix::new(x, n, c),
-            weight,
-            true,
-        );
-    }
 }
 
 /// Buffers of the frames under way.
@@ -201,7 +102,7 @@ impl<T: Real> Folded<T> {
         let mut constant = Vec::with_capacity(of_o.len() * sums.len());
         for of_o in of_o.chunks_exact(d) {
             for &sum in &sums {
-                let both = of_o.iter().zip(&layer.first.shift);
+                let both = of_o.iter().zip(layer.first.shift());
                 constant.extend(both.map(|(&o, &shift)| sum * o + shift));
             }
         }
@@ -239,10 +140,7 @@ impl<T: Real> Folded<T> {
         for (i, layer) in self.layers.iter().enumerate() {
             let width = if i == 0 { self.c } else { d };
             let mixed = &mut mixed[..n * width];
-            wide(
-                #[inline(always)]
-                || layer.mixing.apply(if i == 0 { x } else { y }, mixed, width),
-            );
+            wide!(layer.mixing.apply(if i == 0 { x } else { y }, mixed, width));
             match &self.constant {
                 Some(constant) if i == 0 => {
                     a.copy_from_slice(&constant[row * d..row * d + a.len()]);
@@ -250,27 +148,13 @@ impl<T: Real> Folded<T> {
                 }
                 _ => layer.first.rows(mixed, a),
             }
-            wide(
-                #[inline(always)]
-                || leak(a, T::zero()),
-            );
+            wide!(leak(a, T::zero()));
             layer.second.rows(a, y);
             if let Some(slope) = layer.slope {
-                wide(
-                    #[inline(always)]
-                    || leak(y, slope),
-                );
+                wide!(leak(y, slope));
             }
         }
         y
-    }
-}
-
-/// PReLU in place; with a slope of zero ReLU. NaN stays NaN.
-#[inline(always)]
-pub fn leak<T: Real>(x: &mut [T], slope: T) {
-    for x in x {
-        *x *= if *x < T::zero() { slope } else { T::one() };
     }
 }
 
@@ -303,10 +187,7 @@ impl Kernel<2> for Fixed {
                 fill_with(&mut y, d, frames, scratch, |scratch, frame, out| {
                     let rows = out.len() / d * v;
                     let y = folded.frames(x.between(frame * v, frame * v + rows), 0, scratch);
-                    wide(
-                        #[inline(always)]
-                        || pool(y, out, v, d, T::real(*factor)),
-                    );
+                    wide!(pool(y, out, v, d, T::real(*factor)));
                 });
                 Ok((y, Shape::from((n, t, d))))
             }

@@ -1,17 +1,17 @@
-//! What is known of a pickle's clips besides the pickle: joints, units, class names.
+//! What is known of clips besides their file: joints, units, class names.
 
 use std::path::Path;
 
-use skeleton_data::raw::pyskl::PysklFile;
-use skeleton_data::{Sequence, Units};
+use skeleton_data::raw::RawFile;
+use skeleton_data::{Error, Sequence, Units};
 use skeleton_datasets::Dataset;
 use skeleton_graph::Layout;
 
-use crate::args::PrepareArgs;
+use crate::args::AboutArgs;
 use crate::failure::{Failure, Outcome};
 
 /// Refuses a file whose clips are not those of the layout or the data set.
-pub fn fits(file: &PysklFile, layout: &Layout, facts: Option<&Dataset>) -> Outcome {
+pub fn fits(file: &RawFile, layout: &Layout, facts: Option<&Dataset>) -> Outcome {
     let name = file.path().display();
     if file.is_empty() {
         return Err(
@@ -53,8 +53,35 @@ pub fn fits(file: &PysklFile, layout: &Layout, facts: Option<&Dataset>) -> Outco
     Ok(())
 }
 
-/// As known or typed: a built-in layout, or a file.
-pub fn layout(args: &PrepareArgs, facts: Option<&Dataset>) -> Outcome<Layout> {
+/// As the file says, as known or as typed: a built-in layout, or a file.
+pub fn layout(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Layout> {
+    let said = match file {
+        RawFile::Npz(_) => Some(Layout::built_in("ntu25")?),
+        _ => match file.header() {
+            Some(header) => header.layout(file.path())?,
+            None => None,
+        },
+    };
+    match (chosen(args, facts)?, said) {
+        (Some(chosen), Some(said)) if chosen != said => {
+            let (name, file) = (chosen.name(), file.path().display());
+            let message = format!("layout {name}: the layout of {file} is {}", said.name());
+            Err(Failure::usage(message).hint("leave --dataset and --layout out"))
+        }
+        (Some(layout), _) | (None, Some(layout)) => Ok(layout),
+        (None, None) => {
+            let message = format!(
+                "expected --dataset NAME or --layout NAME|FILE.toml: {} doesn't name its joints",
+                file.path().display()
+            );
+            Err(Failure::usage(message)
+                .hint(format!("built-in layouts: {}", Layout::BUILT_IN.join(", "))))
+        }
+    }
+}
+
+/// As known or typed.
+fn chosen(args: &AboutArgs, facts: Option<&Dataset>) -> Outcome<Option<Layout>> {
     let name = match (&args.layout, facts) {
         (None, Some(facts)) => &facts.layout,
         (Some(name), None) => name,
@@ -66,52 +93,47 @@ pub fn layout(args: &PrepareArgs, facts: Option<&Dataset>) -> Outcome<Layout> {
             ))
             .hint("leave one of --dataset and --layout out"));
         }
-        (None, None) => {
-            let message = "expected --dataset NAME or --layout NAME|FILE.toml: \
-                           a pickle doesn't name its joints";
-            return Err(Failure::usage(message)
-                .hint(format!("built-in layouts: {}", Layout::BUILT_IN.join(", "))));
-        }
+        (None, None) => return Ok(None),
     };
     if !name.ends_with(".toml") {
-        return Layout::built_in(name).map_err(|error| {
+        return Layout::built_in(name).map(Some).map_err(|error| {
             Failure::from(error).hint("a layout of your own is a file: --layout FILE.toml")
         });
     }
     let path = Path::new(name);
     let text = std::fs::read_to_string(path).map_err(Failure::io(path))?;
-    Ok(Layout::from_toml(&text, name)?)
+    Ok(Some(Layout::from_toml(&text, name)?))
 }
 
-/// As known or typed, else what such clips mostly have: pixels in the image, metres in space.
-pub fn units(args: &PrepareArgs, facts: Option<&Dataset>, coordinates: usize) -> Outcome<Units> {
+/// As the file says, as known or typed, else what such clips mostly have: pixels in the image, metres
+/// in space.
+pub fn units(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Units> {
     let known = facts.and_then(|facts| Units::from_name(&facts.units));
-    match (args.units.map(Units::from), known) {
+    let said = file.header().and_then(|header| header.units);
+    let differ = |typed: &str, whose: &str, theirs: Units| {
+        let message = format!("{typed}: the units of {whose} are {}", theirs.name());
+        Err(Failure::usage(message).hint("leave one of --dataset and --units out"))
+    };
+    let typed = args.units.map(Units::from);
+    match (typed, known) {
         (Some(typed), Some(known)) if typed != known => {
-            let message = format!(
-                "--units {}: the units of this data set are {}",
-                typed.name(),
-                known.name()
-            );
-            Err(Failure::usage(message).hint("leave one of --dataset and --units out"))
+            return differ(&format!("--units {}", typed.name()), "this data set", known);
         }
-        (typed, known) => {
-            let usual = if coordinates == 2 {
-                Units::Pixel
-            } else {
-                Units::Metre
-            };
-            Ok(known.or(typed).unwrap_or(usual))
+        _ => {}
+    }
+    match (typed.or(known), said) {
+        (Some(chosen), Some(said)) if chosen != said => {
+            let file = file.path().display().to_string();
+            differ(&format!("units {}", chosen.name()), &file, said)
         }
+        (Some(units), _) | (None, Some(units)) => Ok(units),
+        (None, None) if file.coordinates() == 2 => Ok(Units::Pixel),
+        (None, None) => Ok(Units::Metre),
     }
 }
 
-/// As a file names them, else as known, else their numbers.
-pub fn classes(
-    args: &PrepareArgs,
-    facts: Option<&Dataset>,
-    file: &PysklFile,
-) -> Outcome<Vec<String>> {
+/// As a file names them, else as known, else as the clips' own file names them, else their numbers.
+pub fn classes(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Vec<String>> {
     let names: Vec<String> = match (&args.classes, facts) {
         (Some(path), _) => {
             let text = std::fs::read_to_string(path).map_err(Failure::io(path))?;
@@ -121,6 +143,13 @@ pub fn classes(
                 .collect()
         }
         (None, Some(facts)) if !facts.classes.is_empty() => facts.classes.clone(),
+        _ if file
+            .header()
+            .is_some_and(|header| !header.classes.is_empty()) =>
+        {
+            file.header()
+                .map_or(Vec::new(), |header| header.classes.clone())
+        }
         _ => (0..file.classes()).map(|class| class.to_string()).collect(),
     };
     if file.classes() > names.len() {
@@ -130,13 +159,18 @@ pub fn classes(
 }
 
 /// The first clip whose label has no name.
-fn beyond(file: &PysklFile, names: usize) -> Failure {
+fn beyond(file: &RawFile, names: usize) -> Failure {
     let path = file.path().display();
-    let unnamed = |clip: &Sequence| clip.label.is_some_and(|label| label as usize >= names);
-    let clip = file.sequences().filter_map(Result::ok).find(unnamed);
-    let (id, label) = clip.map_or((String::new(), file.classes() - 1), |clip| {
-        (clip.id, clip.label.map_or(0, |label| label as usize))
+    let mut first = None;
+    // The visit ends with the first such clip; a file that can't be read to it has been refused before.
+    let _ = file.each(|clip: Sequence| match clip.label {
+        Some(label) if label as usize >= names => {
+            first = Some((clip.id, label as usize));
+            Err(Error::setting("label", "", ""))
+        }
+        _ => Ok(()),
     });
+    let (id, label) = first.unwrap_or((String::new(), file.classes() - 1));
     Failure::error(format!(
         "{path}: clip {id:?}: expected a label below {names}, the number of classes, found {label}"
     ))

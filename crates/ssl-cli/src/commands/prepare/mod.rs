@@ -2,14 +2,17 @@
 
 mod known;
 mod plan;
+mod recordings;
 mod splits;
 
+use std::path::Path;
+
 use skeleton_data::cache::{CacheSummary, CacheWriter};
-use skeleton_data::raw::pyskl::PysklFile;
-use skeleton_data::{Result as DataResult, Sequence};
+use skeleton_data::raw::RawFile;
+use skeleton_data::{Repaired, Sequence};
 use skeleton_datasets::Dataset;
 
-use self::plan::Plan;
+pub use self::plan::{Plan, facts};
 use super::next;
 use crate::args::PrepareArgs;
 use crate::expected;
@@ -18,40 +21,45 @@ use crate::printer::Printer;
 use crate::report::count;
 use crate::signal::Interrupt;
 
-/// Writes a cache from a pickle or from the synthetic generator.
+/// Writes a cache from a file of clips, NTU RGB+D's recordings or the synthetic generator.
 pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    if args.output.exists() && !args.overwrite {
-        return Err(Failure::error(format!(
-            "{}: expected no such file, found one",
-            args.output.display()
-        ))
-        .hint("choose another -o, or replace it with --overwrite"));
+    vacant(&args.output, args.overwrite)?;
+    let facts = plan::facts(&args.about)?;
+    let target = Target {
+        output: &args.output,
+        compress: args.compress,
+        facts,
+    };
+    if let Some(inputs) = recordings::inputs(args)? {
+        return recordings::run(args, &inputs, &target, printer, interrupt);
     }
-    let facts = plan::facts(args)?;
     let Some(path) = plan::input(args, facts)? else {
         let (plan, sequences) = Plan::of_synthetic(args)?;
-        return write(
-            args,
-            plan,
-            facts,
-            sequences.len(),
-            sequences.into_iter().map(Ok),
-            printer,
-            interrupt,
-        );
+        let clips = sequences.len();
+        let each =
+            |visit: &mut dyn FnMut(Sequence) -> Outcome| sequences.into_iter().try_for_each(visit);
+        return target.write(plan, clips, each, printer, interrupt);
     };
-    let file = PysklFile::open(path)?;
-    let plan = Plan::of_pickle(args, facts, &file)?;
-    write(
-        args,
-        plan,
-        facts,
-        file.len(),
-        file.sequences(),
-        printer,
-        interrupt,
-    )?;
-    let repaired = file.repaired();
+    let file = RawFile::open(path)?;
+    let plan = Plan::of_file(&args.about, facts, &file)?;
+    let each = |visit: &mut dyn FnMut(Sequence) -> Outcome| file.each(visit);
+    target.write(plan, file.len(), each, printer, interrupt)?;
+    warn_of(file.repaired(), printer);
+    Ok(())
+}
+
+/// Refuses a place that is taken.
+pub fn vacant(output: &Path, overwrite: bool) -> Outcome {
+    if output.exists() && !overwrite {
+        let message = format!("{}: expected no such file, found one", output.display());
+        return Err(Failure::error(message)
+            .hint("choose another name for the output, or replace it with --overwrite"));
+    }
+    Ok(())
+}
+
+/// Says what was not finite.
+pub fn warn_of(repaired: Repaired, printer: &Printer) {
     if repaired.joints + repaired.scores > 0 {
         printer.warn(format!(
             "not finite: {} became missing, {} became 0",
@@ -59,45 +67,65 @@ pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
             count(repaired.scores, "score")
         ));
     }
-    Ok(())
 }
 
-fn write(
-    args: &PrepareArgs,
-    plan: Plan,
-    facts: Option<&Dataset>,
-    clips: usize,
-    sequences: impl Iterator<Item = DataResult<Sequence>>,
-    printer: &Printer,
-    interrupt: &Interrupt,
-) -> Outcome {
-    let mut splits = plan.splits;
-    let mut writer = CacheWriter::create(&args.output, plan.header)?;
-    let mut progress = printer.progress("writing", clips as u64);
-    let mut copies = splits::Copies::default();
-    for sequence in sequences {
-        if let Some(signal) = interrupt.received() {
-            return Err(Failure::Interrupted {
-                signal,
-                message: format!("{} was not written", args.output.display()),
-            });
+/// The cache to write.
+pub struct Target<'a> {
+    /// Its place.
+    pub output: &'a Path,
+    /// Whether coordinates are compressed.
+    pub compress: bool,
+    /// What is known of the data set.
+    pub facts: Option<&'a Dataset>,
+}
+
+impl Target<'_> {
+    /// Writes the clips that `each` shows.
+    pub fn write(
+        &self,
+        plan: Plan,
+        clips: usize,
+        each: impl FnOnce(&mut dyn FnMut(Sequence) -> Outcome) -> Outcome,
+        printer: &Printer,
+        interrupt: &Interrupt,
+    ) -> Outcome {
+        let mut splits = plan.splits;
+        let mut writer = CacheWriter::create(self.output, plan.header)?;
+        if self.compress {
+            writer.compress();
         }
-        let sequence = sequence?;
-        if plan.derives {
-            copies.see(&sequence);
-        }
-        writer.push(&sequence)?;
-        progress.advance(1);
+        let mut progress = printer.progress("writing", clips as u64);
+        let mut copies = splits::Copies::default();
+        each(&mut |sequence| {
+            go_on(interrupt, self.output)?;
+            if plan.derives {
+                copies.see(&sequence);
+            }
+            writer.push(&sequence)?;
+            progress.advance(1);
+            Ok(())
+        })?;
+        drop(progress);
+        splits.extend(splits::derived(&splits, self.facts, &copies));
+        let summary = writer.finish(&splits)?;
+        report(self.output, self.facts, &summary, printer)
     }
-    drop(progress);
-    splits.extend(splits::derived(&splits, facts, &copies));
-    let summary = writer.finish(&splits)?;
-    report(args, facts, &summary, printer)
+}
+
+/// Stops where the user asked for it.
+pub fn go_on(interrupt: &Interrupt, output: &Path) -> Outcome {
+    match interrupt.received() {
+        None => Ok(()),
+        Some(signal) => Err(Failure::Interrupted {
+            signal,
+            message: format!("{} was not written", output.display()),
+        }),
+    }
 }
 
 /// Says what was written, and where it differs from what is known of the data set.
 fn report(
-    args: &PrepareArgs,
+    output: &Path,
     facts: Option<&Dataset>,
     summary: &CacheSummary,
     printer: &Printer,
@@ -116,7 +144,7 @@ fn report(
     let megabytes = summary.bytes as f64 / 1e6;
     let mut lines = vec![format!(
         "{}: {} ({megabytes:.1} MB)",
-        args.output.display(),
+        output.display(),
         count(summary.samples, "clip")
     )];
     let width = summary
@@ -137,6 +165,6 @@ fn report(
         lines.push(format!("  {name:width$}  {}{note}", count(*clips, "clip")));
     }
     lines.push(format!("digest: {}", summary.digest));
-    lines.push(format!("next: {}", next::after_prepare(&args.output)));
+    lines.push(format!("next: {}", next::after_prepare(output)));
     printer.document(&lines.join("\n"))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use skeleton_data::cache::CacheHeader;
-use skeleton_data::raw::pyskl::PysklFile;
+use skeleton_data::raw::RawFile;
 use skeleton_data::raw::source::describe;
 use skeleton_data::synthetic::{SyntheticKind, SyntheticSettings, synthetic};
 use skeleton_data::{Sequence, Units};
@@ -13,7 +13,7 @@ use skeleton_graph::Layout;
 
 use super::known::{classes, fits, layout, units};
 use super::splits;
-use crate::args::PrepareArgs;
+use crate::args::{AboutArgs, PrepareArgs};
 use crate::failure::{Failure, Outcome};
 
 /// Name of a set that isn't known.
@@ -30,7 +30,7 @@ pub struct Plan {
 }
 
 /// What is known of the named data set.
-pub fn facts(args: &PrepareArgs) -> Outcome<Option<&'static Dataset>> {
+pub fn facts(args: &AboutArgs) -> Outcome<Option<&'static Dataset>> {
     let Some(name) = &args.dataset else {
         return Ok(None);
     };
@@ -46,7 +46,7 @@ pub fn facts(args: &PrepareArgs) -> Outcome<Option<&'static Dataset>> {
     Ok(Some(found))
 }
 
-/// The pickle to read; none for the synthetic sets.
+/// The file to read; none for the synthetic sets.
 pub fn input<'a>(args: &'a PrepareArgs, facts: Option<&Dataset>) -> Outcome<Option<&'a Path>> {
     let synthetic = facts.is_some_and(|facts| facts.format == Format::Synthetic);
     match (&args.input, facts) {
@@ -76,31 +76,32 @@ pub fn input<'a>(args: &'a PrepareArgs, facts: Option<&Dataset>) -> Outcome<Opti
             ))
             .hint(format!("{}{url}", facts.source.distribution)))
         }
-        (_, None) => Err(Failure::usage("expected INPUT, a pyskl pickle")
+        (_, None) => Err(Failure::usage("expected INPUT, a file of clips")
             .hint("without a file: --dataset synthetic makes clips from a seed")),
     }
 }
 
 impl Plan {
-    /// The cache of a pickle.
-    pub fn of_pickle(
-        args: &PrepareArgs,
-        facts: Option<&Dataset>,
-        file: &PysklFile,
-    ) -> Outcome<Plan> {
-        let layout = layout(args, facts)?;
-        let units = units(args, facts, file.coordinates())?;
+    /// The cache of a file.
+    pub fn of_file(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Plan> {
+        let layout = layout(args, facts, file)?;
+        let units = units(args, facts, file)?;
         fits(file, &layout, facts)?;
         let classes = classes(args, facts, file)?;
-        let dataset = facts.map_or(OWN, |facts| &facts.name);
+        let own = file.header().and_then(|header| header.dataset.as_deref());
+        let dataset = facts.map_or(own.unwrap_or(OWN), |facts| &facts.name);
         let splits = file.splits().to_vec();
         let derives = splits::derives(&splits, facts);
-        let rules = json!({
-            "format": "pyskl",
+        let mut rules = json!({
+            "format": file.format(),
             "element_types": file.element_types(),
             "not_finite": "joints become missing, scores 0",
             "derived_splits": splits::rules(&splits, facts),
         });
+        if let RawFile::Npz(_) = file {
+            rules["people"] = "one all of whose coordinates are zero is absent".into();
+            rules["padding"] = "frames of zeros at the end are left out".into();
+        }
         let source = describe(&[file.path()], rules)?;
         Ok(Plan {
             header: header(dataset, layout, units, source, classes),
@@ -112,9 +113,9 @@ impl Plan {
     /// The cache of a synthetic set, with its clips.
     pub fn of_synthetic(args: &PrepareArgs) -> Outcome<(Plan, Vec<Sequence>)> {
         for (flag, given) in [
-            ("--layout", args.layout.is_some()),
-            ("--units", args.units.is_some()),
-            ("--classes", args.classes.is_some()),
+            ("--layout", args.about.layout.is_some()),
+            ("--units", args.about.units.is_some()),
+            ("--classes", args.about.classes.is_some()),
         ] {
             if given {
                 return Err(Failure::usage(format!(
@@ -122,7 +123,7 @@ impl Plan {
                 )));
             }
         }
-        let name = args.dataset.as_deref().unwrap_or_default();
+        let name = args.about.dataset.as_deref().unwrap_or_default();
         let kind = [SyntheticKind::Coco17, SyntheticKind::Ntu25]
             .into_iter()
             .find(|kind| kind.dataset() == name);
@@ -156,7 +157,8 @@ impl Plan {
     }
 }
 
-fn header(
+/// A cache's attributes, written by this version.
+pub fn header(
     dataset: &str,
     layout: Layout,
     units: Units,

@@ -4,8 +4,8 @@ use rayon::prelude::*;
 use skeletonmae::ops::norm::{Back, Norm};
 use skeletonmae::ops::pool::Buffer;
 use skeletonmae::ops::product::{Matrix, MatrixMut, product};
-use skeletonmae::ops::wide::wide;
 use skeletonmae::ops::{Real, rows};
+use skeletonmae::wide;
 
 use super::Shapes;
 use super::forward::{Kept, Pass};
@@ -134,10 +134,7 @@ impl<T: Real> Way<'_, T> {
                 let mut sums = vec![T::zero(); 4 * d];
                 let (branches, residual) = sums.split_at_mut(2 * d);
                 let add = |norm: &Norm<T>, z: &[T], g: &mut [T], sums: &mut [T]| {
-                    wide(
-                        #[inline(always)]
-                        || norm.relu_sums(g, y, z, sums),
-                    );
+                    wide!(norm.relu_sums(g, y, z, sums));
                 };
                 add(&self.kept.norm2, self.out(&self.kept.c, track), g, branches);
                 if let Some((q, norm)) = &self.kept.residual {
@@ -183,25 +180,19 @@ impl<T: Real> Way<'_, T> {
         let x = &self.x[track * self.pass.track(d)..][..self.pass.track(d)];
         let mut parts: Vec<T> = Vec::new();
         g.copy_from_slice(self.out(self.grad, track));
-        wide(
-            #[inline(always)]
-            || {
-                for (g, &y) in g.iter_mut().zip(y) {
-                    *g = if y > T::zero() { *g } else { T::zero() };
-                }
-                backs.branches.rows(g, c, dc);
-                self.kept.norm1.relu(z, a);
-                g1.fill(T::zero());
-            },
-        );
+        wide!({
+            for (g, &y) in g.iter_mut().zip(y) {
+                *g = if y > T::zero() { *g } else { T::zero() };
+            }
+            backs.branches.rows(g, c, dc);
+            self.kept.norm1.relu(z, a);
+            g1.fill(T::zero());
+        });
         for (branch, convolution) in self.pass.convolutions.iter().enumerate() {
             let window = convolution.window;
             let side = window.kernel * part;
             let taps = &mut taps[..n * side];
-            wide(
-                #[inline(always)]
-                || window.gather(a, convolution.from, taps, t, v),
-            );
+            wide!(window.gather(a, convolution.from, taps, t, v));
             let dc = Matrix::within(&dc[self.pass.to(branch).from..], n, part, d);
             let mut dw = vec![T::zero(); part * side];
             let by_side = Matrix::new(taps, n, side);
@@ -214,17 +205,11 @@ impl<T: Real> Way<'_, T> {
             parts.extend(dw);
             let weight = Matrix::new(&convolution.weight, part, side);
             product(MatrixMut::new(taps, n, side), dc, weight, false);
-            wide(
-                #[inline(always)]
-                || window.scatter(taps, g1, convolution.from, t, v),
-            );
+            wide!(window.scatter(taps, g1, convolution.from, t, v));
         }
         let pool = self.pass.convolutions.len();
         let (from, to) = (self.pass.pool_from, self.pass.to(pool));
-        wide(
-            #[inline(always)]
-            || self.pass.pool.largest_back([a, c, dc], from, g1, to, t, v),
-        );
+        wide!(self.pass.pool.largest_back([a, c, dc], from, g1, to, t, v));
         let x = Matrix::new(self.pass.strided(x, strided), n, d);
         let dpoint = Matrix::within(&dc[self.pass.to(pool + 1).from..], n, part, d);
         let mut dw = vec![T::zero(); part * d];
@@ -240,10 +225,7 @@ impl<T: Real> Way<'_, T> {
             (Some((q, _)), Some(back), Some(residual)) => {
                 product(MatrixMut::new(dstrided, n, d), dpoint, point, false);
                 let q = self.out(q, track);
-                wide(
-                    #[inline(always)]
-                    || back.rows(g, q, dc),
-                );
+                wide!(back.rows(g, q, dc));
                 let dq = Matrix::new(dc, n, d);
                 let mut dw = vec![T::zero(); d * d];
                 product(MatrixMut::new(&mut dw, d, d), dq.transposed(), x, false);
@@ -263,10 +245,7 @@ impl<T: Real> Way<'_, T> {
         }
         let at = parts.len();
         parts.resize(at + 2 * reduced, T::zero());
-        wide(
-            #[inline(always)]
-            || self.kept.norm1.relu_sums(g1, a, z, &mut parts[at..]),
-        );
+        wide!(self.kept.norm1.relu_sums(g1, a, z, &mut parts[at..]));
         parts
     }
 
@@ -278,10 +257,7 @@ impl<T: Real> Way<'_, T> {
         let n = t * v;
         let z = &self.kept.z[track * n * reduced..(track + 1) * n * reduced];
         let x = &self.x[track * n * d..(track + 1) * n * d];
-        wide(
-            #[inline(always)]
-            || back.rows(g1, z, dz),
-        );
+        wide!(back.rows(g1, z, dz));
         let dz = Matrix::new(dz, n, reduced);
         let mut dw = vec![T::zero(); reduced * d];
         product(

@@ -4,8 +4,8 @@ use rayon::prelude::*;
 use skeletonmae::ops::norm::{Norm, Sums};
 use skeletonmae::ops::pool::Buffer;
 use skeletonmae::ops::product::{Matrix, MatrixMut, product};
-use skeletonmae::ops::wide::wide;
 use skeletonmae::ops::{Moments, Real};
+use skeletonmae::wide;
 
 use super::params::{Params, side_by_side};
 use super::window::{Columns, Window, every};
@@ -130,10 +130,7 @@ impl<'a, T: Real> Pass<'a, T> {
                     weight,
                     false,
                 );
-                wide(
-                    #[inline(always)]
-                    || Sums::of(z, width),
-                )
+                wide!(Sums::of(z, width))
             });
         let moments = Moments::combine(&sums.collect::<Vec<_>>());
         (z, moments)
@@ -153,15 +150,9 @@ impl<'a, T: Real> Pass<'a, T> {
                     sizes.map(|n| vec![T::zero(); n])
                 },
                 |[a, taps, strided], ((c, z), x)| {
-                    wide(
-                        #[inline(always)]
-                        || norm.relu(z, a),
-                    );
+                    wide!(norm.relu(z, a));
                     self.branches_of_track(x, a, c, taps, strided);
-                    wide(
-                        #[inline(always)]
-                        || Sums::of(c, d),
-                    )
+                    wide!(Sums::of(c, d))
                 },
             );
         let moments = Moments::combine(&sums.collect::<Vec<_>>());
@@ -183,19 +174,13 @@ impl<'a, T: Real> Pass<'a, T> {
         for (branch, convolution) in self.convolutions.iter().enumerate() {
             let side = convolution.window.kernel * part;
             let taps = &mut taps[..n * side];
-            wide(
-                #[inline(always)]
-                || convolution.window.gather(a, convolution.from, taps, t, v),
-            );
+            wide!(convolution.window.gather(a, convolution.from, taps, t, v));
             let out = MatrixMut::within(&mut c[self.to(branch).from..], n, part, d);
             let weight = Matrix::new(&convolution.weight, part, side).transposed();
             product(out, Matrix::new(taps, n, side), weight, false);
         }
         let pool = self.convolutions.len();
-        wide(
-            #[inline(always)]
-            || self.pool.largest(a, self.pool_from, c, self.to(pool), t, v),
-        );
+        wide!(self.pool.largest(a, self.pool_from, c, self.to(pool), t, v));
         let x = self.strided(x, strided);
         let out = MatrixMut::within(&mut c[self.to(pool + 1).from..], n, part, d);
         let weight = Matrix::new(self.p.point, part, d).transposed();
@@ -214,10 +199,7 @@ impl<'a, T: Real> Pass<'a, T> {
                 |scratch, (q, x)| {
                     let (n, x) = (self.s.t_out * self.s.v, self.strided(x, scratch));
                     product(MatrixMut::new(q, n, d), Matrix::new(x, n, d), weight, false);
-                    wide(
-                        #[inline(always)]
-                        || Sums::of(q, d),
-                    )
+                    wide!(Sums::of(q, d))
                 },
             );
         let moments = Moments::combine(&sums.collect::<Vec<_>>());
@@ -237,23 +219,17 @@ impl<'a, T: Real> Pass<'a, T> {
                     None => &x[track * size..(track + 1) * size],
                     Some((q, norm)) => {
                         let q = &q[track * size..(track + 1) * size];
-                        wide(
-                            #[inline(always)]
-                            || norm.rows(q, scratch),
-                        );
+                        wide!(norm.rows(q, scratch));
                         &scratch[..]
                     }
                 };
-                wide(
-                    #[inline(always)]
-                    || {
-                        kept.norm2.rows(c, y);
-                        for (y, &r) in y.iter_mut().zip(residual) {
-                            let sum = *y + r;
-                            *y = if sum < T::zero() { T::zero() } else { sum };
-                        }
-                    },
-                );
+                wide!({
+                    kept.norm2.rows(c, y);
+                    for (y, &r) in y.iter_mut().zip(residual) {
+                        let sum = *y + r;
+                        *y = if sum < T::zero() { T::zero() } else { sum };
+                    }
+                });
             },
         );
         y

@@ -1,13 +1,13 @@
 //! The branches in inference: every norm folded into the map before it, one track at a time.
 
 use candle_core::{Result, bail};
-use skeletonmae::ops::gin::infer::{Map, leak};
+use skeletonmae::ops::map::{Map, leak};
 use skeletonmae::ops::norm::Norm;
 use skeletonmae::ops::pool::Buffer;
 use skeletonmae::ops::product::{Matrix, MatrixMut, product};
 use skeletonmae::ops::rows;
-use skeletonmae::ops::wide::wide;
 use skeletonmae::ops::{Moments, Real};
+use skeletonmae::wide;
 
 use super::forward::Pass;
 use super::window::{Columns, Window, every};
@@ -91,21 +91,18 @@ impl<T: Real> Folded<T> {
             row: part,
         };
         let column = self.convolutions.len() * part;
-        wide(
-            #[inline(always)]
-            || {
-                leak(&mut a, T::zero());
-                out.chunks_exact_mut(d)
-                    .for_each(|row| row.copy_from_slice(&self.shift));
-                window.largest(&a, *from, &mut largest, to, t, v);
-                for (out, x) in out.chunks_exact_mut(d).zip(largest.chunks_exact(part)) {
-                    let out = &mut out[column..column + part];
-                    for i in 0..part {
-                        out[i] += x[i] * scale[i];
-                    }
+        wide!({
+            leak(&mut a, T::zero());
+            out.chunks_exact_mut(d)
+                .for_each(|row| row.copy_from_slice(&self.shift));
+            window.largest(&a, *from, &mut largest, to, t, v);
+            for (out, x) in out.chunks_exact_mut(d).zip(largest.chunks_exact(part)) {
+                let out = &mut out[column..column + part];
+                for i in 0..part {
+                    out[i] += x[i] * scale[i];
                 }
-            },
-        );
+            }
+        });
         let mut add = |column: usize, width: usize, x: &[T], weight: &[T]| {
             let side = weight.len() / width;
             let out = MatrixMut::within(&mut out[column..], n, width, d);
@@ -114,10 +111,7 @@ impl<T: Real> Folded<T> {
         };
         for (branch, (window, from, weight)) in self.convolutions.iter().enumerate() {
             let mut taps = Buffer::new(n * window.kernel * part);
-            wide(
-                #[inline(always)]
-                || window.gather(&a, *from, &mut taps, t, v),
-            );
+            wide!(window.gather(&a, *from, &mut taps, t, v));
             add(branch * part, part, &taps, weight);
         }
         let mut strided = Buffer::new(if self.stride == 1 { 0 } else { n * d });
@@ -131,15 +125,9 @@ impl<T: Real> Folded<T> {
         if let Some(map) = &self.residual {
             add(0, d, seen, map);
         } else {
-            wide(
-                #[inline(always)]
-                || rows::add(&mut out, x),
-            );
+            wide!(rows::add(&mut out, x));
         }
-        wide(
-            #[inline(always)]
-            || leak(&mut out, T::zero()),
-        );
+        wide!(leak(&mut out, T::zero()));
         out
     }
 }

@@ -131,7 +131,7 @@ impl Window {
                     for i in 0..of.width {
                         let chosen = if x[i] == y[i] { left[i] } else { T::zero() };
                         dx[i] += chosen;
-                        left[i] = left[i] - chosen;
+                        left[i] -= chosen;
                     }
                 }
             }

@@ -1,7 +1,8 @@
 //! Opcodes that name functions and call them: only those that put numpy arrays together are known.
 
+use super::super::array::MOST_AXES;
 use super::super::scan::Fault;
-use super::super::{Global, Id, Parts, Value};
+use super::super::{Axes, Global, Id, Parts, Value};
 use super::Machine;
 
 impl Machine<'_> {
@@ -63,7 +64,7 @@ impl Machine<'_> {
                     other => return Err(self.fault("order C or F", format!("{other:?}"))),
                 };
                 Value::Array(Some(Box::new(Parts {
-                    shape,
+                    shape: Axes::Stored(shape),
                     dtype,
                     fortran,
                     data,
@@ -119,6 +120,7 @@ impl Machine<'_> {
                     Value::Int(flag) => flag != 0,
                     _ => return Err(self.fault("True or False for Fortran order", "another value")),
                 };
+                let (shape, data) = self.forget(target, shape, dtype, data);
                 Value::Array(Some(Box::new(Parts {
                     shape,
                     dtype,
@@ -130,5 +132,43 @@ impl Machine<'_> {
         };
         self.values[target.0 as usize] = built;
         Ok(())
+    }
+
+    /// Drops what the array `target` was put together from, where nothing else refers to any of it: all values after it.
+    /// Returns its shape and where its bytes are now.
+    fn forget(&mut self, target: Id, shape: Id, dtype: Id, data: Id) -> (Axes, Id) {
+        let kept = (Axes::Stored(shape), data);
+        let own = target.0 as usize >= self.pinned && dtype < target;
+        let leaf = matches!(
+            self.values[data.0 as usize],
+            Value::Bytes(_) | Value::Latin1(_) | Value::OwnedBytes(_)
+        );
+        let Some(axes) = self.axes(shape).filter(|_| own && leaf) else {
+            return kept;
+        };
+        let mut data = data;
+        let bytes = std::mem::replace(&mut self.values[data.0 as usize], Value::None);
+        if data > target {
+            self.values.truncate(target.0 as usize + 1);
+            data = Id(target.0 + 1);
+            self.values.push(bytes);
+        } else {
+            self.values[data.0 as usize] = bytes;
+            self.values.truncate(target.0 as usize + 1);
+        }
+        (Axes::Known(axes), data)
+    }
+
+    /// A tuple of axes, where it is one.
+    fn axes(&self, shape: Id) -> Option<Box<[u32]>> {
+        let Value::Tuple(axes) = &self.values[shape.0 as usize] else {
+            return None;
+        };
+        let axis = |id: &Id| match self.values[id.0 as usize] {
+            Value::Int(axis) => u32::try_from(axis).ok(),
+            _ => None,
+        };
+        let few = Some(axes).filter(|axes| axes.len() <= MOST_AXES);
+        few?.iter().map(axis).collect()
     }
 }

@@ -1,9 +1,11 @@
 //! The stack machine: opcodes to values.
 
 mod calls;
-mod literals;
 
-use std::collections::HashMap;
+mod literals;
+mod memo;
+
+use std::collections::{HashMap, HashSet};
 
 use super::scan::{Fault, Scanner};
 use super::{Id, Value};
@@ -27,6 +29,12 @@ pub(super) struct Machine<'a> {
     /// The height of the stack at each open MARK.
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
+    /// How many values were remembered under the next number.
+    remembered: u64,
+    /// The keys that will be asked for; others are not kept. None: all are.
+    fetched: Option<HashSet<u64>>,
+    /// Values from this one on are referred to by the stack alone, each once.
+    pinned: usize,
     /// How many values may be pushed in all; bounds the values, the stack, the marks and every list.
     pushes_left: usize,
 }
@@ -45,6 +53,9 @@ impl<'a> Machine<'a> {
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
+            remembered: 0,
+            fetched: memo::fetched(bytes),
+            pinned: NO_ITEMS.0 as usize + 1,
             pushes_left: MOST_VALUES.min(FREE_VALUES + bytes.len() / 2),
         }
     }
@@ -79,7 +90,10 @@ impl<'a> Machine<'a> {
             b'a' | b'e' | b's' | b'u' => self.extend(opcode),
             b'0' => self.pop_or_mark(),
             b'1' => self.pop_mark().map(drop),
-            b'2' => self.top().and_then(|id| self.push_id(id)),
+            b'2' => {
+                self.pinned = self.values.len();
+                self.top().and_then(|id| self.push_id(id))
+            }
             b'g' | b'h' | b'j' | b'p' | b'q' | b'r' | 0x94 => self.memory(opcode),
             0x80 => self.protocol(),
             0x95 => self.frame(),
@@ -221,6 +235,7 @@ impl<'a> Machine<'a> {
             _ => self.pop_mark()?,
         };
         let target = self.top()?;
+        self.pinned = self.values.len();
         if matches!(opcode, b'a' | b'e') {
             if let Value::List(list) = &mut self.values[target.0 as usize] {
                 list.extend(items);
@@ -234,30 +249,6 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         Err(self.fault("a dict to set keys of", "another value"))
-    }
-
-    fn memory(&mut self, opcode: u8) -> Result<(), Fault> {
-        let key = match opcode {
-            b'h' | b'q' => self.input.byte()?.into(),
-            b'j' | b'r' => u32::from_le_bytes(self.input.array()?).into(),
-            b'g' | b'p' => {
-                let line = self.input.text_line("a memo key")?;
-                line.parse()
-                    .map_err(|_| self.fault("a memo key", format!("{line:?}")))?
-            }
-            _ => self.memo.len() as u64,
-        };
-        if matches!(opcode, b'g' | b'h' | b'j') {
-            let id = self.memo.get(&key).copied();
-            return self.push_id(
-                id.ok_or_else(|| self.fault("a value in the memo", format!("none under {key}")))?,
-            );
-        }
-        let id = self.top()?;
-        // A PUT pushes nothing, but the memo grows by it.
-        self.count()?;
-        self.memo.insert(key, id);
-        Ok(())
     }
 
     // Framing.

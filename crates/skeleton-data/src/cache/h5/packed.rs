@@ -1,0 +1,171 @@
+//! Compressed coordinates: chunks of rows, their bytes sorted by significance (shuffle), deflated.
+
+use std::fs::File as Raw;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use half::f16;
+use hdf5::{Dataset, File, H5Type};
+use ndarray::{ArrayView2, ArrayView3, Ix2, Ix3, s};
+
+use super::super::schema::Block;
+use super::reason;
+use crate::{Error, Result, Values, ValuesRef};
+
+/// Bytes of a chunk, about: one is unpacked whole whatever is wanted of it.
+const CHUNK_BYTES: usize = 1 << 17;
+/// What deflate is asked for; higher levels gain a percent and take twice the time.
+pub(super) const LEVEL: u8 = 4;
+/// Deflate can't pack a byte into less than this share of one.
+const BEST_RATIO: u64 = 1032;
+
+/// Rows of a chunk.
+pub(super) fn chunk_rows(block: &Block) -> usize {
+    let row = block.row() * block.width();
+    (CHUNK_BYTES / row.max(1)).clamp(1, block.shape[0].max(1))
+}
+
+/// Fills an object that was written without data, from the bytes of its numbers.
+pub(in crate::cache) fn fill(file: &Path, name: &str, block: &Block, numbers: Raw) -> Result<()> {
+    let mut numbers = BufReader::with_capacity(1 << 20, numbers);
+    let failed = |e: hdf5::Error| Error::Cache {
+        path: file.to_owned(),
+        place: name.to_owned(),
+        expected: "to write it".into(),
+        found: reason(&e),
+    };
+    let opened = File::with_options()
+        .with_fapl(|access| access.libver_v18().alignment(1, 8))
+        .open_as(file, hdf5::file::OpenMode::ReadWrite);
+    let opened = opened.map_err(failed)?;
+    let dataset = opened.dataset(name).map_err(failed)?;
+    let (rows, step) = (block.shape[0], chunk_rows(block));
+    let mut bytes = Vec::new();
+    for start in (0..rows).step_by(step) {
+        let end = rows.min(start + step);
+        bytes.resize((end - start) * block.row() * block.width(), 0);
+        numbers.read_exact(&mut bytes).map_err(Error::io(file))?;
+        let written = if block.half {
+            put::<f16>(&dataset, block, start..end, &bytes)
+        } else {
+            put::<f32>(&dataset, block, start..end, &bytes)
+        };
+        written.map_err(failed)?;
+    }
+    drop(dataset);
+    opened.close().map_err(failed)
+}
+
+fn put<T: H5Type + bytemuck::Pod>(
+    dataset: &Dataset,
+    block: &Block,
+    rows: std::ops::Range<usize>,
+    bytes: &[u8],
+) -> hdf5::Result<()> {
+    // Copied, since bytes may lie anywhere.
+    let mut numbers = vec![T::zeroed(); bytes.len() / size_of::<T>()];
+    bytemuck::cast_slice_mut::<T, u8>(&mut numbers).copy_from_slice(bytes);
+    let wrong = |e: ndarray::ShapeError| hdf5::Error::from(e.to_string());
+    match block.shape[1..] {
+        [v, c] => {
+            let view = ArrayView3::from_shape((rows.len(), v, c), &numbers).map_err(wrong)?;
+            dataset.write_slice(view, s![rows, .., ..])
+        }
+        _ => {
+            let view =
+                ArrayView2::from_shape((rows.len(), block.row()), &numbers).map_err(wrong)?;
+            dataset.write_slice(view, s![rows, ..])
+        }
+    }
+}
+
+/// Compressed numbers in a file: unpacked into memory, all of them, when the first are asked for.
+pub(in crate::cache) struct Packed {
+    dataset: Dataset,
+    block: Block,
+    numbers: OnceLock<Values>,
+}
+
+impl Packed {
+    /// Takes an object of a file of `size` bytes, unless what it claims to hold is more than these can be unpacked to. The
+    /// library believes the sizes of chunks, which no checksum guards, and makes room before it reads.
+    pub(super) fn new(dataset: Dataset, block: Block, size: u64) -> Result<Packed, String> {
+        let mut beyond = None;
+        let visited = dataset.chunks_visit(|chunk| {
+            let fits = chunk
+                .addr
+                .checked_add(chunk.size)
+                .is_some_and(|end| end <= size);
+            if !fits {
+                beyond = Some(format!(
+                    "a chunk of {} bytes at byte {}",
+                    chunk.size, chunk.addr
+                ));
+            }
+            i32::from(!fits)
+        });
+        if let Some(beyond) = beyond {
+            return Err(format!("{beyond} of {size}"));
+        }
+        visited.map_err(|e| reason(&e))?;
+        let wanted = block
+            .shape
+            .iter()
+            .try_fold(block.width() as u64, |bytes, &axis| {
+                bytes.checked_mul(axis as u64)
+            });
+        let stored = dataset.storage_size();
+        match wanted {
+            Some(wanted) if wanted / BEST_RATIO <= stored => Ok(Packed {
+                dataset,
+                block,
+                numbers: OnceLock::new(),
+            }),
+            _ => Err(format!("{:?} numbers in {stored} bytes", block.shape)),
+        }
+    }
+
+    /// All numbers. Those of a damaged chunk are zero here: the checksums of its samples say so.
+    pub(in crate::cache) fn numbers(&self) -> ValuesRef<'_> {
+        let numbers = self.numbers.get_or_init(|| match self.block.half {
+            true => Values::F16(self.unpack(f16::ZERO)),
+            false => Values::F32(self.unpack(0.0)),
+        });
+        numbers.view()
+    }
+
+    fn unpack<T: H5Type + Copy>(&self, zero: T) -> Vec<T> {
+        let (rows, row) = (self.block.shape[0], self.block.row());
+        let mut numbers = vec![zero; rows * row];
+        let chunk = self
+            .dataset
+            .chunk()
+            .and_then(|chunk| chunk.first().copied());
+        // Of this many rows at once: whole chunks, so that none is unpacked twice.
+        let step = chunk.unwrap_or(1).clamp(1, rows.max(1));
+        for start in (0..rows).step_by(step) {
+            let end = rows.min(start + step);
+            let part = &mut numbers[start * row..end * row];
+            match self.block.shape.len() {
+                3 => {
+                    let read = self.dataset.read_slice::<T, _, Ix3>(s![start..end, .., ..]);
+                    if let Ok(read) = read {
+                        part.iter_mut()
+                            .zip(&read)
+                            .for_each(|(to, from)| *to = *from);
+                    }
+                }
+                _ => {
+                    let read = self.dataset.read_slice::<T, _, Ix2>(s![start..end, ..]);
+                    if let Ok(read) = read {
+                        part.iter_mut()
+                            .zip(&read)
+                            .for_each(|(to, from)| *to = *from);
+                    }
+                }
+            }
+        }
+        numbers
+    }
+}

@@ -1,0 +1,180 @@
+//! The fields of a clip and of a split.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::text::{Text, told};
+use super::wrong;
+use crate::{Error, Result};
+
+/// Longer names are refused: they can't be meant, and caches can't hold them.
+const LONGEST_NAME: usize = 1024;
+
+/// The fields of a clip and of a split.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fields<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    label: Option<&'a RawValue>,
+    frames: Option<u64>,
+    #[serde(borrow)]
+    keypoints: Option<&'a RawValue>,
+    #[serde(borrow)]
+    scores: Option<&'a RawValue>,
+    height: Option<u32>,
+    width: Option<u32>,
+    pub(super) subject: Option<u32>,
+    pub(super) camera: Option<u32>,
+    pub(super) setup: Option<u32>,
+    #[serde(borrow)]
+    split: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    ids: Option<Vec<Cow<'a, str>>>,
+}
+
+/// A clip or a part of a split.
+pub(super) struct Line<'a> {
+    text: &'a Text<'a>,
+    pub(super) fields: Fields<'a>,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn parse(text: &'a Text<'a>) -> Result<Line<'a>> {
+        match serde_json::from_slice(text.bytes) {
+            Ok(fields) => Ok(Line { text, fields }),
+            Err(e) => Err(wrong(
+                text.path,
+                text.number,
+                "the line",
+                "a clip or a split in JSON",
+                told(&e),
+            )),
+        }
+    }
+
+    /// An error at a place of this line.
+    pub(super) fn wrong(
+        &self,
+        place: &str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Error {
+        let clip = self.fields.id.as_deref().map(short);
+        let place = clip.map_or(place.to_owned(), |id| format!("clip {id:?}: {place}"));
+        wrong(self.text.path, self.text.number, &place, expected, found)
+    }
+
+    /// The split's name, where this is a line of one.
+    pub(super) fn split(&self) -> Result<Option<&str>> {
+        let fields = &self.fields;
+        let Some(split) = fields.split.as_deref() else {
+            return Ok(None);
+        };
+        if fields.id.is_some() || fields.keypoints.is_some() {
+            return Err(self.wrong("`split`", "`split` and `ids` alone", "a clip's fields"));
+        }
+        self.name("`split`", split).map(Some)
+    }
+
+    /// The clips of a split.
+    pub(super) fn ids(&self) -> Result<impl Iterator<Item = &str>> {
+        let ids = self.fields.ids.as_ref();
+        let ids = ids.ok_or_else(|| self.wrong("`ids`", "a list of ids", "none"))?;
+        for id in ids {
+            self.name("`ids`", id)?;
+        }
+        Ok(ids.iter().map(|id| &**id))
+    }
+
+    pub(super) fn id(&self) -> Result<&str> {
+        if self.fields.ids.is_some() {
+            return Err(self.wrong("`ids`", "a `split` beside them", "none"));
+        }
+        match self.fields.id.as_deref() {
+            Some(id) => self.name("`id`", id),
+            None => Err(self.wrong("the line", "an `id` or a `split`", "neither")),
+        }
+    }
+
+    fn name<'b>(&self, field: &str, name: &'b str) -> Result<&'b str> {
+        if (1..=LONGEST_NAME).contains(&name.len()) && !name.contains('\0') {
+            return Ok(name);
+        }
+        let expected = format!("a name of 1 to {LONGEST_NAME} bytes");
+        let found = format!("one of {} bytes, or with a zero byte", name.len());
+        Err(self.wrong(field, expected, found))
+    }
+
+    /// The class, as a number or by its name.
+    pub(super) fn label(&self, names: &HashMap<&str, Option<u32>>) -> Result<Option<u32>> {
+        let Some(text) = self.fields.label.map(RawValue::get) else {
+            return Ok(None);
+        };
+        let wrong = |expected: &str| Err(self.wrong("`label`", expected, short(text)));
+        if text.starts_with('"') {
+            let name: String = serde_json::from_str(text).unwrap_or_default();
+            return match names.get(name.as_str()) {
+                Some(Some(label)) => Ok(Some(*label)),
+                Some(None) => wrong("a name that only one class has, or the class's number"),
+                None => wrong("one of the first line's `classes`"),
+            };
+        }
+        match text.parse::<i32>() {
+            Ok(-1) => Ok(None),
+            Ok(label @ 0..) => Ok(Some(label.unsigned_abs())),
+            _ => wrong("a class from 0, a class's name, or null"),
+        }
+    }
+
+    pub(super) fn keypoints(&self) -> Result<&'a str> {
+        let text = self.fields.keypoints.map(RawValue::get);
+        text.ok_or_else(|| self.wrong("`keypoints`", "a list of people", "none"))
+    }
+
+    pub(super) fn scores(&self) -> Option<&'a str> {
+        self.fields.scores.map(RawValue::get)
+    }
+
+    /// t: as many as the keypoints have; as the line says, where there is nobody.
+    pub(super) fn frames(&self, persons: usize, stored: Option<usize>) -> Result<usize> {
+        let said = self.fields.frames;
+        match (said, stored) {
+            (Some(said), Some(frames)) if said != frames as u64 => {
+                let expected = format!("{frames}, the frames of `keypoints`");
+                Err(self.wrong("`frames`", expected, said.to_string()))
+            }
+            (_, Some(frames)) => Ok(frames),
+            (Some(said), None) if persons == 0 && said <= u32::MAX.into() => Ok(said as usize),
+            (Some(said), None) => Err(self.wrong("`frames`", "32 bits", said.to_string())),
+            (None, None) => Ok(0),
+        }
+    }
+
+    pub(super) fn image(&self) -> Result<Option<(u32, u32)>> {
+        match (self.fields.height, self.fields.width) {
+            (Some(height), Some(width)) => Ok(Some((height, width))),
+            (None, None) => Ok(None),
+            _ => Err(self.wrong("`height`, `width`", "both or neither", "one")),
+        }
+    }
+
+    /// A number that caches hold in 31 bits.
+    pub(super) fn number(&self, field: &str, number: Option<u32>) -> Result<Option<u32>> {
+        match number {
+            Some(n) if i32::try_from(n).is_err() => {
+                Err(self.wrong(field, "a number below 2147483648", n.to_string()))
+            }
+            number => Ok(number),
+        }
+    }
+}
+
+/// The beginning of a text.
+fn short(text: &str) -> String {
+    text.chars().take(60).collect()
+}

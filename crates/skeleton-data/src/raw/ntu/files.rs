@@ -1,0 +1,239 @@
+//! Where the `.skeleton` files are: in folders and in zip archives as the authors distribute them.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+use zip::ZipArchive;
+
+use super::Name;
+use crate::map::map;
+use crate::{Error, Result};
+
+/// The ending of a recording's file.
+const ENDING: &str = ".skeleton";
+/// The largest file that is read. The largest of NTU RGB+D have some megabytes.
+const LARGEST: u64 = 64 << 20;
+
+/// The recordings of some folders, archives and single files, in the order of their names.
+#[derive(Debug)]
+pub struct Files {
+    inputs: Vec<Input>,
+    entries: Vec<Entry>,
+}
+
+/// A folder, archive or file that was named.
+#[derive(Debug)]
+struct Input {
+    path: PathBuf,
+    archive: Option<ZipArchive<Cursor<Bytes>>>,
+}
+
+/// A mapped archive that every thread can read.
+#[derive(Clone, Debug)]
+struct Bytes(Arc<Mmap>);
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// One recording.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: Name,
+    /// What messages call it: an archive's entry stands below the archive.
+    pub(super) path: PathBuf,
+    /// Which input it belongs to.
+    pub(super) input: usize,
+    /// Its number in the archive.
+    index: Option<usize>,
+    /// Bytes of the text, as the folder or the archive has it.
+    pub(super) size: u64,
+}
+
+impl Files {
+    /// Finds the recordings of each input: a folder with all folders in it, a zip archive, or one `.skeleton` file.
+    /// Other files in them are passed over.
+    ///
+    /// # Errors
+    /// An input that can't be read or is none of these, a `.skeleton` file whose name isn't `SsssCcccPpppRrrrAaaa`, a
+    /// sample that occurs twice, or no recording at all.
+    pub fn open(inputs: &[impl AsRef<Path>]) -> Result<Files> {
+        let mut files = Files {
+            inputs: Vec::new(),
+            entries: Vec::new(),
+        };
+        for path in inputs {
+            files.add(path.as_ref())?;
+        }
+        files.entries.sort_by_key(|entry| entry.name);
+        if let Some(pair) = files
+            .entries
+            .windows(2)
+            .find(|two| two[0].name == two[1].name)
+        {
+            let found = pair[1].path.display().to_string();
+            return Err(wrong(&pair[0].path, "a sample in one file only", found));
+        }
+        match (files.entries.is_empty(), inputs.first()) {
+            (true, Some(path)) => Err(wrong(
+                path.as_ref(),
+                "files named *.skeleton",
+                "none".into(),
+            )),
+            _ => Ok(files),
+        }
+    }
+
+    /// How many recordings there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Their names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.entries.iter().map(|entry| &entry.name)
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The inputs' own names, without their folders.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = String> {
+        self.inputs.iter().map(|input| {
+            // A folder can be typed as `.` or `..`, which name nothing.
+            let whole = input.path.canonicalize();
+            let path = whole.as_deref().unwrap_or(&input.path);
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            name.to_string_lossy().into_owned()
+        })
+    }
+
+    fn add(&mut self, path: &Path) -> Result<()> {
+        let metadata = std::fs::metadata(path).map_err(Error::io(path))?;
+        let input = self.inputs.len();
+        let mut archive = None;
+        if metadata.is_dir() {
+            self.add_folder(path, input)?;
+        } else if is_recording(path) {
+            self.push(path.to_owned(), metadata.len(), input, None)?;
+        } else {
+            archive = Some(self.add_archive(path, input)?);
+        }
+        self.inputs.push(Input {
+            path: path.to_owned(),
+            archive,
+        });
+        Ok(())
+    }
+
+    fn add_folder(&mut self, folder: &Path, input: usize) -> Result<()> {
+        for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
+            let entry = entry.map_err(Error::io(folder))?;
+            let path = entry.path();
+            // Links to folders are not followed, since they can lead back here.
+            if entry.file_type().map_err(Error::io(&path))?.is_dir() {
+                self.add_folder(&path, input)?;
+            } else if is_recording(&path) {
+                let metadata = std::fs::metadata(&path).map_err(Error::io(&path))?;
+                self.push(path, metadata.len(), input, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_archive(&mut self, path: &Path, input: usize) -> Result<ZipArchive<Cursor<Bytes>>> {
+        let expected = "a folder, a zip archive or a .skeleton file";
+        let bytes = Bytes(Arc::new(map(path)?));
+        let archive = ZipArchive::new(Cursor::new(bytes))
+            .map_err(|e| wrong(path, expected, e.to_string()))?;
+        if archive.has_duplicate_names() {
+            return Err(wrong(path, "each name once", "a name twice".into()));
+        }
+        for index in 0..archive.len() {
+            let entry = archive
+                .by_index_data(index)
+                .map_err(|e| wrong(path, &format!("entry {index}"), e.to_string()))?;
+            let inner = path.join(&*String::from_utf8_lossy(entry.name_raw()));
+            if entry.is_file() && is_recording(&inner) {
+                self.push(inner, entry.size(), input, Some(index))?;
+            }
+        }
+        Ok(archive)
+    }
+
+    fn push(&mut self, path: PathBuf, size: u64, input: usize, index: Option<usize>) -> Result<()> {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let Some(name) = stem.and_then(Name::parse) else {
+            let found = path.file_name().unwrap_or_default().display().to_string();
+            return Err(wrong(
+                &path,
+                "a name like S001C001P001R001A001.skeleton",
+                found,
+            ));
+        };
+        if size > LARGEST {
+            let found = format!("{size} bytes");
+            return Err(wrong(&path, &format!("at most {LARGEST} bytes"), found));
+        }
+        self.entries.push(Entry {
+            name,
+            path,
+            input,
+            index,
+            size,
+        });
+        Ok(())
+    }
+
+    /// The text of a recording: as many bytes as its folder or archive says, and an archive's checksum over them.
+    pub(super) fn read(&self, entry: &Entry) -> Result<Vec<u8>> {
+        let mut text = Vec::with_capacity(usize::try_from(entry.size).unwrap_or(0));
+        let limit = entry.size + 1;
+        let input = &self.inputs[entry.input];
+        let read = match (&input.archive, entry.index) {
+            (Some(archive), Some(index)) => {
+                // Clones share the directory and the map.
+                let mut archive = archive.clone();
+                let file = archive
+                    .by_index(index)
+                    .map_err(|e| wrong(&entry.path, "a readable entry", e.to_string()))?;
+                file.take(limit).read_to_end(&mut text)
+            }
+            _ => File::open(&entry.path).and_then(|file| file.take(limit).read_to_end(&mut text)),
+        };
+        read.map_err(Error::io(&entry.path))?;
+        if text.len() as u64 != entry.size {
+            let found = match text.len() as u64 > entry.size {
+                true => "more".to_owned(),
+                false => format!("{}", text.len()),
+            };
+            return Err(wrong(&entry.path, &format!("{} bytes", entry.size), found));
+        }
+        Ok(text)
+    }
+}
+
+fn wrong(path: &Path, expected: &str, found: String) -> Error {
+    Error::Recordings {
+        path: path.to_owned(),
+        expected: expected.to_owned(),
+        found,
+    }
+}
+
+/// Whether a file is named like a recording; macOS puts `._NAME` beside files in archives and on foreign disks.
+fn is_recording(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(ENDING) && !name.starts_with("._")
+}

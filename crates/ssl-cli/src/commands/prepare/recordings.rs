@@ -1,0 +1,249 @@
+//! A cache from NTU RGB+D's own recordings.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use skeleton_data::cache::CacheWriter;
+use skeleton_data::raw::ntu::{
+    Edition, FileLog, Files, Outcome as Became, Preparation, Preset, Rules, Skip,
+};
+use skeleton_datasets::Dataset;
+use skeleton_graph::Layout;
+
+use super::plan::header;
+use super::{Target, go_on, report, vacant};
+use crate::args::{PrepareArgs, RecordingsArgs};
+use crate::checkpoint::Whole;
+use crate::config::set::{Assignment, near};
+use crate::failure::{Failure, Outcome};
+use crate::printer::Printer;
+use crate::report::count;
+use crate::signal::Interrupt;
+
+/// The inputs, if they are recordings; options of recordings have no place elsewhere.
+pub fn inputs(args: &PrepareArgs) -> Outcome<Option<Vec<PathBuf>>> {
+    let inputs: Vec<PathBuf> = args.input.iter().chain(&args.more).cloned().collect();
+    let are = |path: &PathBuf| {
+        let ending = path.extension().unwrap_or_default();
+        path.is_dir() || ending == "zip" || ending == "skeleton"
+    };
+    if inputs.first().is_some_and(are) {
+        return Ok(Some(inputs));
+    }
+    if let Some(second) = args.more.first() {
+        let message = format!(
+            "{}: expected one file of clips, found more",
+            second.display()
+        );
+        return Err(Failure::usage(message)
+            .hint("several inputs are for NTU RGB+D's .zip archives and folders"));
+    }
+    if args.recordings != RecordingsArgs::default() {
+        let message =
+            "--bodies, --set, --log, --skip-bad and --threads are for NTU RGB+D's own recordings";
+        return Err(Failure::usage(message)
+            .hint("give a .zip archive or a folder of .skeleton files, or leave them out"));
+    }
+    Ok(None)
+}
+
+/// Writes the cache, then the log.
+pub fn run(
+    args: &PrepareArgs,
+    inputs: &[PathBuf],
+    target: &Target<'_>,
+    printer: &Printer,
+    interrupt: &Interrupt,
+) -> Outcome {
+    let (facts, edition) = edition(args, target.facts)?;
+    let preparation = preparation(&args.recordings, edition)?;
+    let mut log = log(args)?;
+    let files = Files::open(inputs)?;
+    let mut clips = files.clips(&preparation)?;
+
+    let layout = Layout::built_in(&facts.layout)?;
+    let units = skeleton_data::Units::Metre;
+    // What the clips were made from is known once they are.
+    let source = serde_json::Value::Null;
+    let header = header(&facts.name, layout, units, source, facts.classes.clone());
+    let mut writer = CacheWriter::create(target.output, header)?;
+    if target.compress {
+        writer.compress();
+    }
+    let mut tally = Tally::default();
+    let mut kept = Vec::new();
+    let mut progress = printer.progress("reading", files.len() as u64);
+    for (name, prepared) in files.names().zip(&mut clips) {
+        go_on(interrupt, target.output)?;
+        let prepared = prepared?;
+        tally.see(&prepared.log);
+        if let Some(log) = &mut log {
+            log.line(&prepared.log)?;
+        }
+        if let Some(clip) = &prepared.clip {
+            writer.push(clip)?;
+            kept.push(*name);
+        }
+        progress.advance(1);
+    }
+    drop(progress);
+    if kept.is_empty() {
+        return Err(tally.nothing(facts, inputs));
+    }
+    writer.set_source(clips.source());
+    let summary = writer.finish(&edition.splits(&kept))?;
+    if let Some(log) = log {
+        log.0.finish()?;
+    }
+    tally.say(printer);
+    report(target.output, target.facts, &summary, printer)
+}
+
+/// The data set the recordings are for: its facts, and which of NTU's editions it is.
+fn edition<'a>(args: &PrepareArgs, facts: Option<&'a Dataset>) -> Outcome<(&'a Dataset, Edition)> {
+    let about = &args.about;
+    for (flag, given) in [
+        ("--layout", about.layout.is_some()),
+        ("--units", about.units.is_some()),
+        ("--classes", about.classes.is_some()),
+        ("--seed", args.seed.is_some()),
+    ] {
+        if given {
+            let message = format!("{flag} can't be chosen for NTU RGB+D's recordings");
+            return Err(Failure::usage(message).hint("leave it out"));
+        }
+    }
+    let known = |facts: &Dataset| match &*facts.name {
+        "ntu60_3d" => Some(Edition::Ntu60),
+        "ntu120_3d" => Some(Edition::Ntu120),
+        _ => None,
+    };
+    let found = facts.and_then(|facts| Some((facts, known(facts)?)));
+    found.ok_or_else(|| {
+        let typed = facts.map_or(String::new(), |facts| format!(", found {}", facts.name));
+        let message = format!("expected --dataset ntu60_3d or ntu120_3d for recordings{typed}");
+        Failure::usage(message).hint(
+            "ntu60_3d takes actions 1 to 60, ntu120_3d all 120; clips of your own go into a .jsonl",
+        )
+    })
+}
+
+fn preparation(args: &RecordingsArgs, edition: Edition) -> Outcome<Preparation> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Preparation {
+        edition,
+        rules: rules(args)?,
+        skip_unreadable: args.skip_bad,
+        threads: args.threads.map_or(cores, usize::from),
+    })
+}
+
+/// The preset's rules with those that were typed.
+fn rules(args: &RecordingsArgs) -> Outcome<Rules> {
+    let rules = Rules::from(Preset::from(args.bodies.unwrap_or_default()));
+    let mut table = toml::Table::try_from(&rules).map_err(|error| Failure::from_error(&error))?;
+    let known: Vec<String> = table.keys().cloned().collect();
+    for typed in &args.set {
+        let assignment = Assignment::parse(typed)?;
+        let key = assignment.path.join(".");
+        if !known.contains(&key) {
+            let near = near(&key, &known);
+            let hint = match near.is_empty() {
+                true => format!("the rules are {}", known.join(", ")),
+                false => format!(
+                    "did you mean {}? the rules are {}",
+                    near.join(" or "),
+                    known.join(", ")
+                ),
+            };
+            return Err(Failure::usage(format!("--set {typed}: no rule {key}")).hint(hint));
+        }
+        assignment.apply(&mut table)?;
+        Rules::deserialize(table.clone()).map_err(|error| {
+            Failure::usage(format!("--set {typed}: {}", error.message()))
+                .hint(format!("as it is: {key} = {}", preset_value(&rules, &key)))
+        })?;
+    }
+    let rules = Rules::deserialize(table).map_err(|error| Failure::from_error(&error))?;
+    rules.check()?;
+    Ok(rules)
+}
+
+fn preset_value(rules: &Rules, key: &str) -> String {
+    let table = toml::Table::try_from(rules).unwrap_or_default();
+    table.get(key).map_or(String::new(), toml::Value::to_string)
+}
+
+/// The log as it grows beside its place.
+struct Log(Whole);
+
+impl Log {
+    fn line(&mut self, log: &FileLog) -> Outcome {
+        let mut line = serde_json::to_vec(log).map_err(|error| Failure::from_error(&error))?;
+        line.push(b'\n');
+        self.0.write_all(&line).map_err(Failure::io(self.0.path()))
+    }
+}
+
+fn log(args: &PrepareArgs) -> Outcome<Option<Log>> {
+    let Some(path) = &args.recordings.log else {
+        return Ok(None);
+    };
+    if *path == args.output {
+        let message = format!("--log {}: the cache goes there", path.display());
+        return Err(Failure::usage(message).hint("give the log a name of its own"));
+    }
+    vacant(path, args.overwrite)?;
+    Ok(Some(Log(Whole::create(path)?)))
+}
+
+/// How many files became clips, and why the others didn't.
+#[derive(Default)]
+struct Tally {
+    skipped: BTreeMap<&'static str, usize>,
+    unreadable: Vec<String>,
+}
+
+impl Tally {
+    fn see(&mut self, log: &FileLog) {
+        if let Became::Skipped(skip) = &log.outcome {
+            *self.skipped.entry(skip.words()).or_default() += 1;
+            if let Skip::Unreadable { message } = skip {
+                self.unreadable.push(message.clone());
+            }
+        }
+    }
+
+    fn words(&self) -> String {
+        let skipped = self.skipped.iter();
+        let skipped: Vec<String> = skipped.map(|(why, n)| format!("{n} {why}")).collect();
+        skipped.join(", ")
+    }
+
+    fn say(&self, printer: &Printer) {
+        if !self.skipped.is_empty() {
+            printer.say(format!("files that are no clip: {}", self.words()));
+        }
+        if let Some(first) = self.unreadable.first() {
+            let files = count(self.unreadable.len(), "file");
+            printer.warn(format!("{files} unreadable, the first: {first}"));
+        }
+    }
+
+    /// No file became a clip.
+    fn nothing(&self, facts: &Dataset, inputs: &[PathBuf]) -> Failure {
+        let inputs: Vec<String> = inputs
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let message = format!(
+            "{}: expected recordings of {}, found {}",
+            inputs.join(", "),
+            facts.title,
+            self.words()
+        );
+        Failure::error(message).hint("ntu120_3d has the actions 61 to 120, ntu60_3d those up to 60")
+    }
+}
