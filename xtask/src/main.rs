@@ -32,6 +32,9 @@ Tasks:
   ci [STEP]...     What the continuous integration runs: fmt clippy doc package test
   bench data       Measure the readers beside Python stand-ins, as ratios; --section NAME, --repetitions N,
                    --json FILE
+  bench models     Measure training steps and inference beside PyTorch, as ratios; pretrain, finetune, infer, infer1
+                   one of them; ops each op, sizes larger and smaller batches, share what batches take of a step,
+                   all everything; --rounds N, --threads N, --clock wall|cpu, --json FILE, --markdown FILE, --readme
   cmake            Print the cmake that builds HDF5, after fetching one where the system has none
 
 Every task builds in release mode, since models and readers are unusably slow without it.

@@ -32,12 +32,14 @@ impl Run {
     }
 }
 
-fn value(numbers: &[(String, f64)], name: &str) -> f64 {
+/// A number by its name, NaN where it isn't there.
+pub fn value(numbers: &[(String, f64)], name: &str) -> f64 {
     let found = numbers.iter().find(|(known, _)| known == name);
     found.map_or(f64::NAN, |(_, value)| *value)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// The middle one, or the mean of the middle two.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     match (values.len() / 2, values.len() % 2) {
@@ -80,7 +82,7 @@ pub fn numbers_of(command: &mut Command) -> Result<Vec<(String, f64)>, Failure> 
 }
 
 /// A flat JSON object of numbers.
-fn parse(line: &str) -> Option<Vec<(String, f64)>> {
+pub fn parse(line: &str) -> Option<Vec<(String, f64)>> {
     let inner = line.trim().strip_prefix('{')?.strip_suffix('}')?;
     inner
         .split(',')

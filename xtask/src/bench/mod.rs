@@ -3,11 +3,12 @@
 //! A section is an example program and a Python script that do the same work. The frame makes the section's data once
 //! (`EXAMPLE make FOLDER`), then runs `EXAMPLE run FOLDER` and `python SCRIPT FOLDER` by turns, on one thread each, so that
 //! whatever else the machine does slows both. Either prints one JSON line of numbers, of which `seconds` and `bytes` are
-//! needed; others are shown beside them.
+//! needed; others are shown beside them. Models are measured differently: see [`models`].
 
 mod data;
 mod machine;
 mod measure;
+mod models;
 mod report;
 
 use std::ffi::OsString;
@@ -71,18 +72,32 @@ impl Options {
 
 /// Measures one topic.
 pub fn bench(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure> {
-    let (topic, options) = match args.split_first() {
-        Some((topic, rest)) => (topic, Options::parse(rest)?),
-        None => return Err(Failure::Usage(USAGE.to_owned())),
+    let usage = || format!("{USAGE}\n{}", models::USAGE);
+    let Some((topic, rest)) = args.split_first() else {
+        return Err(Failure::Usage(usage()));
     };
-    let all: &[Section] = match topic.to_str() {
-        Some("data") => &data::SECTIONS,
-        _ => {
-            let message = format!("unknown topic `{}`: {USAGE}", topic.to_string_lossy());
-            return Err(Failure::Usage(message));
+    match topic.to_str() {
+        Some("data") => data(workspace, Options::parse(rest)?),
+        Some(topic) if models::knows(topic) => {
+            models::bench(workspace, topic, rest)?;
+            match topic {
+                "all" => data(workspace, Options::parse(&[])?),
+                _ => Ok(()),
+            }
         }
-    };
-    let sections = chosen(all, options.section.as_deref())?;
+        _ => {
+            let topic = topic.to_string_lossy();
+            Err(Failure::Usage(format!(
+                "unknown topic `{topic}`: {}",
+                usage()
+            )))
+        }
+    }
+}
+
+/// Measures the readers.
+fn data(workspace: &Workspace, options: Options) -> Result<(), Failure> {
+    let sections = chosen(&data::SECTIONS, options.section.as_deref())?;
     let python = python();
     let mut outcomes = Vec::new();
     for section in sections {

@@ -56,14 +56,6 @@ pub fn text(machine: &[(&str, String)], outcomes: &[Outcome]) -> String {
 
 /// One JSON document.
 pub fn json(machine: &[(&str, String)], outcomes: &[Outcome]) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let object = |pairs: Vec<(String, String)>| {
-        let pairs: Vec<String> = pairs
-            .into_iter()
-            .map(|(name, value)| format!("{}: {value}", quoted(&name)))
-            .collect();
-        format!("{{{}}}", pairs.join(", "))
-    };
     let run = |run: &Run| {
         let speed = ("bytes_per_second".to_owned(), run.speed().to_string());
         let medians = run.medians().into_iter();
@@ -94,6 +86,20 @@ pub fn json(machine: &[(&str, String)], outcomes: &[Outcome]) -> String {
         .collect();
     let (facts, sections) = (object(facts.collect()), sections.join(",\n  "));
     format!("{{\"machine\": {facts},\n \"sections\": [\n  {sections}\n]}}\n")
+}
+
+/// A JSON string.
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A JSON object of names and written values.
+pub fn object(pairs: Vec<(String, String)>) -> String {
+    let pairs: Vec<String> = pairs
+        .into_iter()
+        .map(|(name, value)| format!("{}: {value}", quoted(&name)))
+        .collect();
+    format!("{{{}}}", pairs.join(", "))
 }
 
 /// Whole where it is large, else four digits.
