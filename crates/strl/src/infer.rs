@@ -8,7 +8,7 @@ use candle_core::{Result, Tensor, bail};
 use skeletonmae::TrackBatch;
 use skeletonmae::ops::gin::infer::Folded;
 use skeletonmae::ops::gin::pool;
-use skeletonmae::ops::map::{Map, leak};
+use skeletonmae::ops::map::{Map, add_leak};
 use skeletonmae::ops::mix::Mixing;
 use skeletonmae::ops::pool::Buffer;
 use skeletonmae::ops::{Real, rows};
@@ -134,7 +134,6 @@ impl<T: Real> Spatial<T> {
                 None => self.mix([h, pooled], out, buffers, v),
                 Some(entry) => self.enter(entry, [h, pooled], row, out, buffers, v),
             }
-            wide!(leak(out, T::zero()));
         });
         out
     }
@@ -147,8 +146,9 @@ impl<T: Real> Spatial<T> {
             repeat_add(h, p, sum, v, d);
             self.mixing.apply(sum, mixed, d);
         });
-        self.w.rows(mixed, out);
-        self.residual.add(h, out);
+        self.w.product(mixed, out, false);
+        self.residual.product(h, out, true);
+        wide!(self.w.finish(T::zero(), out));
     }
 
     /// The same from coordinates s.
@@ -170,16 +170,16 @@ impl<T: Real> Spatial<T> {
             both[..c].copy_from_slice(mixed);
             both[c..].copy_from_slice(s);
         }
-        of_p.fill(T::zero());
-        self.w.add(p, of_p);
-        out.copy_from_slice(&entry.constant[row * d..row * d + out.len()]);
-        entry.map.add(both, out);
+        self.w.product(p, of_p, false);
+        entry.map.product(both, out, false);
+        let constant = &entry.constant[row * d..row * d + out.len()];
         wide!({
             for (out, p) in out.chunks_exact_mut(v * d).zip(of_p.chunks_exact(d)) {
                 for (out, &sum) in out.chunks_exact_mut(d).zip(&entry.sums) {
                     rows::add_scaled(out, sum, p);
                 }
             }
+            add_leak(out, constant, T::zero());
         });
     }
 }
@@ -203,10 +203,9 @@ impl<T: Real> Frozen<T> {
         let (mut h, b) = self.by_clip(batch)?;
         for (i, layer) in self.head.iter().enumerate() {
             let mut out = vec![T::zero(); b * layer.width()];
-            layer.rows(&h, &mut out);
-            if i + 1 < self.head.len() {
-                leak(&mut out, T::zero());
-            }
+            // ReLU between the maps, nothing behind the last.
+            let last = i + 1 == self.head.len();
+            layer.rows(&h, if last { T::one() } else { T::zero() }, &mut out);
             h = out;
         }
         let k = h.len() / b;

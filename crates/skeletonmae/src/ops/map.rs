@@ -55,7 +55,7 @@ impl<T: Real> Map<T> {
     pub fn of_rows(&self, x: &[T]) -> Vec<T> {
         let c = self.weight.len() / self.width();
         let mut out = vec![T::zero(); x.len() / c * self.width()];
-        self.add(x, &mut out);
+        self.product(x, &mut out, false);
         out
     }
 
@@ -76,19 +76,29 @@ impl<T: Real> Map<T> {
         Self { weight, shift }
     }
 
-    /// Of rows x, into `out`.
+    /// `PReLU(x weight^T + shift)` of rows x, into `out`; with a slope of zero ReLU, of one nothing.
     #[inline(always)]
-    pub fn rows(&self, x: &[T], out: &mut [T]) {
-        wide!({
-            out.chunks_exact_mut(self.width())
-                .for_each(|row| row.copy_from_slice(&self.shift));
-        });
-        self.add(x, out);
+    pub fn rows(&self, x: &[T], slope: T, out: &mut [T]) {
+        self.product(x, out, false);
+        wide!(self.finish(slope, out));
     }
 
-    /// Adds `x weight^T` to rows.
+    /// Adds the constant part to rows and applies PReLU. NaN stays NaN.
     #[inline(always)]
-    pub fn add(&self, x: &[T], out: &mut [T]) {
+    pub fn finish(&self, slope: T, rows: &mut [T]) {
+        let d = self.width();
+        let shift = &self.shift[..d];
+        for row in rows.chunks_exact_mut(d) {
+            for i in 0..d {
+                let y = row[i] + shift[i];
+                row[i] = y * if y < T::zero() { slope } else { T::one() };
+            }
+        }
+    }
+
+    /// `x weight^T` of rows x, into `out` or added to it, without the constant part.
+    #[inline(always)]
+    pub fn product(&self, x: &[T], out: &mut [T], accumulate: bool) {
         let d = self.width();
         let (n, c) = (out.len() / d, self.weight.len() / d);
         let weight = Matrix::new(&self.weight, d, c).transposed();
@@ -96,8 +106,17 @@ impl<T: Real> Map<T> {
             MatrixMut::new(out, n, d),
             Matrix::new(x, n, c),
             weight,
-            true,
+            accumulate,
         );
+    }
+}
+
+/// `rows = PReLU(rows + constant)`, number by number; with a slope of zero ReLU. NaN stays NaN.
+#[inline(always)]
+pub fn add_leak<T: Real>(rows: &mut [T], constant: &[T], slope: T) {
+    for (x, &constant) in rows.iter_mut().zip(constant) {
+        let y = *x + constant;
+        *x = y * if y < T::zero() { slope } else { T::one() };
     }
 }
 

@@ -68,6 +68,11 @@ impl<T: Real> Mixing<T> {
         Self(terms.iter().enumerate().map(row).collect())
     }
 
+    /// v, joints.
+    pub fn joints(&self) -> usize {
+        self.0.len()
+    }
+
     /// The sum of each joint's weights.
     pub fn sums(&self) -> Vec<T> {
         let rows = self.0.iter();

@@ -6,7 +6,7 @@ use candle_core::{Result, Shape, Tensor, bail};
 use super::params::{End, split};
 use super::{Ending, Stack, forward::pool};
 use crate::ops::kernel::{Kernel, Real, View, apply2};
-use crate::ops::map::{Map, leak};
+use crate::ops::map::{Map, add_leak};
 use crate::ops::mix::Mixing;
 use crate::ops::norm::{Moments, Norm};
 use crate::ops::rows::{fill_with, frames_per_chunk};
@@ -42,6 +42,14 @@ struct Layer<T> {
     second: Map<T>,
     /// PReLU's; an MLP ends without.
     slope: Option<T>,
+}
+
+impl<T: Real> Layer<T> {
+    /// What follows the second map's product.
+    #[inline(always)]
+    fn end(&self, rows: &mut [T]) {
+        self.second.finish(self.slope.unwrap_or(T::one()), rows);
+    }
 }
 
 /// Buffers of the frames under way.
@@ -137,22 +145,34 @@ impl<T: Real> Folded<T> {
         let (n, d) = (x.len() / self.c, self.d);
         let Scratch { x: y, mixed, a } = scratch;
         let (y, a) = (&mut y[..n * d], &mut a[..n * d]);
-        for (i, layer) in self.layers.iter().enumerate() {
-            let width = if i == 0 { self.c } else { d };
+        let frame = self.layers[0].mixing.joints() * d;
+        let mut before: Option<&Layer<T>> = None;
+        for layer in &self.layers {
+            let width = if before.is_none() { self.c } else { d };
             let mixed = &mut mixed[..n * width];
-            wide!(layer.mixing.apply(if i == 0 { x } else { y }, mixed, width));
+            match before {
+                None => wide!(layer.mixing.apply(x, mixed, width)),
+                // What ends the layer before is done frame by frame, while a frame is near.
+                Some(before) => wide!({
+                    for (y, mixed) in y.chunks_exact_mut(frame).zip(mixed.chunks_exact_mut(frame)) {
+                        before.end(y);
+                        layer.mixing.apply(y, mixed, d);
+                    }
+                }),
+            }
             match &self.constant {
-                Some(constant) if i == 0 => {
-                    a.copy_from_slice(&constant[row * d..row * d + a.len()]);
-                    layer.first.add(mixed, a);
+                Some(constant) if before.is_none() => {
+                    layer.first.product(mixed, a, false);
+                    let constant = &constant[row * d..row * d + a.len()];
+                    wide!(add_leak(a, constant, T::zero()));
                 }
-                _ => layer.first.rows(mixed, a),
+                _ => layer.first.rows(mixed, T::zero(), a),
             }
-            wide!(leak(a, T::zero()));
-            layer.second.rows(a, y);
-            if let Some(slope) = layer.slope {
-                wide!(leak(y, slope));
-            }
+            layer.second.product(a, y, false);
+            before = Some(layer);
+        }
+        if let Some(last) = before {
+            wide!(last.end(y));
         }
         y
     }

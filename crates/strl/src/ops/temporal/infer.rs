@@ -81,7 +81,7 @@ impl<T: Real> Folded<T> {
         let (d, part) = (self.d, self.part);
         let n = self.frames(t) * v;
         let mut a = Buffer::new(t * v * self.reduce.width());
-        self.reduce.rows(x, &mut a);
+        self.reduce.rows(x, T::zero(), &mut a);
         let mut out = Buffer::new(n * d);
         let (window, from, scale) = &self.pool;
         let mut largest = Buffer::new(n * part);
@@ -92,7 +92,6 @@ impl<T: Real> Folded<T> {
         };
         let column = self.convolutions.len() * part;
         wide!({
-            leak(&mut a, T::zero());
             out.chunks_exact_mut(d)
                 .for_each(|row| row.copy_from_slice(&self.shift));
             window.largest(&a, *from, &mut largest, to, t, v);
