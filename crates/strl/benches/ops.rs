@@ -1,17 +1,21 @@
 //! Each op alone: 16 clips x 2 persons x 64 frames x 17 joints, d = 64, as rows (joints of a frame) a second; then a
 //! classifier in inference. `cargo xtask bench ops`.
 
+#[path = "../../skeletonmae/benches/timing/mod.rs"]
+mod timing;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use skeleton_graph::Layout;
 use skeletonmae::ops::JointMatrix;
 use skeletonmae::{MaeConfig, Store, TrackBatch};
 use strl::ops::{self, Branches};
 use strl::{Strl, StrlConfig, Task};
+use timing::variable;
 
 const CLIPS: usize = 16;
 const PERSONS: usize = 2;
@@ -20,38 +24,14 @@ const V: usize = 17;
 const D: usize = 64;
 const ROWS: usize = CLIPS * PERSONS * T * V;
 
-/// Numbers that look random, of this size at most.
-fn variable(shape: &[usize], size: f32) -> Var {
-    let n = shape.iter().product();
-    let value = |i: usize| (((i * 7919) % 1009) as f32 / 504.5 - 1.0) * size;
-    let values: Vec<f32> = (0..n).map(value).collect();
-    Var::from_vec(values, shape, &Device::Cpu).expect("as many numbers as the shape has")
-}
-
 fn coco17() -> Layout {
     Layout::built_in("coco17").expect("it is built in")
-}
-
-/// The op alone, and with the way back from the sum of its result.
-fn both(criterion: &mut Criterion, name: &str, op: impl Fn() -> Result<Tensor>) {
-    let mut group = criterion.benchmark_group(name);
-    group.throughput(Throughput::Elements(ROWS as u64));
-    group.bench_function("forward", |bencher| {
-        bencher.iter(|| black_box(op().expect("the shapes fit")));
-    });
-    group.bench_function("forward and backward", |bencher| {
-        bencher.iter(|| {
-            let loss = op().and_then(|y| y.sum_all()).expect("the shapes fit");
-            black_box(loss.backward().expect("an op with a way back"))
-        });
-    });
-    group.finish();
 }
 
 fn embed(criterion: &mut Criterion) {
     let s = variable(&[CLIPS * PERSONS, T, V, 2], 1.0);
     let theta = variable(&[D * (2 + 1 + T)], 0.1);
-    both(criterion, "embed", || ops::embed(&s, &theta));
+    timing::both(criterion, "embed", ROWS as u64, || ops::embed(&s, &theta));
 }
 
 fn spatial(criterion: &mut Criterion) {
@@ -60,7 +40,7 @@ fn spatial(criterion: &mut Criterion) {
     let h = variable(&[CLIPS * PERSONS, T, V, D], 1.0);
     let p = variable(&[CLIPS * PERSONS, T, D], 1.0);
     let theta = variable(&[2 * (D * D + 2 * D)], 0.1);
-    both(criterion, "spatial", || {
+    timing::both(criterion, "spatial", ROWS as u64, || {
         Ok(ops::spatial(&h, &p, &theta, &mixing)?.0)
     });
 }
@@ -77,9 +57,12 @@ fn temporal(criterion: &mut Criterion) {
             dilations: vec![1, 2],
             stride,
         };
-        both(criterion, &format!("temporal of stride {stride}"), || {
-            Ok(ops::temporal(&h, &theta, &branches)?.0)
-        });
+        timing::both(
+            criterion,
+            &format!("temporal of stride {stride}"),
+            ROWS as u64,
+            || Ok(ops::temporal(&h, &theta, &branches)?.0),
+        );
     }
 }
 

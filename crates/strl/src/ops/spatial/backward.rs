@@ -51,7 +51,7 @@ impl<T: Real> Way<'_, T> {
         [dh, dp, dtheta]
     }
 
-    /// g = dy where y is above zero.
+    /// dy of some rows, copied so that it can be stopped in place where ReLU gave nothing.
     fn gradient<'b>(&self, from: usize, out: &'b mut [T]) -> &'b mut [T] {
         let n = out.len() / self.d;
         out.copy_from_slice(self.grad.between(from, from + n));
