@@ -132,7 +132,7 @@ impl Small {
     pub fn read_only(&mut self, read_only: bool) {
         let option = if read_only { "ro" } else { "rw" };
         assert!(
-            self.ask(&format!("mount -o remount,{option}")),
+            self.ask(&format!("mount -o remount,bind,{option}")),
             "remounting {option}"
         );
     }
