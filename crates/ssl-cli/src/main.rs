@@ -21,6 +21,7 @@ mod printer;
 mod report;
 mod run;
 mod signal;
+mod text;
 mod threads;
 mod train;
 
@@ -72,7 +73,7 @@ fn log_to(printer: &Printer, cli: &Cli) -> Outcome {
     let writer = printer.clone();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(printer.colour())
+        .with_ansi(false)
         .without_time()
         .with_writer(move || writer.log_writer())
         .init();

@@ -63,6 +63,12 @@ impl Opened {
         let name = origin.path.display().to_string();
         let layout = Layout::from_toml(&checkpoint.meta.layout, &name)?;
         let config = Config::from_toml(&checkpoint.meta.config, &name)?;
+        config.check().map_err(|failure| failure.of(&name))?;
+        checkpoint
+            .meta
+            .reading
+            .check()
+            .map_err(|error| Failure::from(error).of(&name))?;
         Ok(Opened {
             checkpoint,
             origin,
@@ -90,18 +96,22 @@ impl Opened {
         let meta = &self.checkpoint.meta;
         let strl = self.config.strl()?;
         strl.validate(self.config.model.mae.width)?;
-        // Every number is replaced by the checkpoint's: the seed has no effect.
-        let store = Store::new(0, DType::F32, &machine.device);
+        let tensors = self.checkpoint.tensors.clone();
+        let store = Store::of(tensors, DType::F32, &machine.device);
+        let refused = |error: skeletonmae::Error| {
+            Failure::from(error)
+                .of(self.origin.path.display())
+                .hint("the checkpoint's settings are not those of its parameters: copy it again, or train again")
+        };
         let task = Task {
             layout: &self.layout,
             coordinates: meta.coordinates,
             frames: meta.frames,
             classes: meta.classes.len(),
         };
-        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
-        store
-            .load(&self.checkpoint.tensors)
-            .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
+        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())
+            .map_err(|error| refused(error.into()))?;
+        store.all_used().map_err(refused)?;
         Ok(model)
     }
 

@@ -1,6 +1,7 @@
 //! The settings of a run: one complete TOML, from a preset or a file, changed by `--set` and flags,
 //! saved as config.toml.
 
+mod limits;
 mod presets;
 mod section;
 pub mod set;
@@ -18,6 +19,7 @@ use self::set::Assignment;
 use crate::args::SettingsArgs;
 use crate::checkpoint::Kind;
 use crate::failure::{Failure, Outcome};
+use crate::text::read_text;
 
 /// What computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -164,10 +166,9 @@ impl Config {
     }
 
     /// Checks the ranges that no engine checks.
-    fn check(&self) -> Outcome {
+    pub fn check(&self) -> Outcome {
         self.reading.check()?;
-        positive("model.width", self.model.mae.width)?;
-        positive("model.encoder_layers", self.model.mae.encoder_layers)?;
+        limits::check(&self.model)?;
         if let Some(job) = &self.pretrain {
             positive("pretrain.epochs", job.engine.epochs)?;
             job.augment.check()?;
@@ -214,9 +215,8 @@ fn start(args: &SettingsArgs) -> Outcome<(String, String)> {
 }
 
 fn read(path: &Path) -> Outcome<String> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Failure::io(path)(error).hint("`ssl preset quick > FILE.toml` makes one to start from")
-    })
+    read_text(path)
+        .map_err(|failure| failure.hint("`ssl preset quick > FILE.toml` makes one to start from"))
 }
 
 /// The settings of `text` after the `--set`s; `config` knows the keys that may have been meant.

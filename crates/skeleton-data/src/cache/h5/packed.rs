@@ -19,6 +19,10 @@ const CHUNK_BYTES: usize = 1 << 17;
 pub(super) const LEVEL: u8 = 4;
 /// Deflate can't pack a byte into less than this share of one.
 const BEST_RATIO: u64 = 1032;
+/// Numbers that people's joints were measured by are never packed better than this: what is, is meant to fill a memory. Small
+/// blocks may be, since a memory has room for them.
+const LIKELY_RATIO: u64 = 64;
+const SMALL: u64 = 1 << 28;
 
 /// Rows of a chunk.
 pub(super) fn chunk_rows(block: &Block) -> usize {
@@ -55,6 +59,16 @@ pub(in crate::cache) fn fill(file: &Path, name: &str, block: &Block, numbers: Ra
     }
     drop(dataset);
     opened.close().map_err(failed)
+}
+
+/// Whether so many bytes can have been packed into those that are stored.
+fn possible(wanted: u64, stored: u64) -> bool {
+    let ratio = if wanted <= SMALL {
+        BEST_RATIO
+    } else {
+        LIKELY_RATIO
+    };
+    wanted / ratio <= stored
 }
 
 fn put<T: H5Type + bytemuck::Pod>(
@@ -117,7 +131,7 @@ impl Packed {
             });
         let stored = dataset.storage_size();
         match wanted {
-            Some(wanted) if wanted / BEST_RATIO <= stored => Ok(Packed {
+            Some(wanted) if possible(wanted, stored) => Ok(Packed {
                 dataset,
                 block,
                 numbers: OnceLock::new(),
@@ -167,5 +181,18 @@ impl Packed {
             }
         }
         numbers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bomb_is_told_by_its_ratio() {
+        assert!(possible(1000, 1) && !possible(2064, 1));
+        assert!(possible(SMALL, SMALL / BEST_RATIO));
+        assert!(!possible(SMALL + 64, SMALL / BEST_RATIO));
+        assert!(possible(40 * SMALL, SMALL) && !possible(1000 * SMALL, SMALL));
     }
 }
