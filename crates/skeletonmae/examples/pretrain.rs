@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{
-    Decay, Guard, Optimizer, OptimizerConfig, Pass, PretrainConfig, Schedule, StepReport, pretrain_epoch,
-    reconstruction,
+    Decay, Guard, Optimizer, OptimizerConfig, Pass, PretrainConfig, Schedule, StepReport,
+    pretrain_epoch, reconstruction,
 };
 use skeletonmae::{MaeConfig, MaskConfig, MaskScope, RceConfig, SkeletonMae, Store, TrackBatch};
 

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{
-    BoxError, Decay, EpochReport, Guard, OnNonFinite, Optimizer, OptimizerConfig, Pass, PretrainConfig, Progress,
-    Schedule, StepReport, pretrain_epoch,
+    BoxError, Decay, EpochReport, Guard, OnNonFinite, Optimizer, OptimizerConfig, Pass,
+    PretrainConfig, Progress, Schedule, StepReport, pretrain_epoch,
 };
 use skeletonmae::{
     Error, MaeConfig, MaskConfig, MaskScope, RceConfig, SkeletonMae, Store, TrackBatch,
@@ -222,9 +222,7 @@ fn an_epoch_that_goes_on_ends_as_if_it_had_not_been_interrupted() {
             .collect()
     };
     let mut whole = Trial::new(Guard::default());
-    let expected = whole
-        .run(Progress::default(), steps(), &mut go_on)
-        .unwrap();
+    let expected = whole.run(Progress::default(), steps(), &mut go_on).unwrap();
     for cut in 1..4 {
         let mut first = Trial::new(Guard::default());
         let mut saved = None;
@@ -235,11 +233,7 @@ fn an_epoch_that_goes_on_ends_as_if_it_had_not_been_interrupted() {
             saved = Some((*report.progress, report.optimizer.state().unwrap()));
             ControlFlow::Break(())
         };
-        assert!(
-            first
-                .run(Progress::default(), steps(), &mut stop)
-                .is_err()
-        );
+        assert!(first.run(Progress::default(), steps(), &mut stop).is_err());
         let (progress, (count, moments)) = saved.unwrap();
         let mut second = Trial::new(Guard::default());
         second.store.load(&first.store.tensors()).unwrap();
