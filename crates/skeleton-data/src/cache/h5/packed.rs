@@ -10,7 +10,7 @@ use hdf5::{Dataset, File, H5Type};
 use ndarray::{ArrayView2, ArrayView3, Ix2, Ix3, s};
 
 use super::super::schema::Block;
-use super::reason;
+use super::{reason, unwritten};
 use crate::{Error, Result, Values, ValuesRef};
 
 /// Bytes of a chunk, about: one is unpacked whole whatever is wanted of it.
@@ -30,15 +30,16 @@ pub(super) fn chunk_rows(block: &Block) -> usize {
     (CHUNK_BYTES / row.max(1)).clamp(1, block.shape[0].max(1))
 }
 
-/// Fills an object that was written without data, from the bytes of its numbers.
-pub(in crate::cache) fn fill(file: &Path, name: &str, block: &Block, numbers: Raw) -> Result<()> {
+/// Fills an object of `file` that was written without data, from the bytes of its numbers; `shown` is the name for messages.
+pub(in crate::cache) fn fill(
+    file: &Path,
+    shown: &Path,
+    name: &str,
+    block: &Block,
+    numbers: Raw,
+) -> Result<()> {
     let mut numbers = BufReader::with_capacity(1 << 20, numbers);
-    let failed = |e: hdf5::Error| Error::Cache {
-        path: file.to_owned(),
-        place: name.to_owned(),
-        expected: "to write it".into(),
-        found: reason(&e),
-    };
+    let failed = |e: hdf5::Error| unwritten(shown, name, &e);
     let opened = File::with_options()
         .with_fapl(|access| access.libver_v18().alignment(1, 8))
         .open_as(file, hdf5::file::OpenMode::ReadWrite);
@@ -49,7 +50,7 @@ pub(in crate::cache) fn fill(file: &Path, name: &str, block: &Block, numbers: Ra
     for start in (0..rows).step_by(step) {
         let end = rows.min(start + step);
         bytes.resize((end - start) * block.row() * block.width(), 0);
-        numbers.read_exact(&mut bytes).map_err(Error::io(file))?;
+        numbers.read_exact(&mut bytes).map_err(Error::io(shown))?;
         let written = if block.half {
             put::<f16>(&dataset, block, start..end, &bytes)
         } else {
