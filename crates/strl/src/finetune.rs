@@ -10,6 +10,7 @@ use skeletonmae::{Error, Result, TrackBatch};
 
 use crate::metrics::Scores;
 use crate::model::{Phase, Strl, StrlConfig};
+use crate::tuning::Tuning;
 
 /// How a classifier is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub struct FinetuneConfig {
     pub schedule: Schedule,
     /// Share of the target that is spread over all classes.
     pub label_smoothing: f64,
+    /// Whether the pre-trained part learns too.
+    pub encoder: Tuning,
 }
 
 impl FinetuneConfig {
@@ -140,6 +143,7 @@ pub fn finetune_epoch(
     let phase = Phase::Train {
         seed,
         epoch: epoch as u64,
+        encoder: config.encoder,
     };
     run_epoch(
         epoch,
