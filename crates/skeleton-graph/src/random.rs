@@ -51,7 +51,7 @@ pub enum Purpose {
     /// Which frames are read.
     Sample = 7,
     /// How the two views of a clip differ in contrastive pre-training.
-    View = 8,
+    View = 9,
 }
 
 /// What a draw belongs to.

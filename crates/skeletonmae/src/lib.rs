@@ -16,14 +16,16 @@ pub mod params;
 pub mod pretext;
 pub mod reconstruct;
 pub mod train;
+pub mod trunk;
 
 pub use backbone::Backbone;
 pub use batch::TrackBatch;
 pub use contrast::GraphCl;
-pub use error::{Error, Result};
+pub use error::{Error, Quantity, Result};
 pub use layers::Mode;
 pub use mask::{Mask, MaskConfig, MaskScope};
 pub use model::{MaeConfig, SkeletonMae};
 pub use objective::{Contrastive, LossConfig, Objective, Reconstruction, Target};
 pub use params::Store;
 pub use pretext::Pretext;
+pub use trunk::Trunk;

@@ -11,8 +11,8 @@ use crate::model::SkeletonMae;
 use crate::objective::Objective;
 use crate::pretext::Pretext;
 use crate::reconstruct::Reconstruction;
-use crate::train::engine::{BoxError, EpochReport, Observer, run_epoch};
-use crate::train::{Optimizer, OptimizerConfig, Schedule};
+use crate::train::engine::{BoxError, EpochReport, Observer, Pass, run_epoch};
+use crate::train::{Guard, Optimizer, OptimizerConfig, Schedule};
 
 /// How a model is pre-trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct PretrainConfig {
     pub schedule: Schedule,
     /// What is pursued.
     pub objective: Objective,
+    /// Limits of a step.
+    #[serde(default)]
+    pub guard: Guard,
 }
 
 impl PretrainConfig {
@@ -48,6 +51,7 @@ impl PretrainConfig {
             });
         }
         self.optimizer.validate()?;
+        self.guard.validate()?;
         self.objective.validate(layout)
     }
 }
@@ -69,36 +73,31 @@ pub fn positive(key: &'static str, value: usize) -> Result<()> {
     }
 }
 
-/// One epoch (from 0) of pre-training. `steps` yields the micro-batches of each update.
+/// One epoch of pre-training, or what `pass` leaves of it. `steps` yields the micro-batches of each update.
 ///
 /// # Errors
-/// When data can't be had, an operation fails, the loss isn't finite, or the observer asks to stop.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one of the things an epoch is made of"
-)]
+/// Those of [`run_epoch`].
 pub fn pretrain_epoch(
     model: &Pretext,
     layout: &Layout,
     config: &PretrainConfig,
     optimizer: &mut Optimizer,
-    seed: u64,
-    epoch: usize,
+    pass: &Pass<'_>,
     steps: impl Iterator<Item = std::result::Result<Vec<TrackBatch>, BoxError>>,
     observer: &mut dyn Observer,
 ) -> Result<EpochReport> {
-    let lr = optimizer.config().lr() * config.schedule.factor(epoch, config.epochs);
+    let lr = optimizer.config().lr() * config.schedule.factor(pass.epoch, config.epochs);
     let draw = |index: usize, batch: &TrackBatch| {
         let at = At {
-            seed,
-            epoch: epoch as u64,
+            seed: pass.seed,
+            epoch: pass.epoch as u64,
             index: index as u64,
         };
         model.draw(layout, batch, at)
     };
     run_epoch(
-        epoch,
-        lr,
+        pass,
+        (lr, &config.guard),
         optimizer,
         steps,
         draw,

@@ -4,7 +4,7 @@ use candle_core::DType;
 use serde::Serialize;
 use skeleton_data::split::stratified_holdout;
 use skeletonmae::Store;
-use skeletonmae::train::Optimizer;
+use skeletonmae::train::{Optimizer, Pass};
 use strl::{FinetuneConfig, Strl, Task, finetune_epoch, score};
 
 use super::evaluate::nothing_labelled;
@@ -132,7 +132,10 @@ impl<'a> Job<'a> {
         encoder
             .as_ref()
             .map_or(Ok(()), |encoder| encoder.lend_encoder(&store, config))?;
-        let optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
+        let optimizer = Optimizer::new(
+            job.engine.optimizer,
+            job.engine.encoder.trained(store.parameters()),
+        )?;
         let engine = &job.engine;
         Ok(Job {
             config,
@@ -211,8 +214,9 @@ impl<'a> Job<'a> {
         };
         session.epochs(
             |epoch, observer| {
-                let steps = train.steps(seed, epoch, engine.batch, micro_batch);
-                finetune_epoch(model, engine, optimizer, seed, epoch, steps, observer)
+                let steps = train.steps(seed, epoch, 0, engine.batch, micro_batch);
+                let pass = Pass::new(store, seed, epoch);
+                finetune_epoch(model, engine, optimizer, &pass, steps, observer)
             },
             |epoch, report| {
                 let metrics = match held {

@@ -4,9 +4,9 @@ use candle_core::DType;
 use serde::Serialize;
 use skeleton_data::reading::Reading;
 use skeletonmae::train::{
-    Optimizer, PretrainConfig, pretrain_epoch, pretrain_loss, reconstruction,
+    Optimizer, Pass, PretrainConfig, pretrain_epoch, pretrain_loss, reconstruction,
 };
-use skeletonmae::{SkeletonMae, Store};
+use skeletonmae::{Pretext, Store};
 
 use super::{next, required};
 use crate::args::PretrainArgs;
@@ -74,7 +74,7 @@ struct Job<'a> {
     /// The clips of the validation curve, with their split's name.
     val: Option<(Feed, &'a str)>,
     store: Store,
-    model: SkeletonMae,
+    model: Pretext,
     optimizer: Optimizer,
 }
 
@@ -106,7 +106,8 @@ impl<'a> Job<'a> {
         };
         let store = Store::new(config.run.seed, DType::F32, &machine.device);
         let (layout, c) = (data.layout(), data.coordinates());
-        let model = SkeletonMae::new(&config.model.mae, layout, c, store.builder())?;
+        let (objective, mae) = (&job.engine.objective, &config.model.mae);
+        let model = Pretext::new(objective, mae, layout, c, store.builder())?;
         let optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
         let engine = &job.engine;
         Ok(Job {
@@ -158,16 +159,15 @@ impl<'a> Job<'a> {
         };
         session.epochs(
             |epoch, observer| {
-                let steps = train.steps(seed, epoch, engine.batch, micro_batch);
-                pretrain_epoch(
-                    model, layout, engine, optimizer, seed, epoch, steps, observer,
-                )
+                let steps = train.steps(seed, epoch, 0, engine.batch, micro_batch);
+                let pass = Pass::new(store, seed, epoch);
+                pretrain_epoch(model, layout, engine, optimizer, &pass, steps, observer)
             },
             |epoch, report| {
                 let val_loss = match val {
                     Some((val, _)) => {
                         let batches = val.batches(micro_batch);
-                        Some(pretrain_loss(model, layout, engine, seed, batches)?)
+                        Some(pretrain_loss(model, layout, seed, batches)?)
                     }
                     None => None,
                 };
@@ -189,11 +189,11 @@ impl<'a> Job<'a> {
 
     /// How well masked joints of held-out clips are put back.
     fn report(&self, run: &Run, printer: &Printer) -> Outcome {
-        let Some((val, name)) = &self.val else {
+        let (Some((val, name)), Some(model)) = (&self.val, self.model.autoencoder()) else {
             return Ok(());
         };
         let layout = self.data.layout();
-        let sums = reconstruction(&self.model, layout, val.batches(self.engine.micro_batch))?;
+        let sums = reconstruction(model, layout, val.batches(self.engine.micro_batch))?;
         let report = ReconstructionReport::new(name, layout, &sums);
         run.reconstruction(&report)?;
         printer.document(&report.text())
