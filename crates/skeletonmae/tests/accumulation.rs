@@ -9,7 +9,8 @@ use skeletonmae::train::{
     PretrainConfig, Progress, Schedule, StepReport, pretrain_epoch,
 };
 use skeletonmae::{
-    Error, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store, Target, TrackBatch,
+    Error, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store,
+    Target, TrackBatch,
 };
 
 fn clip(value: f64, id: &str) -> TrackBatch {
@@ -58,7 +59,7 @@ type Steps = Vec<Result<Vec<TrackBatch>, BoxError>>;
 struct Trial {
     layout: Layout,
     store: Store,
-    model: SkeletonMae,
+    model: Pretext,
     optimizer: Optimizer,
     config: PretrainConfig,
 }
