@@ -151,6 +151,9 @@ impl From<skeleton_data::Error> for Failure {
             Error::Schema { .. } => {
                 Some("update ssl, or make the cache again with this version's `ssl prepare`")
             }
+            Error::Shrunk { .. } => {
+                Some("put the file back as it was; a training then goes on with --resume")
+            }
             Error::NoSplit { .. } => {
                 Some("`ssl inspect CACHE.h5` lists the splits with their sizes")
             }
@@ -197,7 +200,6 @@ impl From<skeletonmae::Error> for Failure {
                 Failure::error(format!(
                     "the {quantity} is {value} in epoch {epoch}, step {step}; clips of the step: {some}{more}"
                 ))
-                .hint("lower the learning rate (optimizer.lr), or look at these clips")
             }
             Error::AllSkipped { epoch, steps } => Failure::error(format!(
                 "all {steps} steps of epoch {} were skipped: no loss and gradient was finite",

@@ -9,7 +9,7 @@ use skeleton_data::augment::Augment;
 use skeleton_data::survey::Survey;
 use skeleton_graph::random::shuffled;
 use skeletonmae::Store;
-use skeletonmae::train::{BoxError, Decay, Observer, Optimizer, Pass, Schedule, StepReport};
+use skeletonmae::train::{BoxError, Decay, Guard, Observer, Optimizer, Pass, Schedule, StepReport};
 use strl::{Strl, Task, finetune_epoch};
 
 use crate::args::{DoctorArgs, SettingsArgs};
@@ -57,6 +57,7 @@ impl Trial {
         // What keeps a model from learning by heart, which is what is asked of it here.
         if let Some(job) = &mut config.finetune {
             job.engine.label_smoothing = 0.0;
+            job.engine.guard = Guard::default();
             job.engine.schedule = Schedule {
                 warmup_epochs: 0,
                 decay: Decay::Constant,
