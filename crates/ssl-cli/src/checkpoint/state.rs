@@ -191,7 +191,7 @@ mod tests {
         let mae = MaeConfig {
             width: 8,
             encoder_layers: 1,
-            remask: false,
+            ..MaeConfig::default()
         };
         let layout = Layout::built_in("coco17").unwrap();
         SkeletonMae::new(&mae, &layout, 2, store.builder()).unwrap();
