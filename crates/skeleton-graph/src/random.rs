@@ -50,6 +50,8 @@ pub enum Purpose {
     Synthetic = 6,
     /// Which frames are read.
     Sample = 7,
+    /// Which clips keep their labels.
+    Labels = 8,
 }
 
 /// What a draw belongs to.

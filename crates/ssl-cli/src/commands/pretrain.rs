@@ -60,6 +60,7 @@ fn resolve(args: &PretrainArgs) -> Outcome<Config> {
         super::take(&args.split, &mut run.split);
         super::take(&args.val, &mut run.val);
         (run.train, run.holdout, run.test, run.encoder) = (None, None, None, None);
+        run.labels = None;
     })
 }
 

@@ -5,12 +5,14 @@ mod contents;
 mod diagnosis;
 mod evaluation;
 mod prediction;
+mod probe;
 mod reconstruction;
 
 pub use self::contents::Contents;
 pub use self::diagnosis::{Diagnosis, Overfit};
 pub use self::evaluation::Evaluation;
 pub use self::prediction::Prediction;
+pub use self::probe::{Method, ProbeReport, Probed, Trained};
 pub use self::reconstruction::ReconstructionReport;
 
 /// `73.9 %`

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use self::info::Info;
+pub use self::info::{Info, Labels};
 use crate::checkpoint::{self, Checkpoint, write_whole};
 use crate::failure::{Failure, Outcome};
 
