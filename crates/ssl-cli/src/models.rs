@@ -41,6 +41,7 @@ pub fn meta(
         data: data.fingerprint(),
         epoch,
         encoder: encoder.map(|origin| origin.sha256.clone()),
+        imported: None,
     })
 }
 
@@ -59,8 +60,14 @@ pub struct Opened {
 impl Opened {
     /// Reads the checkpoint of a run, or a file, which must be of `kind`.
     pub fn read(run_or_file: &Path, kind: Kind) -> Outcome<Opened> {
+        let opened = Opened::any(run_or_file)?;
+        opened.checkpoint.expect(kind, &opened.origin)?;
+        Ok(opened)
+    }
+
+    /// Reads the checkpoint of a run, or a file, of either kind.
+    pub fn any(run_or_file: &Path) -> Outcome<Opened> {
         let (checkpoint, origin) = Checkpoint::read(run_or_file)?;
-        checkpoint.expect(kind, &origin)?;
         let name = origin.path.display().to_string();
         let layout = Layout::from_toml(&checkpoint.meta.layout, &name)?;
         let config = Config::from_toml(&checkpoint.meta.config, &name)?;

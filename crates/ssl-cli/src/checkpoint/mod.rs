@@ -15,6 +15,7 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
+use self::file::read_safetensors as read_bounded;
 pub use self::file::{Whole, write_whole};
 pub use self::meta::{Fingerprint, Kind, Meta, VERSION};
 use crate::failure::{Failure, Outcome};

@@ -23,6 +23,7 @@ fn checkpoint() -> Checkpoint {
         },
         epoch: 3,
         encoder: None,
+        imported: None,
     };
     let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
     let tensors = BTreeMap::from([

@@ -45,7 +45,8 @@ pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     Run::check(&args.run.out, args.run.overwrite)?;
     let mut job = Job::set_up(&config, interrupt)?;
     let (seed, data) = (config.run.seed, job.data.fingerprint());
-    let info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
+    let mut info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
+    info.clips = Some(job.train.len());
     let mut run = Run::create(&args.run.out, args.run.overwrite, &config.to_toml()?, &info)?;
     job.announce(printer);
     job.train(&mut run, printer, interrupt)?;
