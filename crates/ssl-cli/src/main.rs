@@ -21,9 +21,11 @@ mod models;
 mod printer;
 mod report;
 mod run;
+mod scores;
 mod signal;
 mod threads;
 mod train;
+mod weights;
 
 use std::process::ExitCode;
 

@@ -60,7 +60,8 @@ pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     }
     let mut job = Job::set_up(&config, interrupt)?;
     let (seed, data) = (config.run.seed, job.data.fingerprint());
-    let info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
+    let mut info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
+    info.clips = Some(job.train.len());
     let (mut run, state) = Run::open(resumed, &args.run, &config, &info, &job, printer)?;
     job.announce(printer);
     let mut session = Session {
@@ -84,6 +85,7 @@ fn resolve(args: &PretrainArgs, resumed: Option<&Resumed>) -> Outcome<Config> {
         super::take(&args.split, &mut run.split);
         super::take(&args.val, &mut run.val);
         (run.train, run.holdout, run.test, run.encoder) = (None, None, None, None);
+        run.labels = None;
     })
 }
 
