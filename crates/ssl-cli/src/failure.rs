@@ -125,9 +125,6 @@ impl From<skeleton_data::Error> for Failure {
         use skeleton_data::Error;
         let hint = match &error {
             Error::Io { source, .. } => refused_by_the_system(source.kind()),
-            Error::Shrunk { .. } => Some(
-                "let no other program write to it while it is read: put the whole file there again",
-            ),
             Error::Pickle { .. } => {
                 Some("only pickles of plain data and numpy arrays are read; nothing is executed")
             }

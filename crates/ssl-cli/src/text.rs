@@ -15,15 +15,20 @@ const LONGEST: u64 = 1 << 20;
 
 /// A whole text file. A longer one, or a device that never ends, is refused instead of filling the memory.
 pub fn read_text(path: &Path) -> Outcome<String> {
+    read_at_most(path, LONGEST)
+}
+
+/// A text file of at most so many bytes.
+pub fn read_at_most(path: &Path, most: u64) -> Outcome<String> {
     let file = File::open(path).map_err(Failure::io(path))?;
     let mut text = String::new();
-    file.take(LONGEST + 1)
+    file.take(most + 1)
         .read_to_string(&mut text)
         .map_err(Failure::io(path))?;
-    if text.len() as u64 > LONGEST {
+    if text.len() as u64 > most {
         let path = path.display();
         return Err(Failure::error(format!(
-            "{path}: expected a text of at most {LONGEST} bytes, found a longer one"
+            "{path}: expected a text of at most {most} bytes, found a longer one"
         ))
         .hint("is it a file of another kind?"));
     }

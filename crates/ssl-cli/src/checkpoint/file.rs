@@ -83,12 +83,13 @@ fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
+/// Far above any header ours can have, far below what would fill a memory.
+const MOST_HEADER: u64 = 16 << 20;
 /// The largest file that is read into memory: four times the parameters of the largest model that settings can ask for.
 const LARGEST: u64 = 4 << 30;
 
-/// Reads a safetensors file whose header is at most `most` bytes, without trusting the length it
-/// claims.
-pub fn read_safetensors(path: &Path, most: u64) -> Outcome<Vec<u8>> {
+/// Reads a safetensors file, without trusting the length it claims for its header.
+pub fn read_safetensors(path: &Path) -> Outcome<Vec<u8>> {
     let mut file = File::open(path).map_err(Failure::io(path))?;
     let length = file.metadata().map_err(Failure::io(path))?.len();
     if length > LARGEST {
@@ -103,7 +104,7 @@ pub fn read_safetensors(path: &Path, most: u64) -> Outcome<Vec<u8>> {
         return Err(not_safetensors(path, format!("{length} bytes")));
     }
     let header = u64::from_le_bytes(start);
-    if header > most || header > length - 8 {
+    if header > MOST_HEADER || header > length - 8 {
         return Err(not_safetensors(
             path,
             format!("a header of {header} bytes in a file of {length}"),
@@ -146,7 +147,7 @@ mod tests {
         let path = folder.path().join("x");
         // A hole: it takes no room on the disk.
         File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
-        let refused = read_safetensors(&path, 1 << 20).unwrap_err();
+        let refused = read_safetensors(&path).unwrap_err();
         assert!(
             refused.message().contains("at most 4294967296 bytes"),
             "{}",
@@ -164,7 +165,7 @@ mod tests {
             &[255, 0, 0, 0, 0, 0, 0, 0, b'{', b'}'],
         ] {
             fs::write(&path, bytes).unwrap();
-            let refused = read_safetensors(&path, 1 << 20).unwrap_err();
+            let refused = read_safetensors(&path).unwrap_err();
             assert!(
                 refused.message().contains("expected a checkpoint"),
                 "{}",

@@ -63,7 +63,7 @@ pub fn run(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -
             let drawn = write_whole(path, text().as_bytes());
             drawn.map_err(|failure| failure.hint("choose another place, or make room there"))?;
             written.push(path.as_path().to_owned());
-            Ok(())
+            Ok::<(), Failure>(())
         }
         None => Ok(()),
     };
