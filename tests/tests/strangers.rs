@@ -1,10 +1,12 @@
 //! Files from strangers that mean harm: steer the terminal, reach out of the output folder, nest or grow without end.
 #![cfg(unix)]
 
+use std::io::Write;
 use std::os::unix::fs::symlink;
 
 use ssl_tests::pickle::{Py, dump, text};
 use ssl_tests::program::{Desk, Finished};
+use ssl_tests::root;
 use ssl_tests::toy::{PRETRAIN, TOY};
 
 fn desk() -> Desk {
@@ -79,6 +81,43 @@ fn what_nests_or_grows_without_end_is_refused() {
             .refused(1, &[key, "1000000000"]);
     }
     assert!(!desk.path("run").exists() && !desk.path("x.h5").exists());
+}
+
+#[test]
+fn names_in_an_archive_lead_nowhere() {
+    let desk = Desk::new();
+    let recording = std::fs::read(root().join("fuzz/seeds/ntu/two.skeleton")).expect("a seed");
+    let file = std::fs::File::create(desk.path("evil.zip")).expect("a new file");
+    let mut archive = zip::ZipWriter::new(file);
+    let name = |action: u32| format!("S001C001P001R001A{action:03}.skeleton");
+    for (action, folder) in [(1, "../../../"), (2, "/"), (3, "a/../../\u{1b}[31m/")] {
+        let options = zip::write::SimpleFileOptions::default();
+        let entry = format!("{folder}{}", name(action));
+        archive.start_file(entry, options).expect("any name goes");
+        archive.write_all(&recording).expect("there is room");
+    }
+    archive.finish().expect("there is room");
+    let done = desk.ssl("prepare evil.zip -o evil.h5 --dataset ntu60_3d");
+    assert!(!done.stderr.contains('\u{1b}'), "{done}");
+    let files = std::fs::read_dir(desk.path("")).expect("our folder");
+    let mut names: Vec<String> = files
+        .map(|file| {
+            file.expect("a file")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    assert!(
+        names == ["evil.h5", "evil.zip"] || names == ["evil.zip"],
+        "{names:?}"
+    );
+    for action in [1, 2, 3] {
+        for folder in ["..", "../..", "../../..", "/"] {
+            assert!(!desk.path(folder).join(name(action)).exists(), "{folder}");
+        }
+    }
 }
 
 #[test]
