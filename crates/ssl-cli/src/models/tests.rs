@@ -106,3 +106,31 @@ fn what_a_checkpoint_does_not_hold_is_never_allocated() {
     // Drawing these parameters takes a minute.
     assert!(started.elapsed().as_secs() < 10);
 }
+
+#[test]
+fn a_store_of_given_numbers_has_those_and_no_others() {
+    let ones = |shape: (usize, usize)| {
+        candle_core::Tensor::ones(shape, DType::F32, &candle_core::Device::Cpu).unwrap()
+    };
+    let given = BTreeMap::from([
+        ("a".to_owned(), ones((2, 3))),
+        ("z".to_owned(), ones((1, 1))),
+    ]);
+    let store = Store::of(given, DType::F32, &candle_core::Device::Cpu);
+    let ask = |shape: (usize, usize), name: &str| store.builder().get(shape, name);
+    assert_eq!(ask((2, 3), "a").unwrap().dims(), [2, 3]);
+    let message = ask((1, 2), "z").unwrap_err().to_string();
+    assert!(
+        message.contains("parameter z: expected [1, 2], found [1, 1]"),
+        "{message}"
+    );
+    let message = ask((1 << 40, 1 << 20), "b").unwrap_err().to_string();
+    assert!(
+        message.contains("parameter b") && message.contains("found none"),
+        "{message}"
+    );
+    let message = store.all_used().unwrap_err().to_string();
+    assert!(message.contains("parameter z"), "{message}");
+    ask((1, 1), "z").unwrap();
+    store.all_used().unwrap();
+}
