@@ -140,6 +140,6 @@ fn words_in_comments_and_strings_do_not_count() {
     assert!(
         !is_unsafe("// unsafe { }")
             && !is_unsafe("let unsafe_code = 1;")
-            && !is_unsafe("\"unsafe\"")
+            && !is_unsafe(&format!("{0}unsafe{0}", '"'))
     );
 }
