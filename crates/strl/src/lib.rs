@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cost;
 pub mod finetune;
+pub mod fuse;
 pub mod infer;
 pub mod metrics;
 pub mod model;
 pub mod ops;
+pub mod probe;
 pub mod spatial;
 pub mod temporal;
 pub mod tuning;

@@ -4,12 +4,18 @@ mod convert;
 mod doctor;
 mod evaluate;
 mod finetune;
+mod fuse;
+mod import;
+mod info;
 mod inspect;
+mod labelled;
 mod next;
 mod predict;
 mod prepare;
 mod preset;
 mod pretrain;
+mod probe;
+mod summary;
 
 use std::ops::ControlFlow;
 
@@ -34,7 +40,12 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Pretrain(args) => pretrain::run(args, printer, interrupt),
         Command::Finetune(args) => finetune::run(args, printer, interrupt),
         Command::Evaluate(args) => evaluate::run(args, printer, interrupt),
+        Command::Fuse(args) => fuse::run(args, printer),
+        Command::Summary(args) => summary::run(args, printer),
         Command::Predict(args) => predict::run(args, printer, interrupt),
+        Command::Probe(args) => probe::run(args, printer, interrupt),
+        Command::Info(args) => info::run(args, printer),
+        Command::Import(args) => import::run(args, printer),
         Command::Preset(args) => preset::run(args, printer),
     }
 }

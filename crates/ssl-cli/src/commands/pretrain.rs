@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::data::Data;
 use crate::failure::Outcome;
 use crate::feed::Feed;
+use crate::fits;
 use crate::machine::Machine;
 use crate::models::meta;
 use crate::printer::Printer;
@@ -59,7 +60,8 @@ pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     }
     let mut job = Job::set_up(&config, interrupt)?;
     let (seed, data) = (config.run.seed, job.data.fingerprint());
-    let info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
+    let mut info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
+    info.clips = Some(job.train.len());
     let (mut run, state) = Run::open(resumed, &args.run, &config, &info, &job, printer)?;
     job.announce(printer);
     let mut session = Session {
@@ -83,6 +85,7 @@ fn resolve(args: &PretrainArgs, resumed: Option<&Resumed>) -> Outcome<Config> {
         super::take(&args.split, &mut run.split);
         super::take(&args.val, &mut run.val);
         (run.train, run.holdout, run.test, run.encoder) = (None, None, None, None);
+        run.labels = None;
     })
 }
 
@@ -112,6 +115,17 @@ impl<'a> Job<'a> {
             None => None,
         };
         job.engine.validate(data.layout())?;
+        let at_once = job.engine.micro_batch.min(clips.len());
+        fits::Step {
+            setting: "pretrain.micro_batch",
+            clips: at_once,
+            tracks: data.most_tracks(&clips, at_once, config.reading.persons),
+            frames: config.reading.frames,
+            joints: data.layout().len(),
+            mae: &config.model.mae,
+            strl: None,
+        }
+        .check()?;
         let machine = Machine::start(config.run.device, config.run.threads)?;
         // Several views are for class probabilities, of which there are none.
         let reading = Reading {
