@@ -52,6 +52,8 @@ pub enum Purpose {
     Sample = 7,
     /// Which clips keep their labels.
     Labels = 8,
+    /// How the two views of a clip differ in contrastive pre-training.
+    View = 9,
 }
 
 /// What a draw belongs to.

@@ -9,7 +9,7 @@ use skeletonmae::train::{
     EpochReport, Observer, Optimizer, Pass, PretrainConfig, Progress, pretrain_epoch,
     pretrain_loss, reconstruction,
 };
-use skeletonmae::{SkeletonMae, Store};
+use skeletonmae::{Pretext, Store};
 
 use super::{next, none, required};
 use crate::args::PretrainArgs;
@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::data::Data;
 use crate::failure::Outcome;
 use crate::feed::Feed;
+use crate::fits;
 use crate::machine::Machine;
 use crate::models::meta;
 use crate::printer::Printer;
@@ -99,7 +100,7 @@ struct Job<'a> {
     /// The clips of the validation curve, with their split's name.
     val: Option<(Feed, &'a str)>,
     store: Store,
-    model: SkeletonMae,
+    model: Pretext,
     optimizer: Optimizer,
 }
 
@@ -114,6 +115,17 @@ impl<'a> Job<'a> {
             None => None,
         };
         job.engine.validate(data.layout())?;
+        let at_once = job.engine.micro_batch.min(clips.len());
+        fits::Step {
+            setting: "pretrain.micro_batch",
+            clips: at_once,
+            tracks: data.most_tracks(&clips, at_once, config.reading.persons),
+            frames: config.reading.frames,
+            joints: data.layout().len(),
+            mae: &config.model.mae,
+            strl: None,
+        }
+        .check()?;
         let machine = Machine::start(config.run.device, config.run.threads)?;
         // Several views are for class probabilities, of which there are none.
         let reading = Reading {
@@ -131,7 +143,8 @@ impl<'a> Job<'a> {
         };
         let store = Store::new(config.run.seed, DType::F32, &machine.device);
         let (layout, c) = (data.layout(), data.coordinates());
-        let model = SkeletonMae::new(&config.model.mae, layout, c, store.builder())?;
+        let (objective, mae) = (&job.engine.objective, &config.model.mae);
+        let model = Pretext::new(objective, mae, layout, c, store.builder())?;
         let optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
         let engine = &job.engine;
         Ok(Job {
@@ -162,11 +175,11 @@ impl<'a> Job<'a> {
 
     /// How well masked joints of held-out clips are put back.
     fn report(&self, run: &Run, printer: &Printer) -> Outcome {
-        let Some((val, name)) = &self.val else {
+        let (Some((val, name)), Some(model)) = (&self.val, self.model.autoencoder()) else {
             return Ok(());
         };
         let layout = self.data.layout();
-        let sums = reconstruction(&self.model, layout, val.batches(self.engine.micro_batch))?;
+        let sums = reconstruction(model, layout, val.batches(self.engine.micro_batch))?;
         let report = ReconstructionReport::new(name, layout, &sums);
         run.reconstruction(&report)?;
         printer.document(&report.text())
@@ -202,7 +215,7 @@ impl Training for Job<'_> {
             Some((val, _)) => {
                 let batches = val.batches(engine.micro_batch);
                 let (model, layout) = (&self.model, self.data.layout());
-                Some(pretrain_loss(model, layout, engine, seed, batches)?)
+                Some(pretrain_loss(model, layout, seed, batches)?)
             }
             None => None,
         };
