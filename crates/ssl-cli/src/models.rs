@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::DType;
 use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
-use skeletonmae::{SkeletonMae, Store};
+use skeletonmae::{Store, Trunk};
 use strl::{Strl, Task, load_encoder};
 
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
@@ -126,16 +126,16 @@ impl Opened {
         Ok(model)
     }
 
-    /// The pre-trained model with its numbers, and the store they lie in.
-    pub fn autoencoder(&self, machine: &Machine) -> Outcome<(Store, SkeletonMae)> {
+    /// The pre-trained embedding and encoder, whatever the objective was, and the store they lie in.
+    pub fn trunk(&self, machine: &Machine) -> Outcome<(Store, Trunk)> {
         // Every number is replaced by the checkpoint's: the seed has no effect.
         let store = Store::new(0, DType::F32, &machine.device);
-        let c = self.checkpoint.meta.coordinates;
-        let model = SkeletonMae::new(&self.config.model.mae, &self.layout, c, store.builder())?;
+        let (mae, c) = (&self.config.model.mae, self.checkpoint.meta.coordinates);
+        let trunk = Trunk::new(mae, &self.layout, c, store.builder())?;
         store
-            .load(&self.checkpoint.tensors)
+            .load(&Trunk::tensors(&self.checkpoint.tensors))
             .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
-        Ok((store, model))
+        Ok((store, trunk))
     }
 
     /// Copies the encoder into a classifier built by `config` in `store`.
