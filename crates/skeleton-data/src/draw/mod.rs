@@ -13,7 +13,7 @@ mod svg;
 mod trace;
 
 pub use camera::{Axis, Camera};
-pub use escape::plain;
+pub use escape::{plain, steers};
 pub use html::animation;
 pub use scene::Scene;
 pub use svg::strip;
