@@ -139,6 +139,8 @@ pub enum Masked {
     Parts(Vec<String>),
     /// So many random joints of the 17 of COCO.
     Joints(usize),
+    /// What the settings have; written as no part.
+    Usual,
 }
 
 /// How an encoder is judged. The paper only fine-tunes with all labels.
@@ -253,6 +255,7 @@ impl WrittenExperiment {
                 (Some(_), Some(_)) => {
                     return Err(wrong(file, "masked", &cell.row, "either parts or joints"));
                 }
+                (Some(parts), None) if parts.is_empty() => Masked::Usual,
                 (Some(parts), None) => Masked::Parts(parts),
                 (None, Some(joints)) => Masked::Joints(joints),
                 (None, None) => Masked::Parts(vec!["right arm".to_owned()]),

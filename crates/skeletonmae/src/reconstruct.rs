@@ -4,6 +4,8 @@
 //! decoder's scale free and there is no coordinate head, so coordinates come back by least squares from
 //! y ~ s (W c + b) per joint, W and b the embedding, s > 0.
 
+mod picture;
+
 use candle_core::{DType, Result, Tensor};
 use skeleton_graph::Layout;
 
@@ -11,6 +13,8 @@ use crate::batch::TrackBatch;
 use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
 use crate::model::SkeletonMae;
+
+pub use picture::Picture;
 
 /// Mean distances of masked joints from where they truly are, in the batch's (normalised) units.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,6 +1,7 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
 mod convert;
+mod drawing;
 mod looking;
 mod recordings;
 mod scoring;
@@ -12,6 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use skeleton_data::Units;
 
 pub use self::convert::{AboutArgs, ConvertArgs};
+pub use self::drawing::{ReconstructArgs, RepresentArgs};
 pub use self::looking::{DoctorArgs, InspectArgs};
 pub use self::recordings::RecordingsArgs;
 pub use self::scoring::{EvaluateArgs, PredictArgs};
@@ -71,6 +73,10 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Say which class each clip shows.
     Predict(PredictArgs),
+    /// Write what a model sees in clips, and draw them by it.
+    Represent(RepresentArgs),
+    /// Draw a clip with joints hidden and what a pre-trained model puts in their place.
+    Reconstruct(ReconstructArgs),
     /// Print a preset; without a name, list them.
     Preset(PresetArgs),
 }

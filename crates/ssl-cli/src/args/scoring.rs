@@ -10,7 +10,7 @@ use super::{MachineArgs, positive};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  ssl evaluate runs/finetune --data jhmdb.h5 --split test1
+  ssl evaluate runs/finetune --data jhmdb.h5 --split test1 --svg confusion.svg
 
 With --json: n, top1, top5 and mean_class (fractions), confusion (rows = truth), classes,
 unlabelled, views (of each clip, averaged).")]
@@ -30,6 +30,14 @@ pub struct EvaluateArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
+
+    /// Draw which classes are taken for which.
+    #[arg(long, value_name = "FILE.svg")]
+    pub svg: Option<PathBuf>,
+
+    /// Replace a drawing that exists.
+    #[arg(long, requires = "svg")]
+    pub overwrite: bool,
 
     /// Views of each clip whose class probabilities are averaged [default: the checkpoint's
     /// reading.clips]; more than one needs uniform sampling.

@@ -2,19 +2,21 @@
 
 use strl::score;
 
+use super::vacant;
 use crate::args::EvaluateArgs;
-use crate::checkpoint::Kind;
+use crate::checkpoint::{Kind, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::feed::Feed;
 use crate::machine::Machine;
 use crate::models::Opened;
 use crate::printer::Printer;
-use crate::report::Evaluation;
+use crate::report::{Evaluation, confusion};
 use crate::signal::Interrupt;
 
 /// Measures a classifier on a split.
 pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    vacant(&args.svg, args.overwrite)?;
     let opened = Opened::read(&args.checkpoint, Kind::Finetune)?;
     let data = Data::open(Some(&args.data))?;
     opened.fit(&data.facts())?;
@@ -43,6 +45,9 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         .ok_or_else(|| nothing_labelled(&args.split))?;
     let (views, fingerprint) = (feed.views(), data.fingerprint());
     let evaluation = Evaluation::new(metrics, views, &args.split, fingerprint, classes);
+    if let Some(path) = &args.svg {
+        write_whole(path, confusion(&evaluation).as_bytes())?;
+    }
     if args.json {
         printer.json(&evaluation)
     } else {

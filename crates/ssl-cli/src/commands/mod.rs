@@ -10,8 +10,11 @@ mod predict;
 mod prepare;
 mod preset;
 mod pretrain;
+mod reconstruct;
+mod represent;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use skeleton_data::ClipSource;
 use skeleton_data::survey::Survey;
@@ -34,6 +37,8 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Finetune(args) => finetune::run(args, printer, interrupt),
         Command::Evaluate(args) => evaluate::run(args, printer, interrupt),
         Command::Predict(args) => predict::run(args, printer, interrupt),
+        Command::Represent(args) => represent::run(args, printer, interrupt),
+        Command::Reconstruct(args) => reconstruct::run(args, printer),
         Command::Preset(args) => preset::run(args, printer),
     }
 }
@@ -90,6 +95,17 @@ fn survey(
             signal: signal.unwrap_or(crate::signal::Signal::Interrupt),
             message: "nothing was changed".to_owned(),
         }),
+    }
+}
+
+/// Refuses a place that is taken.
+fn vacant(file: &Option<PathBuf>, overwrite: bool) -> Outcome {
+    match file.as_ref().filter(|path| path.exists() && !overwrite) {
+        None => Ok(()),
+        Some(path) => {
+            let message = format!("{}: expected no such file, found one", path.display());
+            Err(Failure::error(message).hint("choose another name, or replace it with --overwrite"))
+        }
     }
 }
 

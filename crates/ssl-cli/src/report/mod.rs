@@ -4,12 +4,14 @@ mod bars;
 mod contents;
 mod diagnosis;
 mod evaluation;
+mod plot;
 mod prediction;
 mod reconstruction;
 
 pub use self::contents::Contents;
 pub use self::diagnosis::{Diagnosis, Overfit};
 pub use self::evaluation::Evaluation;
+pub use self::plot::{Group, confusion, scatter};
 pub use self::prediction::Prediction;
 pub use self::reconstruction::ReconstructionReport;
 

@@ -1,0 +1,272 @@
+//! `ssl reconstruct`
+
+use serde::Serialize;
+use skeleton_data::draw::{Axis, Camera, Caption, Scene, Strip, strips};
+use skeleton_data::loader::Loader;
+use skeleton_data::normalize::Normalization;
+use skeleton_data::reading::Reading;
+use skeleton_data::{ClipSource, Sequence, Units, Values};
+use skeleton_graph::Layout;
+use skeleton_graph::random::{Key, Purpose, stream};
+use skeletonmae::TrackBatch;
+use skeletonmae::reconstruct::{PartError, Picture};
+
+use super::inspect::clip::find;
+use super::vacant;
+use crate::args::ReconstructArgs;
+use crate::batch::track_batch;
+use crate::checkpoint::{Kind, write_whole};
+use crate::data::Data;
+use crate::failure::{Failure, Outcome};
+use crate::machine::Machine;
+use crate::models::Opened;
+use crate::printer::Printer;
+use crate::report::count;
+
+/// The document of `--json`. Coordinates are normalised, as the model reads them: person, frame, joint, axis.
+#[derive(Serialize)]
+struct Document<'a> {
+    id: &'a str,
+    class: Option<&'a str>,
+    tracks: usize,
+    frames: usize,
+    joints: &'a [String],
+    hidden: Vec<&'a str>,
+    /// Joints reconstructed, over all persons and frames.
+    reconstructed: usize,
+    /// Their mean distance from the truth.
+    error: Option<f64>,
+    /// That of the mean of their nearest visible joints.
+    neighbours: Option<f64>,
+    shape: [usize; 4],
+    truth: &'a [f32],
+    reconstruction: &'a [f32],
+}
+
+/// Hides joints of one clip, puts them back, and shows both.
+pub fn run(args: &ReconstructArgs, printer: &Printer) -> Outcome {
+    vacant(&args.svg, args.overwrite)?;
+    let opened = Opened::read(&args.checkpoint, Kind::Pretrain)?;
+    let data = Data::open(Some(&args.data))?;
+    opened.fit(&data.facts())?;
+    let index = clip(args, &data)?;
+    let id = data.cache().sample(index).id.to_owned();
+    let hidden = hidden(args, &opened, &id)?;
+    let machine = Machine::of(args.machine)?;
+    let model = opened.autoencoder(&machine)?;
+    let reading = Reading {
+        clips: 1,
+        ..opened.reading(None)
+    };
+    let batch = read(&data, index, &reading, &machine)?;
+    let picture = Picture::new(&model, data.layout(), &batch, &hidden)?;
+    let truth: Vec<f32> = batch.keypoints.flatten_all()?.to_vec1()?;
+    let drawing = Drawing {
+        data: &data,
+        index,
+        id: &id,
+        batch: &batch,
+        hidden: &hidden,
+        truth: &truth,
+        picture: &picture,
+        class: class(&data, index),
+    };
+    if let Some(path) = &args.svg {
+        let facts = drawing.facts();
+        write_whole(path, drawing.svg(args, &reading, &facts)?.as_bytes())?;
+    }
+    if args.json {
+        return printer.json(&drawing.document()?);
+    }
+    let mut said = vec![format!("{id}: {}", drawing.facts())];
+    said.extend(args.svg.iter().map(|path| format!("drawn: {}", path.display())));
+    printer.document(&said.join("\n"))
+}
+
+/// The clip asked for, or the first of a split.
+fn clip(args: &ReconstructArgs, data: &Data) -> Outcome<usize> {
+    match (&args.clip, &args.split) {
+        (Some(wanted), _) => find(data.cache(), wanted),
+        (None, split) => {
+            let split = split.as_deref().unwrap_or_default();
+            // A split without clips was refused when it was looked up.
+            Ok(data.split(split)?.first().map_or(0, |&index| index as usize))
+        }
+    }
+}
+
+fn class(data: &Data, index: usize) -> Option<&str> {
+    let label = data.cache().sample(index).label?;
+    Some(data.classes().get(label as usize)?.as_str())
+}
+
+/// (v): the parts asked for, or a draw of the mask that the model was trained by.
+fn hidden(args: &ReconstructArgs, opened: &Opened, id: &str) -> Outcome<Vec<bool>> {
+    let layout = &opened.layout;
+    let refuse = |message: String| {
+        let names: Vec<&str> = layout.parts().iter().map(|part| part.name.as_str()).collect();
+        Failure::usage(message).hint(format!("the parts of {} are {}", layout.name(), names.join(", ")))
+    };
+    if args.parts.is_empty() {
+        let mask = opened.mask()?;
+        return Ok(mask.draw(layout, &mut stream(0, Purpose::Mask, 0, Key::Clip(id))));
+    }
+    let mut hidden = vec![false; layout.len()];
+    for name in &args.parts {
+        let part = layout.parts().iter().find(|part| part.name == *name);
+        let part = part.ok_or_else(|| refuse(format!("--parts: expected parts of the layout, found {name:?}")))?;
+        part.joints.iter().for_each(|&joint| hidden[joint] = true);
+    }
+    match hidden.iter().all(|&hidden| hidden) {
+        true => Err(refuse("--parts: expected to leave a joint, found all of them".to_owned())),
+        false => Ok(hidden),
+    }
+}
+
+/// The clip as the model reads it.
+fn read(data: &Data, index: usize, reading: &Reading, machine: &Machine) -> Outcome<TrackBatch> {
+    let loader = Loader::new(data.source(), reading.clone(), None, machine.workers())?;
+    let mut batches = loader.epoch(&[index as u32], 1, 0, 0);
+    let batch = batches.next().ok_or_else(|| Failure::error("expected a clip, found none"))??;
+    if batch.tracks() == 0 {
+        let message = format!("{}: expected a person, found none", batch.ids.join(""));
+        return Err(Failure::error(message).hint("choose another clip"));
+    }
+    Ok(track_batch(batch, &machine.device)?)
+}
+
+/// What is drawn and said.
+struct Drawing<'a> {
+    data: &'a Data,
+    index: usize,
+    id: &'a str,
+    batch: &'a TrackBatch,
+    hidden: &'a [bool],
+    /// (n, t, v, c).
+    truth: &'a [f32],
+    picture: &'a Picture,
+    class: Option<&'a str>,
+}
+
+impl Drawing<'_> {
+    fn names(&self) -> Vec<&str> {
+        let joints = self.data.layout().joints().iter().zip(self.hidden);
+        joints.filter(|(_, hidden)| **hidden).map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn facts(&self) -> String {
+        let parts = named(self.data.layout(), self.hidden);
+        let error: &PartError = &self.picture.error;
+        let errors = error.means().map_or("no hidden joint was seen".to_owned(), |(model, neighbours)| {
+            format!("{model:.2} from the truth in the clip's normalised units, their nearest visible joints {neighbours:.2}")
+        });
+        format!("hidden: {parts}; reconstructed {errors}")
+    }
+
+    fn document(&self) -> Outcome<Document<'_>> {
+        let (n, t, v, c) = self.batch.keypoints.dims4()?;
+        let means = self.picture.error.means();
+        Ok(Document {
+            id: self.id,
+            class: self.class,
+            tracks: n,
+            frames: t,
+            joints: self.data.layout().joints(),
+            hidden: self.names(),
+            reconstructed: self.picture.error.joints,
+            error: means.map(|means| means.0),
+            neighbours: means.map(|means| means.1),
+            shape: [n, t, v, c],
+            truth: self.truth,
+            reconstruction: &self.picture.coordinates,
+        })
+    }
+
+    fn svg(&self, args: &ReconstructArgs, reading: &Reading, facts: &str) -> Outcome<String> {
+        let (layout, cache) = (self.data.layout(), self.data.cache());
+        let truth = self.sequence(self.truth, |_| true)?;
+        let masked = self.sequence(self.truth, |joint| !self.hidden[joint])?;
+        let made = self.sequence(&self.picture.coordinates, |_| true)?;
+        // A normalisation that turns the body leaves only the body to say what is up.
+        let (units, raw) = match reading.normalization {
+            Normalization::View(_) => (Units::Normalised, truth.view()),
+            _ => (cache.units(), cache.clip(self.index)?),
+        };
+        let up = args.up.unwrap_or_else(|| Axis::usual(units, &raw, layout));
+        let camera = Camera::new(up, truth.coordinates)
+            .map_err(|error| Failure::from_error(&error).hint("--up says which axis points upwards"))?;
+        let input = Scene::new(&truth.view(), layout, &camera)?;
+        let masked = input.beside(&masked.view(), layout, &camera)?;
+        let made = input.beside(&made.view(), layout, &camera)?;
+        let strip = |name, scene, marked, ghost| Strip {
+            name,
+            scene,
+            marked,
+            ghost,
+        };
+        let rows = [
+            strip("input", &input, &[][..], None),
+            strip("what the encoder sees", &masked, &[], None),
+            strip("reconstructed (red), the truth in grey", &made, self.hidden, Some(&input)),
+        ];
+        let caption = Caption {
+            id: self.id,
+            class: self.class.map(str::to_owned),
+            dataset: cache.dataset(),
+        };
+        Ok(strips(&rows, &caption, facts, usize::from(args.frames)))
+    }
+
+    /// The clip with these coordinates (n, t, v, c); joints that were missing, or aren't `kept`, are zero, as drawings take it.
+    fn sequence(&self, coordinates: &[f32], kept: impl Fn(usize) -> bool) -> Outcome<Sequence> {
+        let (n, t, v, c) = self.batch.keypoints.dims4()?;
+        let mut values = coordinates.to_vec();
+        for (row, point) in values.chunks_exact_mut(c).enumerate() {
+            if !self.batch.presence[row] || !kept(row % v) {
+                point.fill(0.0);
+            }
+        }
+        Ok(Sequence {
+            id: self.id.to_owned(),
+            label: None,
+            persons: n,
+            frames: t,
+            joints: v,
+            coordinates: c,
+            keypoints: Values::F32(values),
+            scores: None,
+            image: None,
+            subject: None,
+            camera: None,
+            setup: None,
+        })
+    }
+}
+
+/// `right arm, right leg`: whole parts by their names, other joints by theirs.
+fn named(layout: &Layout, hidden: &[bool]) -> String {
+    let whole = |joints: &[usize]| joints.iter().all(|&joint| hidden[joint]);
+    let parts: Vec<_> = layout.parts().iter().filter(|part| whole(&part.joints)).collect();
+    let in_part = |joint: usize| parts.iter().any(|part| part.joints.contains(&joint));
+    let mut names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    let single = (0..layout.len()).filter(|&joint| hidden[joint] && !in_part(joint));
+    names.extend(single.map(|joint| layout.joints()[joint].as_str()));
+    match names.is_empty() {
+        true => "nothing".to_owned(),
+        false => format!("{} ({})", names.join(", "), count(hidden.iter().filter(|&&h| h).count(), "joint")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_joints_are_named_by_their_parts() {
+        let layout = Layout::built_in("coco17").unwrap();
+        let mut hidden = vec![false; 17];
+        [8, 10, 0].into_iter().for_each(|joint| hidden[joint] = true);
+        assert_eq!(named(&layout, &hidden), "right arm, nose (3 joints)");
+        assert_eq!(named(&layout, &[false; 17]), "nothing");
+    }
+}
