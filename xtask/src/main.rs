@@ -6,11 +6,13 @@
 mod bench;
 mod ci;
 mod cmake;
+mod deny;
 mod package;
 mod pretrain;
 mod process;
 mod reproduce;
 mod test;
+mod wheel;
 mod workspace;
 
 use std::ffi::OsString;
@@ -30,7 +32,8 @@ Tasks:
                    they are missing
   ssl [ARGS]       Build the program `ssl` and run it with ARGS
   test [ARGS]      Run all tests (ARGS go to `cargo test`)
-  ci [STEP]...     What the continuous integration runs: fmt clippy doc package test
+  ci [STEP]...     What the continuous integration runs: fmt deny clippy doc package test; and, on GitHub,
+                   advisories, which fetches RustSec's database
   reproduce TABLE  Make tables and figures of the paper: table1 2 3 4a 4b 4c 5a 5b (table4c), figure4a 4c 5 6, protocols, all;
                    --scale ci|small|paper, --data [SET=]FILE, --seeds 0,1,2, --jobs N, --results DIR, --out DIR
   bench data       Measure the readers beside Python stand-ins, as ratios; --section NAME, --repetitions N,

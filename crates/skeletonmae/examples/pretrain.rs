@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{
-    Decay, Optimizer, OptimizerConfig, PretrainConfig, Schedule, StepReport, pretrain_epoch,
-    reconstruction,
+    Decay, Guard, Optimizer, OptimizerConfig, Pass, PretrainConfig, Schedule, StepReport,
+    pretrain_epoch, reconstruction,
 };
 use skeletonmae::{MaeConfig, MaskConfig, MaskScope, RceConfig, SkeletonMae, Store, TrackBatch};
 
@@ -56,13 +56,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         mask: MaskConfig::RandomParts { min: 1, max: 3 },
         mask_scope: MaskScope::Clip,
         loss: RceConfig::default(),
+        guard: Guard::default(),
     };
     config.validate(&layout)?;
     let batch = clips(&layout)?;
     let mut optimizer = Optimizer::new(config.optimizer, store.parameters())?;
     for epoch in 0..config.epochs {
         let steps = std::iter::once(Ok(vec![batch.clone()]));
-        let mut observer = |step: &StepReport| {
+        let mut observer = |step: &StepReport<'_>| {
             if step.epoch.is_multiple_of(20) {
                 println!("epoch {}: loss {:.4}", step.epoch, step.loss);
             }
@@ -73,8 +74,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             &layout,
             &config,
             &mut optimizer,
-            0,
-            epoch,
+            &Pass::new(&store, 0, epoch),
             steps,
             &mut observer,
         )?;

@@ -12,7 +12,7 @@ pub mod reconstruct;
 pub mod train;
 
 pub use batch::TrackBatch;
-pub use error::{Error, Result};
+pub use error::{Error, Quantity, Result};
 pub use layers::Mode;
 pub use mask::{Mask, MaskConfig, MaskScope};
 pub use model::{MaeConfig, RceConfig, SkeletonMae};

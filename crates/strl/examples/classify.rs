@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
-use skeletonmae::train::{Decay, Optimizer, OptimizerConfig, Schedule, StepReport};
+use skeletonmae::train::{Decay, Guard, Optimizer, OptimizerConfig, Pass, Schedule, StepReport};
 use skeletonmae::{MaeConfig, Store, TrackBatch};
 use strl::{FinetuneConfig, Strl, StrlConfig, Task, finetune_epoch, score};
 
@@ -66,6 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             decay: Decay::Cosine,
         },
         label_smoothing: 0.1,
+        guard: Guard::default(),
     };
     let mut optimizer = Optimizer::new(config.optimizer, store.parameters())?;
     for epoch in 0..config.epochs {
@@ -74,13 +75,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .map(|batch| vec![batch])
                 .map_err(Into::into),
         );
-        let mut observer = |_: &StepReport| ControlFlow::Continue(());
+        let mut observer = |_: &StepReport<'_>| ControlFlow::Continue(());
         finetune_epoch(
             &model,
             &config,
             &mut optimizer,
-            0,
-            epoch,
+            &Pass::new(&store, 0, epoch),
             steps,
             &mut observer,
         )?;

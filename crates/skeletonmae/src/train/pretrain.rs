@@ -9,8 +9,8 @@ use crate::layers::Mode;
 use crate::mask::{At, MaskConfig, MaskScope};
 use crate::model::{RceConfig, SkeletonMae};
 use crate::reconstruct::Reconstruction;
-use crate::train::engine::{BoxError, EpochReport, Observer, run_epoch};
-use crate::train::{Optimizer, OptimizerConfig, Schedule};
+use crate::train::engine::{BoxError, EpochReport, Observer, Pass, run_epoch};
+use crate::train::{Guard, Optimizer, OptimizerConfig, Schedule};
 
 /// How a model is pre-trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct PretrainConfig {
     /// The loss.
     #[serde(default)]
     pub loss: RceConfig,
+    /// Limits of a step.
+    #[serde(default)]
+    pub guard: Guard,
 }
 
 impl PretrainConfig {
@@ -45,6 +48,7 @@ impl PretrainConfig {
         positive("pretrain.batch", self.batch)?;
         positive("pretrain.micro_batch", self.micro_batch)?;
         self.optimizer.validate()?;
+        self.guard.validate()?;
         if !(self.loss.beta >= 1.0 && self.loss.beta.is_finite()) {
             let found = self.loss.beta.to_string();
             let expected = "a finite power not below 1".into();
@@ -75,29 +79,24 @@ pub fn positive(key: &'static str, value: usize) -> Result<()> {
     }
 }
 
-/// One epoch (from 0) of pre-training. `steps` yields the micro-batches of each update.
+/// One epoch of pre-training, or what `pass` leaves of it. `steps` yields the micro-batches of each update.
 ///
 /// # Errors
-/// When data can't be had, an operation fails, the loss isn't finite, or the observer asks to stop.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one of the things an epoch is made of"
-)]
+/// Those of [`run_epoch`].
 pub fn pretrain_epoch(
     model: &SkeletonMae,
     layout: &Layout,
     config: &PretrainConfig,
     optimizer: &mut Optimizer,
-    seed: u64,
-    epoch: usize,
+    pass: &Pass<'_>,
     steps: impl Iterator<Item = std::result::Result<Vec<TrackBatch>, BoxError>>,
     observer: &mut dyn Observer,
 ) -> Result<EpochReport> {
-    let lr = optimizer.config().lr() * config.schedule.factor(epoch, config.epochs);
+    let lr = optimizer.config().lr() * config.schedule.factor(pass.epoch, config.epochs);
     let masks = |index: usize, batch: &TrackBatch| {
         let at = At {
-            seed,
-            epoch: epoch as u64,
+            seed: pass.seed,
+            epoch: pass.epoch as u64,
             index: index as u64,
         };
         let mask = config.mask.masks(layout, batch, config.mask_scope, at);
@@ -105,8 +104,8 @@ pub fn pretrain_epoch(
         (mask, weight)
     };
     run_epoch(
-        epoch,
-        lr,
+        pass,
+        (lr, &config.guard),
         optimizer,
         steps,
         masks,

@@ -143,7 +143,7 @@ impl From<UnitsArg> for Units {
 }
 
 /// Where the arithmetic happens.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Machine")]
 pub struct MachineArgs {
     /// What computes.
@@ -190,7 +190,9 @@ mod tests {
         let parse = |words: &str| Cli::try_parse_from(words.split(' '));
         assert!(parse("ssl pretrain --preset quick --out x").is_ok());
         assert!(parse("ssl pretrain --config x.toml --out x").is_ok());
-        assert!(parse("ssl pretrain --out x").is_err());
+        // None at all is for --resume, and refused where the settings are resolved.
+        assert!(parse("ssl pretrain --out x --resume").is_ok());
+        assert!(parse("ssl pretrain --preset quick --out x --resume --overwrite").is_err());
         assert!(parse("ssl pretrain --preset quick --config x.toml --out x").is_err());
     }
 }

@@ -70,11 +70,14 @@ impl Write for Whole {
     }
 }
 
+/// How the names of files begin that aren't finished.
+pub const BESIDE: &str = ".writing-";
+
 /// A temporary file as readable as any file its user makes: temporary files are private unless told
 /// otherwise.
 fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(BESIDE);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)

@@ -20,10 +20,11 @@ use skeleton_data::ClipSource;
 use skeleton_data::survey::Survey;
 use skeletonmae::Store;
 
-use crate::args::{Command, RunArgs};
+use crate::args::{Command, RunArgs, SettingsArgs};
 use crate::config::RunSection;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::run::Resumed;
 use crate::signal::Interrupt;
 
 /// Runs what was typed.
@@ -49,6 +50,32 @@ fn flags(args: &RunArgs, run: &mut RunSection) {
     take(&args.machine.threads, &mut run.threads);
     run.seed = args.seed.unwrap_or(run.seed);
     run.device = args.machine.device.unwrap_or(run.device);
+}
+
+/// The settings as typed; those of the run that goes on where none are.
+fn settings(typed: &SettingsArgs, resumed: Option<&Resumed>) -> SettingsArgs {
+    let mut settings = typed.clone();
+    if let Some(resumed) = resumed
+        && settings.preset.is_none()
+        && settings.config.is_none()
+    {
+        settings.config = Some(resumed.config());
+    }
+    settings
+}
+
+/// Whether a count needs no mention in a line.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn none(count: &usize) -> bool {
+    *count == 0
+}
+
+/// `, 2 steps skipped`
+fn skipped(steps: usize) -> String {
+    match steps {
+        0 => String::new(),
+        steps => format!(", {} skipped", crate::report::count(steps, "step")),
+    }
 }
 
 /// A flag that was given wins over the config.

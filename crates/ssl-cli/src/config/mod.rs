@@ -209,7 +209,11 @@ fn start(args: &SettingsArgs) -> Outcome<(String, String)> {
             format!("preset {name}"),
         )),
         (None, Some(path)) => Ok((read(path)?, path.display().to_string())),
-        (None, None) => Err(Failure::usage("expected --preset NAME or --config FILE")),
+        (None, None) => Err(
+            Failure::usage("expected --preset NAME or --config FILE").hint(
+                "`ssl preset` lists the presets; --resume needs neither where --out holds a run",
+            ),
+        ),
     }
 }
 

@@ -1,16 +1,15 @@
-//! `ssl finetune`
+//! What `ssl finetune` puts together.
 
 use candle_core::DType;
 use serde::Serialize;
 use skeleton_data::split::stratified_holdout;
 use skeletonmae::Store;
-use skeletonmae::train::Optimizer;
+use skeletonmae::train::{EpochReport, Observer, Optimizer, Pass, Progress};
 use strl::{FinetuneConfig, Strl, Task, finetune_epoch, score};
 
-use super::evaluate::nothing_labelled;
-use super::{next, required};
-use crate::args::FinetuneArgs;
-use crate::checkpoint::{Checkpoint, Kind, Origin};
+use super::super::evaluate::nothing_labelled;
+use super::super::{none, parameters, required, say_micro_batches};
+use crate::checkpoint::{Kind, Meta, Origin};
 use crate::config::Config;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
@@ -19,19 +18,21 @@ use crate::machine::Machine;
 use crate::models::{Opened, meta};
 use crate::printer::Printer;
 use crate::report::{Evaluation, count, percent};
-use crate::run::{Info, Run};
 use crate::signal::Interrupt;
-use crate::train::{Metrics, Session};
+use crate::train::{Metrics, Training};
 
 /// A line of metrics.jsonl; `val` is the held-out part of the training split.
 #[derive(Serialize)]
-struct Line {
+pub struct Line {
     epoch: usize,
     loss: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     val_top1: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     val_mean_class: Option<f64>,
+    /// Steps left out since they weren't finite.
+    #[serde(skip_serializing_if = "none")]
+    skipped: usize,
 }
 
 impl Metrics for Line {
@@ -39,56 +40,39 @@ impl Metrics for Line {
         let val = self
             .val_top1
             .map(|top1| format!(", held-out top-1 {}", percent(top1)));
-        format!("loss {:.4}{}", self.loss, val.unwrap_or_default())
+        let skipped = super::super::skipped(self.skipped);
+        format!("loss {:.4}{}{skipped}", self.loss, val.unwrap_or_default())
+    }
+
+    fn score(&self) -> Option<f64> {
+        self.val_top1
     }
 }
 
-/// Trains an STRL classifier.
-pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    let config = resolve(args)?;
-    Run::check(&args.run.out, args.run.overwrite)?;
-    let mut job = Job::set_up(&config, printer, interrupt)?;
-    let (seed, data) = (config.run.seed, job.data.fingerprint());
-    let info = Info::new(Kind::Finetune, seed, data, &job.machine, job.origin());
-    let mut run = Run::create(&args.run.out, args.run.overwrite, &config.to_toml()?, &info)?;
-    job.announce(printer);
-    job.train(&mut run, printer, interrupt)?;
-    job.test(&run, printer)?;
-    printer.document(&format!("checkpoint: {}", run.checkpoint_path().display()))?;
-    printer.document(&format!("next: {}", next::after_finetune(args, &config)))
-}
-
-fn resolve(args: &FinetuneArgs) -> Outcome<Config> {
-    Config::resolve(&args.settings, Kind::Finetune, |run| {
-        super::flags(&args.run, run);
-        super::take(&args.train, &mut run.train);
-        super::take(&args.holdout, &mut run.holdout);
-        super::take(&args.test, &mut run.test);
-        super::take(&args.encoder, &mut run.encoder);
-        (run.split, run.val) = (None, None);
-    })
-}
-
 /// Everything a fine-tuning needs, checked before anything is written.
-struct Job<'a> {
+pub struct Job<'a> {
     config: &'a Config,
-    engine: &'a FinetuneConfig,
+    pub engine: &'a FinetuneConfig,
     split: &'a str,
-    data: Data,
-    machine: Machine,
+    pub data: Data,
+    pub machine: Machine,
     encoder: Option<Opened>,
-    train: Feed,
+    pub train: Feed,
     /// The held-out part of the training split.
     held: Option<Feed>,
     /// The clips measured once, after the last epoch, with their split's name.
     test: Option<(Feed, &'a str)>,
-    store: Store,
+    pub store: Store,
     model: Strl,
     optimizer: Optimizer,
 }
 
 impl<'a> Job<'a> {
-    fn set_up(config: &'a Config, printer: &Printer, interrupt: &Interrupt) -> Outcome<Job<'a>> {
+    pub fn set_up(
+        config: &'a Config,
+        printer: &Printer,
+        interrupt: &Interrupt,
+    ) -> Outcome<Job<'a>> {
         let (job, strl) = (config.finetune()?, config.strl()?);
         job.engine.validate()?;
         strl.validate(config.model.mae.width)?;
@@ -150,11 +134,11 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn origin(&self) -> Option<&Origin> {
+    pub fn origin(&self) -> Option<&Origin> {
         self.encoder.as_ref().map(|encoder| &encoder.origin)
     }
 
-    fn announce(&self, printer: &Printer) {
+    pub fn announce(&self, printer: &Printer) {
         let held = self
             .held
             .as_ref()
@@ -166,7 +150,7 @@ impl<'a> Job<'a> {
             count(self.train.len(), "clip"),
             held.unwrap_or_default(),
             count(self.data.classes().len(), "class"),
-            super::parameters(&self.store),
+            parameters(&self.store),
             count(self.machine.threads, "thread"),
         ));
         printer.say(match &self.encoder {
@@ -183,67 +167,18 @@ impl<'a> Job<'a> {
                     .to_owned()
             }
         });
-        super::say_micro_batches(printer, self.engine.batch, self.engine.micro_batch);
+        say_micro_batches(printer, self.engine.batch, self.engine.micro_batch);
     }
 
-    fn train(&mut self, run: &mut Run, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-        let Job {
-            config,
-            engine,
-            data,
-            encoder,
-            train,
-            held,
-            store,
-            model,
-            optimizer,
-            ..
-        } = self;
-        let (seed, micro_batch) = (config.run.seed, engine.micro_batch);
-        let origin = encoder.as_ref().map(|encoder| &encoder.origin);
-        let (epochs, clips) = (engine.epochs, train.len());
-        let mut session = Session {
-            run,
-            printer,
-            interrupt,
-            epochs,
-            clips,
-        };
-        session.epochs(
-            |epoch, observer| {
-                let steps = train.steps(seed, epoch, engine.batch, micro_batch);
-                finetune_epoch(model, engine, optimizer, seed, epoch, steps, observer)
-            },
-            |epoch, report| {
-                let metrics = match held {
-                    Some(held) => score(model, held.batches(micro_batch))?
-                        .averaged(held.views())
-                        .metrics(data.classes().len()),
-                    None => None,
-                };
-                let (val_top1, val_mean_class) =
-                    metrics.map_or((None, None), |m| (Some(m.top1), Some(m.mean_class)));
-                Ok(Line {
-                    epoch: epoch + 1,
-                    loss: report.loss,
-                    val_top1,
-                    val_mean_class,
-                })
-            },
-            |epoch| {
-                let meta = meta(Kind::Finetune, config, data, epoch, origin)?;
-                Ok(Checkpoint {
-                    meta,
-                    tensors: store.tensors(),
-                })
-            },
-        )
+    /// Whether clips were held out, by which an epoch can be chosen.
+    pub fn has_held_out(&self) -> bool {
+        self.held.is_some()
     }
 
-    /// The one measurement on the test split.
-    fn test(&self, run: &Run, printer: &Printer) -> Outcome {
+    /// The model as it is now, measured on the test split.
+    pub fn test(&self) -> Outcome<Option<Evaluation>> {
         let Some((test, name)) = &self.test else {
-            return Ok(());
+            return Ok(None);
         };
         let classes = self.data.classes();
         let scores = score(&self.model, test.batches(self.engine.micro_batch))?;
@@ -252,9 +187,67 @@ impl<'a> Job<'a> {
             .metrics(classes.len())
             .ok_or_else(|| nothing_labelled(name))?;
         let (views, fingerprint) = (test.views(), self.data.fingerprint());
-        let evaluation = Evaluation::new(metrics, views, name, fingerprint, classes);
-        run.test(&evaluation)?;
-        printer.document(&evaluation.text())
+        Ok(Some(Evaluation::new(
+            metrics,
+            views,
+            name,
+            fingerprint,
+            classes,
+        )))
+    }
+}
+
+impl Training for Job<'_> {
+    type Line = Line;
+
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        from: Progress,
+        observer: &mut dyn Observer,
+    ) -> skeletonmae::Result<EpochReport> {
+        let (seed, engine) = (self.config.run.seed, self.engine);
+        let (batch, micro_batch) = (engine.batch, engine.micro_batch);
+        let steps = self
+            .train
+            .steps(seed, epoch, from.steps, batch, micro_batch);
+        let pass = Pass {
+            from,
+            ..Pass::new(&self.store, seed, epoch)
+        };
+        let optimizer = &mut self.optimizer;
+        finetune_epoch(&self.model, engine, optimizer, &pass, steps, observer)
+    }
+
+    fn measure(&self, epoch: usize, report: EpochReport) -> Outcome<Line> {
+        let metrics = match &self.held {
+            Some(held) => score(&self.model, held.batches(self.engine.micro_batch))?
+                .averaged(held.views())
+                .metrics(self.data.classes().len()),
+            None => None,
+        };
+        let (val_top1, val_mean_class) =
+            metrics.map_or((None, None), |m| (Some(m.top1), Some(m.mean_class)));
+        Ok(Line {
+            epoch: epoch + 1,
+            loss: report.loss,
+            val_top1,
+            val_mean_class,
+            skipped: report.skipped,
+        })
+    }
+
+    fn meta(&self, epochs: usize) -> Outcome<Meta> {
+        let kind = Kind::Finetune;
+        meta(kind, self.config, &self.data, epochs, self.origin())
+    }
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn optimizer(&mut self) -> &mut Optimizer {
+        &mut self.optimizer
     }
 }
 
