@@ -32,6 +32,11 @@ pub enum MaskConfig {
         /// Share of the joints, in (0, 1); at least one joint and never all.
         ratio: f64,
     },
+    /// So many random joints (Table 5b: 5, 9, 12 and 15 of 17).
+    Joints {
+        /// How many; fewer than there are.
+        count: usize,
+    },
 }
 
 /// Over what one draw holds.
@@ -100,7 +105,7 @@ impl MaskConfig {
         let n = layout.parts().len();
         let refuse = |expected: String, found: String| {
             Err(Error::Setting {
-                key: "pretrain.mask",
+                key: "pretrain.objective.mask",
                 expected,
                 found,
             })
@@ -128,6 +133,12 @@ impl MaskConfig {
                     return refuse("a ratio between 0 and 1".into(), ratio.to_string());
                 }
             }
+            Self::Joints { count } => {
+                let v = layout.len();
+                if *count < 1 || *count >= v {
+                    return refuse(format!("1 to {} joints", v - 1), count.to_string());
+                }
+            }
         }
         Ok(())
     }
@@ -145,6 +156,7 @@ impl MaskConfig {
                 let count = ((ratio * v as f64).round() as usize).clamp(1, v - 1);
                 choose(v, count, rng)
             }
+            Self::Joints { count } => choose(layout.len(), *count, rng),
         };
         let mut hidden = vec![false; layout.len()];
         for joint in joints {
@@ -188,7 +200,7 @@ fn joints_of(layout: &Layout, parts: &[usize]) -> Vec<usize> {
 }
 
 /// `count` different numbers below n, all subsets equally likely.
-fn choose(n: usize, count: usize, rng: &mut Rng) -> Vec<usize> {
+pub(crate) fn choose(n: usize, count: usize, rng: &mut Rng) -> Vec<usize> {
     let mut all: Vec<usize> = (0..n).collect();
     for i in 0..count {
         let other = i + rng.random_range(0..(n - i) as u64) as usize;

@@ -9,7 +9,7 @@ use skeletonmae::train::{
     PretrainConfig, Progress, Schedule, StepReport, pretrain_epoch,
 };
 use skeletonmae::{
-    Error, MaeConfig, MaskConfig, MaskScope, RceConfig, SkeletonMae, Store, TrackBatch,
+    Error, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store, Target, TrackBatch,
 };
 
 fn clip(value: f64, id: &str) -> TrackBatch {
@@ -42,9 +42,12 @@ fn config() -> PretrainConfig {
             warmup_epochs: 0,
             decay: Decay::Constant,
         },
-        mask: MaskConfig::Parts { parts: vec![3, 5] },
-        mask_scope: MaskScope::Clip,
-        loss: RceConfig::default(),
+        objective: Objective::Reconstruction(Reconstruction {
+            mask: MaskConfig::Parts { parts: vec![3, 5] },
+            mask_scope: MaskScope::Clip,
+            loss: LossConfig::default(),
+            target: Target::Embedding,
+        }),
         guard: Guard::default(),
     }
 }
@@ -67,9 +70,9 @@ impl Trial {
         let mae = MaeConfig {
             width: 8,
             encoder_layers: 1,
-            remask: false,
+            ..MaeConfig::default()
         };
-        let model = SkeletonMae::new(&mae, &layout, 2, store.builder()).unwrap();
+        let model = Pretext::new(&config().objective, &mae, &layout, 2, store.builder()).unwrap();
         let config = PretrainConfig { guard, ..config() };
         let optimizer = Optimizer::new(config.optimizer, store.parameters()).unwrap();
         Trial {

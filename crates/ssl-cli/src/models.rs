@@ -116,6 +116,10 @@ impl Opened {
                 .hint("pre-train and fine-tune with the same [reading] and [model]"))
         };
         let (ours, theirs) = (&config.model.mae, &self.config.model.mae);
+        if ours.backbone != theirs.backbone {
+            let (ours, theirs) = (ours.backbone.name(), theirs.backbone.name());
+            return differ("model.backbone", ours.to_owned(), theirs.to_owned());
+        }
         if ours.width != theirs.width {
             return differ(
                 "model.width",

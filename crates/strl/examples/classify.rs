@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{Decay, Guard, Optimizer, OptimizerConfig, Pass, Schedule, StepReport};
 use skeletonmae::{MaeConfig, Store, TrackBatch};
-use strl::{FinetuneConfig, Strl, StrlConfig, Task, finetune_epoch, score};
+use strl::{FinetuneConfig, Strl, StrlConfig, Task, Tuning, finetune_epoch, score};
 
 /// Sixteen clips of 16 frames of coco17; in even ones the left wrist circles, in odd ones the right.
 fn clips(phase: f32) -> candle_core::Result<TrackBatch> {
@@ -66,6 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             decay: Decay::Cosine,
         },
         label_smoothing: 0.1,
+        encoder: Tuning::Tuned,
         guard: Guard::default(),
     };
     let mut optimizer = Optimizer::new(config.optimizer, store.parameters())?;

@@ -11,6 +11,7 @@ use skeletonmae::{Error, Result, TrackBatch};
 
 use crate::metrics::Scores;
 use crate::model::{Phase, Strl, StrlConfig};
+use crate::tuning::Tuning;
 
 /// How a classifier is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub struct FinetuneConfig {
     pub schedule: Schedule,
     /// Share of the target that is spread over all classes.
     pub label_smoothing: f64,
+    /// Whether the pre-trained part learns too.
+    pub encoder: Tuning,
     /// Limits of a step.
     #[serde(default)]
     pub guard: Guard,
@@ -144,6 +147,7 @@ pub fn finetune_epoch(
     let phase = Phase::Train {
         seed: pass.seed,
         epoch: pass.epoch as u64,
+        encoder: config.encoder,
     };
     run_epoch(
         pass,

@@ -8,8 +8,10 @@ pub mod ops;
 pub mod pca;
 pub mod spatial;
 pub mod temporal;
+pub mod tuning;
 
 pub use finetune::{FinetuneConfig, cross_entropy, finetune_epoch, score};
 pub use metrics::{Metrics, Scores, ranking};
 pub use model::{Phase, Strl, StrlConfig, Task, load_encoder};
 pub use spatial::{JointPool, Normalised};
+pub use tuning::Tuning;

@@ -9,7 +9,7 @@ use skeletonmae::train::{
     EpochReport, Observer, Optimizer, Pass, PretrainConfig, Progress, pretrain_epoch,
     pretrain_loss, reconstruction,
 };
-use skeletonmae::{SkeletonMae, Store};
+use skeletonmae::{Pretext, Store};
 
 use super::{next, none, required};
 use crate::args::PretrainArgs;
@@ -97,7 +97,7 @@ struct Job<'a> {
     /// The clips of the validation curve, with their split's name.
     val: Option<(Feed, &'a str)>,
     store: Store,
-    model: SkeletonMae,
+    model: Pretext,
     optimizer: Optimizer,
 }
 
@@ -129,7 +129,8 @@ impl<'a> Job<'a> {
         };
         let store = Store::new(config.run.seed, DType::F32, &machine.device);
         let (layout, c) = (data.layout(), data.coordinates());
-        let model = SkeletonMae::new(&config.model.mae, layout, c, store.builder())?;
+        let (objective, mae) = (&job.engine.objective, &config.model.mae);
+        let model = Pretext::new(objective, mae, layout, c, store.builder())?;
         let optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
         let engine = &job.engine;
         Ok(Job {
@@ -160,11 +161,11 @@ impl<'a> Job<'a> {
 
     /// How well masked joints of held-out clips are put back.
     fn report(&self, run: &Run, printer: &Printer) -> Outcome {
-        let Some((val, name)) = &self.val else {
+        let (Some((val, name)), Some(model)) = (&self.val, self.model.autoencoder()) else {
             return Ok(());
         };
         let layout = self.data.layout();
-        let sums = reconstruction(&self.model, layout, val.batches(self.engine.micro_batch))?;
+        let sums = reconstruction(model, layout, val.batches(self.engine.micro_batch))?;
         let report = ReconstructionReport::new(name, layout, &sums);
         run.reconstruction(&report)?;
         printer.document(&report.text())
@@ -200,7 +201,7 @@ impl Training for Job<'_> {
             Some((val, _)) => {
                 let batches = val.batches(engine.micro_batch);
                 let (model, layout) = (&self.model, self.data.layout());
-                Some(pretrain_loss(model, layout, engine, seed, batches)?)
+                Some(pretrain_loss(model, layout, seed, batches)?)
             }
             None => None,
         };

@@ -166,8 +166,7 @@ impl Config {
     /// Checks the ranges that no engine checks.
     fn check(&self) -> Outcome {
         self.reading.check()?;
-        positive("model.width", self.model.mae.width)?;
-        positive("model.encoder_layers", self.model.mae.encoder_layers)?;
+        self.model.mae.validate()?;
         if let Some(job) = &self.pretrain {
             positive("pretrain.epochs", job.engine.epochs)?;
             job.augment.check()?;
@@ -242,8 +241,12 @@ fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome
                 other.name()
             )));
         }
-        set.apply(&mut table)?;
         sets.push(set);
+    }
+    // A kind first, wherever it was typed: what else is set is said of it.
+    let (kinds, others): (Vec<_>, Vec<_>) = sets.iter().partition(|set| set.chooses_kind());
+    for set in kinds.into_iter().chain(others) {
+        set.apply(&mut table)?;
     }
     Config::deserialize(table).map_err(|error| blame(&sets, config, text, error.message()))
 }
@@ -264,14 +267,27 @@ fn blame(sets: &[Assignment], config: &Config, text: &str, complaint: &str) -> F
             .iter()
             .map(|set| format!("--set {}", set.typed))
             .collect();
-        return Failure::usage(format!("{}: {complaint}", typed.join(" ")))
-            .hint("`ssl preset quick` shows every setting with a value of its kind");
+        let kind = sets.iter().find(|set| set.chooses_kind());
+        return Failure::usage(format!("{}: {complaint}", typed.join(" "))).hint(
+            match kind.filter(|_| complaint.starts_with("missing field")) {
+                Some(kind) => format!(
+                    "another kind has settings of its own, say all: --set '{}={{ kind = {}, ... }}'",
+                    kind.section(),
+                    kind.value
+                ),
+                None => "`ssl preset quick` shows every setting with a value of its kind".to_owned(),
+            },
+        );
     };
-    let known = toml::Table::try_from(config)
-        .map(|table| set::paths(&table))
-        .unwrap_or_default();
-    let near = set::near(&set.path.join("."), &known);
-    let hint = match (near.is_empty(), complaint.split_once(", expected ")) {
+    let table = toml::Table::try_from(config).unwrap_or_default();
+    let near = set::near(&set.path.join("."), &set::paths(&table));
+    let expected = complaint.split_once(", expected ");
+    let hint = match (near.is_empty(), expected) {
+        (_, Some((_, expected))) if set.beside_a_kind(&table) => {
+            let section = set.section();
+            let other = format!("--set {section}.kind=NAME takes another");
+            format!("{section} of this kind has: {expected} ({other})")
+        }
         (false, _) => format!("did you mean {}?", near.join(" or ")),
         (true, Some((_, expected))) => format!("expected {expected}"),
         (true, None) => "`ssl preset quick` prints all settings".to_owned(),

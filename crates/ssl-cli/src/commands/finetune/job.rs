@@ -116,7 +116,10 @@ impl<'a> Job<'a> {
         encoder
             .as_ref()
             .map_or(Ok(()), |encoder| encoder.lend_encoder(&store, config))?;
-        let optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
+        let optimizer = Optimizer::new(
+            job.engine.optimizer,
+            job.engine.encoder.trained(store.parameters()),
+        )?;
         let engine = &job.engine;
         Ok(Job {
             config,
