@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{Gradients, Optimizer, OptimizerConfig};
-use skeletonmae::{MaeConfig, Mask, Mode, LossConfig, SkeletonMae, Store, TrackBatch};
+use skeletonmae::{LossConfig, MaeConfig, Mask, Mode, SkeletonMae, Store, TrackBatch};
 use ssl_tests::{python, root};
 use strl::{Phase, Strl, StrlConfig, Task, Tuning, cross_entropy};
 

@@ -8,7 +8,10 @@ use skeletonmae::train::{
     Decay, Guard, Optimizer, OptimizerConfig, Pass, PretrainConfig, Schedule, StepReport,
     pretrain_epoch, reconstruction,
 };
-use skeletonmae::{LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store, Target, TrackBatch};
+use skeletonmae::{
+    LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store,
+    Target, TrackBatch,
+};
 
 /// Eight clips of 16 frames of coco17: a still body, the wrists on circles.
 fn clips(layout: &Layout) -> candle_core::Result<TrackBatch> {

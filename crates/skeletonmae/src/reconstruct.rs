@@ -67,12 +67,7 @@ impl Reconstruction {
     /// # Errors
     /// When the batch doesn't fit the model.
     pub fn add(&mut self, model: &SkeletonMae, layout: &Layout, batch: &TrackBatch) -> Result<()> {
-        let lift = match model.target() {
-            Target::Embedding | Target::EmbeddingWithGradient => {
-                Some(Lift::new(model.embedding())?)
-            }
-            Target::Coordinates => None,
-        };
+        let lift = Lift::of(model)?;
         let hops = layout.adjacency().hops();
         self.parts
             .resize(layout.parts().len(), PartError::default());
@@ -168,6 +163,16 @@ pub struct Lift {
 }
 
 impl Lift {
+    /// The model's, where its decoder gives features; none where it gives coordinates.
+    fn of(model: &SkeletonMae) -> Result<Option<Self>> {
+        match model.target() {
+            Target::Embedding | Target::EmbeddingWithGradient => {
+                Self::new(model.embedding()).map(Some)
+            }
+            Target::Coordinates => Ok(None),
+        }
+    }
+
     /// From the embedding.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use skeletonmae::train::{
     PretrainConfig, Progress, Schedule, StepReport, pretrain_epoch,
 };
 use skeletonmae::{
-    Error, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store, Target, TrackBatch,
+    Error, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store,
+    Target, TrackBatch,
 };
 
 fn clip(value: f64, id: &str) -> TrackBatch {

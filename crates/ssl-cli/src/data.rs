@@ -92,6 +92,12 @@ impl Data {
         clips
     }
 
+    /// The ids of some clips.
+    pub fn ids(&self, clips: &[u32]) -> Vec<String> {
+        let id = |&clip: &u32| self.cache.sample(clip as usize).id.to_owned();
+        clips.iter().map(id).collect()
+    }
+
     /// The class of every clip, by index.
     pub fn labels(&self) -> Vec<Option<u32>> {
         self.cache.labels()

@@ -23,6 +23,7 @@ mod run;
 mod signal;
 mod threads;
 mod train;
+mod weights;
 
 use std::process::ExitCode;
 

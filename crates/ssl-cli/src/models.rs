@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::DType;
 use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
-use skeletonmae::Store;
+use skeletonmae::{MaskConfig, Objective, SkeletonMae, Store};
 use strl::{Strl, Task, load_encoder};
 
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
@@ -14,6 +14,7 @@ use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::fit::Facts;
 use crate::machine::Machine;
+use crate::report::count;
 
 /// What a checkpoint says about the model after `epoch` epochs on `data`.
 pub fn meta(
@@ -85,6 +86,19 @@ impl Opened {
         }
     }
 
+    /// Where an encoder comes from, in words: another data set than `data`'s is a transfer.
+    pub fn told(&self, data: &Data) -> String {
+        let (path, meta) = (self.origin.path.display(), &self.checkpoint.meta);
+        let (from, to) = (&meta.data.dataset, data.dataset());
+        let transfer = if from == to {
+            String::new()
+        } else {
+            format!(", transferred to {to}, which has the same joints")
+        };
+        let epochs = count(meta.epoch, "epoch");
+        format!("encoder: {path}, pre-trained on {from} for {epochs}{transfer}")
+    }
+
     /// The classifier with its trained numbers.
     pub fn classifier(&self, machine: &Machine) -> Outcome<Strl> {
         let meta = &self.checkpoint.meta;
@@ -103,6 +117,45 @@ impl Opened {
             .load(&self.checkpoint.tensors)
             .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
         Ok(model)
+    }
+
+    /// What the pre-training hid.
+    pub fn mask(&self) -> Outcome<&MaskConfig> {
+        match &self.config.pretrain()?.engine.objective {
+            Objective::Reconstruction(own) => Ok(&own.mask),
+            Objective::Contrastive(_) => {
+                let path = self.origin.path.display();
+                let message = format!("{path}: expected an autoencoder, found a contrastive model");
+                Err(Failure::error(message)
+                    .hint("a contrastive model has no decoder to reconstruct with"))
+            }
+        }
+    }
+
+    /// The pre-trained model with its numbers, and the store they lie in.
+    pub fn autoencoder(&self, machine: &Machine) -> Outcome<(Store, SkeletonMae)> {
+        // Every number is replaced by the checkpoint's: the seed has no effect.
+        let store = Store::new(0, DType::F32, &machine.device);
+        let c = self.checkpoint.meta.coordinates;
+        let model = match self.config.pretrain()?.engine.objective {
+            Objective::Reconstruction(ref own) => SkeletonMae::aiming(
+                own.target,
+                &self.config.model.mae,
+                &self.layout,
+                c,
+                store.builder(),
+            )?,
+            Objective::Contrastive(_) => {
+                let path = self.origin.path.display();
+                let message = format!("{path}: expected an autoencoder, found a contrastive model");
+                return Err(Failure::error(message)
+                    .hint("only pretrain.objective.kind = \"reconstruction\" has a decoder"));
+            }
+        };
+        store
+            .load(&self.checkpoint.tensors)
+            .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
+        Ok((store, model))
     }
 
     /// Copies the encoder into a classifier built by `config` in `store`.

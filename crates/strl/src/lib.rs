@@ -6,6 +6,7 @@ pub mod metrics;
 pub mod model;
 pub mod ops;
 pub mod pca;
+pub mod probe;
 pub mod spatial;
 pub mod temporal;
 pub mod tuning;

@@ -49,16 +49,21 @@ pub fn plane(rows: &[Vec<f32>]) -> Option<Plane> {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let places = centred.iter();
     Some(Plane {
-        places: places.map(|row| [0, 1].map(|k: usize| dot(row, &axes[k]))).collect(),
+        places: places
+            .map(|row| [0, 1].map(|k: usize| dot(row, &axes[k])))
+            .collect(),
         shares: [order[0], order[1]].map(|k| values[k].max(0.0) / variance),
     })
 }
 
 /// Its largest number made positive; of equally large ones the first counts.
 fn upright(axis: Vec<f64>) -> Vec<f64> {
-    let largest = axis.iter().copied().fold(0.0, |best: f64, x| {
-        if x.abs() > best.abs() { x } else { best }
-    });
+    let largest = axis.iter().copied().fold(
+        0.0,
+        |best: f64, x| {
+            if x.abs() > best.abs() { x } else { best }
+        },
+    );
     let sign = if largest < 0.0 { -1.0 } else { 1.0 };
     axis.into_iter().map(|x| sign * x).collect()
 }
@@ -127,7 +132,11 @@ mod tests {
     fn distances_in_the_plane_are_those_of_points_in_a_plane() {
         let rows = cloud();
         let plane = plane(&rows).expect("there is variance");
-        assert!((plane.shares[0] + plane.shares[1] - 1.0).abs() < 1e-9, "{:?}", plane.shares);
+        assert!(
+            (plane.shares[0] + plane.shares[1] - 1.0).abs() < 1e-9,
+            "{:?}",
+            plane.shares
+        );
         assert!(plane.shares[0] > 0.95);
         let far = |a: &[f32], b: &[f32]| {
             let square = |(x, y): (&f32, &f32)| f64::from(x - y) * f64::from(x - y);
@@ -144,11 +153,17 @@ mod tests {
     fn axes_point_where_their_largest_number_is_positive() {
         let rows = cloud();
         let turned: Vec<Vec<f32>> = rows.iter().rev().cloned().collect();
-        let (a, b) = (plane(&rows).expect("variance"), plane(&turned).expect("variance"));
+        let (a, b) = (
+            plane(&rows).expect("variance"),
+            plane(&turned).expect("variance"),
+        );
         for (a, b) in a.places.iter().zip(b.places.iter().rev()) {
             assert!((a[0] - b[0]).abs() < 1e-6 && (a[1] - b[1]).abs() < 1e-6);
         }
-        assert!(a.places[39][0] > a.places[0][0], "the first number grows along the line");
+        assert!(
+            a.places[39][0] > a.places[0][0],
+            "the first number grows along the line"
+        );
     }
 
     #[test]

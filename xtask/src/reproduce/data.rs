@@ -26,7 +26,11 @@ pub fn sets(
     std::fs::create_dir_all(folder)
         .map_err(|e| Failure::Task(format!("cannot make {}: {e}", folder.display())))?;
     let mut sets = Vec::new();
-    for set in scale.sets.iter().filter(|set| wanted.contains(&set.name.as_str())) {
+    for set in scale
+        .sets
+        .iter()
+        .filter(|set| wanted.contains(&set.name.as_str()))
+    {
         if let Some(made) = &set.made {
             let path = make(ssl, &set.name, made, folder)?;
             sets.push(open(ssl, &set.name, path)?);
@@ -80,7 +84,11 @@ fn make(ssl: &Ssl, name: &str, made: &Made, folder: &Path) -> Result<PathBuf, Fa
     if !path.exists() {
         let (dataset, seed) = (&made.dataset, made.seed.to_string());
         let mut command = ssl.command(["prepare", "--dataset", dataset, "--seed", &seed]);
-        run(command.arg("--quiet").arg("-o").arg(&path).stdout(std::process::Stdio::null()))?;
+        run(command
+            .arg("--quiet")
+            .arg("-o")
+            .arg(&path)
+            .stdout(std::process::Stdio::null()))?;
     }
     Ok(path)
 }
@@ -93,7 +101,10 @@ fn prepared(
     raw: &Path,
     folder: &Path,
 ) -> Result<PathBuf, Failure> {
-    let file = raw.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let file = raw
+        .file_name()
+        .map(|name| name.to_string_lossy())
+        .unwrap_or_default();
     let named = |set: &&super::scale::ScaleSet| file.starts_with(&set.name);
     let name = name.or_else(|| scale.sets.iter().find(named).map(|set| set.name.as_str()));
     let Some(name) = name else {
@@ -110,7 +121,11 @@ fn prepared(
     let path = folder.join(format!("{name}-{size}.h5"));
     if !path.exists() {
         let mut command = ssl.command(["prepare"]);
-        command.arg(raw).arg("-o").arg(&path).args(["--dataset", name, "--quiet"]);
+        command
+            .arg(raw)
+            .arg("-o")
+            .arg(&path)
+            .args(["--dataset", name, "--quiet"]);
         run(command.stdout(std::process::Stdio::null()))?;
     }
     Ok(path)

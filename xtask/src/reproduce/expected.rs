@@ -50,7 +50,11 @@ fn found(table: &Table<'_>, at: usize) -> Option<[Option<Range>; 3]> {
     Some([
         range(values.iter().map(|value| value.accuracy).collect()),
         range(pretexts().map(|pretext| pretext.loss).collect()),
-        range(pretexts().filter_map(|pretext| pretext.reconstruction).collect()),
+        range(
+            pretexts()
+                .filter_map(|pretext| pretext.reconstruction)
+                .collect(),
+        ),
     ])
 }
 
@@ -74,9 +78,16 @@ pub fn check(tables: &[Table<'_>]) -> Result<(), Failure> {
                 (Some(stored), Some(found)) => {
                     compared += 1;
                     let ranges = [Some(stored.accuracy), stored.loss, stored.reconstruction];
-                    let names = ["accuracy, %", "loss of pre-training", "reconstruction error : neighbours'"];
+                    let names = [
+                        "accuracy, %",
+                        "loss of pre-training",
+                        "reconstruction error : neighbours'",
+                    ];
                     let sides = names.into_iter().zip(ranges).zip(found);
-                    wrong.extend(sides.filter_map(|((name, range), found)| moved(&place, name, range, found)));
+                    wrong
+                        .extend(sides.filter_map(|((name, range), found)| {
+                            moved(&place, name, range, found)
+                        }));
                 }
             }
         }
@@ -98,7 +109,9 @@ fn moved(place: &str, name: &str, range: Option<Range>, found: Option<Range>) ->
         (Some([low, high]), Some([least, most])) if low <= least && most <= high => None,
         (Some([low, high]), Some([least, most])) => {
             let value = if least < low { least } else { most };
-            Some(format!("{place}: {name} {value:.4}, expected {low} to {high}"))
+            Some(format!(
+                "{place}: {name} {value:.4}, expected {low} to {high}"
+            ))
         }
         (Some(_), None) => Some(format!("{place}: {name} is gone")),
         (None, Some(_)) => Some(format!("{place}: {name} has no range")),
@@ -113,18 +126,32 @@ pub fn record(tables: &[Table<'_>]) -> String {
     );
     for table in tables {
         for (at, row) in table.rows.iter().enumerate() {
-            let Some(ranges) = found(table, at) else { continue };
+            let Some(ranges) = found(table, at) else {
+                continue;
+            };
             let (cell, id) = (row.planned.cell, &table.planned.experiment.id);
             // Writing to a string can't fail.
-            let _ = write!(text, "\n[[cells]]\nexperiment = {id:?}\nrow = {:?}\ncolumn = {:?}\n", cell.row, cell.column);
+            let _ = write!(
+                text,
+                "\n[[cells]]\nexperiment = {id:?}\nrow = {:?}\ncolumn = {:?}\n",
+                cell.row, cell.column
+            );
             let [accuracy, loss, reconstruction] = ranges;
             if let Some([low, high]) = accuracy {
                 let (low, high) = ((low - SLACK[0]).max(0.0), (high + SLACK[0]).min(100.0));
                 let _ = writeln!(text, "accuracy = [{low:.1}, {high:.1}]");
             }
-            for (name, range, slack) in [("loss", loss, SLACK[1]), ("reconstruction", reconstruction, SLACK[2])] {
+            for (name, range, slack) in [
+                ("loss", loss, SLACK[1]),
+                ("reconstruction", reconstruction, SLACK[2]),
+            ] {
                 if let Some([low, high]) = range {
-                    let _ = writeln!(text, "{name} = [{:.4}, {:.4}]", low * (1.0 - slack), high * (1.0 + slack));
+                    let _ = writeln!(
+                        text,
+                        "{name} = [{:.4}, {:.4}]",
+                        low * (1.0 - slack),
+                        high * (1.0 + slack)
+                    );
                 }
             }
         }
@@ -145,8 +172,16 @@ mod tests {
     fn the_stored_ranges_are_valid() {
         let expected: Expected = toml::from_str(TEXT).expect("the stored ranges are TOML");
         for cell in expected.cells {
-            for range in [Some(cell.accuracy), cell.loss, cell.reconstruction].into_iter().flatten() {
-                assert!(range[0] <= range[1], "{}, {}: {range:?}", cell.row, cell.column);
+            for range in [Some(cell.accuracy), cell.loss, cell.reconstruction]
+                .into_iter()
+                .flatten()
+            {
+                assert!(
+                    range[0] <= range[1],
+                    "{}, {}: {range:?}",
+                    cell.row,
+                    cell.column
+                );
             }
         }
     }

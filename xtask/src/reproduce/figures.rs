@@ -13,7 +13,13 @@ use super::ssl::Ssl;
 use crate::process::{Failure, run};
 
 /// Draws what the experiment shows into `results` and notes the files' names in the table.
-pub fn draw(table: &mut Table<'_>, ssl: &Ssl, sets: &[Set], folder: &Folder, results: &Path) -> Result<(), Failure> {
+pub fn draw(
+    table: &mut Table<'_>,
+    ssl: &Ssl,
+    sets: &[Set],
+    folder: &Folder,
+    results: &Path,
+) -> Result<(), Failure> {
     std::fs::create_dir_all(results)
         .map_err(|e| Failure::Task(format!("cannot make {}: {e}", results.display())))?;
     let name = table.name();
@@ -38,7 +44,10 @@ pub fn draw(table: &mut Table<'_>, ssl: &Ssl, sets: &[Set], folder: &Folder, res
     let result = Some(&runs.result);
     let pretrain = runs.pretrain.as_ref();
     let drawings: &[(&str, Option<&String>, &str)] = match table.planned.experiment.shows {
-        Shows::Representations => &[("represent", pretrain, "-pretrained"), ("represent", result, "-finetuned")],
+        Shows::Representations => &[
+            ("represent", pretrain, "-pretrained"),
+            ("represent", result, "-finetuned"),
+        ],
         Shows::Confusion => &[("evaluate", result, "")],
         Shows::Reconstructions => &[("reconstruct", pretrain, "")],
         _ => &[],
@@ -48,7 +57,9 @@ pub fn draw(table: &mut Table<'_>, ssl: &Ssl, sets: &[Set], folder: &Folder, res
         let svg = file(ending);
         let mut command = ssl.command([command]);
         command.arg(folder.run(of)).arg("--data").arg(&set.path);
-        command.args(["--split", &clips.test, "--overwrite", "--quiet", "--svg"]).arg(results.join(&svg));
+        command
+            .args(["--split", &clips.test, "--overwrite", "--quiet", "--svg"])
+            .arg(results.join(&svg));
         run(command.stdout(Stdio::null()))?;
         table.drawings.push(svg);
     }

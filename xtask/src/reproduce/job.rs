@@ -172,13 +172,29 @@ mod tests {
         let name = |seed: u64| Job::name("pretrain", &serde_json::json!({ "seed": seed }));
         assert_eq!(name(1), name(1));
         assert_ne!(name(1), name(2));
-        assert!(name(1).starts_with("pretrain-") && name(1).len() == 25, "{}", name(1));
+        assert!(
+            name(1).starts_with("pretrain-") && name(1).len() == 25,
+            "{}",
+            name(1)
+        );
     }
 
     #[test]
     fn a_shown_command_has_no_folders() {
-        let shown = job(&["pretrain", "--data", "/home/me/x.h5", "--set", "a={b=[1]}", "--out", "/tmp/runs/pretrain-00"]).shown();
-        assert_eq!(shown, "ssl pretrain --data x.h5 --set 'a={b=[1]}' --out pretrain-00");
+        let shown = job(&[
+            "pretrain",
+            "--data",
+            "/home/me/x.h5",
+            "--set",
+            "a={b=[1]}",
+            "--out",
+            "/tmp/runs/pretrain-00",
+        ])
+        .shown();
+        assert_eq!(
+            shown,
+            "ssl pretrain --data x.h5 --set 'a={b=[1]}' --out pretrain-00"
+        );
     }
 
     #[test]
@@ -190,7 +206,9 @@ mod tests {
         assert!(folder.done(&job.name).is_none());
         folder.spend(&job.name, 2.0);
         folder.spend(&job.name, 1.5);
-        folder.finish(&job, 1.0, "ssl 1").expect("the folder is there");
+        folder
+            .finish(&job, 1.0, "ssl 1")
+            .expect("the folder is there");
         let done = folder.done(&job.name).expect("it was marked");
         assert_eq!((done.seconds, done.processes), (4.5, 3));
         std::fs::remove_dir_all(&root).expect("we made it");

@@ -46,9 +46,12 @@ use stop::Stop;
 fn known() -> Result<Vec<&'static Experiment>, Failure> {
     static OURS: LazyLock<Result<Vec<Experiment>, String>> = LazyLock::new(|| {
         let text = include_str!("../../reproduce/protocols.toml");
-        experiments_from_toml("xtask/reproduce/protocols.toml", text).map_err(|error| error.to_string())
+        experiments_from_toml("xtask/reproduce/protocols.toml", text)
+            .map_err(|error| error.to_string())
     });
-    let ours = OURS.as_ref().map_err(|error| Failure::Task(error.clone()))?;
+    let ours = OURS
+        .as_ref()
+        .map_err(|error| Failure::Task(error.clone()))?;
     Ok(experiments().iter().chain(ours).collect())
 }
 
@@ -58,7 +61,9 @@ pub fn reproduce(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure
     let options = Options::parse(args, &known)?;
     let scale = Scale::read(options.scale)?;
     if !options.wrong.is_empty() && options.scale != ScaleName::Ci {
-        return Err(Failure::Usage("--break is for tests of the scale ci".to_owned()));
+        return Err(Failure::Usage(
+            "--break is for tests of the scale ci".to_owned(),
+        ));
     }
     let ssl = Ssl::provide(workspace)?;
     let default = || workspace.target().join("ssl").join("reproduce");
@@ -79,19 +84,25 @@ pub fn reproduce(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure
     let presets = presets(&ssl, &scale)?;
     let batches = Batches::new(options.batch, &presets)?;
     let seeds = options.seeds.clone().unwrap_or_else(|| scale.seeds.clone());
-    let plan = plan(&Planner {
-        scale: &scale,
-        sets: &sets,
-        seeds: &seeds,
-        holdout: options.holdout,
-        presets: &presets,
-        batches: &batches,
-        wrong: &options.wrong,
-        program: &ssl.version,
-        folder: &folder,
-    }, &chosen);
+    let plan = plan(
+        &Planner {
+            scale: &scale,
+            sets: &sets,
+            seeds: &seeds,
+            holdout: options.holdout,
+            presets: &presets,
+            batches: &batches,
+            wrong: &options.wrong,
+            program: &ssl.version,
+            folder: &folder,
+        },
+        &chosen,
+    );
     refuse_empty(&plan)?;
-    batches.words.iter().for_each(|words| eprintln!("xtask: {words}"));
+    batches
+        .words
+        .iter()
+        .for_each(|words| eprintln!("xtask: {words}"));
     if options.scale == ScaleName::Paper {
         let machine = estimate::Machine {
             ssl: &ssl,
@@ -102,7 +113,9 @@ pub fn reproduce(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure
         };
         estimate::say(&plan, &machine)?;
         if !options.yes {
-            return Err(Failure::Usage("nothing was started: say --yes to go on".to_owned()));
+            return Err(Failure::Usage(
+                "nothing was started: say --yes to go on".to_owned(),
+            ));
         }
     }
     let stop = Stop::install()?;
@@ -150,7 +163,9 @@ fn presets(ssl: &Ssl, scale: &Scale) -> Result<BTreeMap<String, String>, Failure
 
 fn plan(planner: &Planner<'_>, chosen: &[&'static Experiment]) -> Plan {
     let mut plan = Plan::default();
-    chosen.iter().for_each(|experiment| planner.add(experiment, &mut plan));
+    chosen
+        .iter()
+        .for_each(|experiment| planner.add(experiment, &mut plan));
     plan
 }
 
@@ -158,8 +173,14 @@ fn plan(planner: &Planner<'_>, chosen: &[&'static Experiment]) -> Plan {
 fn refuse_empty(plan: &Plan) -> Result<(), Failure> {
     let all = plan.experiments.len();
     for planned in &plan.experiments {
-        let why = planned.cells.iter().map(|cell| cell.runs.as_ref().err()).collect::<Option<Vec<_>>>();
-        let Some(why) = why.as_ref().and_then(|why| why.first()) else { continue };
+        let why = planned
+            .cells
+            .iter()
+            .map(|cell| cell.runs.as_ref().err())
+            .collect::<Option<Vec<_>>>();
+        let Some(why) = why.as_ref().and_then(|why| why.first()) else {
+            continue;
+        };
         let title = &planned.experiment.title;
         match all {
             1 => return Err(Failure::Usage(format!("{title} can't be made here: {why}"))),
@@ -183,7 +204,10 @@ fn command(options: &Options, seeds: &[u64], scale: &Scale, sets: &[Set]) -> Str
     let mut words = vec!["cargo xtask reproduce".to_owned()];
     words.extend(options.experiments.iter().cloned());
     words.push(format!("--scale {}", options.scale.name()));
-    for set in sets.iter().filter(|set| scale.set(&set.name).is_some_and(|one| one.made.is_none())) {
+    for set in sets
+        .iter()
+        .filter(|set| scale.set(&set.name).is_some_and(|one| one.made.is_none()))
+    {
         words.push(format!("--data {0}={0}.h5", set.name));
     }
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
@@ -199,7 +223,13 @@ fn command(options: &Options, seeds: &[u64], scale: &Scale, sets: &[Set]) -> Str
     words.join(" ")
 }
 
-fn write<'a>(plan: &'a Plan, source: &'a Source<'_>, ssl: &Ssl, results: &PathBuf, workspace: &Workspace) -> Result<Vec<Table<'a>>, Failure> {
+fn write<'a>(
+    plan: &'a Plan,
+    source: &'a Source<'_>,
+    ssl: &Ssl,
+    results: &PathBuf,
+    workspace: &Workspace,
+) -> Result<Vec<Table<'a>>, Failure> {
     let mut tables = Vec::new();
     for planned in &plan.experiments {
         let mut table = Table::collect(planned, source)?;
@@ -218,7 +248,10 @@ fn judge(tables: &[Table<'_>], options: &Options, workspace: &Workspace) -> Resu
     }
     if options.record {
         let path = expected::path(workspace.root());
-        eprintln!("xtask: ranges stored in {}", workspace.shown(&path).display());
+        eprintln!(
+            "xtask: ranges stored in {}",
+            workspace.shown(&path).display()
+        );
         return job::write_whole(&path, expected::record(tables).as_bytes());
     }
     expected::check(tables)

@@ -39,7 +39,11 @@ pub struct Numbers {
 
 impl Numbers {
     /// Reads what the cell's runs wrote.
-    pub fn read(cell: &PlannedCell, runs: &[CellRuns], folder: &Folder) -> Result<Numbers, Failure> {
+    pub fn read(
+        cell: &PlannedCell,
+        runs: &[CellRuns],
+        folder: &Folder,
+    ) -> Result<Numbers, Failure> {
         let metric = match cell.cell.metric {
             Metric::MeanClass => "mean_class",
             _ => "top1",
@@ -49,16 +53,29 @@ impl Numbers {
             let path = folder.run(&runs.result);
             let folder_of = |name: &String| folder.run(name);
             let probe = runs.result.starts_with("probe-");
-            let file = if probe { path.clone() } else { path.join("test.json") };
+            let file = if probe {
+                path.clone()
+            } else {
+                path.join("test.json")
+            };
             let test = json(&file)?;
             let best = path.join("test_best.json");
             let best = (!probe && best.exists()).then(|| json(&best)).transpose()?;
             Ok(Seeded {
                 seed: runs.seed,
                 accuracy: 100.0 * number(&test, &[metric], &file)?,
-                best: best.map(|best| number(&best, &[metric], &file)).transpose()?.map(|share| 100.0 * share),
-                clips: number(&test, &["n"], &file).or_else(|_| number(&test, &["clips"], &file))? as u64,
-                pretext: runs.pretrain.as_ref().map(folder_of).map(|run| pretext(&run, contrastive)).transpose()?,
+                best: best
+                    .map(|best| number(&best, &[metric], &file))
+                    .transpose()?
+                    .map(|share| 100.0 * share),
+                clips: number(&test, &["n"], &file).or_else(|_| number(&test, &["clips"], &file))?
+                    as u64,
+                pretext: runs
+                    .pretrain
+                    .as_ref()
+                    .map(folder_of)
+                    .map(|run| pretext(&run, contrastive))
+                    .transpose()?,
             })
         };
         let values: Result<Vec<Seeded>, Failure> = runs.iter().map(one).collect();
@@ -127,7 +144,11 @@ pub fn json(path: &Path) -> Result<Value, Failure> {
 fn number(value: &Value, keys: &[&str], file: &Path) -> Result<f64, Failure> {
     let found = keys.iter().try_fold(value, |value, key| value.get(key));
     found.and_then(Value::as_f64).ok_or_else(|| {
-        Failure::Task(format!("{}: expected a number as {}", file.display(), keys.join(".")))
+        Failure::Task(format!(
+            "{}: expected a number as {}",
+            file.display(),
+            keys.join(".")
+        ))
     })
 }
 
@@ -149,7 +170,9 @@ mod tests {
         };
         assert_eq!(numbers.mean(), 73.0);
         assert!((numbers.std().expect("three seeds") - 13f64.sqrt()).abs() < 1e-12);
-        let one = Numbers { values: vec![value(70.0)] };
+        let one = Numbers {
+            values: vec![value(70.0)],
+        };
         assert_eq!((one.std(), one.best()), (None, None));
     }
 }

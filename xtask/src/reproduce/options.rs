@@ -86,7 +86,10 @@ impl Options {
             .map(|one| one.id.clone())
             .collect();
         if ids.is_empty() {
-            let message = format!("unknown table or figure `{typed}`: {}\n{USAGE}", names(known));
+            let message = format!(
+                "unknown table or figure `{typed}`: {}\n{USAGE}",
+                names(known)
+            );
             return Err(Failure::Usage(message));
         }
         for id in ids {
@@ -115,7 +118,10 @@ impl Options {
                 self.jobs = jobs.ok_or_else(|| refuse(name, "a number of processes"))?;
             }
             "--holdout" => {
-                let share = text.parse().ok().filter(|&share| share > 0.0 && share < 1.0);
+                let share = text
+                    .parse()
+                    .ok()
+                    .filter(|&share| share > 0.0 && share < 1.0);
                 self.holdout = Some(share.ok_or_else(|| refuse(name, "a share between 0 and 1"))?);
             }
             "--batch" => {
@@ -165,9 +171,15 @@ mod tests {
         let read = parse("table5a table4c table5a").expect("both are known");
         assert_eq!(read.experiments, ["table5a", "table4c"]);
         let all = parse("all").expect("known").experiments;
-        assert!(all.len() == 13 && all.contains(&"protocols".to_owned()), "{all:?}");
+        assert!(
+            all.len() == 13 && all.contains(&"protocols".to_owned()),
+            "{all:?}"
+        );
         let error = parse("table9").expect_err("unknown").to_string();
-        assert!(error.contains("`table9`") && error.contains("table5b"), "{error}");
+        assert!(
+            error.contains("`table9`") && error.contains("table5b"),
+            "{error}"
+        );
         assert!(parse("").is_err());
     }
 
@@ -175,13 +187,30 @@ mod tests {
     fn options_are_read_and_others_refused() {
         let typed = "table5a --scale small --data a.h5 --data nw_ucla=b.pkl --seeds 3,4 --jobs 1 --batch 256,64 --holdout 0.2 --yes";
         let read = parse(typed).expect("all are known");
-        assert_eq!((read.scale, read.jobs, read.yes), (ScaleName::Small, 1, true));
+        assert_eq!(
+            (read.scale, read.jobs, read.yes),
+            (ScaleName::Small, 1, true)
+        );
         assert_eq!(read.data[0], (None, "a.h5".into()));
         assert_eq!(read.data[1], (Some("nw_ucla".into()), "b.pkl".into()));
         assert_eq!(read.seeds, Some(vec![3, 4]));
-        assert_eq!((read.batch, read.holdout), (Some((256, Some(64))), Some(0.2)));
-        for wrong in ["--jobs 0", "--seeds a", "--scale tiny", "--frames 3", "--batch 1,2,3", "--jobs", "--holdout 1"] {
-            assert!(matches!(parse(&format!("table5a {wrong}")), Err(Failure::Usage(_))), "{wrong}");
+        assert_eq!(
+            (read.batch, read.holdout),
+            (Some((256, Some(64))), Some(0.2))
+        );
+        for wrong in [
+            "--jobs 0",
+            "--seeds a",
+            "--scale tiny",
+            "--frames 3",
+            "--batch 1,2,3",
+            "--jobs",
+            "--holdout 1",
+        ] {
+            assert!(
+                matches!(parse(&format!("table5a {wrong}")), Err(Failure::Usage(_))),
+                "{wrong}"
+            );
         }
     }
 }

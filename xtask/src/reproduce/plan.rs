@@ -63,8 +63,14 @@ impl Planner<'_> {
     pub fn add(&self, experiment: &'static Experiment, plan: &mut Plan) {
         let mut cells = Vec::new();
         for cell in &experiment.cells {
-            let clips = self.scale.stand_in(&cell.clips.set, &cell.clips.train).cloned();
-            let runs = self.seeds.iter().map(|&seed| self.cell(experiment, cell, seed));
+            let clips = self
+                .scale
+                .stand_in(&cell.clips.set, &cell.clips.train)
+                .cloned();
+            let runs = self
+                .seeds
+                .iter()
+                .map(|&seed| self.cell(experiment, cell, seed));
             let runs: Result<Vec<(CellRuns, Vec<Job>)>, String> = runs.collect();
             let runs = runs.map(|runs| {
                 let keep = |(runs, jobs): (CellRuns, Vec<Job>)| {
@@ -80,10 +86,18 @@ impl Planner<'_> {
         plan.experiments.push(Planned { experiment, cells });
     }
 
-    fn cell(&self, experiment: &Experiment, cell: &Cell, seed: u64) -> Result<(CellRuns, Vec<Job>), String> {
+    fn cell(
+        &self,
+        experiment: &Experiment,
+        cell: &Cell,
+        seed: u64,
+    ) -> Result<(CellRuns, Vec<Job>), String> {
         let setup = &cell.setup;
         let (clips, set) = self.clips(&cell.clips.set, &cell.clips.train)?;
-        let title = format!("{}, {}, {}, seed {seed}", experiment.id, cell.row, cell.column);
+        let title = format!(
+            "{}, {}, {}, seed {seed}",
+            experiment.id, cell.row, cell.column
+        );
         let mut jobs = Vec::new();
         if setup.pretraining != Pretraining::None {
             let (from, from_set) = match &setup.pretrained_on {
@@ -95,7 +109,9 @@ impl Planner<'_> {
         }
         let encoder = jobs.first();
         let result = match setup.protocol {
-            Protocol::Linear | Protocol::Knn => self.probe(clips, set, setup, seed, encoder, &title),
+            Protocol::Linear | Protocol::Knn => {
+                self.probe(clips, set, setup, seed, encoder, &title)
+            }
             _ => self.finetune(clips, set, setup, seed, encoder, &title),
         }?;
         let runs = CellRuns {
@@ -114,7 +130,10 @@ impl Planner<'_> {
         let name = &stand_in.set;
         let found = self.sets.iter().find(|set| set.name == *name);
         let found = found.ok_or_else(|| {
-            format!("no clips of {name} were given (--data {name}=FILE; this scale takes {})", given_sets(self.scale))
+            format!(
+                "no clips of {name} were given (--data {name}=FILE; this scale takes {})",
+                given_sets(self.scale)
+            )
         })?;
         for split in [&stand_in.train, &stand_in.test] {
             if !found.facts.splits.contains_key(split) {
@@ -125,10 +144,19 @@ impl Planner<'_> {
     }
 
     fn of(&self, set: &Set) -> &ScaleSet {
-        self.scale.set(&set.name).expect("sets were looked up in the scale")
+        self.scale
+            .set(&set.name)
+            .expect("sets were looked up in the scale")
     }
 
-    fn pretrain(&self, clips: &StandIn, set: &Set, setup: &Setup, seed: u64, title: &str) -> Result<Job, String> {
+    fn pretrain(
+        &self,
+        clips: &StandIn,
+        set: &Set,
+        setup: &Setup,
+        seed: u64,
+        title: &str,
+    ) -> Result<Job, String> {
         let scale = self.of(set);
         let mut sets = [&scale.both[..], &scale.pretrain].concat();
         sets.extend_from_slice(self.batches.pretrain(&scale.preset));
@@ -138,10 +166,27 @@ impl Planner<'_> {
         if let Some(val) = &scale.val {
             args.extend(words(&["--val", val]));
         }
-        Ok(self.job("pretrain", set, &clips.train, args, &sets, seed, None, title))
+        Ok(self.job(
+            "pretrain",
+            set,
+            &clips.train,
+            args,
+            &sets,
+            seed,
+            None,
+            title,
+        ))
     }
 
-    fn finetune(&self, clips: &StandIn, set: &Set, setup: &Setup, seed: u64, encoder: Option<&Job>, title: &str) -> Result<Job, String> {
+    fn finetune(
+        &self,
+        clips: &StandIn,
+        set: &Set,
+        setup: &Setup,
+        seed: u64,
+        encoder: Option<&Job>,
+        title: &str,
+    ) -> Result<Job, String> {
         let scale = self.of(set);
         let mut sets = [&scale.both[..], &scale.finetune].concat();
         sets.extend_from_slice(self.batches.finetune(&scale.preset));
@@ -153,20 +198,70 @@ impl Planner<'_> {
         if setup.protocol == Protocol::TenPercent {
             args.extend(words(&["--labels", "0.1"]));
         }
-        Ok(self.job("finetune", set, &clips.train, args, &sets, seed, encoder, title))
+        Ok(self.job(
+            "finetune",
+            set,
+            &clips.train,
+            args,
+            &sets,
+            seed,
+            encoder,
+            title,
+        ))
     }
 
-    fn probe(&self, clips: &StandIn, set: &Set, setup: &Setup, seed: u64, encoder: Option<&Job>, title: &str) -> Result<Job, String> {
-        let method = if setup.protocol == Protocol::Linear { "linear" } else { "knn" };
-        let args = words(&["--train", &clips.train, "--test", &clips.test, "--method", method]);
+    fn probe(
+        &self,
+        clips: &StandIn,
+        set: &Set,
+        setup: &Setup,
+        seed: u64,
+        encoder: Option<&Job>,
+        title: &str,
+    ) -> Result<Job, String> {
+        let method = if setup.protocol == Protocol::Linear {
+            "linear"
+        } else {
+            "knn"
+        };
+        let args = words(&[
+            "--train",
+            &clips.train,
+            "--test",
+            &clips.test,
+            "--method",
+            method,
+        ]);
         let mut sets = self.of(set).both.clone();
         sets.extend(settings::encoder(setup));
-        Ok(self.job("probe", set, &clips.train, args, &sets, seed, encoder, title))
+        Ok(self.job(
+            "probe",
+            set,
+            &clips.train,
+            args,
+            &sets,
+            seed,
+            encoder,
+            title,
+        ))
     }
 
     /// The command line; its name is made of all that its result depends on.
-    #[expect(clippy::too_many_arguments, reason = "it is the one place where a command line is put together")]
-    fn job(&self, kind: &str, set: &Set, train: &str, own: Vec<String>, sets: &[String], seed: u64, encoder: Option<&Job>, title: &str) -> Job {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "it is the one place where a command line is put together"
+    )]
+    fn job(
+        &self,
+        kind: &str,
+        set: &Set,
+        train: &str,
+        own: Vec<String>,
+        sets: &[String],
+        seed: u64,
+        encoder: Option<&Job>,
+        title: &str,
+    ) -> Job {
         let preset = &self.of(set).preset;
         let text = self.presets.get(preset).map_or("", String::as_str);
         let identity: Value = json!({
@@ -187,9 +282,15 @@ impl Planner<'_> {
         if let Some(encoder) = from_encoder {
             args.extend(words(&["--encoder", &encoder]));
         }
-        args.extend(words(&["--out", &path(&self.folder.run(&name)), "--seed", &seed.to_string()]));
+        args.extend(words(&[
+            "--out",
+            &path(&self.folder.run(&name)),
+            "--seed",
+            &seed.to_string(),
+        ]));
         if settings {
-            sets.iter().for_each(|set| args.extend(words(&["--set", set])));
+            sets.iter()
+                .for_each(|set| args.extend(words(&["--set", set])));
         }
         Job {
             name,
@@ -204,7 +305,9 @@ impl Planner<'_> {
 /// An encoder knows one skeleton.
 fn same_skeleton(from: &Set, to: &Set) -> Result<(), String> {
     let (a, b) = (&from.facts, &to.facts);
-    if (&a.layout, a.joints, a.coordinates, &a.units, &a.parts) == (&b.layout, b.joints, b.coordinates, &b.units, &b.parts) {
+    if (&a.layout, a.joints, a.coordinates, &a.units, &a.parts)
+        == (&b.layout, b.joints, b.coordinates, &b.units, &b.parts)
+    {
         return Ok(());
     }
     Err(format!(

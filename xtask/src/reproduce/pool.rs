@@ -49,7 +49,13 @@ struct Pool<'a> {
 }
 
 /// Makes every run of the plan that isn't there.
-pub fn run(plan: &Plan, ssl: &Ssl, folder: &Folder, workers: usize, stop: &Stop) -> Result<Made, Failure> {
+pub fn run(
+    plan: &Plan,
+    ssl: &Ssl,
+    folder: &Folder,
+    workers: usize,
+    stop: &Stop,
+) -> Result<Made, Failure> {
     folder.make()?;
     let started = Instant::now();
     let (done, pending): (Vec<&Job>, Vec<&Job>) = plan
@@ -77,7 +83,10 @@ pub fn run(plan: &Plan, ssl: &Ssl, folder: &Folder, workers: usize, stop: &Stop)
 
 /// As the tables name them: a table that is stopped has its first cells.
 fn in_order<'a>(plan: &'a Plan, pending: Vec<&'a Job>) -> Vec<&'a Job> {
-    let cells = plan.experiments.iter().flat_map(|experiment| &experiment.cells);
+    let cells = plan
+        .experiments
+        .iter()
+        .flat_map(|experiment| &experiment.cells);
     let named = cells
         .filter_map(|cell| cell.runs.as_ref().ok())
         .flatten()
@@ -100,9 +109,14 @@ impl<'a> Pool<'a> {
             if stopping && !self.told {
                 self.told = true;
                 if !self.workers.is_empty() {
-                    eprintln!("xtask: waiting for {} running processes to save", self.workers.len());
+                    eprintln!(
+                        "xtask: waiting for {} running processes to save",
+                        self.workers.len()
+                    );
                 }
-                self.workers.iter_mut().for_each(|worker| ask(&mut worker.child));
+                self.workers
+                    .iter_mut()
+                    .for_each(|worker| ask(&mut worker.child));
             }
             if !stopping {
                 self.launch(workers)?;
@@ -115,7 +129,10 @@ impl<'a> Pool<'a> {
         if let Some(code) = self.stop.code() {
             let left = self.pending.len();
             return Err(Failure::Stopped {
-                message: format!("{left} of {} runs are left; the same command goes on with them", self.total),
+                message: format!(
+                    "{left} of {} runs are left; the same command goes on with them",
+                    self.total
+                ),
                 code,
             });
         }
@@ -136,7 +153,10 @@ impl<'a> Pool<'a> {
                     let done = self.folder.finish(job, seconds, &self.ssl.version)?;
                     self.made.now += 1;
                     let at = self.made.now + self.made.before;
-                    eprintln!("[{at}/{}] {} ({}, {:.0} s)", self.total, job.title, job.name, done.seconds);
+                    eprintln!(
+                        "[{at}/{}] {} ({}, {:.0} s)",
+                        self.total, job.title, job.name, done.seconds
+                    );
                 }
                 Some(status) => {
                     self.folder.spend(&job.name, seconds);
@@ -169,7 +189,10 @@ impl<'a> Pool<'a> {
         let mut at = 0;
         while self.workers.len() < workers && at < self.pending.len() {
             let job = self.pending[at];
-            let waits = job.after.as_ref().is_some_and(|name| self.folder.done(name).is_none());
+            let waits = job
+                .after
+                .as_ref()
+                .is_some_and(|name| self.folder.done(name).is_none());
             if waits {
                 at += 1;
                 continue;
@@ -198,7 +221,8 @@ impl<'a> Pool<'a> {
     /// The right to work on a run; none while another process has it.
     fn lock(&self, job: &Job) -> Result<Option<File>, Failure> {
         let path = self.folder.beside(&job.name, "lock");
-        let cannot = |e: std::io::Error| Failure::Task(format!("cannot lock {}: {e}", path.display()));
+        let cannot =
+            |e: std::io::Error| Failure::Task(format!("cannot lock {}: {e}", path.display()));
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -214,14 +238,18 @@ impl<'a> Pool<'a> {
 
     fn start(&self, job: &Job) -> Result<Child, Failure> {
         let log = self.folder.beside(&job.name, "log");
-        let cannot = |e: std::io::Error| Failure::Task(format!("cannot start {}: {e}", job.shown()));
+        let cannot =
+            |e: std::io::Error| Failure::Task(format!("cannot start {}: {e}", job.shown()));
         let out = File::create(&log).map_err(cannot)?;
         let mut command = self.ssl.command(&job.args);
         command.args(["--threads", "1", "--quiet"]);
         if !job.name.starts_with("probe-") {
             command.arg("--resume");
         }
-        command.stdin(Stdio::null()).stdout(out.try_clone().map_err(cannot)?).stderr(out);
+        command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().map_err(cannot)?)
+            .stderr(out);
         // A group of its own: Ctrl-C reaches us alone, and we ask the child once.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -46,17 +46,30 @@ impl Batches {
     }
 }
 
-fn scaled(preset: &str, text: &str, section: &str, batch: usize) -> Result<(Vec<String>, String), Failure> {
-    let table: toml::Table = toml::from_str(text)
-        .map_err(|error| Failure::Task(format!("preset {preset}: {error}")))?;
+fn scaled(
+    preset: &str,
+    text: &str,
+    section: &str,
+    batch: usize,
+) -> Result<(Vec<String>, String), Failure> {
+    let table: toml::Table =
+        toml::from_str(text).map_err(|error| Failure::Task(format!("preset {preset}: {error}")))?;
     let lacks = |key: &str| Failure::Task(format!("preset {preset} lacks {section}.{key}"));
     let training = table.get(section).ok_or_else(|| lacks(""))?;
     let size = |key: &str| training.get(key).and_then(toml::Value::as_integer);
-    let of = size("batch").and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
+    let of = size("batch")
+        .and_then(|n| usize::try_from(n).ok())
+        .filter(|&n| n > 0);
     let of = of.ok_or_else(|| lacks("batch"))?;
-    let rate = training.get("optimizer").and_then(|optimizer| optimizer.get("lr"));
-    let rate = rate.and_then(toml::Value::as_float).ok_or_else(|| lacks("optimizer.lr"))?;
-    let micro = size("micro_batch").and_then(|n| usize::try_from(n).ok()).unwrap_or(batch);
+    let rate = training
+        .get("optimizer")
+        .and_then(|optimizer| optimizer.get("lr"));
+    let rate = rate
+        .and_then(toml::Value::as_float)
+        .ok_or_else(|| lacks("optimizer.lr"))?;
+    let micro = size("micro_batch")
+        .and_then(|n| usize::try_from(n).ok())
+        .unwrap_or(batch);
     let new = scaled_rate(rate, batch, of);
     let sets = vec![
         format!("{section}.batch={batch}"),
@@ -82,10 +95,23 @@ mod tests {
         let batches = Batches::new(Some((256, Some(32))), &presets).expect("a preset");
         assert_eq!(
             batches.pretrain("paper"),
-            ["pretrain.batch=256", "pretrain.micro_batch=64", "pretrain.optimizer.lr=3.75e-5"]
+            [
+                "pretrain.batch=256",
+                "pretrain.micro_batch=64",
+                "pretrain.optimizer.lr=3.75e-5"
+            ]
         );
         assert_eq!(batches.finetune("paper")[2], "finetune.optimizer.lr=2.5e-2");
-        assert!(batches.words[0].contains("1.5e-4 x 256/1024 = 3.75e-5"), "{:?}", batches.words);
-        assert!(Batches::new(None, &presets).expect("nothing to do").words.is_empty());
+        assert!(
+            batches.words[0].contains("1.5e-4 x 256/1024 = 3.75e-5"),
+            "{:?}",
+            batches.words
+        );
+        assert!(
+            Batches::new(None, &presets)
+                .expect("nothing to do")
+                .words
+                .is_empty()
+        );
     }
 }

@@ -126,7 +126,11 @@ mod tests {
             assert!(!scale.seeds.is_empty());
             for cell in experiments().iter().flat_map(|one| &one.cells) {
                 let found = scale.stand_in(&cell.clips.set, &cell.clips.train);
-                assert!(found.is_some() || name == ScaleName::Small, "{}", cell.column);
+                assert!(
+                    found.is_some() || name == ScaleName::Small,
+                    "{}",
+                    cell.column
+                );
                 if name == ScaleName::Paper {
                     let own = found.expect("checked above");
                     assert_eq!((&own.set, &own.test), (&cell.clips.set, &cell.clips.test));

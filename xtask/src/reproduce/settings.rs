@@ -33,13 +33,20 @@ fn mask(masked: &Masked, parts: &[Part]) -> Result<Option<String>, String> {
             let mut indices = Vec::new();
             for name in names {
                 let index = parts.iter().position(|part| part.name == *name);
-                indices.push(index.ok_or_else(|| format!("its skeleton has no {name}"))?.to_string());
+                indices.push(
+                    index
+                        .ok_or_else(|| format!("its skeleton has no {name}"))?
+                        .to_string(),
+                );
             }
             format!("{{kind=\"parts\",parts=[{}]}}", indices.join(","))
         }
         Masked::Joints(joints) => {
             // The paper's skeleton has 17 joints.
-            format!("{{kind=\"random-joints\",ratio={:.4}}}", *joints as f64 / 17.0)
+            format!(
+                "{{kind=\"random-joints\",ratio={:.4}}}",
+                *joints as f64 / 17.0
+            )
         }
         _ => return Ok(None),
     };
@@ -66,7 +73,12 @@ mod tests {
 
     fn setup(id: &str, row: &str) -> &'static Setup {
         let experiment = experiments().iter().find(|one| one.id == id).expect(id);
-        &experiment.cells.iter().find(|cell| cell.row == row).expect(row).setup
+        &experiment
+            .cells
+            .iter()
+            .find(|cell| cell.row == row)
+            .expect(row)
+            .setup
     }
 
     fn parts(names: &[&str]) -> Vec<Part> {
@@ -80,16 +92,25 @@ mod tests {
     #[test]
     fn parts_are_found_by_name_whatever_their_order() {
         let row = setup("table5b", "best three parts (0, 3, 5)");
-        let sets = pretraining(row, &parts(&["right leg", "head", "tail", "right arm"])).expect("all are there");
-        assert!(sets.iter().any(|set| set.ends_with("mask={kind=\"parts\",parts=[1,3,0]}")), "{sets:?}");
+        let sets = pretraining(row, &parts(&["right leg", "head", "tail", "right arm"]))
+            .expect("all are there");
+        assert!(
+            sets.iter()
+                .any(|set| set.ends_with("mask={kind=\"parts\",parts=[1,3,0]}")),
+            "{sets:?}"
+        );
         let why = pretraining(row, &parts(&["head", "right arm"])).expect_err("no leg");
         assert_eq!(why, "its skeleton has no right leg");
     }
 
     #[test]
     fn random_joints_are_a_share_of_seventeen() {
-        let sets = pretraining(setup("table5b", "9 random joints"), &[]).expect("no part is needed");
-        assert!(sets.iter().any(|set| set.contains("ratio=0.5294")), "{sets:?}");
+        let sets =
+            pretraining(setup("table5b", "9 random joints"), &[]).expect("no part is needed");
+        assert!(
+            sets.iter().any(|set| set.contains("ratio=0.5294")),
+            "{sets:?}"
+        );
     }
 
     #[test]

@@ -74,7 +74,10 @@ impl Ssl {
             .map_err(|error| Failure::Task(format!("cannot start `{line}`: {error}")))?;
         if !output.status.success() {
             let code = exit_code(output.status);
-            return Err(Failure::Child { command: line, code });
+            return Err(Failure::Child {
+                command: line,
+                code,
+            });
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }

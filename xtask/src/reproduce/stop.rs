@@ -36,7 +36,9 @@ impl Stop {
 #[cfg(unix)]
 pub fn ask(child: &mut Child) {
     let pid = child.id().to_string();
-    let _ = std::process::Command::new("kill").args(["-INT", &pid]).status();
+    let _ = std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status();
 }
 
 /// Ends a child: it can't be asked here.

@@ -36,20 +36,28 @@ impl Picture {
         let mask = Mask::of_tracks(batch, &vec![hidden.to_vec(); n]);
         let (_, y) = model.forward(&batch.keypoints, &mask, Mode::Eval)?; // (n, t, v, d)
         let (truth, y) = (to_f64(&batch.keypoints)?, to_f64(&y)?);
-        let lift = Lift::new(model.embedding())?;
+        let lift = Lift::of(model)?;
         let frames = Frames {
             truth: &truth,
             y: &y,
             mask: &mask,
         };
-        let error = frames.errors(&lift, &layout.adjacency().hops(), &batch.presence, v);
+        let error = frames.errors(
+            lift.as_ref(),
+            &layout.adjacency().hops(),
+            &batch.presence,
+            v,
+        );
         let d = y.len() / batch.presence.len();
         let mut coordinates: Vec<f32> = truth.iter().map(|&x| x as f32).collect();
         for row in mask.target_rows() {
             let row = row as usize;
             // Without a positive scale there is no best place: the origin, as errors count it.
-            let found = lift.coordinates(&y[row * d..(row + 1) * d]);
-            let found = found.unwrap_or_else(|| vec![0.0; c]);
+            let y = &y[row * d..(row + 1) * d];
+            let found = match &lift {
+                Some(lift) => lift.coordinates(y).unwrap_or_else(|| vec![0.0; c]),
+                None => y.to_vec(),
+            };
             for (to, from) in coordinates[row * c..].iter_mut().zip(found) {
                 *to = from as f32;
             }

@@ -3,6 +3,7 @@
 mod convert;
 mod drawing;
 mod looking;
+mod probing;
 mod recordings;
 mod scoring;
 mod training;
@@ -15,6 +16,7 @@ use skeleton_data::Units;
 pub use self::convert::{AboutArgs, ConvertArgs};
 pub use self::drawing::{ReconstructArgs, RepresentArgs};
 pub use self::looking::{DoctorArgs, InspectArgs};
+pub use self::probing::{ProbeArgs, ProbeMethod};
 pub use self::recordings::RecordingsArgs;
 pub use self::scoring::{EvaluateArgs, PredictArgs};
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
@@ -69,6 +71,8 @@ pub enum Command {
     Pretrain(PretrainArgs),
     /// Train the STRL classifier, from a pre-trained encoder or from scratch.
     Finetune(FinetuneArgs),
+    /// Measure what a frozen encoder knows: a linear probe, or nearest neighbours.
+    Probe(ProbeArgs),
     /// Measure a fine-tuned classifier on a split.
     Evaluate(EvaluateArgs),
     /// Say which class each clip shows.

@@ -102,6 +102,11 @@ pub struct FinetuneArgs {
     #[arg(long, value_name = "SHARE", help_heading = "Clips")]
     pub holdout: Option<f64>,
 
+    /// Share of each class's training clips whose labels are known, rounded up, at least one, drawn by
+    /// the seed (semi-supervised); --holdout is taken of them.
+    #[arg(long, value_name = "SHARE", help_heading = "Clips")]
+    pub labels: Option<f64>,
+
     /// A split evaluated once, after the last epoch; nothing is chosen by it.
     #[arg(long, value_name = "NAME", help_heading = "Clips")]
     pub test: Option<String>,

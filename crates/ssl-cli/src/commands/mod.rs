@@ -5,11 +5,13 @@ mod doctor;
 mod evaluate;
 mod finetune;
 mod inspect;
+mod labelled;
 mod next;
 mod predict;
 mod prepare;
 mod preset;
 mod pretrain;
+mod probe;
 mod reconstruct;
 mod represent;
 
@@ -38,6 +40,7 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Finetune(args) => finetune::run(args, printer, interrupt),
         Command::Evaluate(args) => evaluate::run(args, printer, interrupt),
         Command::Predict(args) => predict::run(args, printer, interrupt),
+        Command::Probe(args) => probe::run(args, printer, interrupt),
         Command::Represent(args) => represent::run(args, printer, interrupt),
         Command::Reconstruct(args) => reconstruct::run(args, printer),
         Command::Preset(args) => preset::run(args, printer),

@@ -83,6 +83,7 @@ fn resolve(args: &PretrainArgs, resumed: Option<&Resumed>) -> Outcome<Config> {
         super::take(&args.split, &mut run.split);
         super::take(&args.val, &mut run.val);
         (run.train, run.holdout, run.test, run.encoder) = (None, None, None, None);
+        run.labels = None;
     })
 }
 

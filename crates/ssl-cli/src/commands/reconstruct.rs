@@ -53,7 +53,7 @@ pub fn run(args: &ReconstructArgs, printer: &Printer) -> Outcome {
     let id = data.cache().sample(index).id.to_owned();
     let hidden = hidden(args, &opened, &id)?;
     let machine = Machine::of(args.machine)?;
-    let model = opened.autoencoder(&machine)?;
+    let (_, model) = opened.autoencoder(&machine)?;
     let reading = Reading {
         clips: 1,
         ..opened.reading(None)
@@ -79,7 +79,11 @@ pub fn run(args: &ReconstructArgs, printer: &Printer) -> Outcome {
         return printer.json(&drawing.document()?);
     }
     let mut said = vec![format!("{id}: {}", drawing.facts())];
-    said.extend(args.svg.iter().map(|path| format!("drawn: {}", path.display())));
+    said.extend(
+        args.svg
+            .iter()
+            .map(|path| format!("drawn: {}", path.display())),
+    );
     printer.document(&said.join("\n"))
 }
 
@@ -90,7 +94,10 @@ fn clip(args: &ReconstructArgs, data: &Data) -> Outcome<usize> {
         (None, split) => {
             let split = split.as_deref().unwrap_or_default();
             // A split without clips was refused when it was looked up.
-            Ok(data.split(split)?.first().map_or(0, |&index| index as usize))
+            Ok(data
+                .split(split)?
+                .first()
+                .map_or(0, |&index| index as usize))
         }
     }
 }
@@ -104,8 +111,16 @@ fn class(data: &Data, index: usize) -> Option<&str> {
 fn hidden(args: &ReconstructArgs, opened: &Opened, id: &str) -> Outcome<Vec<bool>> {
     let layout = &opened.layout;
     let refuse = |message: String| {
-        let names: Vec<&str> = layout.parts().iter().map(|part| part.name.as_str()).collect();
-        Failure::usage(message).hint(format!("the parts of {} are {}", layout.name(), names.join(", ")))
+        let names: Vec<&str> = layout
+            .parts()
+            .iter()
+            .map(|part| part.name.as_str())
+            .collect();
+        Failure::usage(message).hint(format!(
+            "the parts of {} are {}",
+            layout.name(),
+            names.join(", ")
+        ))
     };
     if args.parts.is_empty() {
         let mask = opened.mask()?;
@@ -114,11 +129,17 @@ fn hidden(args: &ReconstructArgs, opened: &Opened, id: &str) -> Outcome<Vec<bool
     let mut hidden = vec![false; layout.len()];
     for name in &args.parts {
         let part = layout.parts().iter().find(|part| part.name == *name);
-        let part = part.ok_or_else(|| refuse(format!("--parts: expected parts of the layout, found {name:?}")))?;
+        let part = part.ok_or_else(|| {
+            refuse(format!(
+                "--parts: expected parts of the layout, found {name:?}"
+            ))
+        })?;
         part.joints.iter().for_each(|&joint| hidden[joint] = true);
     }
     match hidden.iter().all(|&hidden| hidden) {
-        true => Err(refuse("--parts: expected to leave a joint, found all of them".to_owned())),
+        true => Err(refuse(
+            "--parts: expected to leave a joint, found all of them".to_owned(),
+        )),
         false => Ok(hidden),
     }
 }
@@ -127,7 +148,9 @@ fn hidden(args: &ReconstructArgs, opened: &Opened, id: &str) -> Outcome<Vec<bool
 fn read(data: &Data, index: usize, reading: &Reading, machine: &Machine) -> Outcome<TrackBatch> {
     let loader = Loader::new(data.source(), reading.clone(), None, machine.workers())?;
     let mut batches = loader.epoch(&[index as u32], 1, 0, 0);
-    let batch = batches.next().ok_or_else(|| Failure::error("expected a clip, found none"))??;
+    let batch = batches
+        .next()
+        .ok_or_else(|| Failure::error("expected a clip, found none"))??;
     if batch.tracks() == 0 {
         let message = format!("{}: expected a person, found none", batch.ids.join(""));
         return Err(Failure::error(message).hint("choose another clip"));
@@ -151,7 +174,10 @@ struct Drawing<'a> {
 impl Drawing<'_> {
     fn names(&self) -> Vec<&str> {
         let joints = self.data.layout().joints().iter().zip(self.hidden);
-        joints.filter(|(_, hidden)| **hidden).map(|(name, _)| name.as_str()).collect()
+        joints
+            .filter(|(_, hidden)| **hidden)
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     fn facts(&self) -> String {
@@ -193,8 +219,9 @@ impl Drawing<'_> {
             _ => (cache.units(), cache.clip(self.index)?),
         };
         let up = args.up.unwrap_or_else(|| Axis::usual(units, &raw, layout));
-        let camera = Camera::new(up, truth.coordinates)
-            .map_err(|error| Failure::from_error(&error).hint("--up says which axis points upwards"))?;
+        let camera = Camera::new(up, truth.coordinates).map_err(|error| {
+            Failure::from_error(&error).hint("--up says which axis points upwards")
+        })?;
         let input = Scene::new(&truth.view(), layout, &camera)?;
         let masked = input.beside(&masked.view(), layout, &camera)?;
         let made = input.beside(&made.view(), layout, &camera)?;
@@ -207,7 +234,12 @@ impl Drawing<'_> {
         let rows = [
             strip("input", &input, &[][..], None),
             strip("what the encoder sees", &masked, &[], None),
-            strip("reconstructed (red), the truth in grey", &made, self.hidden, Some(&input)),
+            strip(
+                "reconstructed (red), the truth in grey",
+                &made,
+                self.hidden,
+                Some(&input),
+            ),
         ];
         let caption = Caption {
             id: self.id,
@@ -246,14 +278,22 @@ impl Drawing<'_> {
 /// `right arm, right leg`: whole parts by their names, other joints by theirs.
 fn named(layout: &Layout, hidden: &[bool]) -> String {
     let whole = |joints: &[usize]| joints.iter().all(|&joint| hidden[joint]);
-    let parts: Vec<_> = layout.parts().iter().filter(|part| whole(&part.joints)).collect();
+    let parts: Vec<_> = layout
+        .parts()
+        .iter()
+        .filter(|part| whole(&part.joints))
+        .collect();
     let in_part = |joint: usize| parts.iter().any(|part| part.joints.contains(&joint));
     let mut names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
     let single = (0..layout.len()).filter(|&joint| hidden[joint] && !in_part(joint));
     names.extend(single.map(|joint| layout.joints()[joint].as_str()));
     match names.is_empty() {
         true => "nothing".to_owned(),
-        false => format!("{} ({})", names.join(", "), count(hidden.iter().filter(|&&h| h).count(), "joint")),
+        false => format!(
+            "{} ({})",
+            names.join(", "),
+            count(hidden.iter().filter(|&&h| h).count(), "joint")
+        ),
     }
 }
 
@@ -265,7 +305,9 @@ mod tests {
     fn hidden_joints_are_named_by_their_parts() {
         let layout = Layout::built_in("coco17").unwrap();
         let mut hidden = vec![false; 17];
-        [8, 10, 0].into_iter().for_each(|joint| hidden[joint] = true);
+        [8, 10, 0]
+            .into_iter()
+            .for_each(|joint| hidden[joint] = true);
         assert_eq!(named(&layout, &hidden), "right arm, nose (3 joints)");
         assert_eq!(named(&layout, &[false; 17]), "nothing");
     }

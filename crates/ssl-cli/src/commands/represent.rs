@@ -49,8 +49,8 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let feed = Feed::new(data.source(), clips, &reading, None, &machine, interrupt)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "representing");
     let features = match kind {
-        Kind::Pretrain => represent(&opened.encoder(&machine)?, batches)?,
-        Kind::Finetune => strl::features(&opened.classifier(&machine)?, batches)?,
+        Kind::Pretrain => represent(&opened.autoencoder(&machine)?.1, batches)?,
+        Kind::Finetune => strl::probe::of_classifier(&opened.classifier(&machine)?, batches)?,
     };
     let mut said = vec![format!(
         "{} of {} {}: {} numbers each",
@@ -88,7 +88,13 @@ fn lines(features: &Features, classes: &[String]) -> Outcome<String> {
 }
 
 /// Draws some classes and says what share of their variance the plane holds.
-fn draw(features: &Features, data: &Data, args: &RepresentArgs, kind: Kind, path: &Path) -> Outcome<String> {
+fn draw(
+    features: &Features,
+    data: &Data,
+    args: &RepresentArgs,
+    kind: Kind,
+    path: &Path,
+) -> Outcome<String> {
     let classes = chosen(&features.labels, data.classes(), &args.classes)?;
     let shown: Vec<usize> = (0..features.len())
         .filter(|&at| classes.contains(&features.labels[at]))
@@ -96,11 +102,18 @@ fn draw(features: &Features, data: &Data, args: &RepresentArgs, kind: Kind, path
     let rows: Vec<Vec<f32>> = shown.iter().map(|&at| features.row(at).to_vec()).collect();
     let plane = plane(&rows).ok_or_else(|| {
         let classes = count(classes.len(), "class");
-        Failure::error(format!("{classes}: expected clips that differ, found {}", count(shown.len(), "clip")))
-            .hint("choose classes of the split with --classes")
+        Failure::error(format!(
+            "{classes}: expected clips that differ, found {}",
+            count(shown.len(), "clip")
+        ))
+        .hint("choose classes of the split with --classes")
     })?;
     let group = |class: &i64| Group {
-        name: data.classes().get(*class as usize).cloned().unwrap_or_default(),
+        name: data
+            .classes()
+            .get(*class as usize)
+            .cloned()
+            .unwrap_or_default(),
         places: shown
             .iter()
             .zip(&plane.places)
@@ -114,8 +127,18 @@ fn draw(features: &Features, data: &Data, args: &RepresentArgs, kind: Kind, path
         Kind::Finetune => "fine-tuned classifier, before its last layer",
     };
     let title = format!("{} {}: representations", data.dataset(), args.split);
-    let axes = [0, 1].map(|k| format!("principal component {} ({})", k + 1, percent(plane.shares[k])));
-    let facts = format!("{trained}; {} of {}", count(shown.len(), "clip"), count(groups.len(), "class"));
+    let axes = [0, 1].map(|k| {
+        format!(
+            "principal component {} ({})",
+            k + 1,
+            percent(plane.shares[k])
+        )
+    });
+    let facts = format!(
+        "{trained}; {} of {}",
+        count(shown.len(), "clip"),
+        count(groups.len(), "class")
+    );
     let svg = scatter(&title, &facts, [&axes[0], &axes[1]], &groups);
     write_whole(path, svg.as_bytes())?;
     Ok(format!(
@@ -134,13 +157,18 @@ fn chosen(labels: &[i64], names: &[String], wanted: &[String]) -> Outcome<Vec<i6
         }
     }
     if wanted.is_empty() {
-        let mut order: Vec<usize> = (0..names.len()).filter(|&class| counts[class] > 0).collect();
+        let mut order: Vec<usize> = (0..names.len())
+            .filter(|&class| counts[class] > 0)
+            .collect();
         order.sort_by_key(|&class| (std::cmp::Reverse(counts[class]), class));
         order.truncate(DRAWN);
         return Ok(order.into_iter().map(|class| class as i64).collect());
     }
     let find = |name: &String| {
-        let number = name.parse().ok().filter(|&class: &usize| class < names.len());
+        let number = name
+            .parse()
+            .ok()
+            .filter(|&class: &usize| class < names.len());
         let class = names.iter().position(|known| known == name).or(number);
         class.map(|class| class as i64).ok_or_else(|| {
             let message = format!("--classes: expected the data's classes, found {name:?}");
@@ -156,7 +184,9 @@ mod tests {
 
     #[test]
     fn the_classes_with_most_clips_are_drawn_or_those_asked_for() {
-        let names: Vec<String> = ["a", "b", "c", "d", "e", "f", "2"].map(str::to_owned).to_vec();
+        let names: Vec<String> = ["a", "b", "c", "d", "e", "f", "2"]
+            .map(str::to_owned)
+            .to_vec();
         let labels = [0, 1, 1, 2, 3, 4, 5, 5, -1];
         assert_eq!(chosen(&labels, &names, &[]).unwrap(), [1, 5, 0, 2, 3]);
         let asked = |wanted: &[&str]| {

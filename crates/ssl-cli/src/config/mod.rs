@@ -82,6 +82,9 @@ pub struct RunSection {
     /// Fine-tuning: share of it kept away for the validation curve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holdout: Option<f64>,
+    /// Fine-tuning: share of each class's training clips whose labels are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<f64>,
     /// Fine-tuning: the split evaluated once, after the last epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
@@ -182,10 +185,25 @@ impl Config {
                 self.run.seed
             )));
         }
-        match self.run.holdout {
-            Some(share) if !(0.0..1.0).contains(&share) => Err(Failure::usage(format!(
-                "--holdout: expected a share from 0, below 1, found {share}"
-            ))),
+        self.run.check()
+    }
+}
+
+impl RunSection {
+    /// Checks the shares.
+    pub fn check(&self) -> Outcome {
+        let refuse = |flag: &str, expected: &str, share: f64| {
+            Err(Failure::usage(format!(
+                "{flag}: expected a share {expected}, found {share}"
+            )))
+        };
+        match (self.holdout, self.labels) {
+            (Some(share), _) if !(0.0..1.0).contains(&share) => {
+                refuse("--holdout", "from 0, below 1", share)
+            }
+            (_, Some(share)) if !(share > 0.0 && share <= 1.0) => {
+                refuse("--labels", "above 0, at most 1", share)
+            }
             _ => Ok(()),
         }
     }

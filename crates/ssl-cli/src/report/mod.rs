@@ -6,6 +6,7 @@ mod diagnosis;
 mod evaluation;
 mod plot;
 mod prediction;
+mod probe;
 mod reconstruction;
 
 pub use self::contents::Contents;
@@ -13,6 +14,7 @@ pub use self::diagnosis::{Diagnosis, Overfit};
 pub use self::evaluation::Evaluation;
 pub use self::plot::{Group, confusion, scatter};
 pub use self::prediction::Prediction;
+pub use self::probe::{Method, ProbeReport, Probed, Trained};
 pub use self::reconstruction::ReconstructionReport;
 
 /// `73.9 %`

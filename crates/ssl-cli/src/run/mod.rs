@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use self::info::Info;
+pub use self::info::{Info, Labels};
 use self::lock::Lock;
 pub use self::resumed::Resumed;
 pub use self::states::States;

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{Gradients, Optimizer, OptimizerConfig};
 use skeletonmae::{
-    MaeConfig, Mask, Mode, LossConfig, Result as MaeResult, SkeletonMae, Store, TrackBatch,
+    LossConfig, MaeConfig, Mask, Mode, Result as MaeResult, SkeletonMae, Store, TrackBatch,
 };
 use strl::infer::Frozen;
 use strl::{Phase, Strl, StrlConfig, Task, Tuning, cross_entropy};

@@ -10,7 +10,8 @@ impl Table<'_> {
         let mut text = String::from(
             "experiment,scale,row,column,measured_on,ours_mean,ours_std,n,best_by_held_out,paper,difference,not_made\n",
         );
-        let number = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
+        let number =
+            |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
         for row in &self.rows {
             let cell = row.planned.cell;
             let numbers = row.numbers.as_ref();
@@ -22,7 +23,9 @@ impl Table<'_> {
                 row.clips(),
                 number(numbers.ok().map(super::Numbers::mean)),
                 number(numbers.ok().and_then(super::Numbers::std)),
-                numbers.map_or(0, |numbers| numbers.values.len()).to_string(),
+                numbers
+                    .map_or(0, |numbers| numbers.values.len())
+                    .to_string(),
                 number(numbers.ok().and_then(super::Numbers::best)),
                 number(cell.value),
                 number(row.difference()),

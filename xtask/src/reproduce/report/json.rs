@@ -7,7 +7,11 @@ use super::{Row, Table};
 impl Table<'_> {
     /// Everything that is known of it.
     pub fn json(&self) -> String {
-        let machine: Map<String, Value> = self.machine.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let machine: Map<String, Value> = self
+            .machine
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)))
+            .collect();
         let sets: Vec<Value> = self
             .sets
             .iter()

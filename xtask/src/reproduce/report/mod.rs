@@ -66,7 +66,10 @@ impl<'a> Table<'a> {
             let numbers = match &cell.runs {
                 Err(why) => Err(why.clone()),
                 Ok(cell_runs) => {
-                    for name in cell_runs.iter().flat_map(|one| one.pretrain.iter().chain([&one.result])) {
+                    for name in cell_runs
+                        .iter()
+                        .flat_map(|one| one.pretrain.iter().chain([&one.result]))
+                    {
                         if let Some(done) = source.folder.done(name) {
                             runs.insert(name.clone(), done);
                         }
@@ -89,7 +92,11 @@ impl<'a> Table<'a> {
             about: &source.description.about,
             seeds: source.seeds,
             rows,
-            sets: source.sets.iter().filter(|set| used.contains(&set.name)).collect(),
+            sets: source
+                .sets
+                .iter()
+                .filter(|set| used.contains(&set.name))
+                .collect(),
             runs,
             commits,
             machine: source.machine,
@@ -131,7 +138,9 @@ impl Row<'_> {
     /// `jhmdb14 test1`: what it was measured on.
     pub fn clips(&self) -> String {
         let clips = self.planned.clips.as_ref();
-        clips.map_or(String::new(), |clips| format!("{} {}", clips.set, clips.test))
+        clips.map_or(String::new(), |clips| {
+            format!("{} {}", clips.set, clips.test)
+        })
     }
 }
 

@@ -2,22 +2,23 @@
 
 use candle_core::DType;
 use serde::Serialize;
-use skeleton_data::split::stratified_holdout;
 use skeletonmae::Store;
 use skeletonmae::train::{EpochReport, Observer, Optimizer, Pass, Progress};
 use strl::{FinetuneConfig, Strl, Task, finetune_epoch, score};
 
 use super::super::evaluate::nothing_labelled;
+use super::super::labelled::Labelled;
 use super::super::{none, parameters, required, say_micro_batches};
 use crate::checkpoint::{Kind, Meta, Origin};
 use crate::config::Config;
 use crate::data::Data;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::feed::Feed;
 use crate::machine::Machine;
 use crate::models::{Opened, meta};
 use crate::printer::Printer;
 use crate::report::{Evaluation, count, percent};
+use crate::run::Labels;
 use crate::signal::Interrupt;
 use crate::train::{Metrics, Training};
 
@@ -60,6 +61,8 @@ pub struct Job<'a> {
     pub train: Feed,
     /// The held-out part of the training split.
     held: Option<Feed>,
+    /// The labels that were known, where it wasn't all.
+    pub labels: Option<Labels>,
     /// The clips measured once, after the last epoch, with their split's name.
     test: Option<(Feed, &'a str)>,
     pub store: Store,
@@ -78,7 +81,7 @@ impl<'a> Job<'a> {
         strl.validate(config.model.mae.width)?;
         let data = Data::open(config.run.data.as_deref())?;
         let split = required(&config.run.train, "--train", "run.train")?;
-        let (train, held) = clips(&data, split, config, printer)?;
+        let Labelled { train, held, known } = Labelled::of(&data, split, &config.run, printer)?;
         let test = config.run.test.as_deref();
         let test = test
             .map(|name| data.split(name).map(|clips| (clips, name)))
@@ -130,6 +133,7 @@ impl<'a> Job<'a> {
             encoder,
             train,
             held,
+            labels: known,
             test,
             store,
             model,
@@ -157,14 +161,7 @@ impl<'a> Job<'a> {
             count(self.machine.threads, "thread"),
         ));
         printer.say(match &self.encoder {
-            Some(Opened {
-                origin, checkpoint, ..
-            }) => format!(
-                "encoder: {}, pre-trained on {} for {}",
-                origin.path.display(),
-                checkpoint.meta.data.dataset,
-                count(checkpoint.meta.epoch, "epoch")
-            ),
+            Some(encoder) => encoder.told(&self.data),
             None => {
                 "encoder: none given, training from scratch (--encoder RUN takes a pre-trained one)"
                     .to_owned()
@@ -261,36 +258,4 @@ fn task<'a>(data: &'a Data, config: &Config) -> Task<'a> {
         frames: config.reading.frames,
         classes: data.classes().len(),
     }
-}
-
-/// The labelled clips of the split, to train on and held out.
-fn clips(
-    data: &Data,
-    split: &str,
-    config: &Config,
-    printer: &Printer,
-) -> Outcome<(Vec<u32>, Vec<u32>)> {
-    let (all, labels) = (data.split(split)?, data.labels());
-    let labelled = all
-        .iter()
-        .copied()
-        .filter(|&clip| labels[clip as usize].is_some());
-    let labelled: Vec<u32> = labelled.collect();
-    if labelled.is_empty() {
-        let message = format!("split {split:?}: expected labelled clips, found none");
-        return Err(
-            Failure::error(message).hint("`ssl pretrain` needs no labels; fine-tuning does")
-        );
-    }
-    if labelled.len() < all.len() {
-        let without = count(all.len() - labelled.len(), "clip");
-        printer.warn(format!("{without} of {split} without a label left out"));
-    }
-    let share = config.run.holdout.unwrap_or(0.0);
-    Ok(stratified_holdout(
-        &labels,
-        &labelled,
-        share,
-        config.run.seed,
-    )?)
 }

@@ -27,7 +27,8 @@ pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     }
     let mut job = Job::set_up(&config, printer, interrupt)?;
     let (seed, data) = (config.run.seed, job.data.fingerprint());
-    let info = Info::new(Kind::Finetune, seed, data, &job.machine, job.origin());
+    let mut info = Info::new(Kind::Finetune, seed, data, &job.machine, job.origin());
+    info.labels = job.labels.take();
     let (mut run, state) = Run::open(resumed, &args.run, &config, &info, &job, printer)?;
     job.announce(printer);
     let mut session = Session {
@@ -50,6 +51,7 @@ fn resolve(args: &FinetuneArgs, resumed: Option<&Resumed>) -> Outcome<Config> {
         super::flags(&args.run, run);
         super::take(&args.train, &mut run.train);
         super::take(&args.holdout, &mut run.holdout);
+        super::take(&args.labels, &mut run.labels);
         super::take(&args.test, &mut run.test);
         super::take(&args.encoder, &mut run.encoder);
         (run.split, run.val) = (None, None);

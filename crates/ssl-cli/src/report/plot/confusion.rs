@@ -19,7 +19,10 @@ pub fn confusion(evaluation: &Evaluation) -> String {
     let side = (700.0 / k.max(1) as f64).clamp(4.0, 34.0);
     let named = k <= NAMED;
     let names = if named { NAMES } else { 24.0 };
-    let (width, height) = ((names + side * k as f64 + 24.0).max(560.0), TOP + side * k as f64 + names + 24.0);
+    let (width, height) = (
+        (names + side * k as f64 + 24.0).max(560.0),
+        TOP + side * k as f64 + names + 24.0,
+    );
     let title = format!("{} {}: confusion", evaluation.dataset, evaluation.split);
     let mut svg = Svg::new(width, height, &title);
     svg.words(16.0, 26.0, "title", &short(&title, (width / 8.7) as usize));
@@ -41,7 +44,11 @@ pub fn confusion(evaluation: &Evaluation) -> String {
                 shade(share)
             ));
             if n > 0 && side >= 16.0 {
-                let class = if share > 0.55 { "mid small light" } else { "mid small" };
+                let class = if share > 0.55 {
+                    "mid small light"
+                } else {
+                    "mid small"
+                };
                 svg.words(x + side / 2.0, y + side / 2.0 + 3.5, class, &n.to_string());
             }
         }
@@ -50,7 +57,12 @@ pub fn confusion(evaluation: &Evaluation) -> String {
     for (at, name) in names_of.enumerate() {
         let middle = side * (at as f64 + 0.5);
         let size = if side >= 14.0 { "" } else { " small" };
-        svg.words(names - 6.0, TOP + middle + 4.0, &format!("end{size}"), &short(name, LONGEST));
+        svg.words(
+            names - 6.0,
+            TOP + middle + 4.0,
+            &format!("end{size}"),
+            &short(name, LONGEST),
+        );
         let (x, y) = (names + middle + 4.0, TOP + side * k as f64 + 6.0);
         svg.line(format_args!(
             "<text class=\"end{size}\" transform=\"translate({x:.1} {y:.1}) rotate(-90)\">{}</text>",
@@ -81,7 +93,9 @@ mod tests {
             top1: 0.5,
             top5: 1.0,
             mean_class: 0.5,
-            confusion: (0..k).map(|i| (0..k).map(|j| u64::from(i == j) * 3).collect()).collect(),
+            confusion: (0..k)
+                .map(|i| (0..k).map(|j| u64::from(i == j) * 3).collect())
+                .collect(),
             classes: (0..k).map(|i| format!("<class {i}>")).collect(),
         }
     }

@@ -33,7 +33,9 @@ pub fn scatter(title: &str, facts: &str, axes: [&str; 2], groups: &[Group]) -> S
     let view = View::of(groups);
     for line in [0, 1].map(|axis| view.zero(axis)) {
         if let Some([x1, y1, x2, y2]) = line {
-            svg.line(format_args!("<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"#e3e6eb\"/>"));
+            svg.line(format_args!(
+                "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"#e3e6eb\"/>"
+            ));
         }
     }
     for (at, group) in groups.iter().enumerate() {
@@ -51,7 +53,11 @@ pub fn scatter(title: &str, facts: &str, axes: [&str; 2], groups: &[Group]) -> S
     for (at, group) in groups.iter().enumerate() {
         let y = TOP + 14.0 + 24.0 * at as f64;
         mark(&mut svg, at, LEFT + SIDE + 22.0, y - 4.0);
-        let words = format!("{} ({})", short(&group.name, 22), count(group.places.len(), "clip"));
+        let words = format!(
+            "{} ({})",
+            short(&group.name, 22),
+            count(group.places.len(), "clip")
+        );
         svg.words(LEFT + SIDE + 36.0, y, "", &words);
     }
     svg.end()
@@ -70,7 +76,9 @@ impl View {
         let (mut middle, mut half) = ([0.0; 2], 0.0f64);
         for axis in 0..2 {
             let low = all().map(|place| place[axis]).fold(f64::INFINITY, f64::min);
-            let high = all().map(|place| place[axis]).fold(f64::NEG_INFINITY, f64::max);
+            let high = all()
+                .map(|place| place[axis])
+                .fold(f64::NEG_INFINITY, f64::max);
             if low <= high {
                 middle[axis] = (low + high) / 2.0;
                 half = half.max((high - low) / 2.0);
@@ -79,7 +87,11 @@ impl View {
         let usable = half.is_finite() && half > 0.0;
         View {
             middle,
-            scale: if usable { (SIDE / 2.0 - 14.0) / half } else { 1.0 },
+            scale: if usable {
+                (SIDE / 2.0 - 14.0) / half
+            } else {
+                1.0
+            },
         }
     }
 
@@ -131,21 +143,41 @@ mod tests {
 
     #[test]
     fn every_clip_is_a_mark_inside_the_picture() {
-        let groups = [group("run", &[[-3.0, 0.0], [1.0, 2.0]]), group("walk", &[[9.0, -4.0]])];
+        let groups = [
+            group("run", &[[-3.0, 0.0], [1.0, 2.0]]),
+            group("walk", &[[9.0, -4.0]]),
+        ];
         let view = View::of(&groups);
         for place in groups.iter().flat_map(|group| &group.places) {
             let (x, y) = view.at(*place);
-            assert!((LEFT..=LEFT + SIDE).contains(&x) && (TOP..=TOP + SIDE).contains(&y), "{x} {y}");
+            assert!(
+                (LEFT..=LEFT + SIDE).contains(&x) && (TOP..=TOP + SIDE).contains(&y),
+                "{x} {y}"
+            );
         }
         let svg = scatter("a title", "facts", ["first", "second"], &groups);
         // Each group has one mark more in the legend.
-        assert_eq!((svg.matches("<circle").count(), svg.matches("h8v8h-8z").count()), (3, 2));
+        assert_eq!(
+            (
+                svg.matches("<circle").count(),
+                svg.matches("h8v8h-8z").count()
+            ),
+            (3, 2)
+        );
     }
 
     #[test]
     fn names_are_escaped_and_one_place_is_no_division_by_nothing() {
-        let svg = scatter("<script>", "a & b", ["x", "y"], &[group("<b>", &[[1.0, 1.0]])]);
-        assert!(!svg.contains("<script>") && !svg.contains("<b>") && svg.contains("a &amp; b"), "{svg}");
+        let svg = scatter(
+            "<script>",
+            "a & b",
+            ["x", "y"],
+            &[group("<b>", &[[1.0, 1.0]])],
+        );
+        assert!(
+            !svg.contains("<script>") && !svg.contains("<b>") && svg.contains("a &amp; b"),
+            "{svg}"
+        );
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         assert!(scatter("t", "f", ["x", "y"], &[]).ends_with("</svg>\n"));
     }
