@@ -84,6 +84,12 @@ pub fn reproduce(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure
     let presets = presets(&ssl, &scale)?;
     let batches = Batches::new(options.batch, &presets)?;
     let seeds = options.seeds.clone().unwrap_or_else(|| scale.seeds.clone());
+    // What moved between two builds is what `ci` is there to find; elsewhere runs of an earlier build are not thrown away,
+    // and the tables name the commits they were made at.
+    let program = match options.scale {
+        ScaleName::Ci => &ssl.build,
+        _ => &ssl.version,
+    };
     let plan = plan(
         &Planner {
             scale: &scale,
@@ -93,7 +99,7 @@ pub fn reproduce(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure
             presets: &presets,
             batches: &batches,
             wrong: &options.wrong,
-            program: &ssl.version,
+            program,
             folder: &folder,
         },
         &chosen,

@@ -125,7 +125,7 @@ impl Planner<'_> {
 
     /// What stands for the paper's clips, where it is here.
     fn clips(&self, set: &str, train: &str) -> Result<(&StandIn, &Set), String> {
-        let none = || format!("no clips stand for {set} {train} at this scale");
+        let none = || self.scale.lacks(set, train);
         let stand_in = self.scale.stand_in(set, train).ok_or_else(none)?;
         let name = &stand_in.set;
         let found = self.sets.iter().find(|set| set.name == *name);
@@ -319,3 +319,6 @@ fn same_skeleton(from: &Set, to: &Set) -> Result<(), String> {
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests;

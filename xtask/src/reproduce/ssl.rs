@@ -15,6 +15,8 @@ pub struct Ssl {
     path: PathBuf,
     /// `ssl 0.1.0`
     pub version: String,
+    /// The hash of the program itself.
+    pub build: String,
 }
 
 /// What `ssl inspect --json` says, as far as it is needed.
@@ -52,8 +54,12 @@ impl Ssl {
         let mut ssl = Ssl {
             path,
             version: String::new(),
+            build: String::new(),
         };
         ssl.version = ssl.said(&["--version"])?.trim().to_owned();
+        let bytes = std::fs::read(&ssl.path)
+            .map_err(|e| Failure::Task(format!("cannot read {}: {e}", ssl.path.display())))?;
+        ssl.build = short_hash(&bytes);
         Ok(ssl)
     }
 

@@ -183,10 +183,15 @@ impl Drawing<'_> {
     fn facts(&self) -> String {
         let parts = named(self.data.layout(), self.hidden);
         let error: &PartError = &self.picture.error;
-        let errors = error.means().map_or("no hidden joint was seen".to_owned(), |(model, neighbours)| {
-            format!("{model:.2} from the truth in the clip's normalised units, their nearest visible joints {neighbours:.2}")
-        });
-        format!("hidden: {parts}; reconstructed {errors}")
+        let errors = error.means().map_or(
+            "no hidden joint was seen".to_owned(),
+            |(model, neighbours)| {
+                format!(
+                    "off by {model:.2}, the mean of their nearest visible joints by {neighbours:.2}"
+                )
+            },
+        );
+        format!("hidden: {parts}; {errors} (normalised units)")
     }
 
     fn document(&self) -> Outcome<Document<'_>> {

@@ -82,7 +82,7 @@ impl<'a> Table<'a> {
             rows.push(Row {
                 planned: cell,
                 numbers,
-                as_in_paper: source.scale == ScaleName::Paper && cell.cell.value.is_some(),
+                as_in_paper: as_in_paper(cell, source),
             });
         }
         let commits = commits(runs.keys(), source.folder);
@@ -142,6 +142,13 @@ impl Row<'_> {
             format!("{} {}", clips.set, clips.test)
         })
     }
+}
+
+/// Whether a cell's data are the paper's, by what the cache says of itself.
+fn as_in_paper(cell: &PlannedCell, source: &Source<'_>) -> bool {
+    let theirs = &cell.cell.clips.set;
+    let set = source.sets.iter().find(|set| set.name == *theirs);
+    source.scale == ScaleName::Paper && set.is_some_and(|set| set.facts.dataset == *theirs)
 }
 
 fn pretrained_on(cell: &PlannedCell, source: &Source<'_>) -> Option<String> {

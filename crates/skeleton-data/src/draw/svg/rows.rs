@@ -7,7 +7,7 @@ use super::*;
 /// Room for a strip's name above it.
 const NAME: f32 = 26.0;
 
-const MARKS: &str = ".ghost{stroke:var(--line)}circle.ghost{fill:var(--line)}.mark{stroke:var(--bad)}circle.mark{fill:var(--bad)}\
+const MARKS: &str = ".ghost{stroke:var(--soft);opacity:.4}circle.ghost{fill:var(--soft)}.mark{stroke:var(--bad)}circle.mark{fill:var(--bad)}\
 .name{font-weight:600;fill:var(--ink)}";
 
 /// One of several strips.

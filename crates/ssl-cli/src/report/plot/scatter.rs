@@ -8,7 +8,7 @@ use super::{COLOURS, Svg};
 const SIDE: f64 = 460.0;
 const LEFT: f64 = 40.0;
 const TOP: f64 = 64.0;
-const LEGEND: f64 = 250.0;
+const LEGEND: f64 = 310.0;
 
 /// The clips of a class.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ pub fn scatter(title: &str, facts: &str, axes: [&str; 2], groups: &[Group]) -> S
         mark(&mut svg, at, LEFT + SIDE + 22.0, y - 4.0);
         let words = format!(
             "{} ({})",
-            short(&group.name, 22),
+            short(&group.name, 30),
             count(group.places.len(), "clip")
         );
         svg.words(LEFT + SIDE + 36.0, y, "", &words);
