@@ -259,12 +259,18 @@ mod tests {
     }
 
     #[test]
-    fn joints_at_a_ratio() {
+    fn joints_at_a_ratio_or_so_many() {
         let layout = layout();
-        for (ratio, count) in [(0.01, 1), (0.3, 5), (0.53, 9), (0.99, 16)] {
-            let config = MaskConfig::RandomJoints { ratio };
+        let drawn = |config: MaskConfig| {
+            config.validate(&layout).unwrap();
             let hidden = config.draw(&layout, &mut stream(0, Purpose::Mask, 0, Key::None));
-            assert_eq!(hidden.iter().filter(|h| **h).count(), count, "{ratio}");
+            hidden.iter().filter(|h| **h).count()
+        };
+        for (ratio, count) in [(0.01, 1), (0.3, 5), (0.53, 9), (0.99, 16)] {
+            assert_eq!(drawn(MaskConfig::RandomJoints { ratio }), count, "{ratio}");
+        }
+        for count in [1, 5, 9, 12, 15, 16] {
+            assert_eq!(drawn(MaskConfig::Joints { count }), count);
         }
     }
 
@@ -288,7 +294,10 @@ mod tests {
         .chain([joints(0.0), joints(1.0), joints(f64::NAN)])
         {
             let error = bad.validate(&layout).unwrap_err().to_string();
-            assert!(error.starts_with("pretrain.mask: expected"), "{error}");
+            assert!(
+                error.starts_with("pretrain.objective.mask: expected"),
+                "{error}"
+            );
         }
     }
 

@@ -59,7 +59,7 @@ type Steps = Vec<Result<Vec<TrackBatch>, BoxError>>;
 struct Trial {
     layout: Layout,
     store: Store,
-    model: SkeletonMae,
+    model: Pretext,
     optimizer: Optimizer,
     config: PretrainConfig,
 }

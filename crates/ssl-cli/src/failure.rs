@@ -151,6 +151,9 @@ impl From<skeleton_data::Error> for Failure {
             Error::Schema { .. } => {
                 Some("update ssl, or make the cache again with this version's `ssl prepare`")
             }
+            Error::Shrunk { .. } => {
+                Some("put the file back as it was; a training then goes on with --resume")
+            }
             Error::NoSplit { .. } => {
                 Some("`ssl inspect CACHE.h5` lists the splits with their sizes")
             }

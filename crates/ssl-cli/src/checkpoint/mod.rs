@@ -119,4 +119,4 @@ fn locate(run_or_file: &Path) -> Outcome<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

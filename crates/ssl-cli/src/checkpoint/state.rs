@@ -94,6 +94,11 @@ impl State {
 
     /// Writes the file whole or not at all.
     pub fn write(&self, path: &Path) -> Outcome {
+        write_whole(path, &self.to_bytes()?)
+    }
+
+    /// The bytes of the file: the same for the same contents.
+    pub fn to_bytes(&self) -> Outcome<Vec<u8>> {
         let Progress {
             steps,
             micro_batches,
@@ -121,7 +126,7 @@ impl State {
         tensors.extend(self.moments.clone());
         let sums = Tensor::new(&[loss, weight, score], &Device::Cpu)?;
         tensors.insert(SUMS.to_owned(), sums);
-        write_whole(path, &sealed::to_bytes(header, &tensors)?)
+        sealed::to_bytes(header, &tensors)
     }
 
     /// Reads what [`write`](Self::write) wrote.
@@ -129,7 +134,7 @@ impl State {
         State::understand(sealed::read(path, "training state", check_version)?, path)
     }
 
-    fn understand(unsealed: sealed::Unsealed, path: &Path) -> Outcome<State> {
+    pub(super) fn understand(unsealed: sealed::Unsealed, path: &Path) -> Outcome<State> {
         let damaged = |found: String| {
             let path = path.display();
             Failure::error(format!("{path}: expected a training state, found {found}"))
@@ -169,5 +174,103 @@ impl State {
             model,
             moments,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use skeleton_graph::Layout;
+    use skeletonmae::train::OptimizerConfig;
+    use skeletonmae::{MaeConfig, SkeletonMae};
+
+    use super::*;
+    use crate::checkpoint::tests::checkpoint;
+
+    fn model(seed: u64) -> (Store, Optimizer) {
+        let store = Store::new(seed, DType::F32, &Device::Cpu);
+        let mae = MaeConfig {
+            width: 8,
+            encoder_layers: 1,
+            ..MaeConfig::default()
+        };
+        let layout = Layout::built_in("coco17").unwrap();
+        SkeletonMae::new(&mae, &layout, 2, store.builder()).unwrap();
+        let adam = OptimizerConfig::Adam {
+            lr: 0.1,
+            beta1: 0.9,
+            beta2: 0.999,
+            weight_decay: 0.0,
+        };
+        let optimizer = Optimizer::new(adam, store.parameters()).unwrap();
+        (store, optimizer)
+    }
+
+    /// A state after one update by gradients of a third, whose sums are no round numbers.
+    fn state() -> State {
+        let (store, mut optimizer) = model(1);
+        let third = |var: &candle_core::Var| Some((var.ones_like().unwrap() / 3.0).unwrap());
+        let gradients: Vec<_> = store.parameters().iter().map(|(_, v)| third(v)).collect();
+        optimizer.step(&gradients, 0.1).unwrap();
+        let progress = Progress {
+            steps: 3,
+            micro_batches: 5,
+            clips: 70,
+            skipped: 1,
+            loss: 1.0 / 3.0,
+            weight: 1e-300,
+        };
+        let best = Some(Best {
+            epoch: 2,
+            score: -0.1,
+        });
+        let metrics = "{\"epoch\":1}\n".to_owned();
+        State::of(
+            checkpoint().meta,
+            progress,
+            metrics,
+            best,
+            &store,
+            &optimizer,
+        )
+        .unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> Outcome<State> {
+        let path = Path::new("x");
+        let unsealed = sealed::from_bytes(bytes, path, "training state", check_version)?;
+        State::understand(unsealed, path)
+    }
+
+    #[test]
+    fn a_state_comes_back_bit_for_bit_into_another_model() {
+        let state = state();
+        let bytes = state.to_bytes().unwrap();
+        let back = read(&bytes).unwrap();
+        assert_eq!((back.progress, back.best), (state.progress, state.best));
+        let (store, mut optimizer) = model(2);
+        back.restore(&store, &mut optimizer).unwrap();
+        let State {
+            meta,
+            progress,
+            metrics,
+            best,
+            ..
+        } = back;
+        let again = State::of(meta, progress, metrics, best, &store, &optimizer).unwrap();
+        assert!(again.to_bytes().unwrap() == bytes);
+    }
+
+    #[test]
+    fn a_checkpoint_is_no_state() {
+        let bytes = checkpoint().to_bytes().unwrap();
+        let refused = read(&bytes).unwrap_err();
+        assert!(refused.message().contains("expected a training state"));
+    }
+
+    #[test]
+    fn two_thousand_damages_are_all_found() {
+        crate::checkpoint::tests::damaged(&state().to_bytes().unwrap(), |bytes| {
+            read(bytes).map(|state| state.to_bytes().unwrap())
+        });
     }
 }

@@ -1,3 +1,4 @@
+use rand::Rng as _;
 use skeleton_data::Units;
 use skeleton_data::reading::Reading;
 use skeleton_data::stream::Stream;
@@ -5,7 +6,7 @@ use skeleton_graph::Layout;
 
 use super::*;
 
-fn checkpoint() -> Checkpoint {
+pub fn checkpoint() -> Checkpoint {
     let meta = Meta {
         version: VERSION,
         kind: Kind::Pretrain,
@@ -194,4 +195,43 @@ fn a_checkpoint_of_the_other_kind_is_refused() {
         "{}",
         refused.message()
     );
+}
+
+/// Damages a file in 2,000 ways: cut off, bits and bytes changed, ranges zeroed. `read` must refuse it, or
+/// give the contents of the whole file, which only the blanks that fill up the header allow.
+pub fn damaged(whole: &[u8], read: impl Fn(&[u8]) -> Outcome<Vec<u8>>) {
+    let mut rng = skeleton_graph::random::stream(
+        0,
+        skeleton_graph::random::Purpose::Synthetic,
+        0,
+        skeleton_graph::random::Key::Clip("damage"),
+    );
+    let mut below = |n: usize| rng.random_range(0..n);
+    let mut refused = 0;
+    for trial in 0..2000 {
+        let mut bytes = whole.to_vec();
+        let place = below(bytes.len());
+        match trial % 4 {
+            0 => bytes.truncate(place),
+            1 => bytes[place] ^= 1 << below(8),
+            2 => bytes[place] = below(256) as u8,
+            _ => {
+                let end = (place + 1 + below(64)).min(bytes.len());
+                bytes[place..end].fill(0);
+            }
+        }
+        match read(&bytes) {
+            Err(_) => refused += 1,
+            Ok(contents) => assert!(contents == whole, "trial {trial}, place {place}"),
+        }
+    }
+    assert!(refused > 1500, "{refused} of 2000 were refused");
+}
+
+#[test]
+fn two_thousand_damages_are_all_found() {
+    damaged(&checkpoint().to_bytes().unwrap(), |bytes| {
+        let unsealed = sealed::from_bytes(bytes, Path::new("x"), "checkpoint", check_version)?;
+        Checkpoint::understand(unsealed, Path::new("x"))?.to_bytes()
+    });
 }

@@ -21,7 +21,9 @@ impl Lock {
         let path = folder.join(FILE);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&path).map_err(Failure::io(&path))?;
+        let mut file = options.open(&path).map_err(|error| {
+            Failure::io(&path)(error).hint("--out names a folder that this process may write to")
+        })?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -140,7 +140,9 @@ impl Run {
     /// Makes the folder and records the settings and the circumstances.
     fn create(args: &RunArgs, config: &str, info: &Info) -> Outcome<Run> {
         let folder = &args.out;
-        fs::create_dir_all(folder).map_err(Failure::io(folder))?;
+        fs::create_dir_all(folder).map_err(|error| {
+            Failure::io(folder)(error).hint("--out names a folder that this process can make")
+        })?;
         // Of two runs started into one folder the second stops here.
         let lock = Lock::take(folder)?;
         Run::check(folder, args.overwrite)?;
