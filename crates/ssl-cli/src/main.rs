@@ -20,6 +20,7 @@ mod models;
 mod printer;
 mod report;
 mod run;
+mod scores;
 mod signal;
 mod threads;
 mod train;

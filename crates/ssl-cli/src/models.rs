@@ -5,7 +5,8 @@ use std::path::Path;
 use candle_core::DType;
 use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
-use skeletonmae::{MaskConfig, Objective, SkeletonMae, Store};
+use skeletonmae::objective::{Objective, Reconstruction};
+use skeletonmae::{SkeletonMae, Store};
 use strl::{Strl, Task, load_encoder};
 
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
@@ -41,6 +42,7 @@ pub fn meta(
         data: data.fingerprint(),
         epoch,
         encoder: encoder.map(|origin| origin.sha256.clone()),
+        imported: None,
     })
 }
 
@@ -59,8 +61,14 @@ pub struct Opened {
 impl Opened {
     /// Reads the checkpoint of a run, or a file, which must be of `kind`.
     pub fn read(run_or_file: &Path, kind: Kind) -> Outcome<Opened> {
+        let opened = Opened::any(run_or_file)?;
+        opened.checkpoint.expect(kind, &opened.origin)?;
+        Ok(opened)
+    }
+
+    /// Reads the checkpoint of a run, or a file, of either kind.
+    pub fn any(run_or_file: &Path) -> Outcome<Opened> {
         let (checkpoint, origin) = Checkpoint::read(run_or_file)?;
-        checkpoint.expect(kind, &origin)?;
         let name = origin.path.display().to_string();
         let layout = Layout::from_toml(&checkpoint.meta.layout, &name)?;
         let config = Config::from_toml(&checkpoint.meta.config, &name)?;
@@ -119,15 +127,15 @@ impl Opened {
         Ok(model)
     }
 
-    /// What the pre-training hid.
-    pub fn mask(&self) -> Outcome<&MaskConfig> {
+    /// What the pre-training hid and aimed at, where it reconstructed.
+    pub fn reconstruction(&self) -> Outcome<&Reconstruction> {
         match &self.config.pretrain()?.engine.objective {
-            Objective::Reconstruction(own) => Ok(&own.mask),
+            Objective::Reconstruction(own) => Ok(own),
             Objective::Contrastive(_) => {
                 let path = self.origin.path.display();
                 let message = format!("{path}: expected an autoencoder, found a contrastive model");
                 Err(Failure::error(message)
-                    .hint("a contrastive model has no decoder to reconstruct with"))
+                    .hint("only pretrain.objective.kind = \"reconstruction\" has a decoder"))
             }
         }
     }
@@ -137,21 +145,9 @@ impl Opened {
         // Every number is replaced by the checkpoint's: the seed has no effect.
         let store = Store::new(0, DType::F32, &machine.device);
         let c = self.checkpoint.meta.coordinates;
-        let model = match self.config.pretrain()?.engine.objective {
-            Objective::Reconstruction(ref own) => SkeletonMae::aiming(
-                own.target,
-                &self.config.model.mae,
-                &self.layout,
-                c,
-                store.builder(),
-            )?,
-            Objective::Contrastive(_) => {
-                let path = self.origin.path.display();
-                let message = format!("{path}: expected an autoencoder, found a contrastive model");
-                return Err(Failure::error(message)
-                    .hint("only pretrain.objective.kind = \"reconstruction\" has a decoder"));
-            }
-        };
+        let target = self.reconstruction()?.target;
+        let mae = &self.config.model.mae;
+        let model = SkeletonMae::aiming(target, mae, &self.layout, c, store.builder())?;
         store
             .load(&self.checkpoint.tensors)
             .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;

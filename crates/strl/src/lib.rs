@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cost;
 pub mod finetune;
+pub mod fuse;
 pub mod infer;
 pub mod metrics;
 pub mod model;

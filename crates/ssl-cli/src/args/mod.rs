@@ -3,8 +3,10 @@
 mod convert;
 mod drawing;
 mod looking;
+mod models;
 mod probing;
 mod recordings;
+mod results;
 mod scoring;
 mod training;
 
@@ -16,8 +18,10 @@ use skeleton_data::Units;
 pub use self::convert::{AboutArgs, ConvertArgs};
 pub use self::drawing::{ReconstructArgs, RepresentArgs};
 pub use self::looking::{DoctorArgs, InspectArgs};
+pub use self::models::{ImportArgs, InfoArgs};
 pub use self::probing::{ProbeArgs, ProbeMethod};
 pub use self::recordings::RecordingsArgs;
+pub use self::results::{FuseArgs, SummaryArgs};
 pub use self::scoring::{EvaluateArgs, PredictArgs};
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
 use crate::config::Device;
@@ -75,12 +79,20 @@ pub enum Command {
     Probe(ProbeArgs),
     /// Measure a fine-tuned classifier on a split.
     Evaluate(EvaluateArgs),
+    /// Measure the weighted mean of several models' scores.
+    Fuse(FuseArgs),
+    /// Mean and deviation of runs that differ in the seed.
+    Summary(SummaryArgs),
     /// Say which class each clip shows.
     Predict(PredictArgs),
     /// Write what a model sees in clips, and draw them by it.
     Represent(RepresentArgs),
     /// Draw a clip with joints hidden and what a pre-trained model puts in their place.
     Reconstruct(ReconstructArgs),
+    /// Print a model's card: layout, classes, parameters, cost, training, metrics.
+    Info(InfoArgs),
+    /// Make a checkpoint of weights from elsewhere.
+    Import(ImportArgs),
     /// Print a preset; without a name, list them.
     Preset(PresetArgs),
 }

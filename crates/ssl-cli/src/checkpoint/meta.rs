@@ -100,6 +100,9 @@ pub struct Meta {
     pub epoch: usize,
     /// SHA-256 of the checkpoint whose encoder was the start.
     pub encoder: Option<String>,
+    /// SHA-256 of the file whose numbers were imported; none where all were trained here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<String>,
 }
 
 impl Meta {

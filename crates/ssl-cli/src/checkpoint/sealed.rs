@@ -25,9 +25,6 @@ const KEY: &str = "ssl";
 const DIGEST: &str = "sha256";
 const NONE_YET: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Far above any header ours can have, far below what would fill a memory.
-const MOST_HEADER: u64 = 16 << 20;
-
 /// What to do about a damaged file.
 const AGAIN: &str =
     "the file is damaged or cut off: copy it again, take an older one, or train again";
@@ -74,7 +71,7 @@ pub fn read(
     what: &str,
     version: impl FnOnce(&Value, &Path) -> Outcome,
 ) -> Outcome<Unsealed> {
-    let bytes = read_safetensors(path, MOST_HEADER)?;
+    let bytes = read_safetensors(path)?;
     from_bytes(&bytes, path, what, version)
 }
 

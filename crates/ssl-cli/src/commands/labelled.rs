@@ -5,6 +5,7 @@ use skeleton_data::split::{labelled_share, stratified_holdout};
 use crate::config::RunSection;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
+use crate::models::Opened;
 use crate::printer::Printer;
 use crate::report::count;
 use crate::run::Labels;
@@ -38,6 +39,31 @@ impl Labelled {
                 ));
             }
         })
+    }
+
+    /// The clips that a fine-tuning held out of its training split, with words for them.
+    pub fn held_by(opened: &Opened, data: &Data) -> Outcome<(String, Vec<u32>)> {
+        let (meta, run) = (&opened.checkpoint.meta, &opened.config.run);
+        let name = opened.origin.path.display();
+        let found = data.fingerprint();
+        if found != meta.data {
+            let message = format!(
+                "--held-out: {name} was trained on {} {}, found {} {}",
+                meta.data.dataset, meta.data.digest, found.dataset, found.digest
+            );
+            return Err(Failure::error(message)
+                .hint("held-out clips are those of the very cache that was trained on"));
+        }
+        let share = run.holdout.unwrap_or(0.0);
+        let split = run.train.as_deref().unwrap_or_default();
+        let labelled = labelled(data, split, &data.split(split)?)?;
+        let held = Labelled::among(data, &labelled, run)?.held;
+        if held.is_empty() {
+            let message = format!("--held-out: {name} held no clip out");
+            return Err(Failure::error(message)
+                .hint("`ssl finetune --holdout 0.1` keeps a tenth of the training split away"));
+        }
+        Ok((format!("{split}, the {share} held out"), held))
     }
 
     fn among(data: &Data, labelled: &[u32], run: &RunSection) -> Outcome<Labelled> {

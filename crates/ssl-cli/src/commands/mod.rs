@@ -4,6 +4,9 @@ mod convert;
 mod doctor;
 mod evaluate;
 mod finetune;
+mod fuse;
+mod import;
+mod info;
 mod inspect;
 mod labelled;
 mod next;
@@ -14,6 +17,7 @@ mod pretrain;
 mod probe;
 mod reconstruct;
 mod represent;
+mod summary;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -39,10 +43,14 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Pretrain(args) => pretrain::run(args, printer, interrupt),
         Command::Finetune(args) => finetune::run(args, printer, interrupt),
         Command::Evaluate(args) => evaluate::run(args, printer, interrupt),
+        Command::Fuse(args) => fuse::run(args, printer),
+        Command::Summary(args) => summary::run(args, printer),
         Command::Predict(args) => predict::run(args, printer, interrupt),
         Command::Probe(args) => probe::run(args, printer, interrupt),
         Command::Represent(args) => represent::run(args, printer, interrupt),
         Command::Reconstruct(args) => reconstruct::run(args, printer),
+        Command::Info(args) => info::run(args, printer),
+        Command::Import(args) => import::run(args, printer),
         Command::Preset(args) => preset::run(args, printer),
     }
 }

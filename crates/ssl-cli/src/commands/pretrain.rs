@@ -59,7 +59,8 @@ pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     }
     let mut job = Job::set_up(&config, interrupt)?;
     let (seed, data) = (config.run.seed, job.data.fingerprint());
-    let info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
+    let mut info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
+    info.clips = Some(job.train.len());
     let (mut run, state) = Run::open(resumed, &args.run, &config, &info, &job, printer)?;
     job.announce(printer);
     let mut session = Session {

@@ -123,7 +123,7 @@ fn hidden(args: &ReconstructArgs, opened: &Opened, id: &str) -> Outcome<Vec<bool
         ))
     };
     if args.parts.is_empty() {
-        let mask = opened.mask()?;
+        let mask = &opened.reconstruction()?.mask;
         return Ok(mask.draw(layout, &mut stream(0, Purpose::Mask, 0, Key::Clip(id))));
     }
     let mut hidden = vec![false; layout.len()];

@@ -25,6 +25,9 @@ pub struct Info {
     pub instruction_set: String,
     /// The start of a fine-tuning, none from scratch.
     pub encoder: Option<Encoder>,
+    /// Clips trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clips: Option<usize>,
     /// Which labels were known, where it wasn't all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Labels>,
@@ -97,6 +100,7 @@ impl Info {
             threads: machine.threads,
             instruction_set: instruction_set().into(),
             encoder,
+            clips: None,
             labels: None,
             versions: Versions::of_this_program(),
         }

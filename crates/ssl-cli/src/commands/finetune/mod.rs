@@ -28,7 +28,7 @@ pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let mut job = Job::set_up(&config, printer, interrupt)?;
     let (seed, data) = (config.run.seed, job.data.fingerprint());
     let mut info = Info::new(Kind::Finetune, seed, data, &job.machine, job.origin());
-    info.labels = job.labels.take();
+    (info.clips, info.labels) = (Some(job.train.len()), job.labels.take());
     let (mut run, state) = Run::open(resumed, &args.run, &config, &info, &job, printer)?;
     job.announce(printer);
     let mut session = Session {
