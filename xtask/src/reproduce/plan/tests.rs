@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::reproduce::data::Set;
+use crate::reproduce::job::Folder;
 use crate::reproduce::known;
-use crate::reproduce::scale::ScaleName;
+use crate::reproduce::rate::Batches;
+use crate::reproduce::scale::{Scale, ScaleName};
 use crate::reproduce::ssl::{Facts, Part};
 
 const PARTS: [&str; 6] = [
