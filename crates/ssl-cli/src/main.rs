@@ -14,6 +14,7 @@ mod expected;
 mod failure;
 mod feed;
 mod fit;
+mod fits;
 mod machine;
 mod memory;
 mod models;

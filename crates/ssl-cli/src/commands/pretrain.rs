@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::data::Data;
 use crate::failure::Outcome;
 use crate::feed::Feed;
+use crate::fits;
 use crate::machine::Machine;
 use crate::models::meta;
 use crate::printer::Printer;
@@ -114,6 +115,17 @@ impl<'a> Job<'a> {
             None => None,
         };
         job.engine.validate(data.layout())?;
+        let at_once = job.engine.micro_batch.min(clips.len());
+        fits::Step {
+            setting: "pretrain.micro_batch",
+            clips: at_once,
+            tracks: data.most_tracks(&clips, at_once, config.reading.persons),
+            frames: config.reading.frames,
+            joints: data.layout().len(),
+            mae: &config.model.mae,
+            strl: None,
+        }
+        .check()?;
         let machine = Machine::start(config.run.device, config.run.threads)?;
         // Several views are for class probabilities, of which there are none.
         let reading = Reading {

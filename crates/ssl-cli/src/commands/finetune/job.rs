@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::data::Data;
 use crate::failure::Outcome;
 use crate::feed::Feed;
+use crate::fits;
 use crate::machine::Machine;
 use crate::models::{Opened, meta};
 use crate::printer::Printer;
@@ -93,7 +94,17 @@ impl<'a> Job<'a> {
         encoder
             .as_ref()
             .map_or(Ok(()), |encoder| encoder.fit(&data.facts()))?;
-
+        let at_once = job.engine.micro_batch.min(train.len());
+        fits::Step {
+            setting: "finetune.micro_batch",
+            clips: at_once,
+            tracks: data.most_tracks(&train, at_once, config.reading.persons),
+            frames: config.reading.frames,
+            joints: data.layout().len(),
+            mae: &config.model.mae,
+            strl: Some(strl),
+        }
+        .check()?;
         let machine = Machine::start(config.run.device, config.run.threads)?;
         let feed = |clips, augment| {
             let source = data.source();
