@@ -6,7 +6,8 @@ use std::path::Path;
 use candle_core::{DType, Tensor};
 use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
-use skeletonmae::{Store, Trunk};
+use skeletonmae::objective::{Objective, Reconstruction};
+use skeletonmae::{SkeletonMae, Store, Trunk};
 use strl::{Strl, Task, load_encoder};
 
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
@@ -151,6 +152,31 @@ impl Opened {
             .map_err(|error| self.refused(error.into()))?;
         store.all_used().map_err(|error| self.refused(error))?;
         Ok((store, trunk))
+    }
+
+    /// What the pre-training hid and aimed at, where it reconstructed.
+    pub fn reconstruction(&self) -> Outcome<&Reconstruction> {
+        match &self.config.pretrain()?.engine.objective {
+            Objective::Reconstruction(own) => Ok(own),
+            Objective::Contrastive(_) => {
+                let path = self.origin.path.display();
+                let message = format!("{path}: expected an autoencoder, found a contrastive model");
+                Err(Failure::error(message)
+                    .hint("only pretrain.objective.kind = \"reconstruction\" has a decoder"))
+            }
+        }
+    }
+
+    /// The pre-trained model with its numbers, and the store they lie in.
+    pub fn autoencoder(&self, machine: &Machine) -> Outcome<(Store, SkeletonMae)> {
+        let store = Self::store(self.checkpoint.tensors.clone(), machine);
+        let c = self.checkpoint.meta.coordinates;
+        let target = self.reconstruction()?.target;
+        let mae = &self.config.model.mae;
+        let model = SkeletonMae::aiming(target, mae, &self.layout, c, store.builder())
+            .map_err(|error| self.refused(error.into()))?;
+        store.all_used().map_err(|error| self.refused(error))?;
+        Ok((store, model))
     }
 
     /// Copies the encoder into a classifier built by `config` in `store`.
