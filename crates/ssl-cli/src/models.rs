@@ -104,11 +104,12 @@ impl Opened {
     /// Where an encoder comes from, in words: another data set than `data`'s is a transfer.
     pub fn told(&self, data: &Data) -> String {
         let (path, meta) = (self.origin.path.display(), &self.checkpoint.meta);
-        let (from, to) = (&meta.data.dataset, data.dataset());
-        let transfer = if from == to {
+        let (from, to) = (&meta.data.dataset, data.fingerprint());
+        let transfer = if meta.data == to {
             String::new()
         } else {
-            format!(", transferred to {to}, which has the same joints")
+            let (name, digest) = (to.dataset, to.digest);
+            format!(", transferred to {name} ({digest:.12}), other clips of the same joints")
         };
         let epochs = count(meta.epoch, "epoch");
         format!("encoder: {path}, pre-trained on {from} for {epochs}{transfer}")

@@ -50,7 +50,8 @@ impl RunSection {
         let refuse = |flag: &str, expected: &str, share: f64| {
             Err(Failure::usage(format!(
                 "{flag}: expected a share {expected}, found {share}"
-            )))
+            ))
+            .hint(format!("for example {flag} 0.1")))
         };
         match (self.holdout, self.labels) {
             (Some(share), _) if !(0.0..1.0).contains(&share) => {
