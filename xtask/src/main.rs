@@ -2,6 +2,7 @@
 //!
 //! The tasks run `cargo` and the program `ssl` as child processes and add the two things that a
 //! plain `cargo` can't: a cmake that is new enough to build HDF5, and fresh folders for runs.
+#![forbid(unsafe_code)]
 
 mod bench;
 mod ci;

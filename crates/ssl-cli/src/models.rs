@@ -1,12 +1,13 @@
 //! Models and the checkpoints they are saved in.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::DType;
+use candle_core::{DType, Tensor};
 use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
 use skeletonmae::objective::{Objective, Reconstruction};
-use skeletonmae::{SkeletonMae, Store};
+use skeletonmae::{SkeletonMae, Store, Trunk};
 use strl::{Strl, Task, load_encoder};
 
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
@@ -72,6 +73,12 @@ impl Opened {
         let name = origin.path.display().to_string();
         let layout = Layout::from_toml(&checkpoint.meta.layout, &name)?;
         let config = Config::from_toml(&checkpoint.meta.config, &name)?;
+        config.check().map_err(|failure| failure.of(&name))?;
+        checkpoint
+            .meta
+            .reading
+            .check()
+            .map_err(|error| Failure::from(error).of(&name))?;
         Ok(Opened {
             checkpoint,
             origin,
@@ -112,19 +119,39 @@ impl Opened {
         let meta = &self.checkpoint.meta;
         let strl = self.config.strl()?;
         strl.validate(self.config.model.mae.width)?;
-        // Every number is replaced by the checkpoint's: the seed has no effect.
-        let store = Store::new(0, DType::F32, &machine.device);
+        let store = Self::store(self.checkpoint.tensors.clone(), machine);
         let task = Task {
             layout: &self.layout,
             coordinates: meta.coordinates,
             frames: meta.frames,
             classes: meta.classes.len(),
         };
-        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
-        store
-            .load(&self.checkpoint.tensors)
-            .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
+        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())
+            .map_err(|error| self.refused(error.into()))?;
+        store.all_used().map_err(|error| self.refused(error))?;
         Ok(model)
+    }
+
+    /// A store that holds these numbers of the checkpoint and no others.
+    fn store(tensors: BTreeMap<String, Tensor>, machine: &Machine) -> Store {
+        Store::of(tensors, DType::F32, &machine.device)
+    }
+
+    fn refused(&self, error: skeletonmae::Error) -> Failure {
+        let hint = "its settings are not those of its parameters: was it made by another program?";
+        Failure::from_error(&error)
+            .of(self.origin.path.display())
+            .hint(hint)
+    }
+
+    /// The pre-trained embedding and encoder, whatever the objective was, and the store they lie in.
+    pub fn trunk(&self, machine: &Machine) -> Outcome<(Store, Trunk)> {
+        let store = Self::store(Trunk::tensors(&self.checkpoint.tensors), machine);
+        let (mae, c) = (&self.config.model.mae, self.checkpoint.meta.coordinates);
+        let trunk = Trunk::new(mae, &self.layout, c, store.builder())
+            .map_err(|error| self.refused(error.into()))?;
+        store.all_used().map_err(|error| self.refused(error))?;
+        Ok((store, trunk))
     }
 
     /// What the pre-training hid and aimed at, where it reconstructed.
@@ -142,15 +169,13 @@ impl Opened {
 
     /// The pre-trained model with its numbers, and the store they lie in.
     pub fn autoencoder(&self, machine: &Machine) -> Outcome<(Store, SkeletonMae)> {
-        // Every number is replaced by the checkpoint's: the seed has no effect.
-        let store = Store::new(0, DType::F32, &machine.device);
+        let store = Self::store(self.checkpoint.tensors.clone(), machine);
         let c = self.checkpoint.meta.coordinates;
         let target = self.reconstruction()?.target;
         let mae = &self.config.model.mae;
-        let model = SkeletonMae::aiming(target, mae, &self.layout, c, store.builder())?;
-        store
-            .load(&self.checkpoint.tensors)
-            .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
+        let model = SkeletonMae::aiming(target, mae, &self.layout, c, store.builder())
+            .map_err(|error| self.refused(error.into()))?;
+        store.all_used().map_err(|error| self.refused(error))?;
         Ok((store, model))
     }
 
@@ -208,3 +233,6 @@ impl Opened {
         )?)
     }
 }
+
+#[cfg(test)]
+mod tests;

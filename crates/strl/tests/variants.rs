@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{Decay, Guard, Optimizer, OptimizerConfig, Pass, Schedule, StepReport};
 use skeletonmae::{Backbone, Contrastive, MaeConfig, Objective, Pretext, Store, TrackBatch};
-use strl::{FinetuneConfig, Strl, StrlConfig, Task, Tuning, finetune_epoch, load_encoder, score};
+use strl::{FinetuneConfig, Phase, Strl, StrlConfig, Task, Tuning, finetune_epoch, load_encoder};
 
 const FRAMES: usize = 8;
 

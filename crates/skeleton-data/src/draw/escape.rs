@@ -1,13 +1,15 @@
 //! Strangers' words in our texts.
 
-/// The text without characters that could steer a terminal or a line of text: control characters and those that turn the
-/// direction of writing become U+FFFD.
+/// Whether a character could steer a terminal or a line of text: control characters, and those that turn the direction of
+/// writing.
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// The text with U+FFFD for each character that [`steers`].
 pub fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
-    };
     text.chars()
         .map(|c| if steers(c) { '\u{fffd}' } else { c })
         .collect()

@@ -13,7 +13,7 @@ mod svg;
 mod trace;
 
 pub use camera::{Axis, Camera};
-pub use escape::{plain, short, xml};
+pub use escape::{plain, short, steers, xml};
 pub use html::animation;
 pub use scene::Scene;
 pub use svg::{Strip, strip, strips};

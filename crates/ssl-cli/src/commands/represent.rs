@@ -49,7 +49,7 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let feed = Feed::new(data.source(), clips, &reading, None, &machine, interrupt)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "representing");
     let features = match kind {
-        Kind::Pretrain => represent(&opened.autoencoder(&machine)?.1, batches)?,
+        Kind::Pretrain => represent(&opened.trunk(&machine)?.1, batches)?,
         Kind::Finetune => strl::probe::of_classifier(&opened.classifier(&machine)?, batches)?,
     };
     let mut said = vec![format!(

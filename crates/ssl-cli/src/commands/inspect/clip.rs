@@ -55,7 +55,10 @@ pub fn run(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -
     let mut written = Vec::new();
     let mut write = |path: &Option<std::path::PathBuf>, text: &dyn Fn() -> String| match path {
         Some(path) => {
-            write_whole(path, text().as_bytes()).map(|()| written.push(path.as_path().to_owned()))
+            let drawn = write_whole(path, text().as_bytes());
+            drawn.map_err(|failure| failure.hint("choose another place, or make room there"))?;
+            written.push(path.as_path().to_owned());
+            Ok::<(), Failure>(())
         }
         None => Ok(()),
     };
