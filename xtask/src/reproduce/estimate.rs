@@ -46,13 +46,13 @@ pub fn say(plan: &Plan, machine: &Machine<'_>) -> Result<(), Failure> {
     let longest = costs.iter().copied().fold(0.0, f64::max);
     let wall = (all / machine.workers as f64).max(longest);
     eprintln!(
-        "xtask: an estimate: {} runs, {} of one core; with {} at once {}. One thread does {:.2} million rows a second in pre-training, {:.2} in fine-tuning",
+        "xtask: an estimate: {} runs, {} of one core; with {} at once {}. One thread does {:.0} thousand rows (a joint in a frame) a second in pre-training, {:.0} in fine-tuning, as busy as the machine is now",
         missing.len(),
         spell(all),
         machine.workers,
         spell(wall),
-        speed.pretrain / 1e6,
-        speed.finetune / 1e6
+        speed.pretrain / 1e3,
+        speed.finetune / 1e3
     );
     Ok(())
 }

@@ -97,7 +97,7 @@ pub fn check(tables: &[Table<'_>]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Task(format!(
-        "{} numbers left the ranges of {FILE}:\n  {}\nIf that is meant, say why in the commit and store new ranges: cargo xtask reproduce all --record",
+        "{} numbers left the ranges of {FILE}:\n  {}\nIf that is meant, say why in the commit and store new ranges: cargo xtask reproduce all --seeds 0,1 --record",
         wrong.len(),
         wrong.join("\n  ")
     )))
@@ -120,9 +120,12 @@ fn moved(place: &str, name: &str, range: Option<Range>, found: Option<Range>) ->
 
 /// The tables' values as ranges, in the form of the file.
 pub fn record(tables: &[Table<'_>]) -> String {
-    let mut text = String::from(
-        "# What `cargo xtask reproduce all` finds on synthetic clips, as ranges: three seeds' least and largest, and some slack for\n\
-         # processors that round otherwise. Written by `cargo xtask reproduce all --seeds 0,1,2 --record`.\n",
+    let seeds = tables.first().map_or(&[][..], |table| table.seeds);
+    let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    let seeds = seeds.join(",");
+    let mut text = format!(
+        "# What `cargo xtask reproduce all` finds on synthetic clips, as ranges: least and largest over some seeds, and some slack for\n\
+         # processors that round otherwise. Written by `cargo xtask reproduce all --seeds {seeds} --record`.\n",
     );
     for table in tables {
         for (at, row) in table.rows.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! One command line of `ssl`, named by everything that its result depends on.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -128,12 +129,30 @@ impl Folder {
         (seconds, processes)
     }
 
+    /// What the run's own clock says of all its epochs: more than ours where we were killed before our child.
+    fn clocked(&self, name: &str) -> f64 {
+        let text = std::fs::read_to_string(self.run(name).join("timings.jsonl"));
+        let seconds = |line: &str| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            line.get("seconds")?.as_f64()
+        };
+        text.unwrap_or_default().lines().filter_map(seconds).sum()
+    }
+
+    /// Whether a process that we were killed before still works on the run: it holds the lock of its folder.
+    pub fn in_use(&self, name: &str) -> bool {
+        let lock = File::options()
+            .write(true)
+            .open(self.run(name).join("lock"));
+        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Marks the run as finished, in one step.
     pub fn finish(&self, job: &Job, seconds: f64, program: &str) -> Result<Done, Failure> {
         let (before, processes) = self.spent(&job.name);
         let done = Done {
             command: job.shown(),
-            seconds: before + seconds,
+            seconds: (before + seconds).max(self.clocked(&job.name)),
             processes: processes + 1,
             program: program.to_owned(),
         };

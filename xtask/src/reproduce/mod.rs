@@ -23,7 +23,7 @@ mod stop;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
@@ -175,22 +175,32 @@ fn plan(planner: &Planner<'_>, chosen: &[&'static Experiment]) -> Plan {
     plan
 }
 
-/// An experiment of which no cell can be made is refused by its first reason.
+/// An experiment of which no cell can be made is refused with the reasons.
 fn refuse_empty(plan: &Plan) -> Result<(), Failure> {
     let all = plan.experiments.len();
     for planned in &plan.experiments {
-        let why = planned
-            .cells
-            .iter()
-            .map(|cell| cell.runs.as_ref().err())
-            .collect::<Option<Vec<_>>>();
-        let Some(why) = why.as_ref().and_then(|why| why.first()) else {
+        let mut whys: Vec<&str> = Vec::new();
+        for cell in &planned.cells {
+            match &cell.runs {
+                Ok(_) => whys.clear(),
+                Err(why) if whys.contains(&why.as_str()) => {}
+                Err(why) => whys.push(why),
+            }
+            if cell.runs.is_ok() {
+                break;
+            }
+        }
+        if whys.is_empty() {
             continue;
-        };
-        let title = &planned.experiment.title;
+        }
+        let words = format!(
+            "{} can't be made here: {}",
+            planned.experiment.title,
+            whys.join("; ")
+        );
         match all {
-            1 => return Err(Failure::Usage(format!("{title} can't be made here: {why}"))),
-            _ => eprintln!("xtask: {title} can't be made here: {why}"),
+            1 => return Err(Failure::Usage(words)),
+            _ => eprintln!("xtask: {words}"),
         }
     }
     Ok(())
@@ -233,7 +243,7 @@ fn write<'a>(
     plan: &'a Plan,
     source: &'a Source<'_>,
     ssl: &Ssl,
-    results: &PathBuf,
+    results: &Path,
     workspace: &Workspace,
 ) -> Result<Vec<Table<'a>>, Failure> {
     let mut tables = Vec::new();

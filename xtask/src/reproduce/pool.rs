@@ -193,7 +193,7 @@ impl<'a> Pool<'a> {
                 .after
                 .as_ref()
                 .is_some_and(|name| self.folder.done(name).is_none());
-            if waits {
+            if waits || self.folder.in_use(&job.name) {
                 at += 1;
                 continue;
             }

@@ -4,7 +4,15 @@ use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+
 use crate::process::Failure;
+
+/// Ctrl-C, a batch system, and a terminal that was closed.
+#[cfg(unix)]
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+#[cfg(not(unix))]
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 /// Whether the task has been asked to stop.
 pub struct Stop {
@@ -12,10 +20,10 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Catches SIGINT and SIGTERM from here on.
+    /// Catches the signals from here on.
     pub fn install() -> Result<Stop, Failure> {
         let signal = Arc::new(AtomicUsize::new(0));
-        for caught in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        for caught in SIGNALS {
             let number = caught.unsigned_abs() as usize;
             signal_hook::flag::register_usize(caught, signal.clone(), number)
                 .map_err(|e| Failure::Task(format!("catching signals: {e}")))?;

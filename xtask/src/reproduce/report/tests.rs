@@ -124,3 +124,12 @@ fn times_are_spelt() {
         ["7.3 s", "2 min 05 s", "1 h 03 min"]
     );
 }
+
+#[test]
+fn bars_are_drawn_for_what_was_made() {
+    let planned = planned("figure5");
+    let svg = crate::reproduce::bars::bars(&table(&planned, ScaleName::Ci));
+    // 24 cells of which one was not made, four rows in the legend, the background.
+    assert_eq!(svg.matches("<rect").count(), 23 + 4 + 1, "{svg}");
+    assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"), "{svg}");
+}
