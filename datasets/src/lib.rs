@@ -4,6 +4,7 @@
 mod dataset;
 mod embedded;
 mod error;
+pub mod paper;
 
 pub use dataset::{Dataset, Format, Source, SplitFacts};
 pub use error::Error;

@@ -15,57 +15,13 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parent))
+import names as names_of
 import torch_ssl as ref
-
-
-def gin(prefix, ours):
-    """PyTorch's name of a GIN layer's tensors -> ours."""
-    names = {"l1": "linear1", "bn1": "norm1", "l2": "linear2", "bn2": "norm2", "prelu": "prelu"}
-    return {f"{prefix}.{a}": f"{ours}.{b}" for a, b in names.items()} | {f"{prefix}.eps": f"{ours}.eps"}
-
-
-def mae_names(layers):
-    names = {"embed": "embed", "mask_token": "mask_token", "to_dec": "to_decoder"}
-    for i in range(layers):
-        names |= gin(f"encoder.layers.{i}", f"encoder.layers.{i}")
-    return names | gin("decoder", "decoder")
-
-
-def strl_names(m, layers):
-    names = {"embed": "embed", "pe": "position", "head": "head.0"}
-    for i in range(m):
-        a, s, t = f"l.{i}", f"layers.{i}.spatial", f"layers.{i}.temporal"
-        for j in range(layers):
-            names |= gin(f"{a}.enc.layers.{j}", f"{s}.encoder.layers.{j}")
-        names |= {f"{a}.w": f"{s}.w", f"{a}.bn": f"{s}.norm"}
-        names |= {f"{a}.res.0": f"{s}.residual", f"{a}.res.1": f"{s}.residual_norm"}
-        for j in range(3):
-            b, o = f"{a}.tcn.b.{j}", f"{t}.branches.{j}"
-            names |= {f"{b}.0": f"{o}.reduce", f"{b}.1": f"{o}.reduce_norm", f"{b}.4": f"{o}.norm"}
-            if j < 2:
-                names[f"{b}.3"] = f"{o}.convolution"
-        names |= {f"{a}.tcn.b.3.0": f"{t}.point.map", f"{a}.tcn.b.3.1": f"{t}.point.norm"}
-        names |= {f"{a}.tres.0": f"{t}.residual.map", f"{a}.tres.1": f"{t}.residual.norm"}
-    return names
+from names import mae_names, strl_names
 
 
 def ours(state, names, prefix):
-    """Renames a state dict. A convolution over time (out, in, k, 1) becomes (k, out, in); a 1 x 1 one that
-    is a plain linear map here, (out, in)."""
-    out = {}
-    for name, x in state.items():
-        if name in ("a", "an") or name.endswith((".a", ".an", "num_batches_tracked")):
-            continue
-        key = max((k for k in names if name == k or name.startswith(k + ".")), key=len)
-        new = names[key] + name[len(key):]
-        if x.dim() == 4 and new != "position":
-            x = x[..., 0].permute(2, 0, 1)
-            if not new.endswith(("convolution.weight", "map.weight")):
-                x = x[0]
-        if new == "position":
-            x = x[0, :, 0]
-        out[f"{prefix}.{new}"] = x.detach().clone().contiguous()
-    return out
+    return {f"{prefix}.{name}": x for name, x in names_of.ours(state, names).items()}
 
 
 def scramble(model):

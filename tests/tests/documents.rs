@@ -11,6 +11,7 @@ fn documents() -> Vec<PathBuf> {
     for folder in [
         "",
         "datasets",
+        "docs",
         "docs/data",
         "crates/skeleton-graph",
         "crates/skeleton-data",

@@ -1,11 +1,13 @@
 //! Models and the checkpoints they are saved in.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::DType;
+use candle_core::{DType, Tensor};
 use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
-use skeletonmae::{SkeletonMae, Store};
+use skeletonmae::objective::{Objective, Reconstruction};
+use skeletonmae::{SkeletonMae, Store, Trunk};
 use strl::{Strl, Task, load_encoder};
 
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
@@ -102,11 +104,12 @@ impl Opened {
     /// Where an encoder comes from, in words: another data set than `data`'s is a transfer.
     pub fn told(&self, data: &Data) -> String {
         let (path, meta) = (self.origin.path.display(), &self.checkpoint.meta);
-        let (from, to) = (&meta.data.dataset, data.dataset());
-        let transfer = if from == to {
+        let (from, to) = (&meta.data.dataset, data.fingerprint());
+        let transfer = if meta.data == to {
             String::new()
         } else {
-            format!(", transferred to {to}, which has the same joints")
+            let (name, digest) = (to.dataset, to.digest);
+            format!(", transferred to {name} ({digest:.12}), other clips of the same joints")
         };
         let epochs = count(meta.epoch, "epoch");
         format!("encoder: {path}, pre-trained on {from} for {epochs}{transfer}")
@@ -117,7 +120,7 @@ impl Opened {
         let meta = &self.checkpoint.meta;
         let strl = self.config.strl()?;
         strl.validate(self.config.model.mae.width)?;
-        let store = self.store(machine);
+        let store = Self::store(self.checkpoint.tensors.clone(), machine);
         let task = Task {
             layout: &self.layout,
             coordinates: meta.coordinates,
@@ -130,9 +133,9 @@ impl Opened {
         Ok(model)
     }
 
-    /// A store that holds the checkpoint's numbers and no others.
-    fn store(&self, machine: &Machine) -> Store {
-        Store::of(self.checkpoint.tensors.clone(), DType::F32, &machine.device)
+    /// A store that holds these numbers of the checkpoint and no others.
+    fn store(tensors: BTreeMap<String, Tensor>, machine: &Machine) -> Store {
+        Store::of(tensors, DType::F32, &machine.device)
     }
 
     fn refused(&self, error: skeletonmae::Error) -> Failure {
@@ -142,11 +145,36 @@ impl Opened {
             .hint(hint)
     }
 
+    /// The pre-trained embedding and encoder, whatever the objective was, and the store they lie in.
+    pub fn trunk(&self, machine: &Machine) -> Outcome<(Store, Trunk)> {
+        let store = Self::store(Trunk::tensors(&self.checkpoint.tensors), machine);
+        let (mae, c) = (&self.config.model.mae, self.checkpoint.meta.coordinates);
+        let trunk = Trunk::new(mae, &self.layout, c, store.builder())
+            .map_err(|error| self.refused(error.into()))?;
+        store.all_used().map_err(|error| self.refused(error))?;
+        Ok((store, trunk))
+    }
+
+    /// What the pre-training hid and aimed at, where it reconstructed.
+    pub fn reconstruction(&self) -> Outcome<&Reconstruction> {
+        match &self.config.pretrain()?.engine.objective {
+            Objective::Reconstruction(own) => Ok(own),
+            Objective::Contrastive(_) => {
+                let path = self.origin.path.display();
+                let message = format!("{path}: expected an autoencoder, found a contrastive model");
+                Err(Failure::error(message)
+                    .hint("only pretrain.objective.kind = \"reconstruction\" has a decoder"))
+            }
+        }
+    }
+
     /// The pre-trained model with its numbers, and the store they lie in.
     pub fn autoencoder(&self, machine: &Machine) -> Outcome<(Store, SkeletonMae)> {
-        let store = self.store(machine);
+        let store = Self::store(self.checkpoint.tensors.clone(), machine);
         let c = self.checkpoint.meta.coordinates;
-        let model = SkeletonMae::new(&self.config.model.mae, &self.layout, c, store.builder())
+        let target = self.reconstruction()?.target;
+        let mae = &self.config.model.mae;
+        let model = SkeletonMae::aiming(target, mae, &self.layout, c, store.builder())
             .map_err(|error| self.refused(error.into()))?;
         store.all_used().map_err(|error| self.refused(error))?;
         Ok((store, model))

@@ -329,6 +329,31 @@ mod tests {
     }
 
     #[test]
+    fn every_cut_and_every_flipped_bit_is_an_error_or_scores_within_their_bounds() {
+        let good = written(&["x", "y"]).into_bytes();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            ScoreFile::read(&path)
+        };
+        let flipped = (0..8 * good.len()).map(|bit| {
+            let mut bytes = good.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes
+        });
+        let cut = (0..good.len()).map(|length| good[..length].to_vec());
+        for bytes in cut.chain(flipped) {
+            let Ok(file) = read(&bytes) else { continue };
+            let classes = file.about.classes.len();
+            for p in &file.scores.probabilities {
+                assert_eq!(p.len(), classes);
+                assert!(p.iter().all(|p| (0.0..=1.0 + 1e-6).contains(p)));
+            }
+        }
+    }
+
+    #[test]
     fn clips_are_matched_by_id_and_differences_are_named() {
         let file = |ids: &[&str]| read(&written(ids)).unwrap();
         let (first, mut second) = (file(&["x", "y"]), file(&["y", "x"]));

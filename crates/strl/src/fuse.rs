@@ -140,7 +140,7 @@ mod tests {
         let (a, b) = (scores(&[0], &[[1.0, 0.0]]), scores(&[0], &[[0.2, 0.8]]));
         let fused = fuse(&[a.clone(), b.clone()], &[3.0, 1.0]);
         assert!((fused.probabilities[0][0] - 0.8).abs() < 1e-12);
-        let one = fuse(&[a.clone()], &[7.0]);
+        let one = fuse(std::slice::from_ref(&a), &[7.0]);
         assert_eq!(one, a);
         assert_eq!(fuse(&[a.clone(), b], &[1.0, 0.0]), a);
     }

@@ -8,6 +8,7 @@ pub mod infer;
 pub mod metrics;
 pub mod model;
 pub mod ops;
+pub mod pca;
 pub mod probe;
 pub mod spatial;
 pub mod temporal;

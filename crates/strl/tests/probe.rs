@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
-use skeletonmae::{MaeConfig, Mask, Mode, SkeletonMae, Store, TrackBatch};
+use skeletonmae::{MaeConfig, Mode, Store, TrackBatch, Trunk};
 use strl::probe::{Features, STRETCHES, represent};
 
 const T: usize = 9;
@@ -25,18 +25,18 @@ fn batch(tracks: &[(u32, u32)], clips: usize) -> TrackBatch {
     .unwrap()
 }
 
-fn model() -> (Store, SkeletonMae) {
+fn model() -> (Store, Trunk) {
     let layout = Layout::built_in("jhmdb15").unwrap();
     let store = Store::new(3, DType::F32, &Device::Cpu);
     let config = MaeConfig {
         width: 16,
         ..MaeConfig::default()
     };
-    let model = SkeletonMae::new(&config, &layout, 2, store.builder()).unwrap();
+    let model = Trunk::new(&config, &layout, 2, store.builder()).unwrap();
     (store, model)
 }
 
-fn of(model: &SkeletonMae, batches: Vec<TrackBatch>) -> Features {
+fn of(model: &Trunk, batches: Vec<TrackBatch>) -> Features {
     represent(model, batches.into_iter().map(Ok)).unwrap()
 }
 
@@ -57,10 +57,7 @@ fn representing_changes_no_bit_of_the_encoder() {
     of(&model, vec![clips.clone()]);
     assert_eq!(before, everything(&store));
     // The comparison would see what a pass in training mode does.
-    let nothing = Mask::of_tracks(&clips, &vec![vec![false; V]; 2]);
-    model
-        .encode(&clips.keypoints, &nothing, Mode::Train)
-        .unwrap();
+    model.encode(&clips.keypoints, Mode::Train).unwrap();
     assert_ne!(before, everything(&store));
 }
 

@@ -16,7 +16,7 @@ pub fn plain(text: &str) -> String {
 }
 
 /// [`plain`] text for XML and HTML, between tags or in a quoted attribute.
-pub(super) fn xml(text: &str) -> String {
+pub fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in plain(text).chars() {
         match c {
@@ -41,7 +41,7 @@ pub(super) fn script(value: &serde_json::Value) -> String {
 }
 
 /// At most `length` characters, with an ellipsis where more were.
-pub(super) fn short(text: &str, length: usize) -> String {
+pub fn short(text: &str, length: usize) -> String {
     match text.char_indices().nth(length) {
         None => text.to_owned(),
         Some(_) => text

@@ -102,12 +102,11 @@ fn training(opened: &Opened, beside: &Beside) -> Training {
 
 /// The settings as JSON, without what a card says elsewhere.
 fn settings(opened: &Opened) -> Outcome<Value> {
-    let mut settings =
-        serde_json::to_value(&opened.config).map_err(|error| Failure::from_error(&error))?;
-    if let Some(sections) = settings.as_object_mut() {
-        sections.remove("run");
-    }
-    Ok(settings)
+    let text = &opened.checkpoint.meta.config;
+    let mut table: toml::Table =
+        toml::from_str(text).map_err(|error| Failure::from_error(&error))?;
+    table.remove("run");
+    serde_json::to_value(table).map_err(|error| Failure::from_error(&error))
 }
 
 /// What lies beside a checkpoint in its run's folder; nothing where a file alone was given.

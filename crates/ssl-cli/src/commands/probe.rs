@@ -2,7 +2,7 @@
 
 use candle_core::DType;
 use skeleton_data::reading::Reading;
-use skeletonmae::{SkeletonMae, Store};
+use skeletonmae::{Store, Trunk};
 use strl::Scores;
 use strl::probe::{DECAYS, Features, Linear, STRETCHES, choose_decay, neighbours, represent};
 
@@ -138,14 +138,14 @@ impl Source {
         })
     }
 
-    fn model(&self, data: &Data, seed: u64, machine: &Machine) -> Outcome<(Store, SkeletonMae)> {
+    fn model(&self, data: &Data, seed: u64, machine: &Machine) -> Outcome<(Store, Trunk)> {
         match self {
-            Source::Trained(opened) => opened.autoencoder(machine),
+            Source::Trained(opened) => opened.trunk(machine),
             Source::Random(config) => {
                 let store = Store::new(seed, DType::F32, &machine.device);
                 let (layout, c) = (data.layout(), data.coordinates());
-                let model = SkeletonMae::new(&config.model.mae, layout, c, store.builder())?;
-                Ok((store, model))
+                let trunk = Trunk::new(&config.model.mae, layout, c, store.builder())?;
+                Ok((store, trunk))
             }
         }
     }

@@ -107,9 +107,7 @@ impl RunOf {
             seed: circumstances.seed,
             data: circumstances.data.digest,
             encoder: circumstances.encoder,
-            last: json(&folder.join("test.json")).map_err(|failure| {
-                failure.hint("`ssl finetune --test NAME` measures at its end: is the run finished?")
-            })?,
+            last: measured(folder)?,
             best: best.is_file().then(|| json(&best)).transpose()?,
         })
     }
@@ -192,6 +190,16 @@ fn encoders(runs: &[RunOf], printer: &Printer) -> Outcome {
         same(&settings(&ours)?, of_first, &names)?;
     }
     Ok(())
+}
+
+fn measured(folder: &Path) -> Outcome<Measured> {
+    let path = folder.join("test.json");
+    if !path.is_file() {
+        let message = format!("{}: expected a measurement, found none", path.display());
+        return Err(Failure::error(message)
+            .hint("`ssl finetune --test NAME` measures at its end: is the run finished?"));
+    }
+    json(&path)
 }
 
 fn settings(path: &Path) -> Outcome<Settings> {

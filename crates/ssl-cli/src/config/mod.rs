@@ -3,10 +3,11 @@
 
 mod limits;
 mod presets;
+mod run;
 mod section;
 pub mod set;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use skeleton_data::reading::Reading;
@@ -14,6 +15,7 @@ use skeletonmae::train::{PretrainConfig, positive};
 use strl::{FinetuneConfig, StrlConfig};
 
 pub use self::presets::{PRESETS, Preset};
+pub use self::run::RunSection;
 pub use self::section::{Job, Model};
 use self::set::Assignment;
 use crate::args::SettingsArgs;
@@ -56,43 +58,6 @@ pub struct Config {
     /// Paths, splits, seed, machine: what flags say.
     #[serde(default)]
     pub run: RunSection,
-}
-
-/// `[run]`: what flags say.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RunSection {
-    /// Seed of everything random.
-    pub seed: u64,
-    /// What computes.
-    pub device: Device,
-    /// Threads to compute with; one a core where it isn't said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub threads: Option<u16>,
-    /// The cache.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<PathBuf>,
-    /// Pre-training: the split to train on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub split: Option<String>,
-    /// Pre-training: the split of the validation curve.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val: Option<String>,
-    /// Fine-tuning: the split to train on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train: Option<String>,
-    /// Fine-tuning: share of it kept away for the validation curve.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub holdout: Option<f64>,
-    /// Fine-tuning: share of each class's training clips whose labels are known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub labels: Option<f64>,
-    /// Fine-tuning: the split evaluated once, after the last epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test: Option<String>,
-    /// Fine-tuning: the checkpoint whose encoder is the start.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub encoder: Option<PathBuf>,
 }
 
 impl Config {
@@ -189,26 +154,6 @@ impl Config {
             )));
         }
         self.run.check()
-    }
-}
-
-impl RunSection {
-    /// Checks the shares.
-    pub fn check(&self) -> Outcome {
-        let refuse = |flag: &str, expected: &str, share: f64| {
-            Err(Failure::usage(format!(
-                "{flag}: expected a share {expected}, found {share}"
-            )))
-        };
-        match (self.holdout, self.labels) {
-            (Some(share), _) if !(0.0..1.0).contains(&share) => {
-                refuse("--holdout", "from 0, below 1", share)
-            }
-            (_, Some(share)) if !(share > 0.0 && share <= 1.0) => {
-                refuse("--labels", "above 0, at most 1", share)
-            }
-            _ => Ok(()),
-        }
     }
 }
 

@@ -94,7 +94,7 @@ fn what_a_checkpoint_does_not_hold_is_never_allocated() {
     let started = std::time::Instant::now();
     for failure in [
         whole.classifier(&machine).err(),
-        whole.autoencoder(&machine).err(),
+        whole.trunk(&machine).err(),
     ] {
         let failure = failure.expect("there are no parameters");
         let message = failure.message();

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 use skeletonmae::train::BoxError;
-use skeletonmae::{Error, Mask, Mode, Result, SkeletonMae, TrackBatch};
+use skeletonmae::{Error, Mode, Result, TrackBatch, Trunk};
 
 /// Equal stretches of time whose means a representation holds.
 pub const STRETCHES: usize = 4;
@@ -25,6 +25,14 @@ impl Features {
     /// n, clips.
     pub fn len(&self) -> usize {
         self.ids.len()
+    }
+
+    /// The numbers of clip `at`, (w).
+    ///
+    /// # Panics
+    /// When `at` is not below n.
+    pub fn row(&self, at: usize) -> &[f32] {
+        &self.values[at * self.width..(at + 1) * self.width]
     }
 
     /// Whether there is no clip.
@@ -55,15 +63,14 @@ impl Features {
 /// # Errors
 /// When data can't be had or an operation fails.
 pub fn represent(
-    model: &SkeletonMae,
+    encoder: &Trunk,
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<Features> {
     let mut all = Features::default();
     for batch in batches {
         let batch = batch.map_err(Error::Data)?;
-        let (n, t, v, _) = batch.keypoints.dims4()?;
-        let nothing = Mask::of_tracks(&batch, &vec![vec![false; v]; n]);
-        let h = model.encode(&batch.keypoints, &nothing, Mode::Eval)?; // (n, t, v, d)
+        let (_, t, v, _) = batch.keypoints.dims4()?;
+        let h = encoder.encode(&batch.keypoints, Mode::Eval)?; // (n, t, v, d)
         let d = h.dim(3)?;
         let h = h.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
         let tracks: Vec<Vec<f64>> = h
