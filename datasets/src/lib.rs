@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 mod dataset;
 mod embedded;
 mod error;
+pub mod paper;
 
 pub use dataset::{Dataset, Format, Source, SplitFacts};
 pub use error::Error;

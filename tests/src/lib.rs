@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the program, small pickles to feed it, real clips where they are.
 //!
 //! The tests run `ssl` as a user does and look only at what a user sees: exit codes, stdout, stderr, files.
+#![forbid(unsafe_code)]
 
 pub mod mount;
 pub mod mutate;

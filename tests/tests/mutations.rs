@@ -1,5 +1,6 @@
 //! No reader panics, hangs, or takes more memory than its file justifies, whatever the bytes: 10,000 damaged files for each
 //! form, the same in every run, and the hand-made ones of `fuzz/damaged`. The readers are driven by the fuzz targets' code.
+#![allow(unsafe_code, reason = "an allocator that counts")]
 
 #[path = "../../fuzz/src/targets.rs"]
 mod targets;
@@ -45,13 +46,13 @@ fn count(bytes: isize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises of `layout` what the system's allocator asks for, a size that is not 0.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises that `pointer` came from `alloc` with this `layout`, and so from the system's.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

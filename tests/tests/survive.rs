@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ssl_tests::mount::Small;
 use ssl_tests::program::{Desk, Finished};
-use ssl_tests::toy::TOY;
+use ssl_tests::toy::{TOY, Toy};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const EPOCHS: usize = 80;
@@ -196,4 +196,46 @@ fn a_second_process_is_kept_away() {
     child.wait().expect("our own child");
     desk.ssl(&format!("{typed} --out run --overwrite"))
         .success();
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_the_step() {
+    let desk = Desk::new();
+    Toy { clips: 60, ..TOY }.prepare(&desk, "toy", "coco17");
+    // One step an epoch, of seconds.
+    let typed = "pretrain --preset quick --data toy.h5 --split train --out run --threads 1 --set model.width=128 --set pretrain.batch=1000 --set pretrain.micro_batch=1000";
+    let mut child = start(&desk, typed);
+    wait_until("a run folder", || {
+        desk.path("run/resume/000000-000000.safetensors").exists()
+    });
+    let send = |child: &Child| {
+        let sent = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(sent.expect("a POSIX system has kill").success());
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    send(&child);
+    assert!(
+        child.try_wait().expect("our own child").is_none(),
+        "the first lets the step finish"
+    );
+    let second = Instant::now();
+    send(&child);
+    assert_eq!(finish(child, typed).code, Some(130));
+    assert!(
+        second.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        second.elapsed()
+    );
+    assert_eq!(epochs(&desk.path("run")), 0);
+}
+
+#[test]
+fn a_step_that_cannot_fit_is_refused_before_it_starts() {
+    let desk = desk();
+    // The set is small: frames and width make a step of terabytes.
+    desk.ssl("pretrain --preset quick --data toy.h5 --split train --out run --set reading.frames=4096 --set model.width=1024")
+        .refused(1, &["pretrain.micro_batch", "18 clips", "GB of memory are free"]);
+    assert!(!desk.path("run").exists(), "nothing was written");
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::deny;
 use crate::package;
 use crate::process::{Failure, run};
+use crate::reproduce;
 use crate::test;
 use crate::workspace::Workspace;
 
@@ -19,18 +20,20 @@ enum Step {
     Doc,
     Package,
     Test,
+    Reproduce,
 }
 
 impl Step {
-    /// Cheap ones first; the tests last, so that a log ends with their summary. What needs more of the network than a
+    /// Cheap ones first; what takes minutes last. What needs more of the network than a
     /// registry is not among them.
-    const ALL: [Step; 6] = [
+    const ALL: [Step; 7] = [
         Step::Fmt,
         Step::Deny,
         Step::Clippy,
         Step::Doc,
         Step::Package,
         Step::Test,
+        Step::Reproduce,
     ];
 
     fn name(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Step {
             Step::Doc => "doc",
             Step::Package => "package",
             Step::Test => "test",
+            Step::Reproduce => "reproduce",
         }
     }
 
@@ -63,6 +67,8 @@ impl Step {
                 .env("RUSTDOCFLAGS", "-D warnings")),
             Step::Package => package::package(workspace),
             Step::Test => test::test_all(workspace),
+            // Every table and figure, on synthetic clips: their numbers have to be in their ranges.
+            Step::Reproduce => reproduce::reproduce(workspace, &["all".into()]),
         }
     }
 }

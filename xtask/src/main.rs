@@ -2,6 +2,7 @@
 //!
 //! The tasks run `cargo` and the program `ssl` as child processes and add the two things that a
 //! plain `cargo` can't: a cmake that is new enough to build HDF5, and fresh folders for runs.
+#![forbid(unsafe_code)]
 
 mod bench;
 mod ci;
@@ -10,6 +11,7 @@ mod deny;
 mod package;
 mod pretrain;
 mod process;
+mod reproduce;
 mod test;
 mod wheel;
 mod workspace;
@@ -31,8 +33,10 @@ Tasks:
                    they are missing
   ssl [ARGS]       Build the program `ssl` and run it with ARGS
   test [ARGS]      Run all tests (ARGS go to `cargo test`)
-  ci [STEP]...     What the continuous integration runs: fmt deny clippy doc package test; and, on GitHub,
+  ci [STEP]...     What the continuous integration runs: fmt deny clippy doc package test reproduce; and, on GitHub,
                    advisories, which fetches RustSec's database
+  reproduce TABLE  Make tables and figures of the paper: table1 2 3 4a 4b 4c 5a 5b (table4c), figure4a 4c 5 6, protocols, all;
+                   --scale ci|small|paper, --data [SET=]FILE, --seeds 0,1,2, --jobs N, --results DIR, --out DIR
   bench data       Measure the readers beside Python stand-ins, as ratios; --section NAME, --repetitions N,
                    --json FILE
   bench models     Measure training steps and inference beside PyTorch, as ratios; pretrain, finetune, infer, infer1
@@ -60,13 +64,14 @@ fn dispatch(task: Option<&str>, args: Vec<OsString>) -> Result<(), Failure> {
         Some("test") => test::test(&Workspace::find()?, &args),
         Some("ci") => ci::ci(&Workspace::find()?, &args),
         Some("bench") => bench::bench(&Workspace::find()?, &args),
+        Some("reproduce") => reproduce::reproduce(&Workspace::find()?, &args),
         Some("cmake") => cmake::show(&Workspace::find()?),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             Ok(())
         }
         Some(other) => Err(Failure::Usage(format!(
-            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, bench, cmake"
+            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, reproduce, bench, cmake"
         ))),
         None => Err(Failure::Usage(format!("no task given\n\n{HELP}"))),
     }

@@ -12,6 +12,8 @@ pub enum Failure {
     Task(String),
     /// A child failed after it said why: its exit code is ours.
     Child { command: String, code: u8 },
+    /// Somebody asked for it: exit code 130 or 143.
+    Stopped { message: String, code: u8 },
 }
 
 impl Failure {
@@ -21,7 +23,7 @@ impl Failure {
         match self {
             Failure::Usage(_) => ExitCode::from(2),
             Failure::Task(_) => ExitCode::from(1),
-            Failure::Child { code, .. } => ExitCode::from(*code),
+            Failure::Child { code, .. } | Failure::Stopped { code, .. } => ExitCode::from(*code),
         }
     }
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(message) | Failure::Task(message) => write!(f, "{message}"),
+            Failure::Stopped { message, .. } => write!(f, "stopped: {message}"),
             Failure::Child { command, code } => write!(f, "`{command}` ended with code {code}"),
         }
     }
@@ -65,7 +68,7 @@ pub fn hand_over(command: &mut Command) -> Result<(), Failure> {
 }
 
 /// The exit code a shell would show: 128 + n for a child that signal n ended.
-fn exit_code(status: ExitStatus) -> u8 {
+pub fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return 128u8.saturating_add(u8::try_from(signal).unwrap_or(0));
@@ -87,7 +90,7 @@ fn echo(command: &Command) -> String {
 }
 
 /// The command as one would type it.
-fn typed(command: &Command) -> String {
+pub fn typed(command: &Command) -> String {
     let program = command.get_program().to_string_lossy();
     let name = program.rsplit(['/', '\\']).next().unwrap_or(&program);
     // Cargo is on every reader's PATH, other programs are where their path says.

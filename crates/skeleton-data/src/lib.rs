@@ -13,6 +13,7 @@ pub mod error;
 pub mod health;
 pub mod loader;
 mod map;
+mod names;
 pub mod normalize;
 mod partial;
 pub mod raw;

@@ -1,5 +1,5 @@
 //! Files mapped into memory: the only unsafe code of this crate.
-#![expect(unsafe_code, reason = "a map is sound only while its file stays whole")]
+#![allow(unsafe_code, reason = "a map is sound only while its file stays whole")]
 
 use std::fs::{File, Metadata};
 use std::ops::Deref;

@@ -23,6 +23,13 @@ use crate::{ClipView, Error, Result};
 
 pub(crate) use reader::{Purpose, Reader};
 
+/// More frames than any model here is given: nine minutes at 30 a second.
+const MOST_FRAMES: usize = 1 << 14;
+/// More views than an evaluation gains by.
+const MOST_CLIPS: usize = 1 << 10;
+/// More people than a camera sees.
+const MOST_PERSONS: usize = 1 << 10;
+
 /// How clips become arrays of one length. A checkpoint records it: a model reads new clips the way it was trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,13 +80,13 @@ impl Reading {
     /// A setting out of its range, by name.
     pub fn check(&self) -> Result<()> {
         let counts = [
-            ("reading.frames", self.frames),
-            ("reading.clips", self.clips),
-            ("reading.persons", self.persons),
+            ("reading.frames", self.frames, MOST_FRAMES),
+            ("reading.clips", self.clips, MOST_CLIPS),
+            ("reading.persons", self.persons, MOST_PERSONS),
         ];
-        for (name, count) in counts {
-            if count == 0 {
-                return Err(Error::setting(name, "1 or more", count));
+        for (name, count, most) in counts {
+            if !(1..=most).contains(&count) {
+                return Err(Error::setting(name, format!("1 to {most}"), count));
             }
         }
         if self.clips > 1 && self.sampling == Sampling::Linear {

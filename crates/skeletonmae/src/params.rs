@@ -42,22 +42,61 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    seed: u64,
+    source: Source,
     dtype: DType,
     device: Device,
     vars: Mutex<BTreeMap<String, Var>>,
 }
 
+/// Where initial values come from.
+#[derive(Debug)]
+enum Source {
+    /// Drawn: a function of this seed and the name.
+    Seed(u64),
+    /// These tensors, and nothing else.
+    Given(BTreeMap<String, Tensor>),
+}
+
 impl Store {
     /// An empty store. The initial value of a parameter is a function of `seed` and its name.
     pub fn new(seed: u64, dtype: DType, device: &Device) -> Self {
+        Self::from_source(Source::Seed(seed), dtype, device)
+    }
+
+    /// A store for a model whose parameters are all there, such as a checkpoint's. What a model asks for is looked up and its
+    /// shape compared before anything is allocated, so that settings from strangers can't ask for more than the tensors
+    /// hold; when the model is built, [`all_used`](Self::all_used) says whether it has a use for all of them.
+    pub fn of(tensors: BTreeMap<String, Tensor>, dtype: DType, device: &Device) -> Self {
+        Self::from_source(Source::Given(tensors), dtype, device)
+    }
+
+    fn from_source(source: Source, dtype: DType, device: &Device) -> Self {
         let vars = Mutex::new(BTreeMap::new());
         Self {
             inner: Arc::new(Inner {
-                seed,
+                source,
                 dtype,
                 device: device.clone(),
                 vars,
+            }),
+        }
+    }
+
+    /// Refuses a store that was given more than was asked for.
+    ///
+    /// # Errors
+    /// Names the first tensor that no model asked for.
+    pub fn all_used(&self) -> Result<()> {
+        let Source::Given(given) = &self.inner.source else {
+            return Ok(());
+        };
+        let vars = self.vars();
+        match given.iter().find(|(name, _)| !vars.contains_key(*name)) {
+            None => Ok(()),
+            Some((name, tensor)) => Err(Error::Parameter {
+                name: name.clone(),
+                expected: "none".into(),
+                found: format!("{:?}", tensor.dims()),
             }),
         }
     }
@@ -154,13 +193,27 @@ impl SimpleBackend for Store {
             }
             return Ok(var.as_tensor().clone());
         }
-        let mut rng = stream(self.inner.seed, Purpose::Init, 0, Key::Clip(name));
-        let values = draw(&mut rng, init, shape.elem_count())?;
-        let var = Var::from_vec(values, shape, device)?;
-        let var = if dtype == DType::F64 {
-            var
-        } else {
-            Var::from_tensor(&var.to_dtype(dtype)?)?
+        let var = match &self.inner.source {
+            Source::Seed(seed) => {
+                let mut rng = stream(*seed, Purpose::Init, 0, Key::Clip(name));
+                let values = draw(&mut rng, init, shape.elem_count())?;
+                let var = Var::from_vec(values, shape, device)?;
+                match dtype {
+                    DType::F64 => var,
+                    _ => Var::from_tensor(&var.to_dtype(dtype)?)?,
+                }
+            }
+            Source::Given(tensors) => {
+                let given = tensors.get(name);
+                let Some(given) = given.filter(|given| given.shape() == &shape) else {
+                    let found = given.map_or("none".into(), |given| format!("{:?}", given.dims()));
+                    candle_core::bail!(
+                        "parameter {name}: expected {:?}, found {found}",
+                        shape.dims()
+                    );
+                };
+                Var::from_tensor(&given.to_dtype(dtype)?.to_device(device)?)?
+            }
         };
         vars.insert(name.to_owned(), var.clone());
         Ok(var.into_inner())

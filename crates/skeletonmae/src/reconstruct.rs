@@ -5,6 +5,8 @@
 //! y ~ s (W c + b) per joint, W and b the embedding, s > 0. Where coordinates are the decoder's target, they are its
 //! output.
 
+mod picture;
+
 use candle_core::{DType, Result, Tensor};
 use skeleton_graph::Layout;
 
@@ -13,6 +15,8 @@ use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
 use crate::model::SkeletonMae;
 use crate::objective::Target;
+
+pub use picture::Picture;
 
 /// Mean distances of masked joints from where they truly are, in the batch's (normalised) units.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,12 +67,7 @@ impl Reconstruction {
     /// # Errors
     /// When the batch doesn't fit the model.
     pub fn add(&mut self, model: &SkeletonMae, layout: &Layout, batch: &TrackBatch) -> Result<()> {
-        let lift = match model.target() {
-            Target::Embedding | Target::EmbeddingWithGradient => {
-                Some(Lift::new(model.embedding())?)
-            }
-            Target::Coordinates => None,
-        };
+        let lift = Lift::of(model)?;
         let hops = layout.adjacency().hops();
         self.parts
             .resize(layout.parts().len(), PartError::default());
@@ -164,6 +163,16 @@ pub struct Lift {
 }
 
 impl Lift {
+    /// The model's, where its decoder gives features; none where it gives coordinates.
+    fn of(model: &SkeletonMae) -> Result<Option<Self>> {
+        match model.target() {
+            Target::Embedding | Target::EmbeddingWithGradient => {
+                Self::new(model.embedding()).map(Some)
+            }
+            Target::Coordinates => Ok(None),
+        }
+    }
+
     /// From the embedding.
     ///
     /// # Errors

@@ -2,16 +2,16 @@
 
 mod definition;
 mod finite;
+mod plain;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use definition::random;
+use plain::Named;
 use skeleton_graph::{Adjacency, Layout};
 use skeletonmae::encoder::{Decoder, Encoder};
-use skeletonmae::ops::norm::EPSILON;
 use skeletonmae::train::Gradients;
 use skeletonmae::{Backbone, Mode, Store};
 
@@ -41,119 +41,6 @@ fn encoder(backbone: Backbone) -> (Store, Encoder) {
     (store, encoder)
 }
 
-/// A layer's parameters by the ends of their names.
-struct Named<'a>(&'a BTreeMap<String, Tensor>, String);
-
-impl Named<'_> {
-    fn get(&self, name: &str) -> &Tensor {
-        &self.0[&format!("{}{name}", self.1)]
-    }
-
-    fn map(&self, x: &Tensor, name: &str) -> Result<Tensor> {
-        let weight = self.get(&format!("{name}.weight"));
-        x.broadcast_matmul(&weight.t()?)?
-            .broadcast_add(self.get(&format!("{name}.bias")))
-    }
-
-    fn norm(&self, x: &Tensor, name: &str, mode: Mode) -> Result<Tensor> {
-        let of = |end: &str| self.get(&format!("{name}.{end}"));
-        let (mean, variance) = match mode {
-            Mode::Train => {
-                let rows = x.reshape(((), x.dim(3)?))?;
-                let mean = rows.mean_keepdim(0)?;
-                let variance = rows.broadcast_sub(&mean)?.sqr()?.mean_keepdim(0)?;
-                (mean.squeeze(0)?, variance.squeeze(0)?)
-            }
-            _ => (of("running_mean").clone(), of("running_var").clone()),
-        };
-        let scale = (variance + EPSILON)?.sqrt()?;
-        let y = x.broadcast_sub(&mean)?.broadcast_div(&scale)?;
-        y.broadcast_mul(of("weight"))?.broadcast_add(of("bias"))
-    }
-
-    fn prelu(&self, x: &Tensor) -> Result<Tensor> {
-        x.relu()? - x.neg()?.relu()?.broadcast_mul(self.get("prelu.weight"))?
-    }
-
-    /// Attention of `heads` heads over joints and their neighbours.
-    fn attend(&self, u: &Tensor, graph: &Adjacency, heads: usize) -> Result<Tensor> {
-        let (part, a) = (u.dim(3)? / heads, self.get("attention"));
-        let joint = |i: usize, h: usize| u.narrow(2, i, 1)?.narrow(3, h * part, part);
-        let mut joints = Vec::new();
-        for i in 0..graph.len() {
-            let others: Vec<usize> = graph.neighbours(i).iter().copied().chain([i]).collect();
-            let mut of_heads = Vec::new();
-            for h in 0..heads {
-                let a = a.narrow(1, h * part, part)?;
-                let dot = |j: usize, side: usize| {
-                    joint(j, h)?.broadcast_mul(&a.get(side)?)?.sum_keepdim(3)
-                };
-                let (mut top, mut bottom) = (joint(i, h)?.zeros_like()?, dot(i, 0)?.zeros_like()?);
-                for &j in &others {
-                    let e = (dot(i, 0)? + dot(j, 1)?)?;
-                    let e = (e.relu()? - (e.neg()?.relu()? * 0.2)?)?.exp()?;
-                    top = (top + joint(j, h)?.broadcast_mul(&e)?)?;
-                    bottom = (bottom + e)?;
-                }
-                of_heads.push(top.broadcast_div(&bottom)?);
-            }
-            joints.push(Tensor::cat(&of_heads, 3)?);
-        }
-        Tensor::cat(&joints, 2)
-    }
-
-    /// What a layer does before its end, in the encoder (4 heads) or the decoder (1).
-    fn body(
-        &self,
-        x: &Tensor,
-        backbone: Backbone,
-        graph: &Adjacency,
-        heads: usize,
-        mode: Mode,
-    ) -> Result<Tensor> {
-        let v = graph.len();
-        let matrix = |values: Vec<f64>| Tensor::from_vec(values, (v, v), &Device::Cpu);
-        match backbone {
-            Backbone::Gin => {
-                let own = x.broadcast_mul(&(self.get("eps") + 1.0)?)?;
-                let h = self.map(
-                    &(matrix(graph.binary())?.broadcast_matmul(x)? + own)?,
-                    "linear1",
-                )?;
-                self.map(&self.norm(&h, "norm1", mode)?.relu()?, "linear2")
-            }
-            Backbone::Gcn => self.map(&matrix(graph.symmetric())?.broadcast_matmul(x)?, "linear"),
-            Backbone::Gat => {
-                let u = x.broadcast_matmul(&self.get("linear.weight").t()?)?;
-                self.attend(&u, graph, heads)?
-                    .broadcast_add(self.get("linear.bias"))
-            }
-        }
-    }
-}
-
-fn plain(
-    store: &Store,
-    backbone: Backbone,
-    x: &Tensor,
-    graph: &Adjacency,
-    mode: Mode,
-) -> Result<Tensor> {
-    let tensors = store.tensors();
-    let mut h = x.clone();
-    for i in 0..LAYERS {
-        let layer = Named(&tensors, format!("layers.{i}."));
-        let z = layer.body(&h, backbone, graph, 4, mode)?;
-        let norm = if backbone == Backbone::Gin {
-            "norm2"
-        } else {
-            "norm"
-        };
-        h = layer.prelu(&layer.norm(&z, norm, mode)?)?;
-    }
-    Ok(h)
-}
-
 fn numbers(t: &Tensor) -> Vec<f64> {
     t.flatten_all().unwrap().to_vec1().unwrap()
 }
@@ -176,7 +63,8 @@ fn every_encoder_is_its_definition() {
         for mode in [Mode::Eval, Mode::Frozen, Mode::Train] {
             for graph in [graph(), fewer.clone()] {
                 let (store, encoder) = encoder(backbone);
-                let expected = plain(&store, backbone, &x, &graph, mode).unwrap();
+                let expected =
+                    plain::encoder(&store, (backbone, LAYERS), &x, &graph, mode).unwrap();
                 let what = format!("{backbone:?} {mode:?}");
                 let encoder = encoder.on(&graph);
                 close(&encoder.forward(&x, mode).unwrap(), &expected, &what);

@@ -124,9 +124,7 @@ impl From<skeleton_data::Error> for Failure {
     fn from(error: skeleton_data::Error) -> Failure {
         use skeleton_data::Error;
         let hint = match &error {
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("check the path; `ssl prepare` makes a cache from a pickle or from a seed")
-            }
+            Error::Io { source, .. } => refused_by_the_system(source.kind()),
             Error::Pickle { .. } => {
                 Some("only pickles of plain data and numpy arrays are read; nothing is executed")
             }
@@ -167,6 +165,23 @@ impl From<skeleton_data::Error> for Failure {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
+    }
+}
+
+/// What to do about a system's refusal.
+fn refused_by_the_system(kind: std::io::ErrorKind) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    match kind {
+        ErrorKind::NotFound => {
+            Some("check the path; `ssl prepare` makes a cache from a pickle or from a seed")
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("make room there, or choose another place; what was there before is as it was")
+        }
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            Some("choose another place, or change the permissions of this one")
+        }
+        _ => None,
     }
 }
 

@@ -23,6 +23,7 @@ mod report;
 mod run;
 mod scores;
 mod signal;
+mod text;
 mod threads;
 mod train;
 mod weights;
@@ -75,7 +76,7 @@ fn log_to(printer: &Printer, cli: &Cli) -> Outcome {
     let writer = printer.clone();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(printer.colour())
+        .with_ansi(false)
         .without_time()
         .with_writer(move || writer.log_writer())
         .init();

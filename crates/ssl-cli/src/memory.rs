@@ -3,6 +3,7 @@
 //! A step allocates and frees hundreds of activations of several megabytes. By default glibc
 //! returns such blocks to the system at once and fetches them again zeroed, page by page: a third
 //! of the time of a pre-training epoch went there.
+#![allow(unsafe_code, reason = "the allocator's settings are a C function's")]
 
 /// Largest threshold that every glibc accepts.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -1,11 +1,13 @@
 //! Models and the checkpoints they are saved in.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::DType;
+use candle_core::{DType, Tensor};
 use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
-use skeletonmae::{Store, Trunk};
+use skeletonmae::objective::{Objective, Reconstruction};
+use skeletonmae::{SkeletonMae, Store, Trunk};
 use strl::{Strl, Task, load_encoder};
 
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
@@ -71,6 +73,12 @@ impl Opened {
         let name = origin.path.display().to_string();
         let layout = Layout::from_toml(&checkpoint.meta.layout, &name)?;
         let config = Config::from_toml(&checkpoint.meta.config, &name)?;
+        config.check().map_err(|failure| failure.of(&name))?;
+        checkpoint
+            .meta
+            .reading
+            .check()
+            .map_err(|error| Failure::from(error).of(&name))?;
         Ok(Opened {
             checkpoint,
             origin,
@@ -112,31 +120,64 @@ impl Opened {
         let meta = &self.checkpoint.meta;
         let strl = self.config.strl()?;
         strl.validate(self.config.model.mae.width)?;
-        // Every number is replaced by the checkpoint's: the seed has no effect.
-        let store = Store::new(0, DType::F32, &machine.device);
+        let store = Self::store(self.checkpoint.tensors.clone(), machine);
         let task = Task {
             layout: &self.layout,
             coordinates: meta.coordinates,
             frames: meta.frames,
             classes: meta.classes.len(),
         };
-        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
-        store
-            .load(&self.checkpoint.tensors)
-            .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
+        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())
+            .map_err(|error| self.refused(error.into()))?;
+        store.all_used().map_err(|error| self.refused(error))?;
         Ok(model)
+    }
+
+    /// A store that holds these numbers of the checkpoint and no others.
+    fn store(tensors: BTreeMap<String, Tensor>, machine: &Machine) -> Store {
+        Store::of(tensors, DType::F32, &machine.device)
+    }
+
+    fn refused(&self, error: skeletonmae::Error) -> Failure {
+        let hint = "its settings are not those of its parameters: was it made by another program?";
+        Failure::from_error(&error)
+            .of(self.origin.path.display())
+            .hint(hint)
     }
 
     /// The pre-trained embedding and encoder, whatever the objective was, and the store they lie in.
     pub fn trunk(&self, machine: &Machine) -> Outcome<(Store, Trunk)> {
-        // Every number is replaced by the checkpoint's: the seed has no effect.
-        let store = Store::new(0, DType::F32, &machine.device);
+        let store = Self::store(Trunk::tensors(&self.checkpoint.tensors), machine);
         let (mae, c) = (&self.config.model.mae, self.checkpoint.meta.coordinates);
-        let trunk = Trunk::new(mae, &self.layout, c, store.builder())?;
-        store
-            .load(&Trunk::tensors(&self.checkpoint.tensors))
-            .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
+        let trunk = Trunk::new(mae, &self.layout, c, store.builder())
+            .map_err(|error| self.refused(error.into()))?;
+        store.all_used().map_err(|error| self.refused(error))?;
         Ok((store, trunk))
+    }
+
+    /// What the pre-training hid and aimed at, where it reconstructed.
+    pub fn reconstruction(&self) -> Outcome<&Reconstruction> {
+        match &self.config.pretrain()?.engine.objective {
+            Objective::Reconstruction(own) => Ok(own),
+            Objective::Contrastive(_) => {
+                let path = self.origin.path.display();
+                let message = format!("{path}: expected an autoencoder, found a contrastive model");
+                Err(Failure::error(message)
+                    .hint("only pretrain.objective.kind = \"reconstruction\" has a decoder"))
+            }
+        }
+    }
+
+    /// The pre-trained model with its numbers, and the store they lie in.
+    pub fn autoencoder(&self, machine: &Machine) -> Outcome<(Store, SkeletonMae)> {
+        let store = Self::store(self.checkpoint.tensors.clone(), machine);
+        let c = self.checkpoint.meta.coordinates;
+        let target = self.reconstruction()?.target;
+        let mae = &self.config.model.mae;
+        let model = SkeletonMae::aiming(target, mae, &self.layout, c, store.builder())
+            .map_err(|error| self.refused(error.into()))?;
+        store.all_used().map_err(|error| self.refused(error))?;
+        Ok((store, model))
     }
 
     /// Copies the encoder into a classifier built by `config` in `store`.
@@ -193,3 +234,6 @@ impl Opened {
         )?)
     }
 }
+
+#[cfg(test)]
+mod tests;

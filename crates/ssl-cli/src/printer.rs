@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::{Failure, Outcome};
+use crate::text::harmless;
 
 /// How often a plain (non-terminal) progress line is written.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
@@ -38,16 +39,11 @@ impl Printer {
         }
     }
 
-    /// Whether escape sequences may be written to stderr.
-    pub fn colour(&self) -> bool {
-        self.colour
-    }
-
     /// Data: one document on stdout. A reader that closed the pipe early has what it wanted.
     pub fn document(&self, text: &str) -> Outcome {
         let written = self.bars.suspend(|| {
             let mut out = io::stdout().lock();
-            out.write_all(text.as_bytes())?;
+            out.write_all(harmless(text).as_bytes())?;
             if !text.ends_with('\n') {
                 out.write_all(b"\n")?;
             }
@@ -77,27 +73,20 @@ impl Printer {
 
     /// Something the user should know although the command goes on.
     pub fn warn(&self, line: impl AsRef<str>) {
-        self.stderr(&format!(
-            "{} {}",
-            self.paint("warning:", "33;1"),
-            line.as_ref()
-        ));
+        self.marked("warning:", "33;1", line.as_ref());
     }
 
     /// Why the command ends without success.
     pub fn failure(&self, failure: &Failure) {
         match failure {
             Failure::Interrupted { signal, message } => {
-                self.stderr(&format!(
-                    "{} ({}) {message}",
-                    self.paint("stopped:", "33;1"),
-                    signal.name()
-                ));
+                let text = format!("({}) {message}", signal.name());
+                self.marked("stopped:", "33;1", &text);
             }
             Failure::Error { message, hint } | Failure::Usage { message, hint } => {
-                self.stderr(&format!("{} {message}", self.paint("error:", "31;1")));
+                self.marked("error:", "31;1", message);
                 if let Some(hint) = hint {
-                    self.stderr(&format!("{} {hint}", self.paint("hint:", "36;1")));
+                    self.marked("hint:", "36;1", hint);
                 }
             }
         }
@@ -147,16 +136,20 @@ impl Printer {
     fn stderr(&self, line: &str) {
         // Where stderr is closed there is nobody to tell.
         self.bars.suspend(|| {
-            let _ = writeln!(io::stderr().lock(), "{line}");
+            let _ = writeln!(io::stderr().lock(), "{}", harmless(line));
         });
     }
 
-    fn paint(&self, text: &str, code: &str) -> String {
-        if self.colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
+    /// `error: message` and its like, the first word in colour.
+    fn marked(&self, word: &str, code: &str, text: &str) {
+        let mark = if self.colour {
+            format!("\x1b[{code}m{word}\x1b[0m")
         } else {
-            text.to_owned()
-        }
+            word.to_owned()
+        };
+        self.bars.suspend(|| {
+            let _ = writeln!(io::stderr().lock(), "{mark} {}", harmless(text));
+        });
     }
 }
 

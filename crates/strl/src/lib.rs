@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 pub mod cost;
 pub mod finetune;
@@ -7,6 +8,7 @@ pub mod infer;
 pub mod metrics;
 pub mod model;
 pub mod ops;
+pub mod pca;
 pub mod probe;
 pub mod spatial;
 pub mod temporal;

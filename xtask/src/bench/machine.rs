@@ -37,6 +37,11 @@ pub fn of_models(python: &OsString, root: &Path, vectors: &str, has_torch: bool)
     facts
 }
 
+/// What doesn't depend on a Python: processor, cores, system, compiler.
+pub fn here() -> Facts {
+    machine()
+}
+
 fn machine() -> Facts {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     vec![

@@ -6,8 +6,9 @@ use std::path::Path;
 use skeleton_graph::Layout;
 
 use super::h5::wrong;
-use super::schema::{Contents, Samples, is_name};
+use super::schema::{Contents, Samples};
 use crate::Result;
+use crate::names::{self, is_name};
 
 /// What the digest can't say: a file made by another program may be whole and still not make sense.
 pub(super) fn check_contents(path: &Path, contents: &Contents, layout: &Layout) -> Result<()> {
@@ -33,6 +34,19 @@ pub(super) fn check_contents(path: &Path, contents: &Contents, layout: &Layout) 
             "/scores",
             &format!("shape {:?}", &shape[..2]),
             &format!("{:?}", scores.shape),
+        ));
+    }
+    let named = contents.classes.iter().chain([&contents.dataset]);
+    if let Some(name) = named
+        .chain(contents.splits.iter().map(|(name, _)| name))
+        .find(|name| !is_name(name))
+    {
+        let place = "the names of classes, splits and the data set";
+        return Err(wrong(
+            path,
+            place,
+            &names::expected("names"),
+            &format!("{name:?}"),
         ));
     }
     check_samples(path, &contents.samples, rows as u64, contents.classes.len())?;
@@ -63,7 +77,10 @@ fn check_samples(path: &Path, samples: &Samples, rows: u64, classes: usize) -> R
             ))
         };
         if !is_name(id) || !seen.insert(id) {
-            return wrong("an id of its own", format!("{id:?}"));
+            return wrong(
+                "an id of its own, without control characters",
+                format!("{id:?}"),
+            );
         }
         let label = samples.label[index];
         if label < -1 || i64::from(label) >= classes as i64 {

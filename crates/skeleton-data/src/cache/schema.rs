@@ -1,12 +1,11 @@
 //! What a cache holds besides the coordinates, by name: the one place that knows.
 
+use crate::names::is_name;
+
 /// The schema this version writes, and the newest it reads.
 pub const SCHEMA: u32 = 1;
 /// The value of the attribute `format`.
 pub(super) const FORMAT: &str = "skeleton-cache";
-/// The longest id, class or split name in bytes.
-pub(super) const LONGEST_NAME: usize = 1024;
-
 /// Everything a cache holds but the data of /keypoints and /scores.
 #[derive(Debug)]
 pub(super) struct Contents {
@@ -60,11 +59,6 @@ pub(super) struct Samples {
     pub(super) camera: Vec<i32>,
     pub(super) setup: Vec<i32>,
     pub(super) checksum: Vec<u32>,
-}
-
-/// Whether a name can be a link of HDF5 and stays short.
-pub(super) fn is_name(name: &str) -> bool {
-    (1..=LONGEST_NAME).contains(&name.len()) && !name.contains('\0')
 }
 
 /// Whether a name can be that of a split.

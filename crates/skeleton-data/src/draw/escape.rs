@@ -1,20 +1,22 @@
 //! Strangers' words in our texts.
 
-/// The text without characters that could steer a terminal or a line of text: control characters and those that turn the
-/// direction of writing become U+FFFD.
+/// Whether a character could steer a terminal or a line of text: control characters, and those that turn the direction of
+/// writing.
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// The text with U+FFFD for each character that [`steers`].
 pub fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
-    };
     text.chars()
         .map(|c| if steers(c) { '\u{fffd}' } else { c })
         .collect()
 }
 
 /// [`plain`] text for XML and HTML, between tags or in a quoted attribute.
-pub(super) fn xml(text: &str) -> String {
+pub fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in plain(text).chars() {
         match c {
@@ -39,7 +41,7 @@ pub(super) fn script(value: &serde_json::Value) -> String {
 }
 
 /// At most `length` characters, with an ellipsis where more were.
-pub(super) fn short(text: &str, length: usize) -> String {
+pub fn short(text: &str, length: usize) -> String {
     match text.char_indices().nth(length) {
         None => text.to_owned(),
         Some(_) => text

@@ -33,6 +33,8 @@ pub struct Scene {
     pub(super) missing: f64,
     /// What changes from frame to frame.
     pub(super) trace: Trace,
+    /// What was in the middle of the viewer's axes, and half the size, before both became 0 and 1.
+    frame: ([f32; 3], f32),
 }
 
 /// One person.
@@ -53,13 +55,30 @@ impl Scene {
     /// # Errors
     /// A clip whose joints aren't the layout's, or whose arrays don't have the lengths that its shape promises.
     pub fn new(clip: &ClipView<'_>, layout: &Layout, camera: &Camera) -> Result<Scene> {
+        Scene::framed(clip, layout, camera, None)
+    }
+
+    /// The same of another clip, in this scene's place and size, so that the two can be laid upon each other.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn beside(&self, clip: &ClipView<'_>, layout: &Layout, camera: &Camera) -> Result<Scene> {
+        Scene::framed(clip, layout, camera, Some(self.frame))
+    }
+
+    fn framed(
+        clip: &ClipView<'_>,
+        layout: &Layout,
+        camera: &Camera,
+        frame: Option<([f32; 3], f32)>,
+    ) -> Result<Scene> {
         clip.check(layout.len())?;
         let mut people: Vec<Person> = (0..clip.persons)
             .filter_map(|index| Person::seen(clip, index, camera))
             .collect();
         let more_people = people.len().saturating_sub(MOST_PEOPLE);
         people.truncate(MOST_PEOPLE);
-        let (middle, size) = frame_of(&people);
+        let (middle, size) = frame.unwrap_or_else(|| frame_of(&people));
         for place in people
             .iter_mut()
             .flat_map(|person| person.places.iter_mut().flatten())
@@ -88,6 +107,7 @@ impl Scene {
             spatial: clip.coordinates == 3,
             up: camera.axis,
             missing: missing as f64 / all.max(1) as f64,
+            frame: (middle, size),
         })
     }
 

@@ -1,4 +1,5 @@
 //! Matrix products on slices, by the `gemm` crate, which chooses AVX2 or AVX-512 at run time.
+#![allow(unsafe_code, reason = "gemm takes pointers")]
 
 use candle_core::DType;
 
@@ -57,7 +58,10 @@ impl<'a, T> Matrix<'a, T> {
     fn end(&self) -> usize {
         match (self.rows, self.columns) {
             (0, _) | (_, 0) => 0,
-            (rows, columns) => (rows - 1) * self.row + (columns - 1) * self.column + 1,
+            (rows, columns) => (rows - 1)
+                .saturating_mul(self.row)
+                .saturating_add((columns - 1).saturating_mul(self.column))
+                .saturating_add(1),
         }
     }
 }
@@ -108,7 +112,7 @@ pub fn product<T: Real>(
     assert!(out.columns <= out.row, "rows of the result lie apart");
     let end = match (out.rows, out.columns) {
         (0, _) | (_, 0) => 0,
-        (rows, columns) => (rows - 1) * out.row + columns,
+        (rows, columns) => (rows - 1).saturating_mul(out.row).saturating_add(columns),
     };
     assert!(
         a.end() <= a.data.len() && b.end() <= b.data.len() && end <= out.data.len(),
@@ -117,7 +121,7 @@ pub fn product<T: Real>(
     debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));
     let stride = |n: usize| n as isize;
     // SAFETY: the assertions above keep every access of both arguments and the result inside their
-    // slices, the result is borrowed mutably and so overlaps neither, and T is f32 or f64 (`Real` is
+    // slices (an extent that overflows is saturated, and so lies in none), the result is borrowed mutably and so overlaps neither, and T is f32 or f64 (`Real` is
     // implemented for no other type), which gemm handles.
     unsafe {
         gemm::gemm(

@@ -1,6 +1,7 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
 mod convert;
+mod drawing;
 mod looking;
 mod models;
 mod probing;
@@ -15,6 +16,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use skeleton_data::Units;
 
 pub use self::convert::{AboutArgs, ConvertArgs};
+pub use self::drawing::{ReconstructArgs, RepresentArgs};
 pub use self::looking::{DoctorArgs, InspectArgs};
 pub use self::models::{ImportArgs, InfoArgs};
 pub use self::probing::{ProbeArgs, ProbeMethod};
@@ -83,6 +85,10 @@ pub enum Command {
     Summary(SummaryArgs),
     /// Say which class each clip shows.
     Predict(PredictArgs),
+    /// Write what a model sees in clips, and draw them by it.
+    Represent(RepresentArgs),
+    /// Draw a clip with joints hidden and what a pre-trained model puts in their place.
+    Reconstruct(ReconstructArgs),
     /// Print a model's card: layout, classes, parameters, cost, training, metrics.
     Info(InfoArgs),
     /// Make a checkpoint of weights from elsewhere.

@@ -13,6 +13,7 @@ Examples:
   ssl evaluate runs/finetune --data jhmdb.h5 --split test1
   ssl evaluate runs/finetune --data jhmdb.h5 --split test1 --scores joint.jsonl
   ssl evaluate runs/finetune --data jhmdb.h5 --held-out --scores joint-held.jsonl
+  ssl evaluate runs/finetune --data jhmdb.h5 --split test1 --svg confusion.svg
 
 With --json: n, top1, top5 and mean_class (fractions), confusion (rows = truth), classes,
 unlabelled, views (of each clip, averaged).")]
@@ -40,6 +41,14 @@ pub struct EvaluateArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
+
+    /// Draw which classes are taken for which.
+    #[arg(long, value_name = "FILE.svg")]
+    pub svg: Option<PathBuf>,
+
+    /// Replace a drawing that exists.
+    #[arg(long, requires = "svg")]
+    pub overwrite: bool,
 
     /// Views of each clip whose class probabilities are averaged [default: the checkpoint's
     /// reading.clips]; more than one needs uniform sampling.

@@ -85,11 +85,20 @@ fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
 
 /// Far above any header ours can have, far below what would fill a memory.
 const MOST_HEADER: u64 = 16 << 20;
+/// The largest file that is read into memory: four times the parameters of the largest model that settings can ask for.
+const LARGEST: u64 = 4 << 30;
 
 /// Reads a safetensors file, without trusting the length it claims for its header.
 pub fn read_safetensors(path: &Path) -> Outcome<Vec<u8>> {
     let mut file = File::open(path).map_err(Failure::io(path))?;
     let length = file.metadata().map_err(Failure::io(path))?.len();
+    if length > LARGEST {
+        let path = path.display();
+        return Err(Failure::error(format!(
+            "{path}: expected a checkpoint of at most {LARGEST} bytes, found {length}"
+        ))
+        .hint("is it a file of another kind?"));
+    }
     let mut start = [0; 8];
     if length < 8 || file.read_exact(&mut start).is_err() {
         return Err(not_safetensors(path, format!("{length} bytes")));
@@ -130,6 +139,20 @@ mod tests {
         write_whole(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_would_fill_the_memory_is_refused_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        // A hole: it takes no room on the disk.
+        File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        let refused = read_safetensors(&path).unwrap_err();
+        assert!(
+            refused.message().contains("at most 4294967296 bytes"),
+            "{}",
+            refused.message()
+        );
     }
 
     #[test]

@@ -3,20 +3,22 @@
 use strl::score;
 
 use super::labelled::Labelled;
+use super::vacant;
 use crate::args::EvaluateArgs;
-use crate::checkpoint::Kind;
+use crate::checkpoint::{Kind, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::feed::Feed;
 use crate::machine::Machine;
 use crate::models::Opened;
 use crate::printer::Printer;
-use crate::report::{Evaluation, count};
+use crate::report::{Evaluation, confusion, count};
 use crate::scores::{self, About};
 use crate::signal::Interrupt;
 
 /// Measures a classifier on a split.
 pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    vacant(&args.svg, args.overwrite)?;
     let opened = Opened::read(&args.checkpoint, Kind::Finetune)?;
     let data = Data::open(Some(&args.data))?;
     opened.fit(&data.facts())?;
@@ -63,6 +65,9 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         .metrics(classes.len())
         .ok_or_else(|| nothing_labelled(&split))?;
     let evaluation = Evaluation::new(metrics, views, &split, fingerprint, classes);
+    if let Some(path) = &args.svg {
+        write_whole(path, confusion(&evaluation).as_bytes())?;
+    }
     if args.json {
         printer.json(&evaluation)
     } else {

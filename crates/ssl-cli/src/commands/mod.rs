@@ -15,9 +15,12 @@ mod prepare;
 mod preset;
 mod pretrain;
 mod probe;
+mod reconstruct;
+mod represent;
 mod summary;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use skeleton_data::ClipSource;
 use skeleton_data::survey::Survey;
@@ -44,6 +47,8 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Summary(args) => summary::run(args, printer),
         Command::Predict(args) => predict::run(args, printer, interrupt),
         Command::Probe(args) => probe::run(args, printer, interrupt),
+        Command::Represent(args) => represent::run(args, printer, interrupt),
+        Command::Reconstruct(args) => reconstruct::run(args, printer),
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
         Command::Preset(args) => preset::run(args, printer),
@@ -128,6 +133,17 @@ fn survey(
             signal: signal.unwrap_or(crate::signal::Signal::Interrupt),
             message: "nothing was changed".to_owned(),
         }),
+    }
+}
+
+/// Refuses a place that is taken.
+fn vacant(file: &Option<PathBuf>, overwrite: bool) -> Outcome {
+    match file.as_ref().filter(|path| path.exists() && !overwrite) {
+        None => Ok(()),
+        Some(path) => {
+            let message = format!("{}: expected no such file, found one", path.display());
+            Err(Failure::error(message).hint("choose another name, or replace it with --overwrite"))
+        }
     }
 }
 

@@ -20,6 +20,9 @@ use crate::printer::Printer;
 use crate::report::Prediction;
 use crate::signal::Interrupt;
 
+/// Coordinates of all clips of a file that is no cache: two gigabytes. An archive can unpack to a thousand times its size.
+const MOST_NUMBERS: usize = 1 << 29;
+
 /// Names the likeliest classes of each clip.
 pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let opened = Opened::read(&args.checkpoint, Kind::Finetune)?;
@@ -125,8 +128,15 @@ fn raw(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec
             classes: None,
         })?;
     }
-    let mut clips = Vec::new();
-    file.each(|clip| -> Result<(), Error> {
+    let (mut clips, mut numbers) = (Vec::new(), 0);
+    file.each(|clip| -> Outcome {
+        numbers += clip.keypoints.view().len();
+        if numbers > MOST_NUMBERS {
+            return Err(Failure::error(format!(
+                "{name}: expected at most {MOST_NUMBERS} coordinates, which are held in memory, found more"
+            ))
+            .hint("make a cache of it, which is read clip by clip: ssl prepare"));
+        }
         clips.push(clip);
         Ok(())
     })?;

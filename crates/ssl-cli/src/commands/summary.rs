@@ -9,6 +9,7 @@ use crate::args::SummaryArgs;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::report::{Measured, Spread, Summary};
+use crate::text::read_at_most;
 
 /// What may differ between the runs of a summary: the seed, and where things are and what computes, which decide nothing.
 /// The data are compared by their digest, encoders by the settings of their own runs.
@@ -19,6 +20,9 @@ const FREE: [&str; 5] = [
     "run.data",
     "run.encoder",
 ];
+
+/// The longest file of a run that is read: a measurement of a thousand classes.
+const LONGEST: u64 = 64 << 20;
 
 /// Settings by their dotted names.
 type Settings = BTreeMap<String, toml::Value>;
@@ -226,7 +230,6 @@ fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Outcome<T> {
 }
 
 fn text(path: &Path) -> Outcome<String> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Failure::io(path)(error).hint("`ssl summary` takes folders of fine-tuning runs")
-    })
+    read_at_most(path, LONGEST)
+        .map_err(|failure| failure.hint("`ssl summary` takes folders of fine-tuning runs"))
 }

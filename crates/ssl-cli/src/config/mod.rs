@@ -1,6 +1,7 @@
 //! The settings of a run: one complete TOML, from a preset or a file, changed by `--set` and flags,
 //! saved as config.toml.
 
+mod limits;
 mod presets;
 mod run;
 mod section;
@@ -20,6 +21,7 @@ use self::set::Assignment;
 use crate::args::SettingsArgs;
 use crate::checkpoint::Kind;
 use crate::failure::{Failure, Outcome};
+use crate::text::read_text;
 
 /// What computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -132,9 +134,10 @@ impl Config {
     }
 
     /// Checks the ranges that no engine checks.
-    fn check(&self) -> Outcome {
+    pub fn check(&self) -> Outcome {
         self.reading.check()?;
         self.model.mae.validate()?;
+        limits::check(&self.model)?;
         if let Some(job) = &self.pretrain {
             positive("pretrain.epochs", job.engine.epochs)?;
             job.augment.check()?;
@@ -180,9 +183,8 @@ fn start(args: &SettingsArgs) -> Outcome<(String, String)> {
 }
 
 fn read(path: &Path) -> Outcome<String> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Failure::io(path)(error).hint("`ssl preset quick > FILE.toml` makes one to start from")
-    })
+    read_text(path)
+        .map_err(|failure| failure.hint("`ssl preset quick > FILE.toml` makes one to start from"))
 }
 
 /// The settings of `text` after the `--set`s; `config` knows the keys that may have been meant.

@@ -1,13 +1,30 @@
 //! One process a run folder.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
 
+use super::states;
 use crate::failure::{Failure, Outcome};
 
 /// The file's name.
 pub const FILE: &str = "lock";
+
+/// A lock holds the number of a process.
+const LONGEST: u64 = 32;
+
+/// Refuses a link in a run folder that would lead writing out of it: the folder may be a stranger's. All other files of a
+/// run are written aside and renamed, which replaces a link and leaves alone what it leads to.
+fn unlinked(path: &Path) -> Outcome {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => Err(Failure::error(format!(
+            "{}: expected no symbolic link in a run folder",
+            path.display()
+        ))
+        .hint("remove it if you know where it leads, or choose another --out")),
+        _ => Ok(()),
+    }
+}
 
 /// Held as long as the value lives; the system lets go of it with the process, however that ends.
 #[derive(Debug)]
@@ -19,11 +36,21 @@ impl Lock {
     /// Takes the lock of a folder that is there, or says who holds it.
     pub fn take(folder: &Path) -> Outcome<Lock> {
         let path = folder.join(FILE);
+        unlinked(&path)?;
+        unlinked(&folder.join(states::FOLDER))?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(&path).map_err(|error| {
             Failure::io(&path)(error).hint("--out names a folder that this process may write to")
         })?;
+        let length = file.metadata().map_err(Failure::io(&path))?.len();
+        if length > LONGEST {
+            let message = format!(
+                "{}: expected a run's lock, found a file of {length} bytes",
+                path.display()
+            );
+            return Err(Failure::error(message).hint("move it away, or choose another --out"));
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -1,4 +1,5 @@
 //! What the program `ssl` asks of the allocator, and the processor's clock.
+#![allow(unsafe_code, reason = "two C functions")]
 
 /// Freed blocks are kept for the next step, as `ssl` does; call it before the first thread starts.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -27,6 +27,14 @@ impl Features {
         self.ids.len()
     }
 
+    /// The numbers of clip `at`, (w).
+    ///
+    /// # Panics
+    /// When `at` is not below n.
+    pub fn row(&self, at: usize) -> &[f32] {
+        &self.values[at * self.width..(at + 1) * self.width]
+    }
+
     /// Whether there is no clip.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()

@@ -17,6 +17,21 @@ pub(super) use write::write;
 
 use crate::Error;
 
+/// What came of writing: where the system refused, its own error, as from any other write.
+fn unwritten(path: &Path, place: &str, error: &hdf5::Error) -> Error {
+    let reason = reason(error);
+    let number = reason.split("errno = ").nth(1).map(|rest| {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        rest[..end].parse().ok()
+    });
+    match number.flatten() {
+        Some(number) => Error::io(path)(std::io::Error::from_raw_os_error(number)),
+        None => wrong(path, place, "to write it", &reason),
+    }
+}
+
 /// The longest fixed-length string read or written, in bytes.
 pub(super) const LONGEST_FIXED: usize = 255;
 

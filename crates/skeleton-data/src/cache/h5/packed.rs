@@ -10,7 +10,7 @@ use hdf5::{Dataset, File, H5Type};
 use ndarray::{ArrayView2, ArrayView3, Ix2, Ix3, s};
 
 use super::super::schema::Block;
-use super::reason;
+use super::{reason, unwritten};
 use crate::{Error, Result, Values, ValuesRef};
 
 /// Bytes of a chunk, about: one is unpacked whole whatever is wanted of it.
@@ -19,6 +19,10 @@ const CHUNK_BYTES: usize = 1 << 17;
 pub(super) const LEVEL: u8 = 4;
 /// Deflate can't pack a byte into less than this share of one.
 const BEST_RATIO: u64 = 1032;
+/// Numbers that people's joints were measured by are never packed better than this: what is, is meant to fill a memory. Small
+/// blocks may be, since a memory has room for them.
+const LIKELY_RATIO: u64 = 64;
+const SMALL: u64 = 1 << 28;
 
 /// Rows of a chunk.
 pub(super) fn chunk_rows(block: &Block) -> usize {
@@ -26,15 +30,16 @@ pub(super) fn chunk_rows(block: &Block) -> usize {
     (CHUNK_BYTES / row.max(1)).clamp(1, block.shape[0].max(1))
 }
 
-/// Fills an object that was written without data, from the bytes of its numbers.
-pub(in crate::cache) fn fill(file: &Path, name: &str, block: &Block, numbers: Raw) -> Result<()> {
+/// Fills an object of `file` that was written without data, from the bytes of its numbers; `shown` is the name for messages.
+pub(in crate::cache) fn fill(
+    file: &Path,
+    shown: &Path,
+    name: &str,
+    block: &Block,
+    numbers: Raw,
+) -> Result<()> {
     let mut numbers = BufReader::with_capacity(1 << 20, numbers);
-    let failed = |e: hdf5::Error| Error::Cache {
-        path: file.to_owned(),
-        place: name.to_owned(),
-        expected: "to write it".into(),
-        found: reason(&e),
-    };
+    let failed = |e: hdf5::Error| unwritten(shown, name, &e);
     let opened = File::with_options()
         .with_fapl(|access| access.libver_v18().alignment(1, 8))
         .open_as(file, hdf5::file::OpenMode::ReadWrite);
@@ -45,7 +50,7 @@ pub(in crate::cache) fn fill(file: &Path, name: &str, block: &Block, numbers: Ra
     for start in (0..rows).step_by(step) {
         let end = rows.min(start + step);
         bytes.resize((end - start) * block.row() * block.width(), 0);
-        numbers.read_exact(&mut bytes).map_err(Error::io(file))?;
+        numbers.read_exact(&mut bytes).map_err(Error::io(shown))?;
         let written = if block.half {
             put::<f16>(&dataset, block, start..end, &bytes)
         } else {
@@ -55,6 +60,16 @@ pub(in crate::cache) fn fill(file: &Path, name: &str, block: &Block, numbers: Ra
     }
     drop(dataset);
     opened.close().map_err(failed)
+}
+
+/// Whether so many bytes can have been packed into those that are stored.
+fn possible(wanted: u64, stored: u64) -> bool {
+    let ratio = if wanted <= SMALL {
+        BEST_RATIO
+    } else {
+        LIKELY_RATIO
+    };
+    wanted / ratio <= stored
 }
 
 fn put<T: H5Type + bytemuck::Pod>(
@@ -117,7 +132,7 @@ impl Packed {
             });
         let stored = dataset.storage_size();
         match wanted {
-            Some(wanted) if wanted / BEST_RATIO <= stored => Ok(Packed {
+            Some(wanted) if possible(wanted, stored) => Ok(Packed {
                 dataset,
                 block,
                 numbers: OnceLock::new(),
@@ -167,5 +182,18 @@ impl Packed {
             }
         }
         numbers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bomb_is_told_by_its_ratio() {
+        assert!(possible(1000, 1) && !possible(2064, 1));
+        assert!(possible(SMALL, SMALL / BEST_RATIO));
+        assert!(!possible(SMALL + 64, SMALL / BEST_RATIO));
+        assert!(possible(40 * SMALL, SMALL) && !possible(1000 * SMALL, SMALL));
     }
 }

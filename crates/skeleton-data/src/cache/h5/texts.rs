@@ -3,10 +3,10 @@
 use hdf5::Dataset;
 use hdf5::types::{TypeDescriptor, VarLenUnicode};
 
-use super::super::schema::LONGEST_NAME;
 use super::read::Reader;
 use super::reason;
 use crate::Result;
+use crate::names::LONGEST_NAME;
 
 /// Variable-length strings are read this many at a time, so that a damaged file can't ask for all at once.
 const STRINGS_AT_ONCE: usize = 256;

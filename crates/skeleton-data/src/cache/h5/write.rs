@@ -9,8 +9,8 @@ use hdf5::{File, Group, H5Type};
 
 use super::super::schema::{Block, Contents, FORMAT, SCHEMA};
 use super::packed::{LEVEL, chunk_rows};
-use super::{LONGEST_FIXED, reason};
-use crate::{Error, Result};
+use super::{LONGEST_FIXED, unwritten};
+use crate::Result;
 
 /// Writes `file` with room for the coordinates, or, where they are to be compressed, objects to be filled; `shown` is the
 /// name for messages. Returns where keypoints and scores go.
@@ -22,12 +22,8 @@ pub(in crate::cache) fn write(
     digest: &str,
     compress: bool,
 ) -> Result<[u64; 2]> {
-    write_objects(file, contents, created_by, digest, compress).map_err(|e| Error::Cache {
-        path: shown.to_owned(),
-        place: "the file".into(),
-        expected: "to write it".into(),
-        found: reason(&e),
-    })
+    write_objects(file, contents, created_by, digest, compress)
+        .map_err(|e| unwritten(shown, "the file", &e))
 }
 
 fn write_objects(

@@ -170,7 +170,7 @@ impl CacheWriter {
             };
             let numbers = whole(spool, block).map_err(io())?;
             if compress {
-                h5::fill(partial.now(), name, block, numbers)?;
+                h5::fill(partial.now(), &self.path, name, block, numbers)?;
             } else {
                 copy(numbers, partial.now(), offset).map_err(io())?;
             }

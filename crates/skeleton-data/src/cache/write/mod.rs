@@ -10,8 +10,9 @@ use serde::Serialize;
 use skeleton_graph::Layout;
 
 use super::h5;
-use super::schema::{LONGEST_NAME, Samples, is_name};
+use super::schema::Samples;
 use super::spool::{Spool, stored};
+use crate::names;
 use crate::partial::folder;
 use crate::{Error, Result, Sequence, Units, Values};
 
@@ -88,19 +89,22 @@ impl CacheWriter {
             expected,
             found,
         };
-        let name = format!("a name of 1 to {LONGEST_NAME} bytes, none of them zero");
+        let name = names::expected("a name");
         for (place, text) in header
             .classes
             .iter()
             .map(|class| ("classes", class))
             .chain([("dataset", &header.dataset)])
         {
-            if !is_name(text) {
+            if !names::is_name(text) {
                 return Err(wrong(place, name, format!("{text:?}")));
             }
         }
-        if header.created_by.len() > h5::LONGEST_FIXED || !is_name(&header.created_by) {
-            let expected = format!("1 to {} bytes, none of them zero", h5::LONGEST_FIXED);
+        if header.created_by.len() > h5::LONGEST_FIXED || !names::is_name(&header.created_by) {
+            let expected = format!(
+                "1 to {} bytes without control characters",
+                h5::LONGEST_FIXED
+            );
             return Err(wrong(
                 "created_by",
                 expected,
@@ -191,11 +195,8 @@ impl CacheWriter {
     fn check(&self, clip: &Sequence) -> Result<()> {
         let wrong = |expected: String, found: String| Err(Error::clip(&clip.id, expected, found));
         clip.check(self.header.layout.len())?;
-        if !is_name(&clip.id) {
-            return wrong(
-                format!("an id of 1 to {LONGEST_NAME} bytes, none of them zero"),
-                "another".into(),
-            );
+        if !names::is_name(&clip.id) {
+            return wrong(names::expected("an id"), names::found(&clip.id));
         }
         if self.index.contains_key(&clip.id) {
             return wrong("an id of its own".into(), "the same id twice".into());

@@ -1,6 +1,7 @@
 //! A strip of frames as SVG.
 
 mod below;
+mod rows;
 
 use std::fmt::Write;
 
@@ -8,6 +9,8 @@ use super::Caption;
 use super::escape::{short, xml};
 use super::palette::COLOURS;
 use super::scene::{Person, Scene, middle_part};
+
+pub use rows::{Strip, strips};
 
 /// Frames of a strip at most.
 const MOST_FRAMES: usize = 24;
@@ -170,15 +173,7 @@ impl Svg {
     }
 
     fn panel(&mut self, scene: &Scene, window: &Window, frame: usize, left: f32) {
-        // An inner svg cuts off what lies beyond its edges.
-        self.line(format_args!(
-            "<svg x=\"{left:.1}\" y=\"{TOP}\" width=\"{PANEL}\" height=\"{HEIGHT}\">"
-        ));
-        self.line(format_args!(
-            "<rect class=\"panel\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
-            PANEL - 1.0,
-            HEIGHT - 1.0
-        ));
+        self.frame(left, TOP);
         self.text(8.0, 15.0, "no", &frame.to_string());
         let missing = scene.trace.missing[frame];
         let lost = places(scene, frame).next().is_none();
@@ -195,8 +190,9 @@ impl Svg {
                 HEAD + (HEIGHT - HEAD) / 2.0 - (place[1] - window.middle) * window.scale,
             )
         };
+        let class = |joint: usize| scene.paints[joint].class();
         for (index, person) in scene.people.iter().enumerate() {
-            self.figure(scene, row(person, scene, frame), index > 0, &point);
+            self.figure(scene, row(person, scene, frame), index > 0, &point, &class);
             let top = row(person, scene, frame)
                 .iter()
                 .flatten()
@@ -215,13 +211,26 @@ impl Svg {
         self.line(format_args!("</svg>"));
     }
 
-    /// One person in one frame; the far bones first. Everybody but the first is drawn hollow.
+    /// Begins a panel: an inner svg, which cuts off what lies beyond its edges.
+    fn frame(&mut self, left: f32, top: f32) {
+        self.line(format_args!(
+            "<svg x=\"{left:.1}\" y=\"{top}\" width=\"{PANEL}\" height=\"{HEIGHT}\">"
+        ));
+        self.line(format_args!(
+            "<rect class=\"panel\" x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"6\"/>",
+            PANEL - 1.0,
+            HEIGHT - 1.0
+        ));
+    }
+
+    /// One person in one frame, joints and the bones to their parents by their style class; the far bones first. Everybody but the first is drawn hollow.
     fn figure(
         &mut self,
         scene: &Scene,
         places: &[Option<[f32; 3]>],
         hollow: bool,
         point: &impl Fn([f32; 3]) -> (f32, f32),
+        class: &impl Fn(usize) -> &'static str,
     ) {
         let seen =
             |&(child, parent): &(usize, usize)| Some((child, places[child]?, places[parent]?));
@@ -230,10 +239,7 @@ impl Svg {
         for (child, from, to) in bones {
             let ((x1, y1), (x2, y2)) = (point(from), point(to));
             let way = format!("d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\"");
-            self.line(format_args!(
-                "<path class=\"{}\" {way}/>",
-                scene.paints[child].class()
-            ));
+            self.line(format_args!("<path class=\"{}\" {way}/>", class(child)));
             if hollow {
                 self.line(format_args!("<path class=\"in\" {way}/>"));
             }
@@ -243,7 +249,7 @@ impl Svg {
                 let ((x, y), open) = (point(*place), if hollow { " open" } else { "" });
                 self.line(format_args!(
                     "<circle class=\"{}{open}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.2\"/>",
-                    scene.paints[joint].class()
+                    class(joint)
                 ));
             }
         }

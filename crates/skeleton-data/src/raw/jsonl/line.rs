@@ -8,10 +8,8 @@ use serde_json::value::RawValue;
 
 use super::text::{Text, told};
 use super::wrong;
+use crate::names;
 use crate::{Error, Result};
-
-/// Longer names are refused: they can't be meant, and caches can't hold them.
-const LONGEST_NAME: usize = 1024;
 
 /// The fields of a clip and of a split.
 #[derive(Deserialize)]
@@ -102,12 +100,10 @@ impl<'a> Line<'a> {
     }
 
     fn name<'b>(&self, field: &str, name: &'b str) -> Result<&'b str> {
-        if (1..=LONGEST_NAME).contains(&name.len()) && !name.contains('\0') {
+        if names::is_name(name) {
             return Ok(name);
         }
-        let expected = format!("a name of 1 to {LONGEST_NAME} bytes");
-        let found = format!("one of {} bytes, or with a zero byte", name.len());
-        Err(self.wrong(field, expected, found))
+        Err(self.wrong(field, names::expected("a name"), names::found(name)))
     }
 
     /// The class, as a number or by its name.

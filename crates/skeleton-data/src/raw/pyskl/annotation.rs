@@ -1,9 +1,7 @@
 //! The fields of one annotation.
 
 use super::super::pickle::{Array, Document, Id, Mismatch};
-
-/// Longer names are refused: they can't be meant.
-const LONGEST_NAME: usize = 1024;
+use crate::names;
 
 /// A clip's facts, and where its numbers lie.
 pub(super) struct Annotation {
@@ -126,12 +124,8 @@ fn no_keypoints(document: &Document, pairs: &[(Id, Id)]) -> Mismatch {
 
 pub(super) fn name(document: &Document, id: Id) -> Result<String, Mismatch> {
     let text = document.text(id)?;
-    if text.is_empty() || text.len() > LONGEST_NAME || text.contains('\0') {
-        let found = format!("one of {} bytes, or with a zero byte", text.len());
-        return Err(Mismatch::new(
-            format!("a name of 1 to {LONGEST_NAME} bytes"),
-            found,
-        ));
+    if !names::is_name(text) {
+        return Err(Mismatch::new(names::expected("a name"), names::found(text)));
     }
     Ok(text.to_owned())
 }

@@ -7,6 +7,7 @@ use skeleton_data::ClipSource;
 use skeleton_data::cache::Cache;
 use skeleton_data::draw::{Axis, Camera, Caption, Scene, animation, plain, strip};
 
+use super::super::vacant;
 use crate::args::InspectArgs;
 use crate::checkpoint::write_whole;
 use crate::failure::{Failure, Outcome};
@@ -31,14 +32,8 @@ struct Clip<'a> {
 
 /// Draws the clip `wanted` (an id, or a number) where the arguments say.
 pub fn run(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -> Outcome {
-    for path in [&args.svg, &args.html].into_iter().flatten() {
-        if path.exists() && !args.overwrite {
-            let message = format!("{}: expected no such file, found one", path.display());
-            return Err(
-                Failure::error(message).hint("choose another name, or replace it with --overwrite")
-            );
-        }
-    }
+    vacant(&args.svg, args.overwrite)?;
+    vacant(&args.html, args.overwrite)?;
     let index = find(cache, wanted)?;
     let (view, layout) = (cache.clip(index)?, cache.layout());
     let up = args
@@ -60,7 +55,10 @@ pub fn run(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -
     let mut written = Vec::new();
     let mut write = |path: &Option<std::path::PathBuf>, text: &dyn Fn() -> String| match path {
         Some(path) => {
-            write_whole(path, text().as_bytes()).map(|()| written.push(path.as_path().to_owned()))
+            let drawn = write_whole(path, text().as_bytes());
+            drawn.map_err(|failure| failure.hint("choose another place, or make room there"))?;
+            written.push(path.as_path().to_owned());
+            Ok::<(), Failure>(())
         }
         None => Ok(()),
     };
@@ -84,7 +82,7 @@ pub fn run(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -
 }
 
 /// The clip of this id, else of this number.
-fn find(cache: &Cache, wanted: &str) -> Outcome<usize> {
+pub fn find(cache: &Cache, wanted: &str) -> Outcome<usize> {
     if let Some(index) = (0..cache.len()).find(|&index| cache.sample(index).id == wanted) {
         return Ok(index);
     }

@@ -1,6 +1,6 @@
 //! `ssl inspect`
 
-mod clip;
+pub mod clip;
 
 use skeleton_data::cache::Cache;
 

@@ -9,6 +9,7 @@ use skeleton_graph::Layout;
 
 use crate::args::AboutArgs;
 use crate::failure::{Failure, Outcome};
+use crate::text::read_text;
 
 /// Refuses a file whose clips are not those of the layout or the data set.
 pub fn fits(file: &RawFile, layout: &Layout, facts: Option<&Dataset>) -> Outcome {
@@ -101,7 +102,7 @@ fn chosen(args: &AboutArgs, facts: Option<&Dataset>) -> Outcome<Option<Layout>> 
         });
     }
     let path = Path::new(name);
-    let text = std::fs::read_to_string(path).map_err(Failure::io(path))?;
+    let text = read_text(path)?;
     Ok(Some(Layout::from_toml(&text, name)?))
 }
 
@@ -136,7 +137,7 @@ pub fn units(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outco
 pub fn classes(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Vec<String>> {
     let names: Vec<String> = match (&args.classes, facts) {
         (Some(path), _) => {
-            let text = std::fs::read_to_string(path).map_err(Failure::io(path))?;
+            let text = read_text(path)?;
             text.lines()
                 .map(|line| line.trim().to_owned())
                 .filter(|line| !line.is_empty())

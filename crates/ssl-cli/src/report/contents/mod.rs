@@ -21,6 +21,7 @@ pub struct Contents<'a> {
     dataset: &'a str,
     layout: &'a str,
     joints: usize,
+    parts: Vec<Part<'a>>,
     coordinates: usize,
     units: &'a str,
     element_type: &'a str,
@@ -51,6 +52,13 @@ pub struct Contents<'a> {
     source: &'a serde_json::Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<VerifyReport>,
+}
+
+/// A part of the layout with its joints' names.
+#[derive(Debug, Serialize)]
+struct Part<'a> {
+    name: &'a str,
+    joints: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -138,6 +146,12 @@ impl<'a> Contents<'a> {
             dataset: cache.dataset(),
             layout: cache.layout().name(),
             joints: cache.layout().len(),
+            parts: cache
+                .layout()
+                .parts()
+                .iter()
+                .map(|part| Part::of(part, cache))
+                .collect(),
             coordinates: cache.coordinates(),
             units: cache.units().name(),
             element_type: cache.element_type(),
@@ -165,6 +179,16 @@ impl<'a> Contents<'a> {
             created_by: cache.created_by(),
             source: cache.source(),
             verified,
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    fn of(part: &'a skeleton_graph::Part, cache: &'a Cache) -> Part<'a> {
+        let names = cache.layout().joints();
+        Part {
+            name: &part.name,
+            joints: part.joints.iter().map(|&j| names[j].as_str()).collect(),
         }
     }
 }

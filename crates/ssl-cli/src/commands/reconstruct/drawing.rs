@@ -1,0 +1,198 @@
+//! A clip and its reconstruction, drawn and in words.
+
+use serde::Serialize;
+use skeleton_data::draw::{Axis, Camera, Caption, Scene, Strip, strips};
+use skeleton_data::normalize::Normalization;
+use skeleton_data::reading::Reading;
+use skeleton_data::{ClipSource, Sequence, Units, Values};
+use skeleton_graph::Layout;
+use skeletonmae::TrackBatch;
+use skeletonmae::reconstruct::{PartError, Picture};
+
+use crate::args::ReconstructArgs;
+use crate::data::Data;
+use crate::failure::{Failure, Outcome};
+use crate::report::count;
+
+/// The document of `--json`. Coordinates are normalised, as the model reads them: person, frame, joint, axis.
+#[derive(Serialize)]
+pub struct Document<'a> {
+    id: &'a str,
+    class: Option<&'a str>,
+    tracks: usize,
+    frames: usize,
+    joints: &'a [String],
+    hidden: Vec<&'a str>,
+    /// Joints reconstructed, over all persons and frames.
+    reconstructed: usize,
+    /// Their mean distance from the truth.
+    error: Option<f64>,
+    /// That of the mean of their nearest visible joints.
+    neighbours: Option<f64>,
+    shape: [usize; 4],
+    truth: &'a [f32],
+    reconstruction: &'a [f32],
+}
+
+/// What is drawn and said.
+pub struct Drawing<'a> {
+    pub data: &'a Data,
+    pub index: usize,
+    pub id: &'a str,
+    pub batch: &'a TrackBatch,
+    pub hidden: &'a [bool],
+    /// (n, t, v, c).
+    pub truth: &'a [f32],
+    pub picture: &'a Picture,
+    pub class: Option<&'a str>,
+}
+
+impl Drawing<'_> {
+    fn names(&self) -> Vec<&str> {
+        let joints = self.data.layout().joints().iter().zip(self.hidden);
+        joints
+            .filter(|(_, hidden)| **hidden)
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    /// What is hidden and how far the model is off.
+    pub fn facts(&self) -> String {
+        let parts = named(self.data.layout(), self.hidden);
+        let error: &PartError = &self.picture.error;
+        let errors = error.means().map_or(
+            "no hidden joint was seen".to_owned(),
+            |(model, neighbours)| {
+                format!(
+                    "off by {model:.2}, the mean of their nearest visible joints by {neighbours:.2}"
+                )
+            },
+        );
+        format!("hidden: {parts}; {errors} (normalised units)")
+    }
+
+    /// Everything, for programs.
+    pub fn document(&self) -> Outcome<Document<'_>> {
+        let (n, t, v, c) = self.batch.keypoints.dims4()?;
+        let means = self.picture.error.means();
+        Ok(Document {
+            id: self.id,
+            class: self.class,
+            tracks: n,
+            frames: t,
+            joints: self.data.layout().joints(),
+            hidden: self.names(),
+            reconstructed: self.picture.error.joints,
+            error: means.map(|means| means.0),
+            neighbours: means.map(|means| means.1),
+            shape: [n, t, v, c],
+            truth: self.truth,
+            reconstruction: &self.picture.coordinates,
+        })
+    }
+
+    /// Three strips below each other.
+    pub fn svg(&self, args: &ReconstructArgs, reading: &Reading, facts: &str) -> Outcome<String> {
+        let (layout, cache) = (self.data.layout(), self.data.cache());
+        let truth = self.sequence(self.truth, |_| true)?;
+        let masked = self.sequence(self.truth, |joint| !self.hidden[joint])?;
+        let made = self.sequence(&self.picture.coordinates, |_| true)?;
+        // A normalisation that turns the body leaves only the body to say what is up.
+        let (units, raw) = match reading.normalization {
+            Normalization::View(_) => (Units::Normalised, truth.view()),
+            _ => (cache.units(), cache.clip(self.index)?),
+        };
+        let up = args.up.unwrap_or_else(|| Axis::usual(units, &raw, layout));
+        let camera = Camera::new(up, truth.coordinates).map_err(|error| {
+            Failure::from_error(&error).hint("--up says which axis points upwards")
+        })?;
+        let input = Scene::new(&truth.view(), layout, &camera)?;
+        let masked = input.beside(&masked.view(), layout, &camera)?;
+        let made = input.beside(&made.view(), layout, &camera)?;
+        let strip = |name, scene, marked, ghost| Strip {
+            name,
+            scene,
+            marked,
+            ghost,
+        };
+        let rows = [
+            strip("input", &input, &[][..], None),
+            strip("what the encoder sees", &masked, &[], None),
+            strip(
+                "reconstructed (red), the truth in grey",
+                &made,
+                self.hidden,
+                Some(&input),
+            ),
+        ];
+        let caption = Caption {
+            id: self.id,
+            class: self.class.map(str::to_owned),
+            dataset: cache.dataset(),
+        };
+        Ok(strips(&rows, &caption, facts, usize::from(args.frames)))
+    }
+
+    /// The clip with these coordinates (n, t, v, c); joints that were missing, or aren't `kept`, are zero, as drawings take it.
+    fn sequence(&self, coordinates: &[f32], kept: impl Fn(usize) -> bool) -> Outcome<Sequence> {
+        let (n, t, v, c) = self.batch.keypoints.dims4()?;
+        let mut values = coordinates.to_vec();
+        for (row, point) in values.chunks_exact_mut(c).enumerate() {
+            if !self.batch.presence[row] || !kept(row % v) {
+                point.fill(0.0);
+            }
+        }
+        Ok(Sequence {
+            id: self.id.to_owned(),
+            label: None,
+            persons: n,
+            frames: t,
+            joints: v,
+            coordinates: c,
+            keypoints: Values::F32(values),
+            scores: None,
+            image: None,
+            subject: None,
+            camera: None,
+            setup: None,
+        })
+    }
+}
+
+/// `right arm, right leg`: whole parts by their names, other joints by theirs.
+fn named(layout: &Layout, hidden: &[bool]) -> String {
+    let whole = |joints: &[usize]| joints.iter().all(|&joint| hidden[joint]);
+    let parts: Vec<_> = layout
+        .parts()
+        .iter()
+        .filter(|part| whole(&part.joints))
+        .collect();
+    let in_part = |joint: usize| parts.iter().any(|part| part.joints.contains(&joint));
+    let mut names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    let single = (0..layout.len()).filter(|&joint| hidden[joint] && !in_part(joint));
+    names.extend(single.map(|joint| layout.joints()[joint].as_str()));
+    match names.is_empty() {
+        true => "nothing".to_owned(),
+        false => format!(
+            "{} ({})",
+            names.join(", "),
+            count(hidden.iter().filter(|&&h| h).count(), "joint")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_joints_are_named_by_their_parts() {
+        let layout = Layout::built_in("coco17").unwrap();
+        let mut hidden = vec![false; 17];
+        [8, 10, 0]
+            .into_iter()
+            .for_each(|joint| hidden[joint] = true);
+        assert_eq!(named(&layout, &hidden), "right arm, nose (3 joints)");
+        assert_eq!(named(&layout, &[false; 17]), "nothing");
+    }
+}

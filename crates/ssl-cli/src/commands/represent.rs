@@ -1,0 +1,200 @@
+//! `ssl represent`
+
+use std::path::Path;
+
+use serde::Serialize;
+use skeleton_data::reading::Reading;
+use strl::pca::plane;
+use strl::probe::{Features, represent};
+
+use super::vacant;
+use crate::args::RepresentArgs;
+use crate::checkpoint::{Checkpoint, Kind, write_whole};
+use crate::data::Data;
+use crate::failure::{Failure, Outcome};
+use crate::feed::Feed;
+use crate::machine::Machine;
+use crate::models::Opened;
+use crate::printer::Printer;
+use crate::report::{Group, count, percent, scatter};
+use crate::signal::Interrupt;
+
+/// Classes that are drawn unless others are asked for.
+const DRAWN: usize = 5;
+
+/// A line of the features' file.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    label: Option<i64>,
+    class: Option<&'a str>,
+    feature: &'a [f32],
+}
+
+/// Computes the features of a split's clips and writes or draws them.
+pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    vacant(&args.out, args.overwrite)?;
+    vacant(&args.svg, args.overwrite)?;
+    let kind = Checkpoint::read(&args.checkpoint)?.0.meta.kind;
+    let opened = Opened::read(&args.checkpoint, kind)?;
+    let data = Data::open(Some(&args.data))?;
+    opened.fit(&data.facts())?;
+    let machine = Machine::of(args.machine)?;
+    // A clip is represented once, not view by view.
+    let reading = Reading {
+        clips: 1,
+        ..opened.reading(None)
+    };
+    let clips = data.split(&args.split)?;
+    let feed = Feed::new(data.source(), clips, &reading, None, &machine, interrupt)?;
+    let batches = feed.watched_batches(usize::from(args.batch), printer, "representing");
+    let features = match kind {
+        Kind::Pretrain => represent(&opened.trunk(&machine)?.1, batches)?,
+        Kind::Finetune => strl::probe::of_classifier(&opened.classifier(&machine)?, batches)?,
+    };
+    let mut said = vec![format!(
+        "{} of {} {}: {} numbers each",
+        count(features.len(), "clip"),
+        data.dataset(),
+        args.split,
+        features.width
+    )];
+    if let Some(path) = &args.out {
+        write_whole(path, lines(&features, data.classes())?.as_bytes())?;
+        said.push(format!("features: {}", path.display()));
+    }
+    if let Some(path) = &args.svg {
+        let words = draw(&features, &data, args, kind, path)?;
+        said.push(words);
+        said.push(format!("drawn: {}", path.display()));
+    }
+    printer.document(&said.join("\n"))
+}
+
+fn lines(features: &Features, classes: &[String]) -> Outcome<String> {
+    let mut text = String::new();
+    for (at, id) in features.ids.iter().enumerate() {
+        let label = Some(features.labels[at]).filter(|&label| label >= 0);
+        let line = Line {
+            id,
+            label,
+            class: label.and_then(|label| Some(classes.get(label as usize)?.as_str())),
+            feature: features.row(at),
+        };
+        text += &serde_json::to_string(&line).map_err(|error| Failure::from_error(&error))?;
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+/// Draws some classes and says what share of their variance the plane holds.
+fn draw(
+    features: &Features,
+    data: &Data,
+    args: &RepresentArgs,
+    kind: Kind,
+    path: &Path,
+) -> Outcome<String> {
+    let classes = chosen(&features.labels, data.classes(), &args.classes)?;
+    let shown: Vec<usize> = (0..features.len())
+        .filter(|&at| classes.contains(&features.labels[at]))
+        .collect();
+    let rows: Vec<Vec<f32>> = shown.iter().map(|&at| features.row(at).to_vec()).collect();
+    let plane = plane(&rows).ok_or_else(|| {
+        let classes = count(classes.len(), "class");
+        Failure::error(format!(
+            "{classes}: expected clips that differ, found {}",
+            count(shown.len(), "clip")
+        ))
+        .hint("choose classes of the split with --classes")
+    })?;
+    let group = |class: &i64| Group {
+        name: data
+            .classes()
+            .get(*class as usize)
+            .cloned()
+            .unwrap_or_default(),
+        places: shown
+            .iter()
+            .zip(&plane.places)
+            .filter(|(at, _)| features.labels[**at] == *class)
+            .map(|(_, place)| *place)
+            .collect(),
+    };
+    let groups: Vec<Group> = classes.iter().map(group).collect();
+    let trained = match kind {
+        Kind::Pretrain => "frozen pre-trained encoder",
+        Kind::Finetune => "fine-tuned classifier, before its last layer",
+    };
+    let title = format!("{} {}: representations", data.dataset(), args.split);
+    let axes = [0, 1].map(|k| {
+        format!(
+            "principal component {} ({})",
+            k + 1,
+            percent(plane.shares[k])
+        )
+    });
+    let facts = format!(
+        "{trained}; {} of {}",
+        count(shown.len(), "clip"),
+        count(groups.len(), "class")
+    );
+    let svg = scatter(&title, &facts, [&axes[0], &axes[1]], &groups);
+    write_whole(path, svg.as_bytes())?;
+    Ok(format!(
+        "the plane holds {} of the variance of {}",
+        percent(plane.shares[0] + plane.shares[1]),
+        count(shown.len(), "clip")
+    ))
+}
+
+/// The classes to draw: those asked for, else those with most clips; of equally many the first.
+fn chosen(labels: &[i64], names: &[String], wanted: &[String]) -> Outcome<Vec<i64>> {
+    let mut counts = vec![0usize; names.len()];
+    for &label in labels.iter().filter(|&&label| label >= 0) {
+        if let Some(count) = counts.get_mut(label as usize) {
+            *count += 1;
+        }
+    }
+    if wanted.is_empty() {
+        let mut order: Vec<usize> = (0..names.len())
+            .filter(|&class| counts[class] > 0)
+            .collect();
+        order.sort_by_key(|&class| (std::cmp::Reverse(counts[class]), class));
+        order.truncate(DRAWN);
+        return Ok(order.into_iter().map(|class| class as i64).collect());
+    }
+    let find = |name: &String| {
+        let number = name
+            .parse()
+            .ok()
+            .filter(|&class: &usize| class < names.len());
+        let class = names.iter().position(|known| known == name).or(number);
+        class.map(|class| class as i64).ok_or_else(|| {
+            let message = format!("--classes: expected the data's classes, found {name:?}");
+            Failure::usage(message).hint(format!("the classes are {}", names.join(", ")))
+        })
+    };
+    wanted.iter().map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_classes_with_most_clips_are_drawn_or_those_asked_for() {
+        let names: Vec<String> = ["a", "b", "c", "d", "e", "f", "2"]
+            .map(str::to_owned)
+            .to_vec();
+        let labels = [0, 1, 1, 2, 3, 4, 5, 5, -1];
+        assert_eq!(chosen(&labels, &names, &[]).unwrap(), [1, 5, 0, 2, 3]);
+        let asked = |wanted: &[&str]| {
+            let wanted: Vec<String> = wanted.iter().map(|&name| name.to_owned()).collect();
+            chosen(&labels, &names, &wanted)
+        };
+        assert_eq!(asked(&["f", "0"]).unwrap(), [5, 0]);
+        assert_eq!(asked(&["2"]).unwrap(), [6], "a name goes before a number");
+        assert!(asked(&["x"]).unwrap_err().message().contains("\"x\""));
+    }
+}

@@ -1,0 +1,106 @@
+//! Text from strangers: small files of it, and words of theirs on the way to a terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use skeleton_data::draw::steers;
+
+use crate::failure::{Failure, Outcome};
+
+/// The longest text that is read: a hundred times what any of these needs.
+const LONGEST: u64 = 1 << 20;
+
+/// A whole text file. A longer one, or a device that never ends, is refused instead of filling the memory.
+pub fn read_text(path: &Path) -> Outcome<String> {
+    read_at_most(path, LONGEST)
+}
+
+/// A text file of at most so many bytes.
+pub fn read_at_most(path: &Path, most: u64) -> Outcome<String> {
+    let file = File::open(path).map_err(Failure::io(path))?;
+    let mut text = String::new();
+    file.take(most + 1)
+        .read_to_string(&mut text)
+        .map_err(Failure::io(path))?;
+    if text.len() as u64 > most {
+        let path = path.display();
+        return Err(Failure::error(format!(
+            "{path}: expected a text of at most {most} bytes, found a longer one"
+        ))
+        .hint("is it a file of another kind?"));
+    }
+    Ok(text)
+}
+
+/// The text with `\u001b` and its like for each character but ends of lines and tabs that could steer a terminal. In JSON, where
+/// such characters stand in strings only, it means the same.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| steers(c) && !matches!(c, '\n' | '\t');
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_a_terminal_and_json_means_the_same() {
+        let plain = "two\nlines\tand ständ 行动 ✓";
+        assert!(matches!(harmless(plain), Cow::Borrowed(text) if text == plain));
+        let evil = "a\u{1b}[31mb\u{9b}c\r\u{7f}\u{202e}d\u{0}";
+        assert_eq!(
+            harmless(evil),
+            "a\\u001b[31mb\\u009bc\\u000d\\u007f\\u202ed\\u0000"
+        );
+        let json = serde_json::to_string_pretty(&[evil]).unwrap();
+        let read: Vec<String> = serde_json::from_str(&harmless(&json)).unwrap();
+        assert_eq!(read, [evil]);
+    }
+
+    #[test]
+    fn a_text_is_read_whole_and_one_too_long_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.toml");
+        let longest = "x".repeat(LONGEST as usize);
+        std::fs::write(&path, &longest).unwrap();
+        assert_eq!(read_text(&path).unwrap(), longest);
+        std::fs::write(&path, longest + "y").unwrap();
+        let refused = read_text(&path).unwrap_err();
+        assert!(
+            refused.message().contains("at most 1048576 bytes"),
+            "{}",
+            refused.message()
+        );
+        let missing = read_text(&folder.path().join("missing.toml")).unwrap_err();
+        assert!(
+            missing.message().contains("missing.toml"),
+            "{}",
+            missing.message()
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_without_end_is_refused() {
+        assert!(
+            read_text(Path::new("/dev/zero"))
+                .unwrap_err()
+                .message()
+                .contains("a longer one")
+        );
+    }
+}

@@ -1,0 +1,403 @@
+//! The paper's experiments and its numbers, read from `paper.toml`.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::error::Error;
+
+const TEXT: &str = include_str!("../paper.toml");
+
+/// One table or figure.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Experiment {
+    /// Its name here, such as `table4c`.
+    pub id: String,
+    /// Its name in a sentence.
+    pub title: String,
+    /// What a reader of its numbers should know.
+    pub note: Option<String>,
+    /// What is made of its cells.
+    pub shows: Shows,
+    /// Its numbers, row by row.
+    pub cells: Vec<Cell>,
+}
+
+/// What is made of an experiment's cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Shows {
+    /// A table of accuracies.
+    #[default]
+    Table,
+    /// The same, drawn as bars.
+    Bars,
+    /// The clips of five classes in the plane of their two main directions.
+    Representations,
+    /// How often each class is taken for each other.
+    Confusion,
+    /// A clip, what the model sees of it, and what it makes of that.
+    Reconstructions,
+}
+
+/// One number.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Cell {
+    /// The row's name.
+    pub row: String,
+    /// The column's name.
+    pub column: String,
+    /// The published number in percent; none where it isn't known.
+    pub value: Option<f64>,
+    /// The clips it was measured on.
+    pub clips: Clips,
+    /// What the number is.
+    pub metric: Metric,
+    /// How it was come by.
+    pub setup: Setup,
+}
+
+/// Clips to train and to test on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Clips {
+    /// The data set, one of [`all`](crate::all).
+    pub set: String,
+    /// The split that is trained on.
+    pub train: String,
+    /// The split that is measured on, once.
+    pub test: String,
+}
+
+/// What a number is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Metric {
+    /// Share of clips whose class is found.
+    Top1,
+    /// The mean over classes of that share.
+    MeanClass,
+}
+
+/// What is different from cell to cell.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Setup {
+    /// The encoder's layers.
+    pub backbone: Backbone,
+    /// `L_D`, how many.
+    pub encoder_layers: usize,
+    /// M, layers of STRL.
+    pub layers: usize,
+    /// What precedes fine-tuning.
+    pub pretraining: Pretraining,
+    /// What is hidden in pre-training.
+    pub masked: Masked,
+    /// Other clips to pre-train on than those to fine-tune on: set and split.
+    pub pretrained_on: Option<(String, String)>,
+    /// How the encoder is judged.
+    pub protocol: Protocol,
+}
+
+/// Layers of the encoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Backbone {
+    /// Graph isomorphism network.
+    #[default]
+    Gin,
+    /// Graph convolution (Kipf).
+    Gcn,
+    /// Graph attention.
+    Gat,
+}
+
+/// What precedes fine-tuning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Pretraining {
+    /// Reconstruction of masked joints.
+    #[default]
+    SkeletonMae,
+    /// Contrast of two views of a clip.
+    GraphCl,
+    /// Nothing: training from scratch.
+    None,
+}
+
+/// What is hidden in pre-training.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Masked {
+    /// Whole parts, by their names in a layout.
+    Parts(Vec<String>),
+    /// So many random joints of the 17 of COCO.
+    Joints(usize),
+    /// What the settings have; written as no part.
+    Usual,
+}
+
+/// How an encoder is judged. The paper only fine-tunes with all labels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Fine-tuning on all labels.
+    #[default]
+    Finetune,
+    /// Fine-tuning on a tenth of each class's labels.
+    TenPercent,
+    /// A linear classifier on the frozen encoder's features.
+    Linear,
+    /// The nearest neighbours among the frozen encoder's features.
+    Knn,
+}
+
+/// The paper's tables and figures, in its order.
+pub fn experiments() -> &'static [Experiment] {
+    static ALL: LazyLock<Vec<Experiment>> = LazyLock::new(|| {
+        experiments_from_toml("paper.toml", TEXT).unwrap_or_else(|error| {
+            panic!("the embedded numbers are valid, as tests show: {error}")
+        })
+    });
+    &ALL
+}
+
+/// Reads experiments that are written as the paper's are in `paper.toml`; `file` names the text in errors.
+///
+/// # Errors
+/// A text that isn't TOML, unknown or missing keys, an id twice, a cell with parts and joints.
+pub fn experiments_from_toml(file: &str, text: &str) -> Result<Vec<Experiment>, Error> {
+    let written: Written = toml::from_str(text).map_err(|cause| Error::Syntax {
+        file: file.to_owned(),
+        cause: Box::new(cause),
+    })?;
+    let mut all: Vec<Experiment> = Vec::new();
+    for experiment in written.experiments {
+        if all.iter().any(|other| other.id == experiment.id) {
+            return Err(wrong(file, "id", &experiment.id, "each once"));
+        }
+        all.push(experiment.read(file)?);
+    }
+    Ok(all)
+}
+
+fn wrong(file: &str, key: &'static str, found: &str, expected: &str) -> Error {
+    Error::Value {
+        file: file.to_owned(),
+        key,
+        found: found.to_owned(),
+        expected: expected.to_owned(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    experiments: Vec<WrittenExperiment>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenExperiment {
+    id: String,
+    title: String,
+    note: Option<String>,
+    #[serde(default)]
+    shows: Shows,
+    set: String,
+    train: String,
+    test: String,
+    metric: Metric,
+    cells: Vec<WrittenCell>,
+}
+
+/// What a cell doesn't say is its experiment's, or the paper's default.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCell {
+    row: String,
+    column: String,
+    value: Option<f64>,
+    set: Option<String>,
+    train: Option<String>,
+    test: Option<String>,
+    #[serde(default)]
+    backbone: Backbone,
+    encoder_layers: Option<usize>,
+    layers: Option<usize>,
+    #[serde(default)]
+    pretraining: Pretraining,
+    masked: Option<Vec<String>>,
+    joints: Option<usize>,
+    pretrained_on: Option<WrittenSplit>,
+    #[serde(default)]
+    protocol: Protocol,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSplit {
+    set: String,
+    train: String,
+}
+
+impl WrittenExperiment {
+    fn read(self, file: &str) -> Result<Experiment, Error> {
+        let mut cells = Vec::new();
+        for cell in self.cells {
+            let masked = match (cell.masked, cell.joints) {
+                (Some(_), Some(_)) => {
+                    return Err(wrong(file, "masked", &cell.row, "either parts or joints"));
+                }
+                (Some(parts), None) if parts.is_empty() => Masked::Usual,
+                (Some(parts), None) => Masked::Parts(parts),
+                (None, Some(joints)) => Masked::Joints(joints),
+                (None, None) => Masked::Parts(vec!["right arm".to_owned()]),
+            };
+            cells.push(Cell {
+                row: cell.row,
+                column: cell.column,
+                value: cell.value,
+                clips: Clips {
+                    set: cell.set.unwrap_or_else(|| self.set.clone()),
+                    train: cell.train.unwrap_or_else(|| self.train.clone()),
+                    test: cell.test.unwrap_or_else(|| self.test.clone()),
+                },
+                metric: self.metric,
+                setup: Setup {
+                    backbone: cell.backbone,
+                    encoder_layers: cell.encoder_layers.unwrap_or(3),
+                    layers: cell.layers.unwrap_or(3),
+                    pretraining: cell.pretraining,
+                    masked,
+                    pretrained_on: cell.pretrained_on.map(|on| (on.set, on.train)),
+                    protocol: cell.protocol,
+                },
+            });
+        }
+        Ok(Experiment {
+            id: self.id,
+            title: self.title,
+            note: self.note,
+            shows: self.shows,
+            cells,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(id: &str, row: &str, column: &str) -> &'static Cell {
+        let experiment = experiments().iter().find(|one| one.id == id).expect(id);
+        let found = experiment
+            .cells
+            .iter()
+            .find(|cell| cell.row == row && cell.column == column);
+        found.unwrap_or_else(|| panic!("{id} has {row}, {column}"))
+    }
+
+    #[test]
+    fn every_table_and_figure_is_there_once() {
+        let ids: Vec<&str> = experiments().iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(
+            ids,
+            [
+                "table1", "table2", "table3", "table4a", "table4b", "table4c", "table5a",
+                "table5b", "figure4a", "figure4c", "figure5", "figure6"
+            ]
+        );
+    }
+
+    #[test]
+    fn numbers_stand_with_what_was_different() {
+        let gat = cell("table4c", "GAT", "right leg");
+        assert_eq!((gat.value, gat.setup.backbone), (Some(90.0), Backbone::Gat));
+        assert_eq!(gat.setup.masked, Masked::Parts(vec!["right leg".into()]));
+        assert_eq!(
+            (gat.metric, gat.clips.set.as_str()),
+            (Metric::MeanClass, "gym99")
+        );
+        let view = cell("table2", "SkeletonMAE", "NTU 60 X-view");
+        assert_eq!(
+            (view.value, view.clips.test.as_str()),
+            (Some(96.5), "xview_val")
+        );
+        assert_eq!(cell("table3", "SkeletonMAE", "Diving48").value, None);
+        assert_eq!(cell("table5a", "M = 4", "FineGym").setup.layers, 4);
+        assert_eq!(
+            cell("table5b", "9 random joints", "FineGym").setup.masked,
+            Masked::Joints(9)
+        );
+    }
+
+    /// The middle column of Table 4a, the last of 4b and the fourth of 4c are one experiment.
+    #[test]
+    fn the_same_setup_has_the_same_number() {
+        let all = || experiments().iter().flat_map(|one| &one.cells);
+        for a in all() {
+            for b in all() {
+                if a.setup == b.setup
+                    && a.clips == b.clips
+                    && a.value.is_some()
+                    && b.value.is_some()
+                {
+                    assert_eq!(a.value, b.value, "{} and {}", a.row, b.row);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_cell_is_of_a_known_set_and_split_and_of_parts_that_coco_has() {
+        let layout = skeleton_graph::Layout::built_in("coco17").expect("it is built in");
+        for cell in experiments().iter().flat_map(|one| &one.cells) {
+            let on = cell.setup.pretrained_on.clone();
+            let mut splits = vec![
+                (&cell.clips.set, &cell.clips.train),
+                (&cell.clips.set, &cell.clips.test),
+            ];
+            splits.extend(on.iter().map(|(set, train)| (set, train)));
+            for (set, split) in splits {
+                let known = crate::find(set).unwrap_or_else(|| panic!("{set} is a data set"));
+                assert!(known.split(split).is_some(), "{set} has {split}");
+                assert_eq!(known.layout, "coco17");
+            }
+            if let Masked::Parts(parts) = &cell.setup.masked {
+                for part in parts {
+                    let known = layout.parts().iter().any(|one| one.name == *part);
+                    assert!(known, "{}: {part}", cell.row);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let one = "[[experiments]]\nid = \"a\"\ntitle = \"A\"\nset = \"s\"\ntrain = \"t\"\ntest = \"u\"\nmetric = \"top1\"\n";
+        let read =
+            |cells: &str| experiments_from_toml("x.toml", &format!("{one}cells = [{cells}]"));
+        assert!(read("{ row = \"r\", column = \"c\" }").is_ok());
+        let error =
+            read("{ row = \"r\", column = \"c\", masked = [], joints = 3 }").expect_err("both");
+        assert!(
+            error.to_string().contains("either parts or joints"),
+            "{error}"
+        );
+        let error = read("{ row = \"r\", column = \"c\", mask = [] }").expect_err("unknown key");
+        assert!(
+            error.to_string().contains("unknown field `mask`"),
+            "{error}"
+        );
+        let twice = format!("{one}cells = []\n{one}cells = []");
+        assert!(experiments_from_toml("x.toml", &twice).is_err());
+    }
+}

@@ -1,0 +1,201 @@
+//! What the scale `ci` is expected to find: ranges, stored in the repository. Outside of one, something has moved.
+
+use std::fmt::Write;
+
+use serde::Deserialize;
+
+use super::report::Table;
+use crate::process::Failure;
+
+const FILE: &str = "xtask/reproduce/ci-expected.toml";
+const TEXT: &str = include_str!("../../reproduce/ci-expected.toml");
+
+/// How far beyond the values of the recorded seeds a range goes: sums that another processor rounds otherwise drift apart
+/// in training. Accuracies are in points, the others relative.
+const SLACK: [f64; 3] = [3.0, 0.02, 0.03];
+
+/// From and to.
+type Range = [f64; 2];
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    #[serde(default)]
+    cells: Vec<Cell>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cell {
+    experiment: String,
+    row: String,
+    column: String,
+    /// Percent.
+    accuracy: Range,
+    /// The pre-training's last epoch.
+    loss: Option<Range>,
+    /// Error of reconstructed joints, in errors of their nearest visible neighbours.
+    reconstruction: Option<Range>,
+}
+
+/// What the values of a cell are called in messages, and their least and largest.
+fn found(table: &Table<'_>, at: usize) -> Option<[Option<Range>; 3]> {
+    let numbers = table.rows[at].numbers.as_ref().ok()?;
+    let range = |values: Vec<f64>| {
+        let fold = |pick: fn(f64, f64) -> f64| values.iter().copied().reduce(pick);
+        Some([fold(f64::min)?, fold(f64::max)?])
+    };
+    let values = &numbers.values;
+    let pretexts = || values.iter().filter_map(|value| value.pretext);
+    Some([
+        range(values.iter().map(|value| value.accuracy).collect()),
+        range(pretexts().map(|pretext| pretext.loss).collect()),
+        range(
+            pretexts()
+                .filter_map(|pretext| pretext.reconstruction)
+                .collect(),
+        ),
+    ])
+}
+
+/// Compares every cell of the tables with its range.
+pub fn check(tables: &[Table<'_>]) -> Result<(), Failure> {
+    let expected: Expected =
+        toml::from_str(TEXT).map_err(|error| Failure::Task(format!("{FILE}: {error}")))?;
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for table in tables {
+        let id = &table.planned.experiment.id;
+        for (at, row) in table.rows.iter().enumerate() {
+            let cell = row.planned.cell;
+            let place = format!("{id}, {}, {}", cell.row, cell.column);
+            let stored = expected.cells.iter().find(|stored| {
+                stored.experiment == *id && stored.row == cell.row && stored.column == cell.column
+            });
+            match (stored, found(table, at)) {
+                (None, _) => wrong.push(format!("{place}: no range is stored")),
+                (Some(_), None) => wrong.push(format!("{place}: not made")),
+                (Some(stored), Some(found)) => {
+                    compared += 1;
+                    let ranges = [Some(stored.accuracy), stored.loss, stored.reconstruction];
+                    let names = [
+                        "accuracy, %",
+                        "loss of pre-training",
+                        "reconstruction error : neighbours'",
+                    ];
+                    let sides = names.into_iter().zip(ranges).zip(found);
+                    wrong
+                        .extend(sides.filter_map(|((name, range), found)| {
+                            moved(&place, name, range, found)
+                        }));
+                }
+            }
+        }
+    }
+    if wrong.is_empty() {
+        eprintln!("xtask: {compared} cells are in the ranges of {FILE}");
+        return Ok(());
+    }
+    Err(Failure::Task(format!(
+        "{} numbers left the ranges of {FILE}:\n  {}\nIf that is meant, say why in the commit and store new ranges: cargo xtask reproduce all --seeds 0,1 --record",
+        wrong.len(),
+        wrong.join("\n  ")
+    )))
+}
+
+fn moved(place: &str, name: &str, range: Option<Range>, found: Option<Range>) -> Option<String> {
+    match (range, found) {
+        (None, None) => None,
+        (Some([low, high]), Some([least, most])) if low <= least && most <= high => None,
+        (Some([low, high]), Some([least, most])) => {
+            let value = if least < low { least } else { most };
+            Some(format!(
+                "{place}: {name} {value:.4}, expected {low} to {high}"
+            ))
+        }
+        (Some(_), None) => Some(format!("{place}: {name} is gone")),
+        (None, Some(_)) => Some(format!("{place}: {name} has no range")),
+    }
+}
+
+/// The tables' values as ranges, in the form of the file.
+pub fn record(tables: &[Table<'_>]) -> String {
+    let seeds = tables.first().map_or(&[][..], |table| table.seeds);
+    let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    let seeds = seeds.join(",");
+    let mut text = format!(
+        "# What `cargo xtask reproduce all` finds on synthetic clips, as ranges: least and largest over some seeds, and some slack for\n\
+         # processors that round otherwise. Written by `cargo xtask reproduce all --seeds {seeds} --record`.\n",
+    );
+    for table in tables {
+        for (at, row) in table.rows.iter().enumerate() {
+            let Some(ranges) = found(table, at) else {
+                continue;
+            };
+            let (cell, id) = (row.planned.cell, &table.planned.experiment.id);
+            // Writing to a string can't fail.
+            let _ = write!(
+                text,
+                "\n[[cells]]\nexperiment = {id:?}\nrow = {:?}\ncolumn = {:?}\n",
+                cell.row, cell.column
+            );
+            let [accuracy, loss, reconstruction] = ranges;
+            if let Some([low, high]) = accuracy {
+                let (low, high) = ((low - SLACK[0]).max(0.0), (high + SLACK[0]).min(100.0));
+                let _ = writeln!(text, "accuracy = [{low:.1}, {high:.1}]");
+            }
+            for (name, range, slack) in [
+                ("loss", loss, SLACK[1]),
+                ("reconstruction", reconstruction, SLACK[2]),
+            ] {
+                if let Some([low, high]) = range {
+                    let _ = writeln!(
+                        text,
+                        "{name} = [{:.4}, {:.4}]",
+                        low * (1.0 - slack),
+                        high * (1.0 + slack)
+                    );
+                }
+            }
+        }
+    }
+    text
+}
+
+/// Where ranges are stored.
+pub fn path(root: &std::path::Path) -> std::path::PathBuf {
+    root.join(FILE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_ranges_are_valid() {
+        let expected: Expected = toml::from_str(TEXT).expect("the stored ranges are TOML");
+        for cell in expected.cells {
+            for range in [Some(cell.accuracy), cell.loss, cell.reconstruction]
+                .into_iter()
+                .flatten()
+            {
+                assert!(
+                    range[0] <= range[1],
+                    "{}, {}: {range:?}",
+                    cell.row,
+                    cell.column
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_moved_is_named_with_both_numbers() {
+        assert_eq!(moved("a", "loss", Some([1.0, 2.0]), Some([1.0, 2.0])), None);
+        let said = moved("a", "loss", Some([1.0, 2.0]), Some([0.5, 1.5])).expect("below");
+        assert_eq!(said, "a: loss 0.5000, expected 1 to 2");
+        assert!(moved("a", "loss", Some([1.0, 2.0]), Some([1.5, f64::NAN])).is_some());
+        assert!(moved("a", "loss", Some([1.0, 2.0]), None).is_some());
+        assert!(moved("a", "loss", None, Some([1.0, 2.0])).is_some());
+    }
+}
