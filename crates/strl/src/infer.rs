@@ -96,10 +96,8 @@ impl<T: Real> Spatial<T> {
             }
         }
         let [w, r] = [&self.w, &self.residual].map(|map| map.after(e, c));
-        let rows = w.weight().chunks_exact(c).zip(r.weight().chunks_exact(c));
-        let weight: Vec<T> = rows.flat_map(|(w, r)| [w, r].concat()).collect();
         let entry = Entry {
-            map: Map::new(&weight, self.w.shift()),
+            map: w.beside(&r),
             constant,
             sums,
         };

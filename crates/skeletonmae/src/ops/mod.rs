@@ -16,6 +16,7 @@ pub mod norm;
 pub mod pool;
 pub mod product;
 pub mod rows;
+mod tiles;
 pub mod wide;
 
 pub use cosine::reweighted_cosine_error;

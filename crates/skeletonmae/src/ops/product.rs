@@ -1,4 +1,5 @@
-//! Matrix products on slices, by the `gemm` crate, which chooses AVX2 or AVX-512 at run time.
+//! Matrix products on slices, by [`tiles`](super::tiles) of our own where they are faster, else by the `gemm` crate;
+//! both choose the machine's vectors at run time.
 
 use candle_core::DType;
 
@@ -65,10 +66,10 @@ impl<'a, T> Matrix<'a, T> {
 /// Where a product goes: rows of `columns` numbers, `row` apart.
 #[derive(Debug)]
 pub struct MatrixMut<'a, T> {
-    data: &'a mut [T],
+    pub(super) data: &'a mut [T],
     rows: usize,
     columns: usize,
-    row: usize,
+    pub(super) row: usize,
 }
 
 impl<'a, T> MatrixMut<'a, T> {
@@ -94,7 +95,7 @@ impl<'a, T> MatrixMut<'a, T> {
 /// # Panics
 /// When the shapes don't fit or reach outside a slice: the kernels check theirs before they call.
 pub fn product<T: Real>(
-    out: MatrixMut<'_, T>,
+    mut out: MatrixMut<'_, T>,
     a: Matrix<'_, T>,
     b: Matrix<'_, T>,
     accumulate: bool,
@@ -114,6 +115,9 @@ pub fn product<T: Real>(
         a.end() <= a.data.len() && b.end() <= b.data.len() && end <= out.data.len(),
         "matrices lie inside their slices"
     );
+    if T::tiled(&mut out, a, b, accumulate) {
+        return;
+    }
     debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));
     let stride = |n: usize| n as isize;
     // SAFETY: the assertions above keep every access of both arguments and the result inside their
@@ -142,4 +146,11 @@ pub fn product<T: Real>(
             gemm::Parallelism::None,
         );
     }
+}
+
+/// A row-major matrix of `columns` columns, transposed: [`product`] is fastest where its second argument lies so
+/// that its rows are contiguous.
+pub fn flip<T: Copy>(matrix: &[T], columns: usize) -> Vec<T> {
+    let column = |j: usize| matrix.iter().skip(j).step_by(columns).copied();
+    (0..columns).flat_map(column).collect()
 }

@@ -7,7 +7,7 @@ use super::{Ending, Stack};
 use crate::ops::kernel::{Real, View};
 use crate::ops::norm::{Moments, Norm, Sums};
 use crate::ops::pool::Buffer;
-use crate::ops::product::{Matrix, MatrixMut, product};
+use crate::ops::product::{Matrix, MatrixMut, flip, product};
 use crate::ops::rows::{add_scaled, frames_per_chunk};
 use crate::wide;
 
@@ -171,7 +171,8 @@ impl Pass<'_> {
         let (d, c, chunk) = (self.d, source.width(), self.chunk());
         let v = self.stack.adjacency.len();
         let mixing = self.stack.adjacency.plus(T::one() + p.eps);
-        let weight = Matrix::new(p.first, d, c).transposed();
+        let weight = flip(p.first, c);
+        let weight = Matrix::new(&weight, c, d);
         let mut z = Buffer::new(self.rows * d);
         let sums = z.par_chunks_mut(chunk * d).enumerate().map_init(
             || [vec![T::zero(); v * c], vec![T::zero(); chunk * c]],
@@ -200,7 +201,8 @@ impl Pass<'_> {
     /// z2 = ReLU(norm(z1)) W2^T.
     fn second<T: Real>(&self, z1: &[T], norm: &Norm<T>, weight: &[T]) -> (Buffer<T>, Moments) {
         let (d, chunk) = (self.d, self.chunk());
-        let weight = Matrix::new(weight, d, d).transposed();
+        let weight = flip(weight, d);
+        let weight = Matrix::new(&weight, d, d);
         let mut z = Buffer::new(self.rows * d);
         let sums = z
             .par_chunks_mut(chunk * d)
@@ -247,6 +249,7 @@ impl Pass<'_> {
                 let End::Mlp { bias } = p.end else {
                     unreachable!("the parameters are those of this ending")
                 };
+                let weight = flip(p.second, d);
                 let mut y = vec![T::zero(); rows.len() * d];
                 y.par_chunks_mut(chunk * d)
                     .zip(rows.par_chunks(chunk))
@@ -255,7 +258,7 @@ impl Pass<'_> {
                         wide!(gather_relu(last, rows, &mut a));
                         y.chunks_exact_mut(d).for_each(|y| y.copy_from_slice(bias));
                         let n = rows.len();
-                        let weight = Matrix::new(p.second, d, d).transposed();
+                        let weight = Matrix::new(&weight, d, d);
                         product(MatrixMut::new(y, n, d), Matrix::new(&a, n, d), weight, true);
                     });
                 y

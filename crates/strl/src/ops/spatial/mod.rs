@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use skeletonmae::ops::mix::{JointMatrix, Mixing};
 use skeletonmae::ops::norm::{Norm, Sums};
 use skeletonmae::ops::pool::{Buffer, Saved};
-use skeletonmae::ops::product::{Matrix, MatrixMut, product};
+use skeletonmae::ops::product::{Matrix, MatrixMut, flip, product};
 use skeletonmae::ops::{Kernel, Moments, Real, View, apply3, rows};
 use skeletonmae::wide;
 
@@ -108,7 +108,8 @@ impl Kernel<3> for Spatial {
         let (v, d, chunk) = self.check(&h, &p, &theta)?;
         let maps = split(theta.data, d);
         let mixing = self.mixing.plus(T::zero());
-        let weights = maps.map(|map| Matrix::new(map.weight, d, d).transposed());
+        let weights = maps.map(|map| flip(map.weight, d));
+        let weights = [0, 1].map(|i: usize| Matrix::new(&weights[i], d, d));
         let mut z = [Buffer::new(h.data.len()), Buffer::new(h.data.len())];
         let [u, r] = &mut z;
         let sums = u
