@@ -7,6 +7,7 @@ use candle_core::{
     WithDType, bail,
 };
 
+use super::next::Next;
 use super::product::{Matrix, MatrixMut};
 use super::tiles;
 
@@ -33,6 +34,7 @@ pub trait Real: WithDType + num_traits::Float + num_traits::NumAssignOps + std::
         _: Matrix<'_, Self>,
         _: Matrix<'_, Self>,
         _: bool,
+        _: &mut Next,
     ) -> bool {
         false
     }
@@ -45,8 +47,9 @@ impl Real for f32 {
         a: Matrix<'_, Self>,
         b: Matrix<'_, Self>,
         accumulate: bool,
+        next: &mut Next,
     ) -> bool {
-        tiles::multiply(out, a, b, accumulate)
+        tiles::multiply(out, a, b, accumulate, next)
     }
 }
 impl Real for f64 {}

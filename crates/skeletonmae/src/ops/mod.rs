@@ -12,6 +12,7 @@ pub mod linear;
 pub mod map;
 pub mod mix;
 pub mod moments;
+pub mod next;
 pub mod norm;
 pub mod pool;
 pub mod product;

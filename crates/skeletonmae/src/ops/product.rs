@@ -4,6 +4,7 @@
 use candle_core::DType;
 
 use super::kernel::Real;
+use super::next::Next;
 
 /// A matrix inside a slice: element (i, j) is `data[i * row + j * column]`.
 #[derive(Clone, Copy, Debug)]
@@ -95,10 +96,24 @@ impl<'a, T> MatrixMut<'a, T> {
 /// # Panics
 /// When the shapes don't fit or reach outside a slice: the kernels check theirs before they call.
 pub fn product<T: Real>(
+    out: MatrixMut<'_, T>,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    accumulate: bool,
+) {
+    product_meanwhile(out, a, b, accumulate, &mut Next::nothing());
+}
+
+/// [`product`], which asks for the `next` memory meanwhile.
+///
+/// # Panics
+/// As [`product`].
+pub fn product_meanwhile<T: Real>(
     mut out: MatrixMut<'_, T>,
     a: Matrix<'_, T>,
     b: Matrix<'_, T>,
     accumulate: bool,
+    next: &mut Next,
 ) {
     assert_eq!(a.columns, b.rows, "inner extents agree");
     assert_eq!(
@@ -115,7 +130,7 @@ pub fn product<T: Real>(
         a.end() <= a.data.len() && b.end() <= b.data.len() && end <= out.data.len(),
         "matrices lie inside their slices"
     );
-    if T::tiled(&mut out, a, b, accumulate) {
+    if T::tiled(&mut out, a, b, accumulate, next) {
         return;
     }
     debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));

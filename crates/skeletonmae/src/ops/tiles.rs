@@ -6,6 +6,7 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::next::{Lines, Next};
 use super::product::{Matrix, MatrixMut};
 use super::wide::{Vectors, vectors};
 
@@ -23,6 +24,7 @@ pub fn multiply(
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
     accumulate: bool,
+    next: &mut Next,
 ) -> bool {
     let whole = b.columns.is_multiple_of(LANES) && b.column == 1;
     let rows = a.column == 1 || a.row == 1;
@@ -34,6 +36,7 @@ pub fn multiply(
                 a,
                 b,
                 accumulate,
+                next,
             };
             Simd::vectorize(simd, work);
             true
@@ -47,6 +50,7 @@ struct Work<'a, 'b> {
     a: Matrix<'a, f32>,
     b: Matrix<'a, f32>,
     accumulate: bool,
+    next: &'a mut Next,
 }
 
 impl WithSimd for Work<'_, '_> {
@@ -126,16 +130,20 @@ impl Work<'_, '_> {
             }
         }
         let Matrix { data: a, .. } = self.a;
+        let at_hand = Lines::at_hand(self.b.data);
+        let lines = self.next.lines().unwrap_or(at_hand);
         let b = |term: usize| load::<S, N>(&self.b.data[term * self.b.row + at..][..N * LANES]);
         if self.a.column == 1 {
             let a: [&[f32]; M] =
                 std::array::from_fn(|i| &a[(row + i) * self.a.row..][span.from..span.to]);
             for term in 0..span.to - span.from {
+                lines.ask(term);
                 let factors = std::array::from_fn(|i| a[i][term]);
                 add(simd, &mut sums, factors, b(span.from + term));
             }
         } else {
             for term in span.from..span.to {
+                lines.ask(term - span.from);
                 let factors = a[term * self.a.column + row..].first_chunk();
                 let factors = *factors.expect("the matrix lies inside its slice");
                 add(simd, &mut sums, factors, b(term));
@@ -208,7 +216,7 @@ mod tests {
                 let before = numbers(rows, columns + 5, 4);
                 let mut out = before.clone();
                 let to = &mut MatrixMut::within(&mut out, rows, columns, columns + 5);
-                assert!(multiply(to, a, b, accumulate));
+                assert!(multiply(to, a, b, accumulate, &mut Next::nothing()));
                 for (at, (&out, &before)) in out.iter().zip(&before).enumerate() {
                     let (i, j) = (at / (columns + 5), at % (columns + 5));
                     if j >= columns {
@@ -232,7 +240,8 @@ mod tests {
         let mut out = vec![0.0; 64];
         let mut done = |a, b: Matrix<'_, f32>| {
             let columns = b.columns;
-            multiply(&mut MatrixMut::new(&mut out, 4, columns), a, b, false)
+            let out = &mut MatrixMut::new(&mut out, 4, columns);
+            multiply(out, a, b, false, &mut Next::nothing())
         };
         let square = Matrix::new(&a, 4, 4);
         assert!(!done(square, Matrix::within(&b, 4, 15, 16)));

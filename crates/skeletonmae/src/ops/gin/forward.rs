@@ -5,9 +5,10 @@ use rayon::prelude::*;
 use super::params::{End, Params, split};
 use super::{Ending, Stack};
 use crate::ops::kernel::{Real, View};
+use crate::ops::next::Next;
 use crate::ops::norm::{Moments, Norm, Sums};
 use crate::ops::pool::Buffer;
-use crate::ops::product::{Matrix, MatrixMut, flip, product};
+use crate::ops::product::{Matrix, MatrixMut, flip, product, product_meanwhile};
 use crate::ops::rows::{add_scaled, frames_per_chunk};
 use crate::wide;
 
@@ -86,6 +87,18 @@ impl<'a, T: Real> Source<'a, T> {
 }
 
 impl<'a, T: Real> Source<'a, T> {
+    /// What [`rows`](Self::rows) reads, as it lies in memory.
+    #[inline(always)]
+    pub fn memory(&self, from: usize, n: usize) -> &'a [T] {
+        match self {
+            Self::Input(x) => x.between(from, from + n),
+            Self::Layer(layer, d) => match &layer.end {
+                Kept::Activated { z2, .. } => &z2[from * d..(from + n) * d],
+                Kept::Mlp => &[],
+            },
+        }
+    }
+
     /// `n` rows that [`rows`](Self::rows) has made in `scratch` before.
     pub fn made<'b>(&self, from: usize, n: usize, scratch: &'b [T]) -> &'b [T]
     where
@@ -185,11 +198,13 @@ impl Pass<'_> {
                         mixing.apply(source.rows(i * chunk + k * v, v, x), mixed, c);
                     }
                 });
-                product(
+                let mut next = Next::behind(&[source.memory(i * chunk, n), z]);
+                product_meanwhile(
                     MatrixMut::new(z, n, d),
                     Matrix::new(mixed, n, c),
                     weight,
                     false,
+                    &mut next,
                 );
                 wide!(Sums::of(z, d))
             },
@@ -212,7 +227,9 @@ impl Pass<'_> {
                 |scratch, (z, z1)| {
                     let (n, a) = (z.len() / d, &mut scratch[..z.len()]);
                     wide!(norm.relu(z1, a));
-                    product(MatrixMut::new(z, n, d), Matrix::new(a, n, d), weight, false);
+                    let mut next = Next::behind(&[z1, z]);
+                    let (z_rows, a) = (MatrixMut::new(z, n, d), Matrix::new(a, n, d));
+                    product_meanwhile(z_rows, a, weight, false, &mut next);
                     wide!(Sums::of(z, d))
                 },
             );

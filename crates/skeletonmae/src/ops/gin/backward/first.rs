@@ -6,9 +6,10 @@ use super::{Way, add_up, reals};
 use crate::ops::gin::forward::{Kept, Source};
 use crate::ops::kernel::Real;
 use crate::ops::mix::Mixing;
+use crate::ops::next::Next;
 use crate::ops::norm::Back;
 use crate::ops::pool::Buffer;
-use crate::ops::product::{Matrix, MatrixMut, product};
+use crate::ops::product::{Matrix, MatrixMut, product_meanwhile};
 use crate::ops::rows::dot;
 use crate::wide;
 
@@ -105,10 +106,13 @@ impl<T: Real> First<'_, T> {
             }
             self.source.made(from, n, &s.x)
         });
+        let written = out.as_deref().unwrap_or_default();
+        let mut next = Next::behind(&[g1, z1, self.source.memory(from, n), written]);
         let dz = Matrix::new(dz, n, d);
         let weight = MatrixMut::new(&mut part[1..1 + d * c], d, c);
-        product(weight, dz.transposed(), Matrix::new(mixed, n, c), false);
-        product(MatrixMut::new(dmixed, n, c), dz, self.weight, false);
+        let (mixed, dmixed_rows) = (Matrix::new(mixed, n, c), MatrixMut::new(dmixed, n, c));
+        product_meanwhile(weight, dz.transposed(), mixed, false, &mut next);
+        product_meanwhile(dmixed_rows, dz, self.weight, false, &mut next);
         wide!({
             part[0] = dot(x, dmixed);
             let Some(out) = out else { return };

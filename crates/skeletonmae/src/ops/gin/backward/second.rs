@@ -6,9 +6,10 @@ use super::{Grad, Way, add_up, reals};
 use crate::ops::gin::Ending;
 use crate::ops::gin::forward::{Kept, gather_relu};
 use crate::ops::kernel::Real;
+use crate::ops::next::Next;
 use crate::ops::norm::Back;
 use crate::ops::pool::Buffer;
-use crate::ops::product::{Matrix, MatrixMut, product};
+use crate::ops::product::{Matrix, MatrixMut, product, product_meanwhile};
 use crate::ops::rows::add;
 use crate::wide;
 
@@ -84,17 +85,20 @@ impl<T: Real> Way<'_, T> {
             unreachable!("the caller saw to it")
         };
         let (z2, slope) = (&z2[from * d..from * d + size], *slope);
-        wide!({
+        let dy = wide!({
             let dy = grad.rows(from, n, v, &mut dy[..size]);
             norm2.prelu_back(slope, back, dy, z2, dz2);
             layer.norm1.relu(z1, a1);
+            dy
         });
+        let mut next = Next::behind(&[dy, z2, z1, g1]);
         let mut part = vec![T::zero(); d * d + 3 * d];
         let (weight, rest) = part.split_at_mut(d * d);
         let (a, dz) = (Matrix::new(a1, n, d), Matrix::new(dz2, n, d));
-        product(MatrixMut::new(weight, d, d), dz.transposed(), a, false);
+        let weight = MatrixMut::new(weight, d, d);
+        product_meanwhile(weight, dz.transposed(), a, false, &mut next);
         let w = Matrix::new(self.parameters[i].second, d, d);
-        product(MatrixMut::new(g1, n, d), dz, w, false);
+        product_meanwhile(MatrixMut::new(g1, n, d), dz, w, false, &mut next);
         wide!({
             layer.norm1.relu_sums(g1, a1, z1, &mut rest[..2 * d]);
         });
