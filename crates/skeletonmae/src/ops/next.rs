@@ -3,10 +3,8 @@
 
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
-/// Lines that are asked for at a time: as many as a product has terms at the paper's width.
-const LINES: usize = 64;
 /// Slices at most.
-const SLICES: usize = 5;
+const SLICES: usize = 6;
 
 /// Memory to be asked for. It is never read here, so that it doesn't matter what lies there.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ impl Next {
         }
     }
 
-    /// What follows each of these chunks (five at most) in its tensor, of the same size.
+    /// What follows each of these chunks (six at most) in its tensor, of the same size.
     #[inline(always)]
     pub fn behind<T>(chunks: &[&[T]]) -> Self {
         let mut next = Self::nothing();
@@ -35,17 +33,17 @@ impl Next {
         next
     }
 
-    /// The next lines; `None` when all have been asked for.
+    /// The next `count` lines; `None` when all have been asked for.
     #[inline(always)]
-    pub(super) fn lines(&mut self) -> Option<Lines> {
+    pub(super) fn lines(&mut self, count: usize) -> Option<Lines> {
         let (at, _) = self.left.iter_mut().find(|(at, end)| at < end)?;
         let lines = Lines(*at);
-        *at += LINES * LINE;
+        *at += count * LINE;
         Some(lines)
     }
 }
 
-/// A few lines that follow each other.
+/// Lines that follow each other.
 #[derive(Clone, Copy)]
 pub(super) struct Lines(usize);
 
@@ -56,10 +54,10 @@ impl Lines {
         Self(data.as_ptr() as usize)
     }
 
-    /// Asks for line `i`, of which there are as many as terms in a step of a product.
+    /// Asks for line `i`.
     #[inline(always)]
     pub fn ask(self, i: usize) {
-        let at = self.0 + (i % LINES) * LINE;
+        let at = self.0 + i * LINE;
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};

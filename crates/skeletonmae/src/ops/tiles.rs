@@ -131,7 +131,7 @@ impl Work<'_, '_> {
         }
         let Matrix { data: a, .. } = self.a;
         let at_hand = Lines::at_hand(self.b.data);
-        let lines = self.next.lines().unwrap_or(at_hand);
+        let lines = self.next.lines(span.to - span.from).unwrap_or(at_hand);
         let b = |term: usize| load::<S, N>(&self.b.data[term * self.b.row + at..][..N * LANES]);
         if self.a.column == 1 {
             let a: [&[f32]; M] =

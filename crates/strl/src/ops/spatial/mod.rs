@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 use skeletonmae::ops::mix::{JointMatrix, Mixing};
+use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::{Norm, Sums};
 use skeletonmae::ops::pool::{Buffer, Saved};
-use skeletonmae::ops::product::{Matrix, MatrixMut, flip, product};
+use skeletonmae::ops::product::{Matrix, MatrixMut, flip, product_meanwhile};
 use skeletonmae::ops::{Kernel, Moments, Real, View, apply3, rows};
 use skeletonmae::wide;
 
@@ -123,17 +124,20 @@ impl Kernel<3> for Spatial {
                     let h = h.between(from, from + n);
                     let p = p.between(from / v, (from + n) / v);
                     let mixed = mix(&mixing, h, p, scratch, [v, d]);
-                    product(
+                    let mut next = Next::behind(&[h, u, r]);
+                    product_meanwhile(
                         MatrixMut::new(u, n, d),
                         Matrix::new(mixed, n, d),
                         weights[0],
                         false,
+                        &mut next,
                     );
-                    product(
+                    product_meanwhile(
                         MatrixMut::new(r, n, d),
                         Matrix::new(h, n, d),
                         weights[1],
                         false,
+                        &mut next,
                     );
                     wide!((Sums::of(u, d), Sums::of(r, d)))
                 },

@@ -1,9 +1,10 @@
 //! The way back in training: sums at the end, then through the branches, then through their first maps.
 
 use rayon::prelude::*;
+use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::{Back, Norm};
 use skeletonmae::ops::pool::Buffer;
-use skeletonmae::ops::product::{Matrix, MatrixMut, product};
+use skeletonmae::ops::product::{Matrix, MatrixMut, product, product_meanwhile};
 use skeletonmae::ops::{Real, rows};
 use skeletonmae::wide;
 
@@ -179,7 +180,9 @@ impl<T: Real> Way<'_, T> {
         let z = &self.kept.z[track * self.pass.track(reduced)..][..self.pass.track(reduced)];
         let x = &self.x[track * self.pass.track(d)..][..self.pass.track(d)];
         let mut parts: Vec<T> = Vec::new();
-        g.copy_from_slice(self.out(self.grad, track));
+        let grad = self.out(self.grad, track);
+        let mut next = Next::behind(&[grad, y, c, z, g1, dx]);
+        g.copy_from_slice(grad);
         wide!({
             for (g, &y) in g.iter_mut().zip(y) {
                 *g = if y > T::zero() { *g } else { T::zero() };
@@ -196,15 +199,16 @@ impl<T: Real> Way<'_, T> {
             let dc = Matrix::within(&dc[self.pass.to(branch).from..], n, part, d);
             let mut dw = vec![T::zero(); part * side];
             let by_side = Matrix::new(taps, n, side);
-            product(
+            product_meanwhile(
                 MatrixMut::new(&mut dw, part, side),
                 dc.transposed(),
                 by_side,
                 false,
+                &mut next,
             );
             parts.extend(dw);
             let weight = Matrix::new(&convolution.weight, part, side);
-            product(MatrixMut::new(taps, n, side), dc, weight, false);
+            product_meanwhile(MatrixMut::new(taps, n, side), dc, weight, false, &mut next);
             wide!(window.scatter(taps, g1, convolution.from, t, v));
         }
         let pool = self.pass.convolutions.len();
@@ -213,25 +217,38 @@ impl<T: Real> Way<'_, T> {
         let x = Matrix::new(self.pass.strided(x, strided), n, d);
         let dpoint = Matrix::within(&dc[self.pass.to(pool + 1).from..], n, part, d);
         let mut dw = vec![T::zero(); part * d];
-        product(
+        product_meanwhile(
             MatrixMut::new(&mut dw, part, d),
             dpoint.transposed(),
             x,
             false,
+            &mut next,
         );
         parts.extend(dw);
         let point = Matrix::new(self.pass.p.point, part, d);
         match (&self.kept.residual, &backs.residual, self.pass.p.residual) {
             (Some((q, _)), Some(back), Some(residual)) => {
-                product(MatrixMut::new(dstrided, n, d), dpoint, point, false);
+                product_meanwhile(
+                    MatrixMut::new(dstrided, n, d),
+                    dpoint,
+                    point,
+                    false,
+                    &mut next,
+                );
                 let q = self.out(q, track);
                 wide!(back.rows(g, q, dc));
                 let dq = Matrix::new(dc, n, d);
                 let mut dw = vec![T::zero(); d * d];
-                product(MatrixMut::new(&mut dw, d, d), dq.transposed(), x, false);
+                product_meanwhile(
+                    MatrixMut::new(&mut dw, d, d),
+                    dq.transposed(),
+                    x,
+                    false,
+                    &mut next,
+                );
                 parts.extend(dw);
                 let map = Matrix::new(residual.map, d, d);
-                product(MatrixMut::new(dstrided, n, d), dq, map, true);
+                product_meanwhile(MatrixMut::new(dstrided, n, d), dq, map, true, &mut next);
                 let frame = v * d;
                 let frames = dx.chunks_exact_mut(frame).step_by(self.pass.stride);
                 for (dx, from) in frames.zip(dstrided.chunks_exact(frame)) {
@@ -240,7 +257,7 @@ impl<T: Real> Way<'_, T> {
             }
             _ => {
                 dx.copy_from_slice(g);
-                product(MatrixMut::new(dx, n, d), dpoint, point, true);
+                product_meanwhile(MatrixMut::new(dx, n, d), dpoint, point, true, &mut next);
             }
         }
         let at = parts.len();

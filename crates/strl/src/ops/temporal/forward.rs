@@ -1,9 +1,10 @@
 //! The way forward in training.
 
 use rayon::prelude::*;
+use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::{Norm, Sums};
 use skeletonmae::ops::pool::Buffer;
-use skeletonmae::ops::product::{Matrix, MatrixMut, flip, product};
+use skeletonmae::ops::product::{Matrix, MatrixMut, flip, product, product_meanwhile};
 use skeletonmae::ops::{Moments, Real};
 use skeletonmae::wide;
 
@@ -161,7 +162,8 @@ impl<'a, T: Real> Pass<'a, T> {
                 },
                 |[a, taps, strided], ((c, z), x)| {
                     wide!(norm.relu(z, a));
-                    self.branches_of_track(x, a, c, taps, strided);
+                    let mut next = Next::behind(&[z, c]);
+                    self.branches_of_track(x, a, c, [taps, strided], &mut next);
                     wide!(Sums::of(c, d))
                 },
             );
@@ -178,7 +180,14 @@ impl<'a, T: Real> Pass<'a, T> {
         }
     }
 
-    fn branches_of_track(&self, x: &[T], a: &[T], c: &mut [T], taps: &mut [T], strided: &mut [T]) {
+    fn branches_of_track(
+        &self,
+        x: &[T],
+        a: &[T],
+        c: &mut [T],
+        [taps, strided]: [&mut [T]; 2],
+        next: &mut Next,
+    ) {
         let Shapes { t, v, d, part, .. } = self.s;
         let n = self.s.t_out * v;
         for (branch, convolution) in self.convolutions.iter().enumerate() {
@@ -187,14 +196,14 @@ impl<'a, T: Real> Pass<'a, T> {
             wide!(convolution.window.gather(a, convolution.from, taps, t, v));
             let out = MatrixMut::within(&mut c[self.to(branch).from..], n, part, d);
             let weight = Matrix::new(&convolution.columns, side, part);
-            product(out, Matrix::new(taps, n, side), weight, false);
+            product_meanwhile(out, Matrix::new(taps, n, side), weight, false, next);
         }
         let pool = self.convolutions.len();
         wide!(self.pool.largest(a, self.pool_from, c, self.to(pool), t, v));
         let x = self.strided(x, strided);
         let out = MatrixMut::within(&mut c[self.to(pool + 1).from..], n, part, d);
         let weight = Matrix::new(&self.point, d, part);
-        product(out, Matrix::new(x, n, d), weight, false);
+        product_meanwhile(out, Matrix::new(x, n, d), weight, false, next);
     }
 
     fn residual(&self, x: &[T], map: &[T]) -> (Buffer<T>, Moments) {

@@ -32,6 +32,16 @@ enum Grad<'a, T: Real> {
 }
 
 impl<T: Real> Grad<'_, T> {
+    /// What [`rows`](Self::rows) reads, as it lies in memory, if it is large.
+    #[inline(always)]
+    fn memory(&self, from: usize, n: usize, d: usize) -> &[T] {
+        match self {
+            Self::Rows(g) => &g[from * d..(from + n) * d],
+            Self::Buffer(g) => &g[from * d..(from + n) * d],
+            Self::Pooled(..) => &[],
+        }
+    }
+
     #[inline(always)]
     fn rows<'b>(&'b self, from: usize, n: usize, v: usize, scratch: &'b mut [T]) -> &'b [T] {
         let d = scratch.len() / n.max(1);

@@ -85,13 +85,12 @@ impl<T: Real> Way<'_, T> {
             unreachable!("the caller saw to it")
         };
         let (z2, slope) = (&z2[from * d..from * d + size], *slope);
-        let dy = wide!({
+        wide!({
             let dy = grad.rows(from, n, v, &mut dy[..size]);
             norm2.prelu_back(slope, back, dy, z2, dz2);
             layer.norm1.relu(z1, a1);
-            dy
         });
-        let mut next = Next::behind(&[dy, z2, z1, g1]);
+        let mut next = Next::behind(&[grad.memory(from, n, d), z2, z1, g1]);
         let mut part = vec![T::zero(); d * d + 3 * d];
         let (weight, rest) = part.split_at_mut(d * d);
         let (a, dz) = (Matrix::new(a1, n, d), Matrix::new(dz2, n, d));
