@@ -164,23 +164,22 @@ impl Kernel<3> for Spatial {
         _: [bool; 3],
     ) -> Result<[Option<Vec<T>>; 3]> {
         let (v, d, chunk) = self.check(&h, &p, &theta)?;
-        self.saved.with(|kept: &Kept<T>| {
-            let way = backward::Way {
-                h,
-                p,
-                y,
-                grad,
-                kept,
-                maps: split(theta.data, d),
-                mixing: self.mixing.plus(T::zero()),
-                unmixing: self.mixing.transposed_plus(T::zero()),
-                v,
-                d,
-                chunk,
-            };
-            let [dh, dp, dtheta] = way.run();
-            Ok([Some(dh), Some(dp), Some(dtheta)])
-        })
+        let kept = self.saved.take::<Kept<T>>()?;
+        let way = backward::Way {
+            h,
+            p,
+            y,
+            grad,
+            kept: &kept,
+            maps: split(theta.data, d),
+            mixing: self.mixing.plus(T::zero()),
+            unmixing: self.mixing.transposed_plus(T::zero()),
+            v,
+            d,
+            chunk,
+        };
+        let [dh, dp, dtheta] = way.run();
+        Ok([Some(dh), Some(dp), Some(dtheta)])
     }
 }
 
