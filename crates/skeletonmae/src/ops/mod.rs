@@ -6,6 +6,7 @@
 
 pub(crate) mod columns;
 pub mod cosine;
+pub mod fresh;
 pub mod gin;
 pub mod kernel;
 pub mod linear;

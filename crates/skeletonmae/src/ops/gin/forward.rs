@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::params::{End, Params, split};
 use super::{Ending, Stack};
+use crate::ops::fresh::Fresh;
 use crate::ops::kernel::{Real, View};
 use crate::ops::next::Next;
 use crate::ops::norm::{Moments, Norm, Sums};
@@ -241,11 +242,11 @@ impl Pass<'_> {
         let (d, chunk, v) = (self.d, self.chunk(), self.stack.adjacency.len());
         match &self.stack.ending {
             Ending::Activated => {
-                let mut y = vec![T::zero(); self.rows * d];
-                y.par_chunks_mut(chunk * d)
+                let mut y = Fresh::new(self.rows * d);
+                y.chunks(chunk * d)
                     .enumerate()
                     .for_each(|(i, y)| wide!(last.activated(i * chunk, y)));
-                y
+                y.finish()
             }
             Ending::Pooled { factor } => {
                 let (frames, factor) = (chunk / v, T::real(*factor));

@@ -1,6 +1,7 @@
 //! The way back in training.
 
 use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
 use skeletonmae::ops::mix::Mixing;
 use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::Back;
@@ -32,10 +33,10 @@ impl<T: Real> Way<'_, T> {
         let rows = self.h.rows();
         let backs =
             [0, 1].map(|i| self.kept.norms[i].back(&sums[2 * d * i..2 * d * (i + 1)], rows));
-        let mut dh = vec![T::zero(); self.h.data.len()];
+        let mut dh = Fresh::new(self.h.data.len());
         let mut dp = vec![T::zero(); self.p.data.len()];
         let parts = dh
-            .par_chunks_mut(chunk * d)
+            .chunks(chunk * d)
             .zip(dp.par_chunks_mut(chunk / v * d))
             .enumerate()
             .map_init(
@@ -49,7 +50,7 @@ impl<T: Real> Way<'_, T> {
             let all = weight.iter().chain(&sums[d..]).chain(&sums[..d]);
             dtheta.extend(all.map(|&value| T::real(value)));
         }
-        [dh, dp, dtheta]
+        [dh.finish(), dp, dtheta]
     }
 
     /// dy of some rows, copied so that it can be stopped in place where ReLU gave nothing.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{Result, Shape, Tensor, bail};
 use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
 use skeletonmae::ops::mix::{JointMatrix, Mixing};
 use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::{Norm, Sums};
@@ -145,15 +146,15 @@ impl Kernel<3> for Spatial {
         let (first, second): (Vec<_>, Vec<_>) = sums.collect::<Vec<_>>().into_iter().unzip();
         let moments = [Moments::combine(&first), Moments::combine(&second)];
         let norms = [0, 1].map(|i| Norm::new(&moments[i], maps[i].norm[0], maps[i].norm[1]));
-        let mut y = vec![T::zero(); h.data.len()];
-        y.par_chunks_mut(chunk * d).enumerate().for_each(|(i, y)| {
+        let mut y = Fresh::new(h.data.len());
+        y.chunks(chunk * d).enumerate().for_each(|(i, y)| {
             let at = i * chunk * d;
             let [u, r] = [0, 1].map(|k: usize| &z[k][at..at + y.len()]);
             wide!(add_relu(&norms, u, r, y, d));
         });
         self.moments.get_or_init(|| moments);
         self.saved.put(Kept { z, norms });
-        Ok((y, h.dims.into()))
+        Ok((y.finish(), h.dims.into()))
     }
 
     fn backward<T: Real>(

@@ -1,6 +1,7 @@
 //! The way back in training: sums at the end, then through the branches, then through their first maps.
 
 use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
 use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::{Back, Norm};
 use skeletonmae::ops::pool::Buffer;
@@ -50,10 +51,10 @@ impl<T: Real> Way<'_, T> {
                 .as_ref()
                 .map(|(_, norm)| norm.back(&end[2 * d..], rows_out)),
         };
-        let mut dx = vec![T::zero(); self.x.len()];
+        let mut dx = Fresh::new(self.x.len());
         let mut g1 = Buffer::new(n * self.pass.track(reduced));
         let parts: Vec<Vec<T>> = dx
-            .par_chunks_mut(self.pass.track(d))
+            .chunks(self.pass.track(d))
             .zip(g1.par_chunks_mut(self.pass.track(reduced)))
             .enumerate()
             .map_init(
@@ -61,6 +62,7 @@ impl<T: Real> Way<'_, T> {
                 |scratch, (track, (dx, g1))| self.branches(track, &backs, dx, g1, scratch),
             )
             .collect();
+        let mut dx = dx.finish();
         let middle = total(&parts);
         let sums1 = &middle[middle.len() - 2 * reduced..];
         let back1 = self.kept.norm1.back(sums1, self.x.len() / d);

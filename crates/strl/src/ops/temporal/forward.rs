@@ -1,6 +1,7 @@
 //! The way forward in training.
 
 use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
 use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::{Norm, Sums};
 use skeletonmae::ops::pool::Buffer;
@@ -229,9 +230,9 @@ impl<'a, T: Real> Pass<'a, T> {
     /// `max(norm(c) + residual, 0)`; NaN stays NaN.
     fn result(&self, x: &[T], kept: &Kept<T>) -> Vec<T> {
         let d = self.s.d;
-        let mut y = vec![T::zero(); self.s.n * self.track_out(d)];
+        let mut y = Fresh::new(self.s.n * self.track_out(d));
         let size = self.track_out(d);
-        y.par_chunks_mut(size).enumerate().for_each_init(
+        y.chunks(size).enumerate().for_each_init(
             || vec![T::zero(); size],
             |scratch, (track, y)| {
                 let c = &kept.c[track * size..(track + 1) * size];
@@ -252,6 +253,6 @@ impl<'a, T: Real> Pass<'a, T> {
                 });
             },
         );
-        y
+        y.finish()
     }
 }
