@@ -2,6 +2,7 @@
 //!
 //! The tests run `ssl` as a user does and look only at what a user sees: exit codes, stdout, stderr, files.
 
+pub mod mount;
 pub mod mutate;
 pub mod pickle;
 pub mod program;

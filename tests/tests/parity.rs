@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{Gradients, Optimizer, OptimizerConfig};
-use skeletonmae::{MaeConfig, Mask, Mode, RceConfig, SkeletonMae, Store, TrackBatch};
+use skeletonmae::{LossConfig, MaeConfig, Mask, Mode, SkeletonMae, Store, TrackBatch};
 use ssl_tests::{python, root};
-use strl::{Phase, Strl, StrlConfig, Task, cross_entropy};
+use strl::{Phase, Strl, StrlConfig, Task, Tuning, cross_entropy};
 
 type Tensors = BTreeMap<String, Tensor>;
 
@@ -85,7 +85,7 @@ fn skeletonmae_is_the_yardsticks() {
     let count = mask.count() as f64;
     let loss = |mode| {
         model
-            .loss(&s, &mask, RceConfig::default(), count, mode)
+            .loss(&s, &mask, LossConfig::default(), count, mode)
             .unwrap()
     };
     let start = || store.load(&with_prefix(&reference, "state.")).unwrap();
@@ -177,7 +177,11 @@ fn strl_is_the_yardsticks() {
     let labels = reference["in.label"].to_vec1::<i64>().unwrap();
     let presence = vec![true; b * p * t * v];
     let batch = TrackBatch::new(keypoints, presence, tracks, ids, labels).unwrap();
-    let phase = Phase::Train { seed: 0, epoch: 0 };
+    let phase = Phase::Train {
+        seed: 0,
+        epoch: 0,
+        encoder: Tuning::Tuned,
+    };
     let start = with_prefix(&reference, "state.");
     store.load(&start).unwrap();
     for (name, phase) in [("train", phase), ("eval", Phase::Eval)] {

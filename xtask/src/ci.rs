@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::time::Instant;
 
+use crate::deny;
 use crate::package;
 use crate::process::{Failure, run};
 use crate::test;
@@ -12,6 +13,8 @@ use crate::workspace::Workspace;
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Step {
     Fmt,
+    Deny,
+    Advisories,
     Clippy,
     Doc,
     Package,
@@ -19,9 +22,11 @@ enum Step {
 }
 
 impl Step {
-    /// Cheap ones first; the tests last, so that a log ends with their summary.
-    const ALL: [Step; 5] = [
+    /// Cheap ones first; the tests last, so that a log ends with their summary. What needs more of the network than a
+    /// registry is not among them.
+    const ALL: [Step; 6] = [
         Step::Fmt,
+        Step::Deny,
         Step::Clippy,
         Step::Doc,
         Step::Package,
@@ -31,6 +36,8 @@ impl Step {
     fn name(self) -> &'static str {
         match self {
             Step::Fmt => "fmt",
+            Step::Deny => "deny",
+            Step::Advisories => "advisories",
             Step::Clippy => "clippy",
             Step::Doc => "doc",
             Step::Package => "package",
@@ -41,6 +48,8 @@ impl Step {
     fn run(self, workspace: &Workspace) -> Result<(), Failure> {
         match self {
             Step::Fmt => run(workspace.cargo("fmt").args(["--all", "--check"])),
+            Step::Deny => deny::deny(workspace),
+            Step::Advisories => deny::advisories(workspace),
             Step::Clippy => run(workspace.build("clippy")?.args([
                 "--workspace",
                 "--all-targets",
@@ -58,7 +67,7 @@ impl Step {
     }
 }
 
-/// Runs the named steps, or all, and stops at the first that fails.
+/// Runs the named steps, or [all](Step::ALL), and stops at the first that fails.
 pub fn ci(workspace: &Workspace, names: &[OsString]) -> Result<(), Failure> {
     let steps = chosen(names)?;
     let mut times = Vec::new();
@@ -89,9 +98,9 @@ fn chosen(names: &[OsString]) -> Result<Vec<Step>, Failure> {
         return Ok(Step::ALL.to_vec());
     }
     let find = |name: &OsString| {
-        let step = Step::ALL.into_iter().find(|step| name == step.name());
-        step.ok_or_else(|| {
-            let known = Step::ALL.map(Step::name).join(", ");
+        let known = || Step::ALL.into_iter().chain([Step::Advisories]);
+        known().find(|step| name == step.name()).ok_or_else(|| {
+            let known = known().map(Step::name).collect::<Vec<_>>().join(", ");
             Failure::Usage(format!(
                 "unknown step `{}`; the steps are {known}",
                 name.to_string_lossy()
@@ -110,6 +119,10 @@ mod tests {
         assert_eq!(chosen(&[]).expect("all"), Step::ALL);
         let some = chosen(&["doc".into(), "fmt".into()]).expect("both are known");
         assert_eq!(some, [Step::Doc, Step::Fmt]);
+        assert_eq!(
+            chosen(&["advisories".into()]).expect("known"),
+            [Step::Advisories]
+        );
         let error = chosen(&["lint".into()]).expect_err("unknown").to_string();
         assert!(
             error.contains("`lint`") && error.contains("clippy"),

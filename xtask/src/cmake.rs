@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::Failure;
+use crate::wheel;
 use crate::workspace::Workspace;
 
 /// The oldest cmake that HDF5's sources accept.
@@ -59,14 +60,10 @@ pub fn provide(workspace: &Workspace) -> Result<Cmake, Failure> {
     eprintln!(
         "xtask: {found}; HDF5 is built from source and wants 3.26 or newer: fetching it from PyPI"
     );
-    let mut tried = Vec::new();
-    for python in ["python3", "python"] {
-        match fetch(python, &folder) {
-            Ok(path) => return Ok(Cmake::Provided(path)),
-            Err(why) => tried.push(why),
-        }
+    match wheel::fetch(REQUIREMENT, &folder, program_in) {
+        Ok(path) => Ok(Cmake::Provided(path)),
+        Err(tried) => Err(Failure::Task(what_to_install(&found, &tried))),
     }
-    Err(Failure::Task(what_to_install(&found, &tried)))
 }
 
 /// `cargo xtask cmake`: the path, for `export CMAKE=$(cargo xtask cmake)` before plain cargo commands.
@@ -76,58 +73,6 @@ pub fn show(workspace: &Workspace) -> Result<(), Failure> {
         Cmake::System => println!("cmake"),
     }
     Ok(())
-}
-
-/// Installs the wheel beside its final place and moves it there whole, so that an interrupted
-/// download is never taken for a cmake.
-fn fetch(python: &str, folder: &Path) -> Result<PathBuf, String> {
-    let partial = folder.with_file_name(format!("cmake.partial-{}", std::process::id()));
-    let outcome = Command::new(python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--target",
-        ])
-        .arg(&partial)
-        .arg(REQUIREMENT)
-        .output();
-    let failed = match outcome {
-        Err(e) => Some(format!("{python}: {e}")),
-        Ok(output) if !output.status.success() => {
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            let last = stderr
-                .trim()
-                .lines()
-                .last()
-                .unwrap_or("no message")
-                .to_owned();
-            Some(format!("{python} -m pip: {last}"))
-        }
-        Ok(_) => None,
-    };
-    if let Some(why) = failed {
-        remove(&partial);
-        return Err(why);
-    }
-    remove(folder);
-    if let Err(e) = std::fs::rename(&partial, folder) {
-        // A task beside this one may have put its own there in the meantime, which serves as well.
-        remove(&partial);
-        if program_in(folder).is_none() {
-            return Err(format!("cannot write {}: {e}", folder.display()));
-        }
-    }
-    program_in(folder).ok_or_else(|| {
-        format!("{python} -m pip: the wheel of cmake holds no cmake that runs on this system")
-    })
-}
-
-/// Leaves nothing half-made behind; what can't be removed is not worth failing for.
-fn remove(folder: &Path) {
-    let _ = std::fs::remove_dir_all(folder);
 }
 
 /// The real program inside the wheel (the script in its `bin` wants PYTHONPATH), if it runs.
@@ -197,14 +142,6 @@ mod tests {
     }
 
     #[test]
-    fn a_python_that_is_not_there_leaves_nothing_behind() {
-        let folder = std::env::temp_dir().join(format!("xtask-cmake-{}", std::process::id()));
-        let error = fetch("no-such-python", &folder.join("cmake")).expect_err("no such program");
-        assert!(error.starts_with("no-such-python: "), "{error}");
-        assert!(!folder.exists());
-    }
-
-    #[test]
     fn the_advice_names_what_was_found_and_tried() {
         let message = what_to_install("this system has no cmake", &["python3: not found".into()]);
         for part in [
@@ -233,7 +170,7 @@ mod tests {
                 .expect("we own the file");
             assert_eq!(program_in(&folder).is_some(), serves, "{version}");
         }
-        remove(&folder);
+        wheel::remove(&folder);
         assert_eq!(program_in(&folder), None);
     }
 }

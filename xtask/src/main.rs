@@ -6,10 +6,12 @@
 mod bench;
 mod ci;
 mod cmake;
+mod deny;
 mod package;
 mod pretrain;
 mod process;
 mod test;
+mod wheel;
 mod workspace;
 
 use std::ffi::OsString;
@@ -29,7 +31,8 @@ Tasks:
                    they are missing
   ssl [ARGS]       Build the program `ssl` and run it with ARGS
   test [ARGS]      Run all tests (ARGS go to `cargo test`)
-  ci [STEP]...     What the continuous integration runs: fmt clippy doc package test
+  ci [STEP]...     What the continuous integration runs: fmt deny clippy doc package test; and, on GitHub,
+                   advisories, which fetches RustSec's database
   bench data       Measure the readers beside Python stand-ins, as ratios; --section NAME, --repetitions N,
                    --json FILE
   bench models     Measure training steps and inference beside PyTorch, as ratios; pretrain, finetune, infer, infer1

@@ -101,6 +101,16 @@ pub enum Error {
         /// What stands there.
         found: String,
     },
+    /// A file that another program cut off while it was read.
+    #[error("{}: expected {expected} bytes, as when it was opened, found {found}: it was cut off meanwhile", path.display())]
+    Shrunk {
+        /// The file.
+        path: PathBuf,
+        /// Its length when it was opened.
+        expected: u64,
+        /// Its length now.
+        found: u64,
+    },
     /// A cache written by a newer version of this program.
     #[error("{}: cache schema {found} is newer than {newest}, the newest this version reads", path.display())]
     Schema {

@@ -1,4 +1,4 @@
-//! Parts of a data set: ids to indices, and a part kept back from training.
+//! Parts of a data set: ids to indices, a part kept back from training, a part that keeps its labels.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -57,22 +57,12 @@ pub fn stratified_holdout(
             fraction,
         ));
     }
-    let mut classes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for &index in indices {
-        let label = labels.get(index as usize).ok_or_else(|| {
-            Error::setting("holdout", format!("indices below {}", labels.len()), index)
-        })?;
-        if let Some(label) = label {
-            classes.entry(*label).or_default().push(index);
-        }
-    }
+    let classes = by_class(labels, indices, "holdout")?;
     let mut is_held = vec![false; labels.len()];
     // Shares are rounded along the classes, so that small classes give their part in turn instead of never.
     let mut wanted = 0.0;
     let mut taken = 0;
     for (class, mut members) in classes {
-        members.sort_unstable();
-        members.dedup();
         wanted += fraction * members.len() as f64;
         let share = (wanted.round() as usize)
             .saturating_sub(taken)
@@ -89,6 +79,68 @@ pub fn stratified_holdout(
         }
     }
     Ok(indices.iter().partition(|&&index| !is_held[index as usize]))
+}
+
+/// The clips of `indices` that keep their labels where only a `share` of them may be known (semi-supervised learning): of each
+/// class its share, rounded up, at least one; in the order given. Clips without a label are none of them.
+///
+/// Which clips these are depends on the seed and on the set of indices, not on their order. With the same seed, those of a
+/// smaller share are among those of a larger one.
+///
+/// # Errors
+/// When `share` is not above 0 and at most 1, or an index is beyond `labels`.
+pub fn labelled_share(
+    labels: &[Option<u32>],
+    indices: &[u32],
+    share: f64,
+    seed: u64,
+) -> Result<Vec<u32>> {
+    if !(share > 0.0 && share <= 1.0) {
+        return Err(Error::setting(
+            "labels",
+            "a share above 0, at most 1",
+            share,
+        ));
+    }
+    let mut is_kept = vec![false; labels.len()];
+    for (class, mut members) in by_class(labels, indices, "labels")? {
+        members.shuffle(&mut random::stream(
+            seed,
+            Purpose::Labels,
+            0,
+            Key::Index(class.into()),
+        ));
+        // 0.1 of 30 is a little above 3 in binary, which is no reason for a fourth.
+        let exact = share * members.len() as f64;
+        let count = ((exact - 1e-9 * exact).ceil() as usize).clamp(1, members.len());
+        for &index in &members[..count] {
+            is_kept[index as usize] = true;
+        }
+    }
+    let kept = indices.iter().copied();
+    Ok(kept.filter(|&index| is_kept[index as usize]).collect())
+}
+
+/// The labelled clips of each class, ascending; `key` names the setting in errors.
+fn by_class(
+    labels: &[Option<u32>],
+    indices: &[u32],
+    key: &'static str,
+) -> Result<BTreeMap<u32, Vec<u32>>> {
+    let mut classes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for &index in indices {
+        let label = labels
+            .get(index as usize)
+            .ok_or_else(|| Error::setting(key, format!("indices below {}", labels.len()), index))?;
+        if let Some(label) = label {
+            classes.entry(*label).or_default().push(index);
+        }
+    }
+    for members in classes.values_mut() {
+        members.sort_unstable();
+        members.dedup();
+    }
+    Ok(classes)
 }
 
 #[cfg(test)]
@@ -163,6 +215,63 @@ mod tests {
         assert_eq!(
             stratified_holdout(&[Some(0)], &[0], 0.9, 0).unwrap(),
             (vec![0], vec![])
+        );
+    }
+
+    /// The number of a class's clips that is known: the share's ceiling as a fraction of whole numbers.
+    #[test]
+    fn each_class_keeps_its_share_rounded_up_and_at_least_one() {
+        for (percent, size) in (1..=100).flat_map(|p| (1..60).map(move |n| (p, n))) {
+            let labels = vec![Some(0); size];
+            let indices: Vec<u32> = (0..size as u32).collect();
+            let kept = labelled_share(&labels, &indices, f64::from(percent) / 100.0, 3).unwrap();
+            assert_eq!(
+                kept.len(),
+                (percent as usize * size).div_ceil(100),
+                "{percent} % of {size}"
+            );
+            assert!(kept.is_sorted(), "the order is kept");
+        }
+    }
+
+    #[test]
+    fn known_labels_are_of_every_class_grow_with_the_share_and_follow_the_seed() {
+        let label = |i: u32| (i % 7 != 6).then_some(i % 7 % 4);
+        let labels: Vec<Option<u32>> = (0..300).map(label).collect();
+        let indices: Vec<u32> = (0..300).filter(|i| i % 11 != 0).collect();
+        let kept = |share, seed| labelled_share(&labels, &indices, share, seed).unwrap();
+        let mut before = Vec::new();
+        for share in [0.01, 0.05, 0.1, 0.5, 1.0] {
+            let now = kept(share, 1);
+            assert!(before.iter().all(|i| now.contains(i)), "nested at {share}");
+            assert!(now.iter().all(|i| indices.contains(i)));
+            for class in 0..4 {
+                let of = |clips: &[u32]| {
+                    let in_class = |i: &&u32| labels[**i as usize] == Some(class);
+                    clips.iter().filter(in_class).count()
+                };
+                let expected = (share * of(&indices) as f64 - 1e-6).ceil() as usize;
+                assert_eq!(of(&now), expected.max(1), "class {class} at {share}");
+            }
+            before = now;
+        }
+        assert!(before.iter().all(|&i| labels[i as usize].is_some()));
+        assert_ne!(kept(0.1, 1), kept(0.1, 2));
+        let reversed: Vec<u32> = indices.iter().rev().copied().collect();
+        let mut again = labelled_share(&labels, &reversed, 0.1, 1).unwrap();
+        again.reverse();
+        assert_eq!(kept(0.1, 1), again);
+    }
+
+    #[test]
+    fn shares_of_labels_beyond_their_range_are_refused() {
+        for share in [0.0, -0.1, 1.1, f64::NAN] {
+            assert!(labelled_share(&[Some(0)], &[0], share, 0).is_err());
+        }
+        assert!(labelled_share(&[Some(0)], &[1], 0.1, 0).is_err());
+        assert_eq!(
+            labelled_share(&[None], &[0], 1.0, 0).unwrap(),
+            Vec::<u32>::new()
         );
     }
 

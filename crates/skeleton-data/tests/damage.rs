@@ -1,4 +1,4 @@
-//! Every flipped byte of a cache is an error or changes nothing that is read; every cut-off cache is an error.
+//! Every damage to a cache is an error or changes nothing that is read; every cut-off cache is an error.
 #![cfg(feature = "hdf5")]
 
 mod common;
@@ -6,8 +6,10 @@ mod common;
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
-use common::{clips, splits, write};
+use common::{clip, clips, splits, write, write_as};
 use skeleton_data::cache::Cache;
 use skeleton_data::{ClipSource, Error};
 
@@ -87,6 +89,132 @@ fn every_flipped_byte_is_an_error_or_changes_nothing() {
 #[ignore = "minutes: every bit of every byte"]
 fn every_flipped_bit_is_an_error_or_changes_nothing() {
     flip_all(|_, _| (0..8).map(|bit| 1 << bit).chain([0xff]).collect());
+}
+
+/// How many random damages each kind of cache gets.
+const DAMAGES: usize = 2000;
+/// None takes a tenth of a second; a machine that is busy may.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Random numbers, the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+}
+
+/// A copy with one damage that changes it: cut off, a bit, a byte, or up to 256 bytes lost to zeros, to ones, to noise or to
+/// bytes from elsewhere in the file. Returns what was done, too.
+fn damaged(whole: &[u8], dice: &mut Dice) -> (String, Vec<u8>) {
+    loop {
+        let mut bytes = whole.to_vec();
+        let at = dice.below(bytes.len());
+        let end = bytes.len().min(at + 1 + dice.below(256));
+        let what = match dice.below(8) {
+            0 => {
+                bytes.truncate(at);
+                "cut off at"
+            }
+            1 | 2 => {
+                bytes[at] ^= 1 << dice.below(8);
+                "a bit of"
+            }
+            3 => {
+                bytes[at] = dice.below(256) as u8;
+                "another byte at"
+            }
+            4 => {
+                bytes[at..end].fill(0);
+                "zeros from"
+            }
+            5 => {
+                bytes[at..end].fill(0xff);
+                "ones from"
+            }
+            6 => {
+                bytes[at..end].fill_with(|| dice.below(256) as u8);
+                "noise from"
+            }
+            _ => {
+                let from = dice.below(whole.len() - (end - at) + 1);
+                bytes[at..end].copy_from_slice(&whole[from..from + end - at]);
+                "a piece from elsewhere at"
+            }
+        };
+        if bytes != whole {
+            return (format!("{what} byte {at} (to {end})"), bytes);
+        }
+    }
+}
+
+fn survives_random_damages(compress: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.h5");
+    // Large enough that coordinates are most of the file, as in any.
+    let clips = [
+        clip("a", Some(0), 1, 300, 2),
+        clip("b", Some(1), 2, 150, 2),
+        clip("ç", None, 1, 77, 2),
+    ];
+    write_as(&path, &clips, &splits(), compress);
+    let whole = fs::read(&path).unwrap();
+    let expected = read_all(&path).unwrap();
+    let (progress, seen) = mpsc::channel();
+    let worker = std::thread::spawn(move || {
+        let (mut dice, mut silent) = (Dice(7), 0);
+        for number in 0..DAMAGES {
+            let (what, bytes) = damaged(&whole, &mut dice);
+            let _ = progress.send(what.clone());
+            fs::write(&path, &bytes).unwrap();
+            match read_all(&path) {
+                Ok(_) if bytes.len() < whole.len() => panic!("damage {number}: {what} is taken"),
+                Ok(found) => {
+                    assert_eq!(
+                        found, expected,
+                        "damage {number}: {what} changed what is read"
+                    );
+                    silent += 1;
+                }
+                Err(error) => assert!(error.to_string().contains("c.h5"), "{what}: {error}"),
+            }
+        }
+        silent
+    });
+    let mut last = String::new();
+    loop {
+        match seen.recv_timeout(PATIENCE) {
+            Ok(what) => last = what,
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("{last}: no end within {PATIENCE:?}"),
+        }
+    }
+    let silent = worker
+        .join()
+        .unwrap_or_else(|e| std::panic::resume_unwind(e));
+    eprintln!(
+        "compressed: {compress}; {silent} of {DAMAGES} damages hit only bytes that nothing reads"
+    );
+    // Otherwise it is not the file's contents that are damaged.
+    assert!(
+        silent * 4 < DAMAGES,
+        "{silent} of {DAMAGES} damages unnoticed"
+    );
+}
+
+#[test]
+fn two_thousand_random_damages_are_errors_or_change_nothing() {
+    survives_random_damages(false);
+}
+
+#[test]
+fn two_thousand_random_damages_to_a_compressed_cache_are_errors_or_change_nothing() {
+    survives_random_damages(true);
 }
 
 #[test]

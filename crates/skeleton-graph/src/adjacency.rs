@@ -43,6 +43,28 @@ impl Adjacency {
         &self.neighbours[joint]
     }
 
+    /// Every bone once, the smaller joint first, ascending.
+    pub fn edges(&self) -> Vec<(usize, usize)> {
+        let all = self.neighbours.iter().enumerate();
+        all.flat_map(|(joint, others)| others.iter().map(move |&other| (joint, other)))
+            .filter(|(joint, other)| joint < other)
+            .collect()
+    }
+
+    /// The graph without some of its bones, each given either way round; others than its own are ignored.
+    #[must_use]
+    pub fn without(&self, bones: &[(usize, usize)]) -> Adjacency {
+        let mut left = self.clone();
+        for &(a, b) in bones {
+            for (joint, other) in [(a, b), (b, a)] {
+                if let Some(list) = left.neighbours.get_mut(joint) {
+                    list.retain(|&neighbour| neighbour != other);
+                }
+            }
+        }
+        left
+    }
+
     /// A: 1 where a bone joins two joints, else 0.
     pub fn binary(&self) -> Vec<f64> {
         self.matrix(0.0, |_, _| 1.0)
@@ -60,7 +82,7 @@ impl Adjacency {
         })
     }
 
-    /// The number of bones on the path between each two joints, as (v, v).
+    /// The number of bones on the path between each two joints, as (v, v); `usize::MAX` where there is none.
     pub fn hops(&self) -> Vec<Vec<usize>> {
         (0..self.len()).map(|start| self.hops_from(start)).collect()
     }
@@ -83,7 +105,7 @@ impl Adjacency {
         matrix
     }
 
-    /// Breadth first; a tree is connected, so every joint is reached.
+    /// Breadth first; a layout's tree is connected, so every joint is reached.
     fn hops_from(&self, start: usize) -> Vec<usize> {
         let mut hops = vec![usize::MAX; self.len()];
         let mut queue = VecDeque::from([start]);

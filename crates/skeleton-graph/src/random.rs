@@ -50,6 +50,10 @@ pub enum Purpose {
     Synthetic = 6,
     /// Which frames are read.
     Sample = 7,
+    /// Which clips keep their labels.
+    Labels = 8,
+    /// How the two views of a clip differ in contrastive pre-training.
+    View = 9,
 }
 
 /// What a draw belongs to.

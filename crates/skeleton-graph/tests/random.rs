@@ -9,7 +9,7 @@ use skeleton_graph::random::{Key, Purpose, shuffled, stream};
 /// First 64-bit draws for seed 42, epoch 3 and the keys none, index 7 and a clip; made by
 /// `python3 crates/skeleton-graph/tests/random_golden.py`, which shares no code with the crate.
 #[rustfmt::skip]
-const GOLDEN: [(Purpose, [u64; 3]); 8] = [
+const GOLDEN: [(Purpose, [u64; 3]); 10] = [
     (Purpose::Init, [0xc06d0d1721bad3c6, 0xbad6f59343347339, 0x1def0096249f030e]),
     (Purpose::Shuffle, [0x437fd0dbfb50475c, 0xd8cac35e97fc8608, 0x5f0ea9b0b41c2eeb]),
     (Purpose::Mask, [0xdba101201148df56, 0x81edcd16b152c129, 0x5612e311757393f9]),
@@ -18,6 +18,8 @@ const GOLDEN: [(Purpose, [u64; 3]); 8] = [
     (Purpose::Holdout, [0x310d9a761abe67e6, 0x61eae7744e132fe0, 0xae4bc16d2e54f8ae]),
     (Purpose::Synthetic, [0x01842144dc2954d4, 0xe64b890b7276cb3e, 0xeccc572594fcdd39]),
     (Purpose::Sample, [0xdc544aaf3e5d7ec3, 0x730f98f717f15514, 0x617468a37410645a]),
+    (Purpose::Labels, [0xb862ca10f3426acd, 0xb3075649568e66d6, 0xa81830733377785c]),
+    (Purpose::View, [0x255e27f644ecf670, 0x7bbffd83796bfd9b, 0x9e12fda01b90e708]),
 ];
 
 const CLIP: &str = "S001C001P001R001A001";

@@ -35,7 +35,7 @@ def shuffled(seed, epoch, n):
         order[last], order[drawn % bound] = order[drawn % bound], order[last]
     return order
 
-for purpose in range(8):
+for purpose in range(10):
     for key in (None, 7, 'S001C001P001R001A001'):
         print(purpose, key, hex(next(draws(42, purpose, 3, key))))
 print(shuffled(1, 2, 12))

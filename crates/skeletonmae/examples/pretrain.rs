@@ -5,10 +5,13 @@ use std::ops::ControlFlow;
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{
-    Decay, Optimizer, OptimizerConfig, PretrainConfig, Schedule, StepReport, pretrain_epoch,
-    reconstruction,
+    Decay, Guard, Optimizer, OptimizerConfig, Pass, PretrainConfig, Schedule, StepReport,
+    pretrain_epoch, reconstruction,
 };
-use skeletonmae::{MaeConfig, MaskConfig, MaskScope, RceConfig, SkeletonMae, Store, TrackBatch};
+use skeletonmae::{
+    LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store,
+    Target, TrackBatch,
+};
 
 /// Eight clips of 16 frames of coco17: a still body, the wrists on circles.
 fn clips(layout: &Layout) -> candle_core::Result<TrackBatch> {
@@ -38,7 +41,6 @@ fn clips(layout: &Layout) -> candle_core::Result<TrackBatch> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let layout = Layout::built_in("coco17")?;
     let store = Store::new(0, DType::F32, &Device::Cpu);
-    let model = SkeletonMae::new(&MaeConfig::default(), &layout, 2, store.builder())?;
     let config = PretrainConfig {
         epochs: 60,
         batch: 8,
@@ -53,16 +55,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             warmup_epochs: 0,
             decay: Decay::Constant,
         },
-        mask: MaskConfig::RandomParts { min: 1, max: 3 },
-        mask_scope: MaskScope::Clip,
-        loss: RceConfig::default(),
+        objective: Objective::Reconstruction(Reconstruction {
+            mask: MaskConfig::RandomParts { min: 1, max: 3 },
+            mask_scope: MaskScope::Clip,
+            loss: LossConfig::default(),
+            target: Target::Embedding,
+        }),
+        guard: Guard::default(),
     };
     config.validate(&layout)?;
+    let (objective, mae) = (&config.objective, MaeConfig::default());
+    let model = Pretext::new(objective, &mae, &layout, 2, store.builder())?;
     let batch = clips(&layout)?;
     let mut optimizer = Optimizer::new(config.optimizer, store.parameters())?;
     for epoch in 0..config.epochs {
         let steps = std::iter::once(Ok(vec![batch.clone()]));
-        let mut observer = |step: &StepReport| {
+        let mut observer = |step: &StepReport<'_>| {
             if step.epoch.is_multiple_of(20) {
                 println!("epoch {}: loss {:.4}", step.epoch, step.loss);
             }
@@ -73,13 +81,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             &layout,
             &config,
             &mut optimizer,
-            0,
-            epoch,
+            &Pass::new(&store, 0, epoch),
             steps,
             &mut observer,
         )?;
     }
-    let found = reconstruction(&model, &layout, std::iter::once(Ok(batch)))?;
+    let Some(model) = model.autoencoder() else {
+        return Ok(());
+    };
+    let found = reconstruction(model, &layout, std::iter::once(Ok(batch)))?;
     if let Some((model, neighbours)) = found.total().means() {
         println!(
             "hidden joints are off by {model:.3}, their nearest visible joints by {neighbours:.3}"

@@ -59,4 +59,21 @@ impl TrackBatch {
     pub fn clips(&self) -> usize {
         self.ids.len()
     }
+
+    /// The mean of each clip's tracks, h (n, d) to (b, d).
+    ///
+    /// # Errors
+    /// When h doesn't have the batch's tracks.
+    pub fn mean_by_clip(&self, h: &Tensor) -> candle_core::Result<Tensor> {
+        let (n, b) = (self.track_clip.len(), self.clips());
+        let mut counts = vec![0.0; b];
+        let clips = || self.track_clip.iter().map(|&clip| clip as usize);
+        clips().for_each(|clip| counts[clip] += 1.0);
+        let mut shares = vec![0.0; b * n];
+        for (track, clip) in clips().enumerate() {
+            shares[clip * n + track] = 1.0 / counts[clip];
+        }
+        let shares = Tensor::from_vec(shares, (b, n), h.device())?;
+        shares.to_dtype(h.dtype())?.matmul(h)
+    }
 }

@@ -27,17 +27,27 @@ pub enum Error {
         /// Shape that was given, or "none".
         found: String,
     },
-    /// The loss is NaN or infinite; the run must not go on.
-    #[error("the loss is {loss} in epoch {epoch}, step {step}; clips of the step: {}", .clips.join(", "))]
+    /// A loss or a gradient is NaN or infinite; nothing of the step has changed the model.
+    #[error("the {quantity} is {value} in epoch {epoch}, step {step}; clips of the step: {}", .clips.join(", "))]
     NonFinite {
+        /// What isn't finite.
+        quantity: Quantity,
         /// Epoch, from 0.
         epoch: usize,
         /// Step in the epoch, from 0.
         step: usize,
-        /// The loss.
-        loss: f64,
+        /// The loss, or the gradient's norm.
+        value: f64,
         /// Ids of the clips in the step.
         clips: Vec<String>,
+    },
+    /// Every step of an epoch was skipped since its loss or gradient wasn't finite.
+    #[error("all {steps} steps of epoch {epoch} were skipped: no loss and gradient was finite")]
+    AllSkipped {
+        /// Epoch, from 0.
+        epoch: usize,
+        /// Its steps.
+        steps: usize,
     },
     /// The data source failed.
     #[error(transparent)]
@@ -50,6 +60,24 @@ pub enum Error {
         /// Steps done in it.
         steps: usize,
     },
+}
+
+/// What of a training step can fail to be finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// The loss.
+    Loss,
+    /// The gradient over all parameters.
+    Gradient,
+}
+
+impl std::fmt::Display for Quantity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Quantity::Loss => "loss",
+            Quantity::Gradient => "gradient",
+        })
+    }
 }
 
 /// Results of this crate.

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::{VarBuilder, init};
 
 use crate::layers::{BatchNorm, Linear, Mode, Prelu, theta};
 use crate::ops::gin::infer::Folded;
-use crate::ops::{self, Ending, JointMatrix, Moments, Real, Stack};
+use crate::ops::{
+    self, Ending, JointMatrix, Moments, Real, Stack, linear, mix_joints, norm_prelu_fixed,
+};
 
 /// The parameters of `h = MLP((1 + eps) x + sum of the neighbours' x)`, MLP = Linear, BatchNorm, ReLU,
 /// Linear; in the encoder BatchNorm and PReLU follow.
@@ -24,7 +26,7 @@ struct GinLayer {
 }
 
 impl GinLayer {
-    fn new(d: usize, activated: bool, vb: VarBuilder<'_>) -> Result<Self> {
+    fn new([d, d_out]: [usize; 2], activated: bool, vb: VarBuilder<'_>) -> Result<Self> {
         let ending = if activated {
             let prelu = Prelu::new(vb.pp("prelu"))?;
             Some((BatchNorm::new(d, vb.pp("norm2"))?, prelu))
@@ -35,7 +37,7 @@ impl GinLayer {
             eps: vb.get_with_hints(1, "eps", init::ZERO)?,
             linear1: Linear::new(d, d, vb.pp("linear1"))?,
             norm1: BatchNorm::new(d, vb.pp("norm1"))?,
-            linear2: Linear::new(d, d, vb.pp("linear2"))?,
+            linear2: Linear::new(d, d_out, vb.pp("linear2"))?,
             ending,
         })
     }
@@ -50,15 +52,45 @@ impl GinLayer {
         };
         let [weight, bias] = self.norm1.parameters();
         let mut all = vec![self.eps.clone(), first, weight.clone(), bias.clone()];
-        all.push(self.linear2.weight().clone());
+        // The op's maps are (d, d): rows of zeros stand for outputs that there aren't.
+        all.push(padded(self.linear2.weight(), &self.linear1)?);
         match &self.ending {
             Some((norm, prelu)) => {
                 all.extend(norm.parameters().map(Tensor::clone));
                 all.push(prelu.slope().clone());
             }
-            None => all.push(self.linear2.bias().clone()),
+            None => all.push(padded(self.linear2.bias(), &self.linear1)?),
         }
         Ok(all)
+    }
+
+    fn frozen(
+        &self,
+        x: &Tensor,
+        before: Option<&Tensor>,
+        adjacency: &Arc<JointMatrix>,
+        pool: Option<f64>,
+    ) -> Result<Tensor> {
+        let Some((norm2, prelu)) = &self.ending else {
+            bail!("only an encoder is frozen");
+        };
+        let eps = self.eps.to_dtype(DType::F64)?.to_vec1::<f64>()?[0];
+        let zero = self.linear1.bias().detach().zeros_like()?;
+        let relu = zero.narrow(0, 0, 1)?;
+        let map = |x: &Tensor, weight: &Tensor| linear(x, &weight.detach(), &zero);
+        let end = |z: &Tensor, norm: &BatchNorm, of: &Linear, slope: &Tensor, pool| {
+            let [weight, bias] = norm.parameters();
+            let theta = theta(&[weight, bias, slope])?.detach();
+            norm_prelu_fixed(z, &theta, pool, norm.moments(Some(of.bias()))?)
+        };
+        let first = match before {
+            Some(before) => self.linear1.weight().matmul(before)?,
+            None => self.linear1.weight().clone(),
+        };
+        let h = map(&mix_joints(x, adjacency, 1.0 + eps)?, &first)?;
+        let h = end(&h, &self.norm1, &self.linear1, &relu, None)?;
+        let h = map(&h, self.linear2.weight())?;
+        end(&h, norm2, &self.linear2, prelu.slope(), pool)
     }
 
     /// The norms, each with the map whose bias it takes in.
@@ -66,6 +98,15 @@ impl GinLayer {
         let end = self.ending.as_ref().map(|(norm, _)| (norm, &self.linear2));
         std::iter::once((&self.norm1, &self.linear1)).chain(end)
     }
+}
+
+/// With zeros behind its rows, as many as `like` has.
+fn padded(x: &Tensor, like: &Linear) -> Result<Tensor> {
+    let missing = like.bias().elem_count() - x.dim(0)?;
+    if missing == 0 {
+        return Ok(x.clone());
+    }
+    x.pad_with_zeros(0, 0, missing)
 }
 
 /// Layers on a graph.
@@ -119,7 +160,19 @@ impl Layers {
                 Ok(y)
             }
             Mode::Eval => ops::gin_fixed(x, &theta, stack, self.moments()?),
+            Mode::Frozen => bail!("only an encoder is frozen"),
         }
+    }
+
+    /// The stack as a function of x alone, whose parameters and running statistics are constants: ops of their
+    /// own, since the fused ones have their statistics from the batch or have no way back.
+    fn frozen(&self, x: &Tensor, before: Option<&Tensor>, pool: Option<f64>) -> Result<Tensor> {
+        let mut h = x.clone();
+        for (i, layer) in self.layers.iter().enumerate() {
+            let pool = pool.filter(|_| i + 1 == self.layers.len());
+            h = layer.frozen(&h, before.filter(|_| i == 0), &self.adjacency, pool)?;
+        }
+        Ok(h)
     }
 }
 
@@ -139,11 +192,20 @@ impl Encoder {
         vb: VarBuilder<'_>,
     ) -> Result<Self> {
         let vb = vb.pp("layers");
-        let layer = |i: usize| GinLayer::new(d, true, vb.pp(i));
+        let layer = |i: usize| GinLayer::new([d, d], true, vb.pp(i));
         Ok(Self(Layers {
             adjacency: adjacency.clone(),
             layers: (0..layers).map(layer).collect::<Result<_>>()?,
         }))
+    }
+
+    /// The same layers on another graph.
+    #[must_use]
+    pub fn on(&self, adjacency: &Arc<JointMatrix>) -> Self {
+        Self(Layers {
+            adjacency: adjacency.clone(),
+            layers: self.0.layers.clone(),
+        })
     }
 
     /// x and the result are (n, t, v, d).
@@ -151,7 +213,7 @@ impl Encoder {
     /// # Errors
     /// When x doesn't have the graph's joints or the encoder's width.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.0.forward(x, None, Ending::Activated, mode)
+        self.run(x, None, Ending::Activated, mode)
     }
 
     /// [`forward`](Self::forward) of `s e^T`, s (n, t, v, c) and e (d, c), without making those features:
@@ -160,7 +222,7 @@ impl Encoder {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn forward_through(&self, s: &Tensor, e: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.0.forward(s, Some(e), Ending::Activated, mode)
+        self.run(s, Some(e), Ending::Activated, mode)
     }
 
     /// `factor` times the sum over joints of [`forward`](Self::forward), (n, t, d).
@@ -168,7 +230,35 @@ impl Encoder {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn pooled(&self, x: &Tensor, factor: f64, mode: Mode) -> Result<Tensor> {
-        self.0.forward(x, None, Ending::Pooled { factor }, mode)
+        self.run(x, None, Ending::Pooled { factor }, mode)
+    }
+
+    /// `factor` times the sum over joints of [`forward_through`](Self::forward_through), (n, t, d).
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn pooled_through(
+        &self,
+        s: &Tensor,
+        e: &Tensor,
+        factor: f64,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        self.run(s, Some(e), Ending::Pooled { factor }, mode)
+    }
+
+    fn run(
+        &self,
+        x: &Tensor,
+        before: Option<&Tensor>,
+        ending: Ending,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        match (mode, &ending) {
+            (Mode::Frozen, Ending::Pooled { factor }) => self.0.frozen(x, before, Some(*factor)),
+            (Mode::Frozen, _) => self.0.frozen(x, before, None),
+            _ => self.0.forward(x, before, ending, mode),
+        }
     }
 
     /// The encoder as it is now, for inference.
@@ -188,35 +278,42 @@ impl Encoder {
 pub struct Decoder {
     join: Linear,
     layers: Layers,
+    d_out: usize,
 }
 
 impl Decoder {
-    /// Of width `d`; `join` holds the parameters of the map.
+    /// From width `d` to `d_out`, in which the MLP's second map ends; `join` holds the parameters of the map.
     ///
     /// # Errors
-    /// When a builder lacks a parameter.
+    /// When a builder lacks a parameter, or `d_out` is above `d`.
     pub fn new(
-        d: usize,
+        [d, d_out]: [usize; 2],
         adjacency: &Arc<JointMatrix>,
         join: VarBuilder<'_>,
         vb: VarBuilder<'_>,
     ) -> Result<Self> {
+        if d_out > d {
+            bail!("a decoder of width {d} can't give {d_out} numbers a joint");
+        }
         Ok(Self {
             join: Linear::without_bias(d, d, join)?,
             layers: Layers {
                 adjacency: adjacency.clone(),
-                layers: vec![GinLayer::new(d, false, vb)?],
+                layers: vec![GinLayer::new([d, d_out], false, vb)?],
             },
+            d_out,
         })
     }
 
-    /// The reconstructions of some `rows` of h (n, t, v, d), ascending: (rows, d).
+    /// The reconstructions of some `rows` of h (n, t, v, d), ascending: (rows, `d_out`).
     ///
     /// # Errors
     /// When h doesn't have the graph's joints or the decoder's width.
     pub fn forward(&self, h: &Tensor, rows: &Arc<Vec<u32>>, mode: Mode) -> Result<Tensor> {
         let ending = Ending::Mlp { rows: rows.clone() };
-        self.layers
-            .forward(h, Some(self.join.weight()), ending, mode)
+        let y = self
+            .layers
+            .forward(h, Some(self.join.weight()), ending, mode)?;
+        y.narrow(1, 0, self.d_out)
     }
 }

@@ -10,13 +10,15 @@ use crate::ops::{self, Moments, Real};
 /// Weight of a batch's statistics in the running ones, as PyTorch's default.
 const MOMENTUM: f64 = 0.1;
 
-/// Whether statistics come from the batch (and are gathered) or from training.
+/// Whether statistics come from the batch (and are gathered) or from training, and what can be learnt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Batch statistics; running ones are updated.
     Train,
-    /// Running statistics.
+    /// Running statistics; no gradient flows.
     Eval,
+    /// Running statistics and parameters are constants; gradient flows into the input.
+    Frozen,
 }
 
 /// Parameters one after the other in a flat tensor, as the fused ops take them.

@@ -32,6 +32,11 @@ pub enum MaskConfig {
         /// Share of the joints, in (0, 1); at least one joint and never all.
         ratio: f64,
     },
+    /// So many random joints (Table 5b: 5, 9, 12 and 15 of 17).
+    Joints {
+        /// How many; fewer than there are.
+        count: usize,
+    },
 }
 
 /// Over what one draw holds.
@@ -100,7 +105,7 @@ impl MaskConfig {
         let n = layout.parts().len();
         let refuse = |expected: String, found: String| {
             Err(Error::Setting {
-                key: "pretrain.mask",
+                key: "pretrain.objective.mask",
                 expected,
                 found,
             })
@@ -128,6 +133,12 @@ impl MaskConfig {
                     return refuse("a ratio between 0 and 1".into(), ratio.to_string());
                 }
             }
+            Self::Joints { count } => {
+                let v = layout.len();
+                if *count < 1 || *count >= v {
+                    return refuse(format!("1 to {} joints", v - 1), count.to_string());
+                }
+            }
         }
         Ok(())
     }
@@ -145,6 +156,7 @@ impl MaskConfig {
                 let count = ((ratio * v as f64).round() as usize).clamp(1, v - 1);
                 choose(v, count, rng)
             }
+            Self::Joints { count } => choose(layout.len(), *count, rng),
         };
         let mut hidden = vec![false; layout.len()];
         for joint in joints {
@@ -188,7 +200,7 @@ fn joints_of(layout: &Layout, parts: &[usize]) -> Vec<usize> {
 }
 
 /// `count` different numbers below n, all subsets equally likely.
-fn choose(n: usize, count: usize, rng: &mut Rng) -> Vec<usize> {
+pub(crate) fn choose(n: usize, count: usize, rng: &mut Rng) -> Vec<usize> {
     let mut all: Vec<usize> = (0..n).collect();
     for i in 0..count {
         let other = i + rng.random_range(0..(n - i) as u64) as usize;
@@ -247,12 +259,18 @@ mod tests {
     }
 
     #[test]
-    fn joints_at_a_ratio() {
+    fn joints_at_a_ratio_or_so_many() {
         let layout = layout();
-        for (ratio, count) in [(0.01, 1), (0.3, 5), (0.53, 9), (0.99, 16)] {
-            let config = MaskConfig::RandomJoints { ratio };
+        let drawn = |config: MaskConfig| {
+            config.validate(&layout).unwrap();
             let hidden = config.draw(&layout, &mut stream(0, Purpose::Mask, 0, Key::None));
-            assert_eq!(hidden.iter().filter(|h| **h).count(), count, "{ratio}");
+            hidden.iter().filter(|h| **h).count()
+        };
+        for (ratio, count) in [(0.01, 1), (0.3, 5), (0.53, 9), (0.99, 16)] {
+            assert_eq!(drawn(MaskConfig::RandomJoints { ratio }), count, "{ratio}");
+        }
+        for count in [1, 5, 9, 12, 15, 16] {
+            assert_eq!(drawn(MaskConfig::Joints { count }), count);
         }
     }
 
@@ -276,7 +294,10 @@ mod tests {
         .chain([joints(0.0), joints(1.0), joints(f64::NAN)])
         {
             let error = bad.validate(&layout).unwrap_err().to_string();
-            assert!(error.starts_with("pretrain.mask: expected"), "{error}");
+            assert!(
+                error.starts_with("pretrain.objective.mask: expected"),
+                "{error}"
+            );
         }
     }
 

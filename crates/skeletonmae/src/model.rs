@@ -5,17 +5,23 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
-use skeleton_graph::Layout;
+use skeleton_graph::{Adjacency, Layout};
 
-use crate::gin::{Decoder, Encoder};
+use crate::backbone::Backbone;
+use crate::encoder::{Decoder, Encoder};
+use crate::error::Error;
+use crate::graph::HEADS;
 use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
-use crate::ops::{JointMatrix, reweighted_cosine_error};
+use crate::objective::{LossConfig, Target};
+use crate::ops::{mean_squared_error, reweighted_cosine_error};
 
-/// The shape of the masked autoencoder.
+/// The shape of what is pre-trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaeConfig {
+    /// The kind of graph network (Table 4c).
+    pub backbone: Backbone,
     /// D, features of a joint (64 in the paper).
     pub width: usize,
     /// `L_D`, layers of the encoder (3 in the paper, Table 4a).
@@ -27,6 +33,7 @@ pub struct MaeConfig {
 impl Default for MaeConfig {
     fn default() -> Self {
         Self {
+            backbone: Backbone::Gin,
             width: 64,
             encoder_layers: 3,
             remask: false,
@@ -34,25 +41,36 @@ impl Default for MaeConfig {
     }
 }
 
-/// The pre-training loss.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RceConfig {
-    /// The power of the error (2 in the paper).
-    pub beta: f64,
-    /// Whether gradient flows into the target x.
+impl MaeConfig {
+    /// Refuses what can't be built.
     ///
-    /// Differs from the paper: it doesn't say; by default none flows, since the embedding can
-    /// collapse where it does.
-    pub target_gradient: bool,
-}
-
-impl Default for RceConfig {
-    fn default() -> Self {
-        Self {
-            beta: 2.0,
-            target_gradient: false,
+    /// # Errors
+    /// Names the setting.
+    pub fn validate(&self) -> crate::Result<()> {
+        crate::train::positive("model.width", self.width)?;
+        crate::train::positive("model.encoder_layers", self.encoder_layers)?;
+        if self.backbone == Backbone::Gat && !self.width.is_multiple_of(HEADS) {
+            return Err(Error::Setting {
+                key: "model.width",
+                expected: format!("a multiple of {HEADS}, the heads of the backbone gat"),
+                found: self.width.to_string(),
+            });
         }
+        Ok(())
+    }
+
+    /// An encoder of this shape on a graph.
+    ///
+    /// # Errors
+    /// When the builder lacks a parameter.
+    pub fn encoder(&self, adjacency: &Adjacency, vb: VarBuilder<'_>) -> Result<Encoder> {
+        Encoder::new(
+            self.backbone,
+            self.encoder_layers,
+            self.width,
+            adjacency,
+            vb,
+        )
     }
 }
 
@@ -64,15 +82,11 @@ pub struct SkeletonMae {
     encoder: Encoder,
     decoder: Decoder,
     remask: bool,
-}
-
-/// A's non-zeros as the layers use them.
-pub fn adjacency(layout: &Layout) -> Arc<JointMatrix> {
-    Arc::new(JointMatrix::new(&layout.adjacency().binary(), layout.len()))
+    target: Target,
 }
 
 impl SkeletonMae {
-    /// A model of `coordinates` (2 or 3) numbers a joint on `layout`'s graph.
+    /// A model of `coordinates` (2 or 3) numbers a joint on `layout`'s graph, which reconstructs the embedding.
     ///
     /// # Errors
     /// When the builder lacks a parameter.
@@ -82,17 +96,37 @@ impl SkeletonMae {
         coordinates: usize,
         vb: VarBuilder<'_>,
     ) -> Result<Self> {
-        let (d, a) = (config.width, adjacency(layout));
+        Self::aiming(Target::Embedding, config, layout, coordinates, vb)
+    }
+
+    /// A model that reconstructs `target`.
+    ///
+    /// # Errors
+    /// When the builder lacks a parameter, or the target has more numbers than the width.
+    pub fn aiming(
+        target: Target,
+        config: &MaeConfig,
+        layout: &Layout,
+        coordinates: usize,
+        vb: VarBuilder<'_>,
+    ) -> Result<Self> {
+        let (d, adjacency) = (config.width, layout.adjacency());
         let token = Init::Randn {
             mean: 0.0,
             stdev: 0.02,
         };
+        let d_out = match target {
+            Target::Embedding | Target::EmbeddingWithGradient => d,
+            Target::Coordinates => coordinates,
+        };
+        let (join, decoder) = (vb.pp("to_decoder"), vb.pp("decoder"));
         Ok(Self {
             embed: Linear::new(coordinates, d, vb.pp("embed"))?,
             mask_token: vb.get_with_hints(d, "mask_token", token)?,
-            encoder: Encoder::new(config.encoder_layers, d, &a, vb.pp("encoder"))?,
-            decoder: Decoder::new(d, &a, vb.pp("to_decoder"), vb.pp("decoder"))?,
+            encoder: config.encoder(&adjacency, vb.pp("encoder"))?,
+            decoder: Decoder::new(config.backbone, [d, d_out], &adjacency, join, decoder)?,
             remask: config.remask,
+            target,
         })
     }
 
@@ -108,7 +142,7 @@ impl SkeletonMae {
         &self,
         s: &Tensor,
         mask: &Mask,
-        loss: RceConfig,
+        loss: LossConfig,
         denominator: f64,
         mode: Mode,
     ) -> Result<Tensor> {
@@ -119,15 +153,20 @@ impl SkeletonMae {
         let h = self.codes(s, mask, mode)?;
         let y = self.decoder.forward(&h, &rows, mode)?; // Y of the targets, (targets, d)
         let at = Tensor::new(&rows[..], s.device())?;
-        let c = s.dim(3)?;
-        let x = self
-            .embed
-            .forward(&s.reshape(((), c))?.index_select(&at, 0)?)?; // their X
-        let target = if loss.target_gradient { x } else { x.detach() };
-        reweighted_cosine_error(&y, &target, loss.beta, denominator)
+        let s = s.reshape(((), s.dim(3)?))?.index_select(&at, 0)?; // (targets, c)
+        let x = match self.target {
+            Target::Embedding => self.embed.forward(&s)?.detach(), // their X
+            Target::EmbeddingWithGradient => self.embed.forward(&s)?,
+            Target::Coordinates => s,
+        };
+        match loss {
+            LossConfig::Rce { beta } => reweighted_cosine_error(&y, &x, beta, denominator),
+            LossConfig::Mse => mean_squared_error(&y, &x, denominator),
+        }
     }
 
-    /// (X, Y): the embedded, unmasked features and their reconstruction, both (n, t, v, d).
+    /// (X, Y): the embedded, unmasked features, (n, t, v, d), and the reconstruction of the target, (n, t, v, d) or,
+    /// where that is the coordinates, (n, t, v, c).
     ///
     /// # Errors
     /// As [`loss`](Self::loss).
@@ -136,7 +175,8 @@ impl SkeletonMae {
         let h = self.codes(s, mask, mode)?;
         let all = Arc::new((0..mask.hidden.len() as u32).collect());
         let y = self.decoder.forward(&h, &all, mode)?; // Y = G_D(A, H)
-        let y = y.reshape(x.dims())?;
+        let (n, t, v, _) = x.dims4()?;
+        let y = y.reshape((n, t, v, ()))?;
         Ok((x, y))
     }
 
@@ -167,6 +207,11 @@ impl SkeletonMae {
     /// The embedding: W (d, c) and b (d), by which coordinates become features.
     pub fn embedding(&self) -> &Linear {
         &self.embed
+    }
+
+    /// What the decoder gives.
+    pub fn target(&self) -> Target {
+        self.target
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Differs from the paper: it doesn't say how its Figure 6 was drawn. The cosine loss leaves the
 //! decoder's scale free and there is no coordinate head, so coordinates come back by least squares from
-//! y ~ s (W c + b) per joint, W and b the embedding, s > 0.
+//! y ~ s (W c + b) per joint, W and b the embedding, s > 0. Where coordinates are the decoder's target, they are its
+//! output.
 
 use candle_core::{DType, Result, Tensor};
 use skeleton_graph::Layout;
@@ -11,6 +12,7 @@ use crate::batch::TrackBatch;
 use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
 use crate::model::SkeletonMae;
+use crate::objective::Target;
 
 /// Mean distances of masked joints from where they truly are, in the batch's (normalised) units.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,7 +63,12 @@ impl Reconstruction {
     /// # Errors
     /// When the batch doesn't fit the model.
     pub fn add(&mut self, model: &SkeletonMae, layout: &Layout, batch: &TrackBatch) -> Result<()> {
-        let lift = Lift::new(model.embedding())?;
+        let lift = match model.target() {
+            Target::Embedding | Target::EmbeddingWithGradient => {
+                Some(Lift::new(model.embedding())?)
+            }
+            Target::Coordinates => None,
+        };
         let hops = layout.adjacency().hops();
         self.parts
             .resize(layout.parts().len(), PartError::default());
@@ -77,7 +84,7 @@ impl Reconstruction {
                 y: &to_f64(&y)?,
                 mask: &mask,
             };
-            sum.add(&frames.errors(&lift, &hops, &batch.presence, layout.len()));
+            sum.add(&frames.errors(lift.as_ref(), &hops, &batch.presence, layout.len()));
         }
         Ok(())
     }
@@ -90,8 +97,16 @@ struct Frames<'a> {
 }
 
 impl Frames<'_> {
-    fn errors(&self, lift: &Lift, hops: &[Vec<usize>], presence: &[bool], v: usize) -> PartError {
-        let (c, d) = (lift.coordinates, self.y.len() / presence.len());
+    /// `lift` brings features back to coordinates, where the decoder gives these.
+    fn errors(
+        &self,
+        lift: Option<&Lift>,
+        hops: &[Vec<usize>],
+        presence: &[bool],
+        v: usize,
+    ) -> PartError {
+        let c = self.truth.len() / presence.len();
+        let d = self.y.len() / presence.len();
         let mut sum = PartError::default();
         for row in (0..presence.len()).filter(|&row| self.mask.targets[row]) {
             let (frame, joint) = (row / v, row % v);
@@ -100,7 +115,11 @@ impl Frames<'_> {
             let Some(baseline) = nearest_mean(&hops[joint], visible, at) else {
                 continue;
             };
-            let found = lift.coordinates(&self.y[row * d..(row + 1) * d]);
+            let y = &self.y[row * d..(row + 1) * d];
+            let found = match lift {
+                Some(lift) => lift.coordinates(y),
+                None => Some(y.to_vec()),
+            };
             sum.joints += 1;
             sum.without_scale += usize::from(found.is_none());
             sum.neighbours += distance(&baseline, at(joint));

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{
-    BoxError, Decay, Optimizer, OptimizerConfig, PretrainConfig, Schedule, StepReport,
-    pretrain_epoch,
+    BoxError, Decay, EpochReport, Guard, OnNonFinite, Optimizer, OptimizerConfig, Pass,
+    PretrainConfig, Progress, Schedule, StepReport, pretrain_epoch,
 };
 use skeletonmae::{
-    Error, MaeConfig, MaskConfig, MaskScope, RceConfig, SkeletonMae, Store, TrackBatch,
+    Error, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store,
+    Target, TrackBatch,
 };
 
 fn clip(value: f64, id: &str) -> TrackBatch {
@@ -42,42 +43,90 @@ fn config() -> PretrainConfig {
             warmup_epochs: 0,
             decay: Decay::Constant,
         },
-        mask: MaskConfig::Parts { parts: vec![3, 5] },
-        mask_scope: MaskScope::Clip,
-        loss: RceConfig::default(),
+        objective: Objective::Reconstruction(Reconstruction {
+            mask: MaskConfig::Parts { parts: vec![3, 5] },
+            mask_scope: MaskScope::Clip,
+            loss: LossConfig::default(),
+            target: Target::Embedding,
+        }),
+        guard: Guard::default(),
+    }
+}
+
+type Steps = Vec<Result<Vec<TrackBatch>, BoxError>>;
+
+/// A small model and its optimizer, as an interrupted process would make them again.
+struct Trial {
+    layout: Layout,
+    store: Store,
+    model: Pretext,
+    optimizer: Optimizer,
+    config: PretrainConfig,
+}
+
+impl Trial {
+    fn new(guard: Guard) -> Trial {
+        let layout = Layout::built_in("coco17").unwrap();
+        let store = Store::new(2, DType::F64, &Device::Cpu);
+        let mae = MaeConfig {
+            width: 8,
+            encoder_layers: 1,
+            ..MaeConfig::default()
+        };
+        let model = Pretext::new(&config().objective, &mae, &layout, 2, store.builder()).unwrap();
+        let config = PretrainConfig { guard, ..config() };
+        let optimizer = Optimizer::new(config.optimizer, store.parameters()).unwrap();
+        Trial {
+            layout,
+            store,
+            model,
+            optimizer,
+            config,
+        }
+    }
+
+    fn run(
+        &mut self,
+        from: Progress,
+        steps: Steps,
+        observer: &mut dyn FnMut(&StepReport<'_>) -> ControlFlow<()>,
+    ) -> skeletonmae::Result<EpochReport> {
+        let mut observer = |report: &StepReport<'_>| observer(report);
+        let pass = Pass {
+            from,
+            ..Pass::new(&self.store, 0, 0)
+        };
+        pretrain_epoch(
+            &self.model,
+            &self.layout,
+            &self.config,
+            &mut self.optimizer,
+            &pass,
+            steps.into_iter(),
+            &mut observer,
+        )
+    }
+
+    /// Parameters and running statistics.
+    fn numbers(&self) -> Vec<f64> {
+        let all = self.store.tensors().into_values();
+        all.flat_map(|t| t.flatten_all().unwrap().to_vec1::<f64>().unwrap())
+            .collect()
     }
 }
 
 fn run(
-    steps: Vec<Result<Vec<TrackBatch>, BoxError>>,
-    observer: &mut dyn FnMut(&StepReport) -> ControlFlow<()>,
+    steps: Steps,
+    observer: &mut dyn FnMut(&StepReport<'_>) -> ControlFlow<()>,
 ) -> (Vec<f64>, skeletonmae::Result<f64>) {
-    let layout = Layout::built_in("coco17").unwrap();
-    let store = Store::new(2, DType::F64, &Device::Cpu);
-    let mae = MaeConfig {
-        width: 8,
-        encoder_layers: 1,
-        remask: false,
-    };
-    let model = SkeletonMae::new(&mae, &layout, 2, store.builder()).unwrap();
-    let mut optimizer = Optimizer::new(config().optimizer, store.parameters()).unwrap();
-    let mut observer = |report: &StepReport| observer(report);
-    let report = pretrain_epoch(
-        &model,
-        &layout,
-        &config(),
-        &mut optimizer,
-        0,
-        0,
-        steps.into_iter(),
-        &mut observer,
-    );
-    let numbers = store.parameters().into_iter();
+    let mut trial = Trial::new(Guard::default());
+    let report = trial.run(Progress::default(), steps, observer);
+    let numbers = trial.store.parameters().into_iter();
     let numbers = numbers.flat_map(|(_, var)| var.flatten_all().unwrap().to_vec1::<f64>().unwrap());
     (numbers.collect(), report.map(|report| report.loss))
 }
 
-fn go_on(_: &StepReport) -> ControlFlow<()> {
+fn go_on(_: &StepReport<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -120,7 +169,7 @@ fn the_observer_stops_between_steps_and_data_errors_pass_through() {
             .map(|i| Ok(vec![clip(f64::from(i), "a")]))
             .collect::<Vec<_>>()
     };
-    let mut stop = |report: &StepReport| {
+    let mut stop = |report: &StepReport<'_>| {
         if report.step == 1 {
             ControlFlow::Break(())
         } else {
@@ -133,4 +182,68 @@ fn the_observer_stops_between_steps_and_data_errors_pass_through() {
     broken[1] = Err("the disk is gone".into());
     let (_, result) = run(broken, &mut go_on);
     assert_eq!(result.unwrap_err().to_string(), "the disk is gone");
+}
+
+#[test]
+fn a_skipped_step_leaves_no_trace_but_its_count() {
+    let skip = || {
+        Trial::new(Guard {
+            non_finite: OnNonFinite::Skip,
+            clip_norm: None,
+        })
+    };
+    let good = || Ok(vec![clip(0.0, "a")]);
+    let bad = || Ok(vec![clip(f64::NAN, "broken")]);
+    let (mut with, mut without) = (skip(), skip());
+    let report = with
+        .run(Progress::default(), vec![bad(), good()], &mut go_on)
+        .unwrap();
+    assert_eq!((report.steps, report.skipped), (2, 1));
+    // Masks are drawn by the micro-batch's number, and the mask here is always the same.
+    let clean = without
+        .run(Progress::default(), vec![good()], &mut go_on)
+        .unwrap();
+    assert_eq!(report.loss, clean.loss);
+    assert_eq!(with.numbers(), without.numbers());
+    // The model, its statistics included, is as it was also where the run stops.
+    let mut stopped = Trial::new(Guard::default());
+    let before = stopped.numbers();
+    assert!(
+        stopped
+            .run(Progress::default(), vec![bad()], &mut go_on)
+            .is_err()
+    );
+    assert_eq!(stopped.numbers(), before);
+    let all = skip().run(Progress::default(), vec![bad(), bad()], &mut go_on);
+    assert!(matches!(all, Err(Error::AllSkipped { steps: 2, .. })));
+}
+
+#[test]
+fn an_epoch_that_goes_on_ends_as_if_it_had_not_been_interrupted() {
+    let steps = || -> Steps {
+        (0..4)
+            .map(|i| Ok(vec![clip(f64::from(i), "a"), clip(f64::from(i), "b")]))
+            .collect()
+    };
+    let mut whole = Trial::new(Guard::default());
+    let expected = whole.run(Progress::default(), steps(), &mut go_on).unwrap();
+    for cut in 1..4 {
+        let mut first = Trial::new(Guard::default());
+        let mut saved = None;
+        let mut stop = |report: &StepReport<'_>| {
+            if report.progress.steps < cut {
+                return ControlFlow::Continue(());
+            }
+            saved = Some((*report.progress, report.optimizer.state().unwrap()));
+            ControlFlow::Break(())
+        };
+        assert!(first.run(Progress::default(), steps(), &mut stop).is_err());
+        let (progress, (count, moments)) = saved.unwrap();
+        let mut second = Trial::new(Guard::default());
+        second.store.load(&first.store.tensors()).unwrap();
+        second.optimizer.restore(count, &moments).unwrap();
+        let rest = steps().split_off(cut);
+        assert_eq!(second.run(progress, rest, &mut go_on).unwrap(), expected);
+        assert_eq!(second.numbers(), whole.numbers(), "cut after {cut} steps");
+    }
 }

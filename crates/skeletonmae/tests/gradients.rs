@@ -4,9 +4,13 @@
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, stream};
-use skeletonmae::ops::reweighted_cosine_error;
+use skeletonmae::mask::At;
+use skeletonmae::ops::{mean_squared_error, reweighted_cosine_error};
 use skeletonmae::train::Gradients;
-use skeletonmae::{MaeConfig, Mask, Mode, RceConfig, SkeletonMae, Store, TrackBatch};
+use skeletonmae::{
+    Backbone, Contrastive, GraphCl, LossConfig, MaeConfig, Mask, Mode, SkeletonMae, Store, Target,
+    TrackBatch,
+};
 
 mod finite;
 
@@ -29,10 +33,19 @@ fn batch() -> TrackBatch {
     .unwrap()
 }
 
-fn check(config: &MaeConfig, target_gradient: bool) {
+fn config(backbone: Backbone, encoder_layers: usize, remask: bool) -> MaeConfig {
+    MaeConfig {
+        backbone,
+        width: 8,
+        encoder_layers,
+        remask,
+    }
+}
+
+fn check(config: &MaeConfig, loss: LossConfig, target: Target) {
     let layout = Layout::built_in("coco17").unwrap();
     let store = Store::new(3, DType::F64, &Device::Cpu);
-    let model = SkeletonMae::new(config, &layout, 2, store.builder()).unwrap();
+    let model = SkeletonMae::aiming(target, config, &layout, 2, store.builder()).unwrap();
     let batch = batch();
     let hidden: Vec<Vec<bool>> = [vec![2, 4], vec![1], vec![0, 5]]
         .iter()
@@ -42,56 +55,89 @@ fn check(config: &MaeConfig, target_gradient: bool) {
         })
         .collect();
     let mask = Mask::of_tracks(&batch, &hidden);
-    let loss = RceConfig {
-        beta: 2.0,
-        target_gradient,
-    };
     let count = mask.count() as f64;
-    let frozen = model
-        .forward(&batch.keypoints, &mask, Mode::Train)
-        .unwrap()
-        .0
-        .detach();
+    let own = || {
+        model
+            .loss(&batch.keypoints, &mask, loss, count, Mode::Train)
+            .unwrap()
+    };
+    let (frozen, _) = model.forward(&batch.keypoints, &mask, Mode::Train).unwrap();
+    let frozen = frozen.detach();
     let value = || {
-        let (x, y) = model.forward(&batch.keypoints, &mask, Mode::Train).unwrap();
-        let target = if target_gradient { x } else { frozen.clone() };
+        if target != Target::Embedding {
+            return own().to_scalar::<f64>().unwrap();
+        }
+        // The target stays where it was, which the gradient takes for granted.
+        let (_, y) = model.forward(&batch.keypoints, &mask, Mode::Train).unwrap();
         let rows = Tensor::new(&mask.target_rows()[..], &Device::Cpu).unwrap();
         let of_targets = |x: &Tensor| x.reshape(((), 8)).unwrap().index_select(&rows, 0).unwrap();
-        let (y, x) = (of_targets(&y), of_targets(&target));
-        let loss = reweighted_cosine_error(&y, &x, loss.beta, count).unwrap();
-        loss.to_scalar::<f64>().unwrap()
+        let (y, x) = (of_targets(&y), of_targets(&frozen));
+        let loss = match loss {
+            LossConfig::Rce { beta } => reweighted_cosine_error(&y, &x, beta, count),
+            LossConfig::Mse => mean_squared_error(&y, &x, count),
+        };
+        loss.unwrap().to_scalar::<f64>().unwrap()
     };
     let parameters = store.parameters();
     let mut gradients = Gradients::none(parameters.len());
-    let scalar = model
-        .loss(&batch.keypoints, &mask, loss, count, Mode::Train)
-        .unwrap();
-    gradients.add(&scalar, &parameters).unwrap();
+    gradients.add(&own(), &parameters).unwrap();
     finite::compare(&parameters, gradients.as_slice(), value);
 }
 
+const RCE: LossConfig = LossConfig::Rce { beta: 2.0 };
+
 #[test]
 fn every_parameter_of_the_paper_model() {
-    check(
-        &MaeConfig {
-            width: 8,
-            encoder_layers: 2,
-            remask: false,
-        },
-        false,
-    );
+    check(&config(Backbone::Gin, 2, false), RCE, Target::Embedding);
 }
 
 #[test]
 fn with_gradient_into_the_target_and_remasking() {
-    check(
-        &MaeConfig {
-            width: 8,
-            encoder_layers: 1,
-            remask: true,
-        },
-        true,
-    );
+    let target = Target::EmbeddingWithGradient;
+    check(&config(Backbone::Gin, 1, true), RCE, target);
+}
+
+#[test]
+fn gcn_and_coordinates() {
+    let target = Target::Coordinates;
+    check(&config(Backbone::Gcn, 2, false), LossConfig::Mse, target);
+}
+
+#[test]
+fn gat_and_the_squared_error_of_features() {
+    let target = Target::EmbeddingWithGradient;
+    check(&config(Backbone::Gat, 2, false), LossConfig::Mse, target);
+}
+
+#[test]
+fn gin_and_coordinates_by_another_power() {
+    let loss = LossConfig::Rce { beta: 1.5 };
+    check(&config(Backbone::Gin, 1, false), loss, Target::Coordinates);
+    check(&config(Backbone::Gat, 1, true), loss, Target::Embedding);
+}
+
+#[test]
+fn a_contrast() {
+    for backbone in [Backbone::Gin, Backbone::Gcn, Backbone::Gat] {
+        let layout = Layout::built_in("coco17").unwrap();
+        let store = Store::new(3, DType::F64, &Device::Cpu);
+        let shape = config(backbone, 1, false);
+        let model = GraphCl::new(&shape, &layout, 2, store.builder()).unwrap();
+        let at = At {
+            seed: 1,
+            epoch: 0,
+            index: 0,
+        };
+        let batch = batch();
+        let views = Contrastive::default().views(model.adjacency(), &batch, at);
+        let loss = || model.loss(&batch, &views, 0.5, 2.0, Mode::Train).unwrap();
+        let parameters = store.parameters();
+        let mut gradients = Gradients::none(parameters.len());
+        gradients.add(&loss(), &parameters).unwrap();
+        finite::compare(&parameters, gradients.as_slice(), || {
+            loss().to_scalar::<f64>().unwrap()
+        });
+    }
 }
 
 #[test]

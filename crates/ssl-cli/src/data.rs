@@ -82,6 +82,14 @@ impl Data {
         Ok(self.sorted(clips))
     }
 
+    /// Tracks of the `batch` clips of `clips` that have most, `persons` a clip at most.
+    pub fn most_tracks(&self, clips: &[u32], batch: usize, persons: usize) -> usize {
+        let tracks = |&clip: &u32| self.cache.sample(clip as usize).persons.min(persons);
+        let mut tracks: Vec<usize> = clips.iter().map(tracks).collect();
+        tracks.sort_unstable_by(|one, other| other.cmp(one));
+        tracks.iter().take(batch).sum()
+    }
+
     /// All clips by their ids' order.
     pub fn all(&self) -> Vec<u32> {
         self.sorted((0..self.cache.len() as u32).collect())
@@ -90,6 +98,12 @@ impl Data {
     fn sorted(&self, mut clips: Vec<u32>) -> Vec<u32> {
         clips.sort_by_key(|&clip| self.cache.sample(clip as usize).id);
         clips
+    }
+
+    /// The ids of some clips.
+    pub fn ids(&self, clips: &[u32]) -> Vec<String> {
+        let id = |&clip: &u32| self.cache.sample(clip as usize).id.to_owned();
+        clips.iter().map(id).collect()
     }
 
     /// The class of every clip, by index.

@@ -102,7 +102,6 @@ impl Failure {
     }
 
     /// What is wrong, in one line.
-    #[cfg(test)]
     pub fn message(&self) -> &str {
         match self {
             Failure::Error { message, .. }
@@ -152,6 +151,9 @@ impl From<skeleton_data::Error> for Failure {
             Error::Schema { .. } => {
                 Some("update ssl, or make the cache again with this version's `ssl prepare`")
             }
+            Error::Shrunk { .. } => {
+                Some("put the file back as it was; a training then goes on with --resume")
+            }
             Error::NoSplit { .. } => {
                 Some("`ssl inspect CACHE.h5` lists the splits with their sizes")
             }
@@ -180,9 +182,10 @@ impl From<skeletonmae::Error> for Failure {
         match error {
             Error::Data(source) => from_data(source),
             Error::NonFinite {
+                quantity,
                 epoch,
                 step,
-                loss,
+                value,
                 clips,
             } => {
                 // People count from 1, and a large batch would fill the screen.
@@ -195,10 +198,14 @@ impl From<skeletonmae::Error> for Failure {
                 let more = if clips.len() > SHOWN { ", ..." } else { "" };
                 let (epoch, step) = (epoch + 1, step + 1);
                 Failure::error(format!(
-                    "the loss is {loss} in epoch {epoch}, step {step}; clips of the step: {some}{more}"
+                    "the {quantity} is {value} in epoch {epoch}, step {step}; clips of the step: {some}{more}"
                 ))
-                .hint("lower the learning rate (optimizer.lr), or look at these clips")
             }
+            Error::AllSkipped { epoch, steps } => Failure::error(format!(
+                "all {steps} steps of epoch {} were skipped: no loss and gradient was finite",
+                epoch + 1
+            ))
+            .hint("lower the learning rate (optimizer.lr), or look at the clips: `ssl doctor CACHE.h5`"),
             Error::Setting { .. } => Failure::from_error(&error)
                 .hint("change it with --set KEY=VALUE or in the --config file"),
             Error::Parameter { .. } => Failure::from_error(&error)

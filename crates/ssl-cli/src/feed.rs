@@ -58,15 +58,24 @@ impl Feed {
         self.views
     }
 
-    /// The training steps of an epoch (from 0) in a new order: a few micro-batches each.
-    pub fn steps(&self, seed: u64, epoch: usize, batch: usize, micro_batch: usize) -> Steps {
+    /// The training steps of an epoch (from 0) in a new order, but for the first `done`: a few
+    /// micro-batches each.
+    pub fn steps(
+        &self,
+        seed: u64,
+        epoch: usize,
+        done: usize,
+        batch: usize,
+        micro_batch: usize,
+    ) -> Steps {
         let order: Vec<u32> = shuffled(seed, epoch as u64, self.order.len())
             .into_iter()
             .map(|place| self.order[place])
             .collect();
         let plan = plan(&order, batch, micro_batch);
-        let sizes: Vec<usize> = plan.iter().map(Vec::len).collect();
-        let batches = plan.into_iter().flatten().collect();
+        let left = plan.into_iter().skip(done);
+        let (sizes, batches): (Vec<usize>, Vec<_>) = left.map(|step| (step.len(), step)).unzip();
+        let batches = batches.into_iter().flatten().collect();
         Steps {
             batches: self.loader.planned(batches, seed, epoch as u64),
             sizes: sizes.into_iter(),
@@ -199,7 +208,7 @@ mod tests {
                 batch.keypoints.flatten_all().unwrap().to_vec1().unwrap(),
             )
         };
-        feed.steps(seed, epoch, 5, 2)
+        feed.steps(seed, epoch, 0, 5, 2)
             .map(|step| step.unwrap().into_iter().map(values).collect())
             .collect()
     }
@@ -238,6 +247,23 @@ mod tests {
         assert_eq!(seen(&one, 1, 2), seen(&four, 1, 2));
         assert_ne!(seen(&one, 1, 2), seen(&one, 1, 3));
         assert_ne!(seen(&one, 1, 2), seen(&one, 2, 2));
+    }
+
+    #[test]
+    fn an_epoch_that_goes_on_sees_the_rest_of_it() {
+        let feed = feed(9, 2, &Interrupt::default());
+        let whole = seen(&feed, 1, 2);
+        for done in 0..=whole.len() {
+            let rest: Vec<Vec<Vec<String>>> = feed
+                .steps(1, 2, done, 5, 2)
+                .map(|step| step.unwrap().into_iter().map(|batch| batch.ids).collect())
+                .collect();
+            let expected: Vec<Vec<Vec<String>>> = whole[done..]
+                .iter()
+                .map(|step| step.iter().map(|(ids, _)| ids.clone()).collect())
+                .collect();
+            assert_eq!(rest, expected, "{done} steps done");
+        }
     }
 
     #[test]

@@ -111,6 +111,7 @@ mod tests {
             },
             epoch: 1,
             encoder: None,
+            imported: None,
         }
     }
 

@@ -14,15 +14,18 @@ mod expected;
 mod failure;
 mod feed;
 mod fit;
+mod fits;
 mod machine;
 mod memory;
 mod models;
 mod printer;
 mod report;
 mod run;
+mod scores;
 mod signal;
 mod threads;
 mod train;
+mod weights;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::DType;
 use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
-use skeletonmae::Store;
+use skeletonmae::{SkeletonMae, Store};
 use strl::{Strl, Task, load_encoder};
 
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
@@ -14,6 +14,7 @@ use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::fit::Facts;
 use crate::machine::Machine;
+use crate::report::count;
 
 /// What a checkpoint says about the model after `epoch` epochs on `data`.
 pub fn meta(
@@ -40,6 +41,7 @@ pub fn meta(
         data: data.fingerprint(),
         epoch,
         encoder: encoder.map(|origin| origin.sha256.clone()),
+        imported: None,
     })
 }
 
@@ -58,8 +60,14 @@ pub struct Opened {
 impl Opened {
     /// Reads the checkpoint of a run, or a file, which must be of `kind`.
     pub fn read(run_or_file: &Path, kind: Kind) -> Outcome<Opened> {
+        let opened = Opened::any(run_or_file)?;
+        opened.checkpoint.expect(kind, &opened.origin)?;
+        Ok(opened)
+    }
+
+    /// Reads the checkpoint of a run, or a file, of either kind.
+    pub fn any(run_or_file: &Path) -> Outcome<Opened> {
         let (checkpoint, origin) = Checkpoint::read(run_or_file)?;
-        checkpoint.expect(kind, &origin)?;
         let name = origin.path.display().to_string();
         let layout = Layout::from_toml(&checkpoint.meta.layout, &name)?;
         let config = Config::from_toml(&checkpoint.meta.config, &name)?;
@@ -85,6 +93,19 @@ impl Opened {
         }
     }
 
+    /// Where an encoder comes from, in words: another data set than `data`'s is a transfer.
+    pub fn told(&self, data: &Data) -> String {
+        let (path, meta) = (self.origin.path.display(), &self.checkpoint.meta);
+        let (from, to) = (&meta.data.dataset, data.dataset());
+        let transfer = if from == to {
+            String::new()
+        } else {
+            format!(", transferred to {to}, which has the same joints")
+        };
+        let epochs = count(meta.epoch, "epoch");
+        format!("encoder: {path}, pre-trained on {from} for {epochs}{transfer}")
+    }
+
     /// The classifier with its trained numbers.
     pub fn classifier(&self, machine: &Machine) -> Outcome<Strl> {
         let meta = &self.checkpoint.meta;
@@ -105,6 +126,18 @@ impl Opened {
         Ok(model)
     }
 
+    /// The pre-trained model with its numbers, and the store they lie in.
+    pub fn autoencoder(&self, machine: &Machine) -> Outcome<(Store, SkeletonMae)> {
+        // Every number is replaced by the checkpoint's: the seed has no effect.
+        let store = Store::new(0, DType::F32, &machine.device);
+        let c = self.checkpoint.meta.coordinates;
+        let model = SkeletonMae::new(&self.config.model.mae, &self.layout, c, store.builder())?;
+        store
+            .load(&self.checkpoint.tensors)
+            .map_err(|error| Failure::from(error).of(self.origin.path.display()))?;
+        Ok((store, model))
+    }
+
     /// Copies the encoder into a classifier built by `config` in `store`.
     pub fn lend_encoder(&self, store: &Store, config: &Config) -> Outcome {
         let encoder = self.origin.path.display();
@@ -116,6 +149,10 @@ impl Opened {
                 .hint("pre-train and fine-tune with the same [reading] and [model]"))
         };
         let (ours, theirs) = (&config.model.mae, &self.config.model.mae);
+        if ours.backbone != theirs.backbone {
+            let (ours, theirs) = (ours.backbone.name(), theirs.backbone.name());
+            return differ("model.backbone", ours.to_owned(), theirs.to_owned());
+        }
         if ours.width != theirs.width {
             return differ(
                 "model.width",

@@ -1,17 +1,53 @@
 //! What pre-training and fine-tuning share: epochs one after the other, each watched, recorded and
-//! saved.
+//! saved, from the beginning or from where an earlier process was stopped.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use skeletonmae::train::{Observer, StepReport};
+use skeletonmae::Store;
+use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress, StepReport};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
-use crate::printer::{Printer, Progress};
+use crate::printer::{self, Printer};
 use crate::run::Run;
 use crate::signal::Interrupt;
+
+/// One of the two trainings.
+pub trait Training {
+    /// What an epoch measures.
+    type Line: Metrics;
+
+    /// Trains the rest of an epoch.
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        from: Progress,
+        observer: &mut dyn Observer,
+    ) -> skeletonmae::Result<EpochReport>;
+
+    /// What it reached.
+    fn measure(&self, epoch: usize, report: EpochReport) -> Outcome<Self::Line>;
+
+    /// What a checkpoint after `epochs` epochs says about itself.
+    fn meta(&self, epochs: usize) -> Outcome<Meta>;
+
+    /// The model's tensors.
+    fn store(&self) -> &Store;
+
+    /// Its optimizer.
+    fn optimizer(&mut self) -> &mut Optimizer;
+}
+
+/// What an epoch measured: a line of metrics.jsonl, and a few words for people.
+pub trait Metrics: Serialize {
+    /// `loss 0.1234, val 0.1300`
+    fn words(&self) -> String;
+
+    /// What the best epoch is chosen by, on held-out clips: higher is better.
+    fn score(&self) -> Option<f64>;
+}
 
 /// Where and how long a training goes.
 pub struct Session<'a> {
@@ -25,12 +61,8 @@ pub struct Session<'a> {
     pub epochs: usize,
     /// Clips of one epoch.
     pub clips: usize,
-}
-
-/// What an epoch measured: a line of metrics.jsonl, and a few words for people.
-pub trait Metrics: Serialize {
-    /// `loss 0.1234, val 0.1300`
-    fn words(&self) -> String;
+    /// How long a training may go on without being saved.
+    pub save_every: Duration,
 }
 
 /// A line of timings.jsonl.
@@ -42,97 +74,265 @@ struct Timing {
     seconds: f64,
 }
 
+/// The contents of non_finite.json; epochs and steps count from 1.
+#[derive(Serialize)]
+struct Replay<'a> {
+    epoch: usize,
+    step: usize,
+    quantity: String,
+    value: String,
+    clips: &'a [String],
+}
+
+/// Why an epoch did not end.
+struct Left {
+    failure: Failure,
+    /// Whether the model is as the last whole step left it.
+    sound: bool,
+}
+
 impl Session<'_> {
-    /// Does the epochs: `train` one, `measure` what it reached, and save what `checkpoint` makes of
-    /// it. An interrupted epoch leaves no trace: the folder stays as the last whole one left it.
-    pub fn epochs<T, M: Metrics>(
-        &mut self,
-        mut train: impl FnMut(usize, &mut dyn Observer) -> skeletonmae::Result<T>,
-        mut measure: impl FnMut(usize, T) -> Outcome<M>,
-        checkpoint: impl Fn(usize) -> Outcome<Checkpoint>,
-    ) -> Outcome {
-        let mut progress = self
-            .printer
-            .progress("training", (self.epochs * self.clips) as u64);
-        for epoch in 0..self.epochs {
-            let started = std::time::Instant::now();
-            let label = format!("epoch {}/{}", epoch + 1, self.epochs);
-            let mut watch = Watch {
-                progress: &mut progress,
-                interrupt: self.interrupt,
-                label: &label,
+    /// Does the epochs that are left after `from`, all of them where there is none.
+    pub fn train<T: Training>(&mut self, training: &mut T, from: Option<State>) -> Outcome {
+        let (mut done, mut progress, mut best) = (0, Progress::default(), None);
+        if let Some(state) = from {
+            let store = training.store().clone();
+            state.restore(&store, training.optimizer())?;
+            (done, progress, best) = (state.meta.epoch, state.progress, state.best);
+            self.printer.say(self.whence(done, progress.steps));
+            self.derived(training, done, progress, best)?;
+        } else {
+            self.save(training, done, progress, best)?;
+        }
+        let all = (self.epochs.saturating_sub(done) * self.clips) as u64;
+        let mut bar = self.printer.progress("training", all);
+        bar.advance(progress.clips as u64);
+        while done < self.epochs {
+            let started = Instant::now();
+            let label = format!("epoch {}/{}", done + 1, self.epochs);
+            let seen = progress.clips;
+            let line = self.epoch(training, done, &mut progress, best, (&mut bar, &label))?;
+            let (spent, clips) = (started.elapsed(), progress.clips - seen);
+            let line = line.and_then(|report| {
+                let line = training.measure(done, report);
+                line.map_err(|failure| Left {
+                    failure,
+                    sound: true,
+                })
+            });
+            let line = match line {
+                Ok(line) => line,
+                Err(left) => return self.leave(training, (done, progress, best), left),
             };
-            let trained = train(epoch, &mut watch).map_err(|error| self.failed(error));
-            let spent = started.elapsed();
-            let measured = trained
-                .and_then(|trained| measure(epoch, trained))
-                .map_err(|failure| self.left(epoch, failure))?;
-            self.run.metrics(&measured)?;
-            self.run.checkpoint(&checkpoint(epoch + 1)?)?;
-            let timing = self.timing(epoch, spent, started.elapsed());
+            self.run.note(&line)?;
+            (done, progress) = (done + 1, Progress::default());
+            best = match (line.score(), best) {
+                (Some(score), None) => Some(Best { epoch: done, score }),
+                (Some(score), Some(old)) if score > old.score => Some(Best { epoch: done, score }),
+                _ => best,
+            };
+            self.save(training, done, progress, best)?;
+            self.run.publish()?;
+            self.derived(training, done, progress, best)?;
+            let timing = timing(done, clips, spent, started.elapsed());
             self.run.timings(&timing)?;
             self.printer.say(format!(
                 "{label}: {} ({:.1} s, {:.0} clips/s{})",
-                measured.words(),
+                line.words(),
                 timing.seconds,
                 timing.clips_per_second,
-                progress.left()
+                bar.left()
             ));
         }
         Ok(())
     }
 
-    fn timing(&self, epoch: usize, train: Duration, all: Duration) -> Timing {
-        let (train_seconds, seconds) = (train.as_secs_f64(), all.as_secs_f64());
-        Timing {
-            epoch: epoch + 1,
-            train_seconds,
-            clips_per_second: self.clips as f64 / train_seconds.max(1e-9),
-            seconds,
-        }
-    }
-
-    /// An engine that was told to stop says so by an error, which doesn't know the signal.
-    fn failed(&self, error: skeletonmae::Error) -> Failure {
-        match (error, self.interrupt.received()) {
-            (skeletonmae::Error::Stopped { .. }, Some(signal)) => Failure::Interrupted {
-                signal,
-                message: String::new(),
-            },
-            (error, _) => Failure::from(error),
-        }
-    }
-
-    /// Adds to an interruption what it leaves behind.
-    fn left(&self, epoch: usize, failure: Failure) -> Failure {
-        let Failure::Interrupted { signal, .. } = failure else {
-            return failure;
+    /// Trains one epoch; the inner error is one of training, which is left behind in good order.
+    fn epoch<T: Training>(
+        &self,
+        training: &mut T,
+        done: usize,
+        progress: &mut Progress,
+        best: Option<Best>,
+        (bar, label): (&mut printer::Progress, &str),
+    ) -> Outcome<Result<EpochReport, Left>> {
+        let mut watch = Watch {
+            session: self,
+            bar,
+            label,
+            meta: training.meta(done)?,
+            store: training.store().clone(),
+            best,
+            progress: *progress,
+            saved: Instant::now(),
+            failure: None,
         };
-        let left = match epoch {
-            0 => format!("{} holds no checkpoint yet", self.run.folder().display()),
-            done => format!(
-                "{} holds the model after epoch {done}",
-                self.run.checkpoint_path().display()
+        let trained = training.epoch(done, *progress, &mut watch);
+        *progress = watch.progress;
+        Ok(match (watch.failure, trained) {
+            (Some(failure), _) => return Err(failure),
+            (None, Ok(report)) => Ok(report),
+            (None, Err(error)) => Err(Left {
+                sound: !matches!(error, skeletonmae::Error::Tensor(_)),
+                failure: self.failed(error)?,
+            }),
+        })
+    }
+
+    /// Saves what `--resume` goes on from.
+    fn save<T: Training>(
+        &self,
+        training: &mut T,
+        done: usize,
+        progress: Progress,
+        best: Option<Best>,
+    ) -> Outcome {
+        let (meta, store) = (training.meta(done)?, training.store().clone());
+        let noted = self.run.noted().to_owned();
+        let state = State::of(meta, progress, noted, best, &store, training.optimizer())?;
+        self.run.save(&state)
+    }
+
+    /// Writes the files that follow from a state between two epochs.
+    fn derived<T: Training>(
+        &self,
+        training: &T,
+        done: usize,
+        progress: Progress,
+        best: Option<Best>,
+    ) -> Outcome {
+        if done == 0 || progress.steps > 0 {
+            return Ok(());
+        }
+        let (meta, tensors) = (training.meta(done)?, training.store().tensors());
+        let checkpoint = Checkpoint { meta, tensors };
+        self.run.checkpoint(&checkpoint)?;
+        match best {
+            Some(best) if best.epoch == done => self.run.best(&checkpoint),
+            _ => Ok(()),
+        }
+    }
+
+    /// An engine that was told to stop says so by an error, which doesn't know the signal; a step that
+    /// isn't finite leaves its clips behind.
+    fn failed(&self, error: skeletonmae::Error) -> Outcome<Failure> {
+        match (&error, self.interrupt.received()) {
+            (skeletonmae::Error::Stopped { .. }, Some(signal)) => {
+                let message = String::new();
+                Ok(Failure::Interrupted { signal, message })
+            }
+            (
+                skeletonmae::Error::NonFinite {
+                    quantity,
+                    epoch,
+                    step,
+                    value,
+                    clips,
+                },
+                _,
+            ) => {
+                let file = self.run.non_finite(&Replay {
+                    epoch: epoch + 1,
+                    step: step + 1,
+                    quantity: quantity.to_string(),
+                    value: value.to_string(),
+                    clips,
+                })?;
+                let file = file.display().to_string();
+                Ok(Failure::from(error).hint(format!(
+                    "{file} names all clips, and --resume repeats exactly this step; lower the learning rate (optimizer.lr), look at the clips, or leave such steps out (guard.non_finite) in another run"
+                )))
+            }
+            _ => Ok(Failure::from(error)),
+        }
+    }
+
+    /// Saves where an interrupted or failed epoch stands, and says so.
+    fn leave<T: Training>(
+        &self,
+        training: &mut T,
+        (done, progress, best): (usize, Progress, Option<Best>),
+        left: Left,
+    ) -> Outcome {
+        if left.sound {
+            self.save(training, done, progress, best)?;
+        }
+        let Failure::Interrupted { signal, .. } = left.failure else {
+            return Err(left.failure);
+        };
+        let (epoch, epochs, steps) = (done + 1, self.epochs, progress.steps);
+        let folder = self.run.folder().display();
+        let message = format!(
+            "in epoch {epoch} of {epochs}, after step {steps}; {folder} is saved: the same command with --resume goes on from here"
+        );
+        Err(Failure::Interrupted { signal, message })
+    }
+
+    fn whence(&self, done: usize, steps: usize) -> String {
+        let folder = self.run.folder().display();
+        match (done, steps) {
+            (done, 0) if done >= self.epochs => format!("{folder}: all epochs are done"),
+            (done, 0) => format!("{folder}: going on after epoch {done}"),
+            (done, steps) => format!(
+                "{folder}: going on in epoch {} after step {steps}",
+                done + 1
             ),
-        };
-        Failure::Interrupted {
-            signal,
-            message: format!("in epoch {} of {}; {left}", epoch + 1, self.epochs),
         }
     }
 }
 
-/// Tells the progress bar of each step, and the engine of a signal.
+fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing {
+    let (train_seconds, seconds) = (train.as_secs_f64(), all.as_secs_f64());
+    Timing {
+        epoch,
+        train_seconds,
+        clips_per_second: clips as f64 / train_seconds.max(1e-9),
+        seconds,
+    }
+}
+
+/// Tells the progress bar of each step, and the engine of a signal; saves now and then.
 struct Watch<'a> {
-    progress: &'a mut Progress,
-    interrupt: &'a Interrupt,
+    session: &'a Session<'a>,
+    bar: &'a mut printer::Progress,
     label: &'a str,
+    meta: Meta,
+    store: Store,
+    best: Option<Best>,
+    progress: Progress,
+    saved: Instant,
+    /// Why a save failed, which ends the epoch.
+    failure: Option<Failure>,
+}
+
+impl Watch<'_> {
+    fn save(&mut self, optimizer: &Optimizer) -> Outcome {
+        let (meta, noted) = (self.meta.clone(), self.session.run.noted().to_owned());
+        let state = State::of(
+            meta,
+            self.progress,
+            noted,
+            self.best,
+            &self.store,
+            optimizer,
+        )?;
+        self.session.run.save(&state)?;
+        self.saved = Instant::now();
+        Ok(())
+    }
 }
 
 impl Observer for Watch<'_> {
-    fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
-        self.progress.advance(report.clips as u64);
-        self.progress
+    fn step(&mut self, report: &StepReport<'_>) -> ControlFlow<()> {
+        if report.progress.skipped > self.progress.skipped {
+            let (label, step) = (self.label, report.step + 1);
+            self.session.printer.warn(format!(
+                "{label}: step {step} skipped, its loss or gradient is not finite"
+            ));
+        }
+        self.progress = *report.progress;
+        self.bar.advance(report.clips as u64);
+        self.bar
             .note(format!("{}, loss {:.4}", self.label, report.loss));
         tracing::debug!(
             epoch = report.epoch,
@@ -140,9 +340,16 @@ impl Observer for Watch<'_> {
             loss = report.loss,
             "step"
         );
-        match self.interrupt.received() {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
+        if self.session.interrupt.received().is_some() {
+            // The session saves what an interruption leaves.
+            return ControlFlow::Break(());
         }
+        if self.saved.elapsed() >= self.session.save_every
+            && let Err(failure) = self.save(report.optimizer)
+        {
+            self.failure = Some(failure);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 }

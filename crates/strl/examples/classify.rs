@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
-use skeletonmae::train::{Decay, Optimizer, OptimizerConfig, Schedule, StepReport};
+use skeletonmae::train::{Decay, Guard, Optimizer, OptimizerConfig, Pass, Schedule, StepReport};
 use skeletonmae::{MaeConfig, Store, TrackBatch};
-use strl::{FinetuneConfig, Strl, StrlConfig, Task, finetune_epoch, score};
+use strl::{FinetuneConfig, Strl, StrlConfig, Task, Tuning, finetune_epoch, score};
 
 /// Sixteen clips of 16 frames of coco17; in even ones the left wrist circles, in odd ones the right.
 fn clips(phase: f32) -> candle_core::Result<TrackBatch> {
@@ -66,6 +66,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             decay: Decay::Cosine,
         },
         label_smoothing: 0.1,
+        encoder: Tuning::Tuned,
+        guard: Guard::default(),
     };
     let mut optimizer = Optimizer::new(config.optimizer, store.parameters())?;
     for epoch in 0..config.epochs {
@@ -74,13 +76,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .map(|batch| vec![batch])
                 .map_err(Into::into),
         );
-        let mut observer = |_: &StepReport| ControlFlow::Continue(());
+        let mut observer = |_: &StepReport<'_>| ControlFlow::Continue(());
         finetune_epoch(
             &model,
             &config,
             &mut optimizer,
-            0,
-            epoch,
+            &Pass::new(&store, 0, epoch),
             steps,
             &mut observer,
         )?;

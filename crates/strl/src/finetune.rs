@@ -4,12 +4,14 @@ use candle_core::{DType, Tensor};
 use candle_nn::ops::{log_softmax, softmax_last_dim};
 use serde::{Deserialize, Serialize};
 use skeletonmae::train::{
-    BoxError, EpochReport, Observer, Optimizer, OptimizerConfig, Schedule, positive, run_epoch,
+    BoxError, EpochReport, Guard, Observer, Optimizer, OptimizerConfig, Pass, Schedule, positive,
+    run_epoch,
 };
 use skeletonmae::{Error, Result, TrackBatch};
 
 use crate::metrics::Scores;
 use crate::model::{Phase, Strl, StrlConfig};
+use crate::tuning::Tuning;
 
 /// How a classifier is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,11 @@ pub struct FinetuneConfig {
     pub schedule: Schedule,
     /// Share of the target that is spread over all classes.
     pub label_smoothing: f64,
+    /// Whether the pre-trained part learns too.
+    pub encoder: Tuning,
+    /// Limits of a step.
+    #[serde(default)]
+    pub guard: Guard,
 }
 
 impl FinetuneConfig {
@@ -38,6 +45,7 @@ impl FinetuneConfig {
         positive("finetune.batch", self.batch)?;
         positive("finetune.micro_batch", self.micro_batch)?;
         share("finetune.label_smoothing", self.label_smoothing)?;
+        self.guard.validate()?;
         self.optimizer.validate()
     }
 }
@@ -123,27 +131,27 @@ pub fn cross_entropy(
     (log_p * target)?.sum_all()? * (-1.0 / denominator)
 }
 
-/// One epoch (from 0) of fine-tuning. `steps` yields the micro-batches of each update.
+/// One epoch of fine-tuning, or what `pass` leaves of it. `steps` yields the micro-batches of each update.
 ///
 /// # Errors
-/// When data can't be had, an operation fails, the loss isn't finite, or the observer asks to stop.
+/// Those of [`run_epoch`].
 pub fn finetune_epoch(
     model: &Strl,
     config: &FinetuneConfig,
     optimizer: &mut Optimizer,
-    seed: u64,
-    epoch: usize,
+    pass: &Pass<'_>,
     steps: impl Iterator<Item = std::result::Result<Vec<TrackBatch>, BoxError>>,
     observer: &mut dyn Observer,
 ) -> Result<EpochReport> {
-    let lr = optimizer.config().lr() * config.schedule.factor(epoch, config.epochs);
+    let lr = optimizer.config().lr() * config.schedule.factor(pass.epoch, config.epochs);
     let phase = Phase::Train {
-        seed,
-        epoch: epoch as u64,
+        seed: pass.seed,
+        epoch: pass.epoch as u64,
+        encoder: config.encoder,
     };
     run_epoch(
-        epoch,
-        lr,
+        pass,
+        (lr, &config.guard),
         optimizer,
         steps,
         |_, batch| ((), batch.clips() as f64),

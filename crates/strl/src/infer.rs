@@ -6,7 +6,7 @@
 
 use candle_core::{Result, Tensor, bail};
 use skeletonmae::TrackBatch;
-use skeletonmae::ops::gin::infer::Folded;
+use skeletonmae::encoder::{self, Folded};
 use skeletonmae::ops::gin::pool;
 use skeletonmae::ops::map::{Map, add_leak};
 use skeletonmae::ops::mix::Mixing;
@@ -43,7 +43,7 @@ struct Entry<T> {
 
 /// Buffers of the frames under way.
 struct Scratch<T: Real> {
-    encoder: skeletonmae::ops::gin::infer::Scratch<T>,
+    encoder: encoder::Scratch<T>,
     pooled: Buffer<T>,
     of_pooled: Buffer<T>,
     sum: Buffer<T>,

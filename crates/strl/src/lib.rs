@@ -1,14 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cost;
 pub mod finetune;
+pub mod fuse;
 pub mod infer;
 pub mod metrics;
 pub mod model;
 pub mod ops;
+pub mod probe;
 pub mod spatial;
 pub mod temporal;
+pub mod tuning;
 
 pub use finetune::{FinetuneConfig, cross_entropy, finetune_epoch, score};
 pub use metrics::{Metrics, Scores, ranking};
 pub use model::{Phase, Strl, StrlConfig, Task, load_encoder};
 pub use spatial::{JointPool, Normalised};
+pub use tuning::Tuning;

@@ -17,6 +17,7 @@ use crate::infer::Frozen;
 use crate::ops::{Branches, embed, track_mean};
 use crate::spatial::{JointPool, Normalised, Spatial};
 use crate::temporal::Temporal;
+use crate::tuning::Tuning;
 
 /// The shape of the classifier. Width and encoder are the pre-trained model's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,8 @@ pub enum Phase {
         seed: u64,
         /// Epoch, from 0.
         epoch: u64,
+        /// Whether the encoders learn.
+        encoder: Tuning,
     },
     /// Running statistics, no dropout.
     Eval,
@@ -114,7 +117,7 @@ impl Strl {
                 stride: if i == 0 { 1 } else { 2 },
             };
             layers.push((
-                Spatial::new(d, mae.encoder_layers, task.layout, pool, adjacency, spatial)?,
+                Spatial::new(mae, task.layout, pool, adjacency, spatial)?,
                 Temporal::new(d, branches, vb.pp("temporal"))?,
             ));
         }
@@ -136,18 +139,29 @@ impl Strl {
     /// # Errors
     /// When the batch doesn't have the model's joints, coordinates and frames.
     pub fn forward(&self, batch: &TrackBatch, phase: Phase) -> Result<Tensor> {
-        let Phase::Train { seed, epoch } = phase else {
+        let Phase::Train {
+            seed,
+            epoch,
+            encoder,
+        } = phase
+        else {
             return match self.position.dtype() {
                 DType::F64 => self.frozen::<f64>()?.forward(batch),
                 _ => self.frozen::<f32>()?.forward(batch),
             };
         };
-        let mut h = theta(&[self.embed.weight(), self.embed.bias(), &self.position])?;
+        let own = |t: &Tensor| match encoder {
+            Tuning::Tuned => t.clone(),
+            Tuning::Frozen => t.detach(),
+        };
+        let (w, b) = (own(self.embed.weight()), own(self.embed.bias()));
+        let mut h = theta(&[&w, &b, &self.position])?;
         h = embed(&batch.keypoints, &h)?; // (n, t, v, d)
         for (spatial, temporal) in &self.layers {
-            h = temporal.forward(&spatial.forward(&h)?)?; // (n, t / stride, v, d)
+            h = temporal.forward(&spatial.forward(&h, encoder)?)?; // (n, t / stride, v, d)
         }
-        h = mean_by_clip(&track_mean(&h)?, batch)?; // (n, d) to (b, d)
+        // "Person features are averaged before the classifier": (n, d) to (b, d).
+        h = batch.mean_by_clip(&track_mean(&h)?)?;
         h = self.drop(&h, batch, seed, epoch)?;
         let (last, hidden) = self
             .head
@@ -228,22 +242,4 @@ pub fn load_encoder(
         }
     }
     store.load(&tensors)
-}
-
-/// The mean of each clip's tracks, (n, d) to (b, d): "person features are averaged before the
-/// classifier".
-fn mean_by_clip(h: &Tensor, batch: &TrackBatch) -> Result<Tensor> {
-    let (n, b) = (batch.track_clip.len(), batch.clips());
-    let mut counts = vec![0.0; b];
-    batch
-        .track_clip
-        .iter()
-        .for_each(|&clip| counts[clip as usize] += 1.0);
-    let mut shares = vec![0.0; b * n];
-    for (track, &clip) in batch.track_clip.iter().enumerate() {
-        shares[clip as usize * n + track] = 1.0 / counts[clip as usize];
-    }
-    Tensor::from_vec(shares, (b, n), h.device())?
-        .to_dtype(h.dtype())?
-        .matmul(h)
 }

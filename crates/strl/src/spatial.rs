@@ -6,14 +6,14 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
-use skeletonmae::Mode;
-use skeletonmae::gin::Encoder;
+use skeletonmae::encoder::Encoder;
 use skeletonmae::layers::{BatchNorm, Linear, theta};
-use skeletonmae::model::adjacency;
 use skeletonmae::ops::{JointMatrix, Real};
+use skeletonmae::{MaeConfig, Mode};
 
 use crate::infer;
 use crate::ops;
+use crate::tuning::Tuning;
 
 /// `SumPool` of equation 3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,29 +50,28 @@ pub struct Spatial {
 }
 
 impl Spatial {
-    /// A half layer of width `d` with an encoder of `encoder_layers` layers of its own.
+    /// A half layer with an encoder of its own, of the pre-trained one's shape.
     ///
     /// # Errors
     /// When the builder lacks a parameter.
     pub fn new(
-        d: usize,
-        encoder_layers: usize,
+        mae: &MaeConfig,
         layout: &Layout,
         pool: JointPool,
         normalised: Normalised,
         vb: VarBuilder<'_>,
     ) -> Result<Self> {
-        let v = layout.len();
+        let (v, d, adjacency) = (layout.len(), mae.width, layout.adjacency());
         let a_norm = match normalised {
-            Normalised::Row => layout.adjacency().row_normalised(),
-            Normalised::Symmetric => layout.adjacency().symmetric(),
+            Normalised::Row => adjacency.row_normalised(),
+            Normalised::Symmetric => adjacency.symmetric(),
         };
         let pool = match pool {
             JointPool::Mean => 1.0 / v as f64,
             JointPool::Sum => 1.0,
         };
         Ok(Self {
-            encoder: Encoder::new(encoder_layers, d, &adjacency(layout), vb.pp("encoder"))?,
+            encoder: mae.encoder(&adjacency, vb.pp("encoder"))?,
             pool,
             mixing: Arc::new(JointMatrix::new(&a_norm, v)),
             w: Linear::new(d, d, vb.pp("w"))?,
@@ -82,13 +81,17 @@ impl Spatial {
         })
     }
 
-    /// H (n, t, v, d) to the same shape, in training.
+    /// H (n, t, v, d) to the same shape, in training, where `encoder` says whether its encoder learns.
     ///
     /// # Errors
     /// When H doesn't have the graph's joints or the layer's width.
-    pub fn forward(&self, h: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, h: &Tensor, encoder: Tuning) -> Result<Tensor> {
+        let mode = match encoder {
+            Tuning::Tuned => Mode::Train,
+            Tuning::Frozen => Mode::Frozen,
+        };
         // SumPool_N(G_E(A, H)), of SM(H) = Repeat_N(SumPool_N(G_E(A, H))) + H             (eq. 3)
-        let pooled = self.encoder.pooled(h, self.pool, Mode::Train)?; // (n, t, d)
+        let pooled = self.encoder.pooled(h, self.pool, mode)?; // (n, t, d)
         // ReLU(A_norm SM(H) W)                                                            (eq. 4)
         let (y, moments) = ops::spatial(h, &pooled, &self.theta()?, &self.mixing)?;
         self.norm.gather(&moments[0], Some(self.w.bias()))?;

@@ -4,13 +4,17 @@ use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, stream};
 use skeletonmae::train::Gradients;
-use skeletonmae::{MaeConfig, Store, TrackBatch};
-use strl::{JointPool, Normalised, Phase, Strl, StrlConfig, Task, cross_entropy};
+use skeletonmae::{Backbone, MaeConfig, Store, TrackBatch};
+use strl::{JointPool, Normalised, Phase, Strl, StrlConfig, Task, Tuning, cross_entropy};
 
 #[path = "../../skeletonmae/tests/finite/mod.rs"]
 mod finite;
 
 fn check(config: &StrlConfig, frames: usize) {
+    check_backbone(config, frames, Backbone::Gin, Tuning::Tuned);
+}
+
+fn check_backbone(config: &StrlConfig, frames: usize, backbone: Backbone, encoder: Tuning) {
     use rand::Rng as _;
     let layout = Layout::built_in("coco17").unwrap();
     let (n, v, c) = (3, 17, 2);
@@ -23,6 +27,7 @@ fn check(config: &StrlConfig, frames: usize) {
         TrackBatch::new(keypoints.unwrap(), presence, vec![0, 1, 1], ids, vec![2, 0]).unwrap();
     let store = Store::new(5, DType::F64, &Device::Cpu);
     let mae = MaeConfig {
+        backbone,
         width: 8,
         encoder_layers: 1,
         remask: false,
@@ -43,7 +48,12 @@ fn check(config: &StrlConfig, frames: usize) {
     position
         .set(&Tensor::from_vec(random(frames * 8), (frames, 8), &Device::Cpu).unwrap())
         .unwrap();
-    let phase = Phase::Train { seed: 0, epoch: 0 };
+    let parameters = encoder.trained(parameters);
+    let phase = Phase::Train {
+        seed: 0,
+        epoch: 0,
+        encoder,
+    };
     let loss = || {
         cross_entropy(
             &model.forward(&batch, phase).unwrap(),
@@ -93,4 +103,20 @@ fn with_dropout() {
         ..StrlConfig::default()
     };
     check(&config, 3);
+}
+
+#[test]
+fn every_backbone_tuned_and_frozen() {
+    let config = StrlConfig {
+        layers: 2,
+        dropout: 0.0,
+        ..StrlConfig::default()
+    };
+    for backbone in [Backbone::Gcn, Backbone::Gat] {
+        check_backbone(&config, 2, backbone, Tuning::Tuned);
+    }
+    // What stands before a frozen encoder is taught through it.
+    for backbone in [Backbone::Gin, Backbone::Gat] {
+        check_backbone(&config, 2, backbone, Tuning::Frozen);
+    }
 }

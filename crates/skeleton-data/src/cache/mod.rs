@@ -32,6 +32,9 @@
 //! under a checksum of its own, as it does shapes, types and names (files are written with the format of HDF5 1.8 or
 //! later, since older object headers have none).
 //!
+//! A file is not to be changed while it is open. Should another program do it all the same, the length is checked before each
+//! read of a clip, and after a write (which the time of the file's last change tells) every sample's checksum is checked again.
+//!
 //! # The digest
 //!
 //! SHA-256, in hexadecimal, over these records, one after the other:

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
-use memmap2::Mmap;
 use skeleton_graph::Layout;
 
 use super::check::check_contents;
@@ -12,6 +11,7 @@ use super::h5::{Reader, Stored, wrong};
 use super::rows::{Region, region};
 use super::schema::{Block, Contents, FORMAT, SCHEMA};
 use super::write::CacheHeader;
+use crate::map::Mapped;
 use crate::{Error, Result, Units};
 
 /// An open cache.
@@ -20,7 +20,7 @@ use crate::{Error, Result, Units};
 /// mapped, so that many processes share one copy and nothing is read that isn't asked for.
 pub struct Cache {
     pub(super) path: PathBuf,
-    pub(super) map: Mmap,
+    pub(super) map: Mapped,
     pub(super) contents: Contents,
     pub(super) layout: Layout,
     units: Units,
@@ -60,7 +60,7 @@ impl Cache {
     /// # Errors
     /// A file that is no cache, newer than this version, cut off or damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        let map = crate::map::map(path)?;
+        let map = Mapped::open(path)?;
         let reader = Reader::open(path, &map)?;
         let schema = known_schema(path, &reader)?;
         let (contents, places) = reader.contents(schema)?;

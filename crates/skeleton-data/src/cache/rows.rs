@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use half::f16;
-use memmap2::Mmap;
 use serde::Serialize;
 use skeleton_graph::Layout;
 
@@ -12,6 +11,7 @@ use super::h5::{Packed, Stored, wrong};
 use super::read::Cache;
 use super::schema::Block;
 use super::spool::stored;
+use crate::map::Mapped;
 use crate::{ClipSource, ClipView, Error, Result, Sequence, ValuesRef};
 
 /// What [`Cache::verify`] found right.
@@ -41,26 +41,23 @@ impl Cache {
     /// Reads every sample and checks its checksum, whether it was read before or not.
     ///
     /// # Errors
-    /// Names the first damaged sample, and says how many there are.
+    /// Names the first damaged sample, and says how many there are; a file that was cut off meanwhile.
     pub fn verify(&self) -> Result<VerifyReport> {
-        let len = self.contents.samples.id.len();
-        let damaged: Vec<usize> = (0..len)
-            .filter(|&index| self.checksum(index) != self.promised(index))
-            .collect();
-        match damaged.first() {
-            None => {
-                let bytes = (0..len)
-                    .map(|index| self.bytes(index))
-                    .map(|(k, s)| (k.len() + s.len()) as u64)
-                    .sum();
-                Ok(VerifyReport {
-                    samples: len,
-                    bytes,
-                })
+        let samples = self.contents.samples.id.len();
+        let (mut bytes, mut damaged) = (0, Vec::new());
+        for index in 0..samples {
+            self.map.check()?;
+            let (keypoints, scores) = self.bytes(index);
+            bytes += (keypoints.len() + scores.len()) as u64;
+            if self.checksum(index) != self.promised(index) {
+                damaged.push(index);
             }
+        }
+        match damaged.first() {
+            None => Ok(VerifyReport { samples, bytes }),
             Some(&first) => Err(self.damaged(
                 first,
-                &format!(" ({} of {len} samples are damaged)", damaged.len()),
+                &format!(" ({} of {samples} samples are damaged)", damaged.len()),
             )),
         }
     }
@@ -130,8 +127,13 @@ impl Cache {
         matches!(self.keypoints.place, Place::Packed(_))
     }
 
-    /// Checks a sample the first time it is read.
+    /// Checks that the file is whole, and a sample the first time it is read, or read since the file was written to.
     fn check(&self, index: usize) -> Result<()> {
+        if self.map.check()? {
+            for word in &self.checked {
+                word.store(0, Ordering::Relaxed);
+            }
+        }
         let (word, bit) = (&self.checked[index / 64], 1 << (index % 64));
         if word.load(Ordering::Relaxed) & bit != 0 {
             return Ok(());
@@ -181,7 +183,7 @@ impl ClipSource for Cache {
 }
 
 /// The bytes of all rows, and behind them, where they are mapped, the rest of the file.
-fn region_bytes<'a>(region: &'a Region, map: &'a Mmap) -> &'a [u8] {
+fn region_bytes<'a>(region: &'a Region, map: &'a Mapped) -> &'a [u8] {
     match &region.place {
         Place::Mapped(at) => &map[*at..],
         Place::Packed(packed) => stored(packed.numbers()),
@@ -203,7 +205,7 @@ pub(super) fn region(
     name: &str,
     block: &Block,
     place: Stored,
-    map: &Mmap,
+    map: &Mapped,
 ) -> Result<Region> {
     let place = match place {
         Stored::Packed(packed) => Place::Packed(packed),
@@ -216,7 +218,7 @@ pub(super) fn region(
     })
 }
 
-fn mapped(path: &Path, name: &str, block: &Block, offset: u64, map: &Mmap) -> Result<usize> {
+fn mapped(path: &Path, name: &str, block: &Block, offset: u64, map: &Mapped) -> Result<usize> {
     let size = block
         .shape
         .iter()

@@ -188,7 +188,19 @@ mod with_cache {
     }
 
     pub fn write(path: &Path, clips: &[Sequence], splits: &Splits) -> CacheSummary {
+        write_as(path, clips, splits, false)
+    }
+
+    pub fn write_as(
+        path: &Path,
+        clips: &[Sequence],
+        splits: &Splits,
+        compress: bool,
+    ) -> CacheSummary {
         let mut writer = CacheWriter::create(path, header()).unwrap();
+        if compress {
+            writer.compress();
+        }
         for clip in clips {
             writer.push(clip).unwrap();
         }

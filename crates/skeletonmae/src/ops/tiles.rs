@@ -136,6 +136,10 @@ impl Work<'_, '_> {
         if self.a.column == 1 {
             let a: [&[f32]; M] =
                 std::array::from_fn(|i| &a[(row + i) * self.a.row..][span.from..span.to]);
+            #[expect(
+                clippy::needless_range_loop,
+                reason = "rows are walked side by side, and as iterators their places leave the registers"
+            )]
             for term in 0..span.to - span.from {
                 lines.ask(term);
                 let factors = std::array::from_fn(|i| a[i][term]);

@@ -6,22 +6,84 @@ use candle_core::Tensor;
 
 use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
+use crate::params::Store;
+use crate::train::guard::{Guard, OnNonFinite};
 use crate::train::{Gradients, Optimizer};
 
 /// An error of whoever supplies the data.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// How far an epoch is: what an interrupted one needs to go on as if nothing had happened. The default is
+/// its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Steps done, skipped ones included.
+    pub steps: usize,
+    /// Micro-batches done; masks are drawn by their number.
+    pub micro_batches: usize,
+    /// Clips seen.
+    pub clips: usize,
+    /// Steps that were skipped since their loss or gradient wasn't finite.
+    pub skipped: usize,
+    /// Sum of the steps' losses, each times its weight.
+    pub loss: f64,
+    /// Sum of the weights: what losses were averaged over, targets or clips.
+    pub weight: f64,
+}
+
+impl Progress {
+    /// The epoch's report if it ended here.
+    pub fn report(&self) -> EpochReport {
+        EpochReport {
+            loss: self.loss / self.weight.max(1.0),
+            steps: self.steps,
+            clips: self.clips,
+            skipped: self.skipped,
+        }
+    }
+}
+
+/// One epoch of a training: which, of what, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass<'a> {
+    /// The model's tensors; the statistics among them are put back after a step that counts for nothing.
+    pub store: &'a Store,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Epoch, from 0.
+    pub epoch: usize,
+    /// Where to go on; the steps given to the engine are those that remain.
+    pub from: Progress,
+}
+
+impl<'a> Pass<'a> {
+    /// An epoch from its beginning.
+    pub fn new(store: &'a Store, seed: u64, epoch: usize) -> Self {
+        let from = Progress::default();
+        Self {
+            store,
+            seed,
+            epoch,
+            from,
+        }
+    }
+}
+
 /// What a step did.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepReport {
+#[derive(Clone, Copy, Debug)]
+pub struct StepReport<'a> {
     /// Epoch, from 0.
     pub epoch: usize,
     /// Step in the epoch, from 0.
     pub step: usize,
     /// Clips of the step.
     pub clips: usize,
-    /// The step's loss.
+    /// The step's loss; not finite where the step was skipped for it.
     pub loss: f64,
+    /// How far the epoch is now.
+    pub progress: &'a Progress,
+    /// The optimizer after the step, for whoever saves it.
+    pub optimizer: &'a Optimizer,
 }
 
 /// What an epoch did.
@@ -29,21 +91,23 @@ pub struct StepReport {
 pub struct EpochReport {
     /// Mean loss, each step weighted by what it averaged over (targets or clips).
     pub loss: f64,
-    /// Steps done.
+    /// Steps done, skipped ones included.
     pub steps: usize,
     /// Clips seen.
     pub clips: usize,
+    /// Steps skipped since their loss or gradient wasn't finite.
+    pub skipped: usize,
 }
 
 /// Told of every step; engines themselves neither print nor write.
 pub trait Observer {
     /// After a step. `Break` ends the epoch with [`Error::Stopped`].
-    fn step(&mut self, report: &StepReport) -> ControlFlow<()>;
+    fn step(&mut self, report: &StepReport<'_>) -> ControlFlow<()>;
 }
 
 /// Closures observe too.
-impl<F: FnMut(&StepReport) -> ControlFlow<()>> Observer for F {
-    fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
+impl<F: FnMut(&StepReport<'_>) -> ControlFlow<()>> Observer for F {
+    fn step(&mut self, report: &StepReport<'_>) -> ControlFlow<()> {
         self(report)
     }
 }
@@ -73,33 +137,36 @@ fn even(order: &[u32], parts: usize) -> Vec<&[u32]> {
     (0..parts).map(|i| &order[at(i)..at(i + 1)]).collect()
 }
 
-/// Runs an epoch: for each step, `losses` gives a closure a micro-batch, each the micro-batch's share
-/// of the step's mean loss; their gradients are added and the optimizer makes one update.
+/// Runs the rest of an epoch: for each step, `loss` makes of each micro-batch its share of the step's mean
+/// loss; their gradients are added and the optimizer makes one update at rate `lr`.
 ///
-/// `weigh` says what a micro-batch's part of the mean is: its number of targets or of clips.
+/// `prepare` says, by a micro-batch's number in the epoch, what the loss needs beside the clips, and what
+/// the micro-batch's part of the mean is: its number of targets or of clips.
 ///
 /// # Errors
-/// When data can't be had, an operation fails, the loss isn't finite, or the observer asks to stop.
+/// When data can't be had, an operation fails, a loss or a gradient isn't finite and `guard` says so, or
+/// the observer asks to stop.
 pub fn run_epoch<M>(
-    epoch: usize,
-    lr: f64,
+    pass: &Pass<'_>,
+    (lr, guard): (f64, &Guard),
     optimizer: &mut Optimizer,
     steps: impl Iterator<Item = std::result::Result<Vec<TrackBatch>, BoxError>>,
     mut prepare: impl FnMut(usize, &TrackBatch) -> (M, f64),
     mut loss: impl FnMut(&TrackBatch, &M, f64) -> candle_core::Result<Tensor>,
     observer: &mut dyn Observer,
 ) -> Result<EpochReport> {
-    let (mut report, mut weights) = (EpochReport::default(), 0.0);
-    let mut index = 0;
-    for (step, batches) in steps.enumerate() {
+    let (epoch, mut progress) = (pass.epoch, pass.from);
+    for batches in steps {
         let batches = batches.map_err(Error::Data)?;
+        let step = progress.steps;
         let mut prepared = Vec::with_capacity(batches.len());
         for batch in batches {
-            let (material, weight) = prepare(index, &batch);
+            let (material, weight) = prepare(progress.micro_batches, &batch);
             prepared.push((batch, material, weight));
-            index += 1;
+            progress.micro_batches += 1;
         }
         let weight: f64 = prepared.iter().map(|(.., weight)| weight).sum();
+        let statistics = pass.store.statistics()?;
         let mut gradients = Gradients::none(optimizer.parameters().len());
         let mut step_loss = 0.0;
         for (batch, material, _) in prepared.iter().filter(|(.., weight)| *weight > 0.0) {
@@ -107,43 +174,49 @@ pub fn run_epoch<M>(
             step_loss += part.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
             gradients.add(&part, optimizer.parameters())?;
         }
-        let ids = || {
-            prepared
-                .iter()
-                .flat_map(|(batch, ..)| batch.ids.iter().cloned())
-        };
-        if !step_loss.is_finite() {
-            let clips = ids().collect();
-            return Err(Error::NonFinite {
-                epoch,
-                step,
-                loss: step_loss,
-                clips,
-            });
+        let ids = || prepared.iter().flat_map(|(batch, ..)| &batch.ids);
+        match guard.admit(step_loss, &mut gradients)? {
+            None => {
+                optimizer.step(gradients.as_slice(), lr)?;
+                progress.loss += step_loss * weight;
+                progress.weight += weight;
+            }
+            Some((quantity, value)) => {
+                // The step moved the running statistics; it shall not have happened.
+                statistics.restore()?;
+                if guard.non_finite == OnNonFinite::Stop {
+                    return Err(Error::NonFinite {
+                        quantity,
+                        epoch,
+                        step,
+                        value,
+                        clips: ids().cloned().collect(),
+                    });
+                }
+                progress.skipped += 1;
+            }
         }
-        optimizer.step(gradients.as_slice(), lr)?;
         let clips = ids().count();
-        report.steps += 1;
-        report.clips += clips;
-        report.loss += step_loss * weight;
-        weights += weight;
-        if observer
-            .step(&StepReport {
-                epoch,
-                step,
-                clips,
-                loss: step_loss,
-            })
-            .is_break()
-        {
-            return Err(Error::Stopped {
-                epoch,
-                steps: report.steps,
-            });
+        progress.steps += 1;
+        progress.clips += clips;
+        let report = StepReport {
+            epoch,
+            step,
+            clips,
+            loss: step_loss,
+            progress: &progress,
+            optimizer,
+        };
+        if observer.step(&report).is_break() {
+            let steps = progress.steps;
+            return Err(Error::Stopped { epoch, steps });
         }
     }
-    report.loss /= weights.max(1.0);
-    Ok(report)
+    if progress.skipped > 0 && progress.skipped == progress.steps {
+        let steps = progress.steps;
+        return Err(Error::AllSkipped { epoch, steps });
+    }
+    Ok(progress.report())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Gradients of all parameters, accumulated over micro-batches.
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 
 /// One gradient a parameter, in the store's order; `None` where the loss doesn't depend on it.
 #[derive(Clone, Debug)]
@@ -23,6 +23,30 @@ impl Gradients {
                 (Some(sum), Some(grad)) => Some((sum + grad)?),
                 (sum, grad) => sum.or(grad),
             };
+        }
+        Ok(())
+    }
+
+    /// The Euclidean norm over all of them; not finite where one of them isn't.
+    ///
+    /// # Errors
+    /// When a gradient can't be read.
+    pub fn norm(&self) -> Result<f64> {
+        let mut sum = 0.0;
+        for gradient in self.0.iter().flatten() {
+            let values = gradient.to_dtype(DType::F64)?.flatten_all()?;
+            sum += values.to_vec1::<f64>()?.iter().map(|g| g * g).sum::<f64>();
+        }
+        Ok(sum.sqrt())
+    }
+
+    /// Multiplies all of them by `factor`.
+    ///
+    /// # Errors
+    /// When a product can't be made.
+    pub fn scale(&mut self, factor: f64) -> Result<()> {
+        for gradient in self.0.iter_mut().flatten() {
+            *gradient = (&*gradient * factor)?;
         }
         Ok(())
     }

@@ -6,11 +6,13 @@ use skeleton_graph::Layout;
 use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
 use crate::layers::Mode;
-use crate::mask::{At, MaskConfig, MaskScope};
-use crate::model::{RceConfig, SkeletonMae};
+use crate::mask::At;
+use crate::model::SkeletonMae;
+use crate::objective::Objective;
+use crate::pretext::Pretext;
 use crate::reconstruct::Reconstruction;
-use crate::train::engine::{BoxError, EpochReport, Observer, run_epoch};
-use crate::train::{Optimizer, OptimizerConfig, Schedule};
+use crate::train::engine::{BoxError, EpochReport, Observer, Pass, run_epoch};
+use crate::train::{Guard, Optimizer, OptimizerConfig, Schedule};
 
 /// How a model is pre-trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,14 +28,11 @@ pub struct PretrainConfig {
     pub optimizer: OptimizerConfig,
     /// Learning rates by epoch.
     pub schedule: Schedule,
-    /// What is masked.
-    pub mask: MaskConfig,
-    /// Over what one draw of the mask holds.
+    /// What is pursued.
+    pub objective: Objective,
+    /// Limits of a step.
     #[serde(default)]
-    pub mask_scope: MaskScope,
-    /// The loss.
-    #[serde(default)]
-    pub loss: RceConfig,
+    pub guard: Guard,
 }
 
 impl PretrainConfig {
@@ -44,17 +43,16 @@ impl PretrainConfig {
     pub fn validate(&self, layout: &Layout) -> Result<()> {
         positive("pretrain.batch", self.batch)?;
         positive("pretrain.micro_batch", self.micro_batch)?;
-        self.optimizer.validate()?;
-        if !(self.loss.beta >= 1.0 && self.loss.beta.is_finite()) {
-            let found = self.loss.beta.to_string();
-            let expected = "a finite power not below 1".into();
+        if self.micro_batch < 2 && self.objective.reconstruction().is_none() {
             return Err(Error::Setting {
-                key: "pretrain.loss.beta",
-                expected,
-                found,
+                key: "pretrain.micro_batch",
+                expected: "2 or more: a contrast needs another clip".into(),
+                found: self.micro_batch.to_string(),
             });
         }
-        self.mask.validate(layout)
+        self.optimizer.validate()?;
+        self.guard.validate()?;
+        self.objective.validate(layout)
     }
 }
 
@@ -75,59 +73,51 @@ pub fn positive(key: &'static str, value: usize) -> Result<()> {
     }
 }
 
-/// One epoch (from 0) of pre-training. `steps` yields the micro-batches of each update.
+/// One epoch of pre-training, or what `pass` leaves of it. `steps` yields the micro-batches of each update.
 ///
 /// # Errors
-/// When data can't be had, an operation fails, the loss isn't finite, or the observer asks to stop.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one of the things an epoch is made of"
-)]
+/// Those of [`run_epoch`].
 pub fn pretrain_epoch(
-    model: &SkeletonMae,
+    model: &Pretext,
     layout: &Layout,
     config: &PretrainConfig,
     optimizer: &mut Optimizer,
-    seed: u64,
-    epoch: usize,
+    pass: &Pass<'_>,
     steps: impl Iterator<Item = std::result::Result<Vec<TrackBatch>, BoxError>>,
     observer: &mut dyn Observer,
 ) -> Result<EpochReport> {
-    let lr = optimizer.config().lr() * config.schedule.factor(epoch, config.epochs);
-    let masks = |index: usize, batch: &TrackBatch| {
+    let lr = optimizer.config().lr() * config.schedule.factor(pass.epoch, config.epochs);
+    let draw = |index: usize, batch: &TrackBatch| {
         let at = At {
-            seed,
-            epoch: epoch as u64,
+            seed: pass.seed,
+            epoch: pass.epoch as u64,
             index: index as u64,
         };
-        let mask = config.mask.masks(layout, batch, config.mask_scope, at);
-        let weight = mask.count() as f64;
-        (mask, weight)
+        model.draw(layout, batch, at)
     };
     run_epoch(
-        epoch,
-        lr,
+        pass,
+        (lr, &config.guard),
         optimizer,
         steps,
-        masks,
-        |batch, mask, total| model.loss(&batch.keypoints, mask, config.loss, total, Mode::Train),
+        draw,
+        |batch, draw, total| model.loss(batch, draw, total, Mode::Train),
         observer,
     )
 }
 
-/// The loss on held-out batches, by the running statistics; the masks are those of epoch 0, so that
+/// The loss on held-out batches, by the running statistics; what is drawn is that of epoch 0, so that
 /// epochs can be compared.
 ///
 /// # Errors
 /// When data can't be had or an operation fails.
 pub fn pretrain_loss(
-    model: &SkeletonMae,
+    model: &Pretext,
     layout: &Layout,
-    config: &PretrainConfig,
     seed: u64,
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<f64> {
-    let (mut sum, mut targets) = (0.0, 0.0);
+    let (mut sum, mut weights) = (0.0, 0.0);
     for (index, batch) in batches.enumerate() {
         let batch = batch.map_err(Error::Data)?;
         let at = At {
@@ -135,12 +125,11 @@ pub fn pretrain_loss(
             epoch: 0,
             index: index as u64,
         };
-        let mask = config.mask.masks(layout, &batch, config.mask_scope, at);
-        let loss = model.loss(&batch.keypoints, &mask, config.loss, 1.0, Mode::Eval)?;
-        sum += loss.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
-        targets += mask.count() as f64;
+        let (loss, weight) = model.held_out(layout, &batch, at)?;
+        sum += loss;
+        weights += weight;
     }
-    Ok(sum / targets.max(1.0))
+    Ok(sum / weights.max(1.0))
 }
 
 /// How well each part is reconstructed in coordinates when it is masked.

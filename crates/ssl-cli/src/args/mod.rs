@@ -2,7 +2,10 @@
 
 mod convert;
 mod looking;
+mod models;
+mod probing;
 mod recordings;
+mod results;
 mod scoring;
 mod training;
 
@@ -13,7 +16,10 @@ use skeleton_data::Units;
 
 pub use self::convert::{AboutArgs, ConvertArgs};
 pub use self::looking::{DoctorArgs, InspectArgs};
+pub use self::models::{ImportArgs, InfoArgs};
+pub use self::probing::{ProbeArgs, ProbeMethod};
 pub use self::recordings::RecordingsArgs;
+pub use self::results::{FuseArgs, SummaryArgs};
 pub use self::scoring::{EvaluateArgs, PredictArgs};
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
 use crate::config::Device;
@@ -67,10 +73,20 @@ pub enum Command {
     Pretrain(PretrainArgs),
     /// Train the STRL classifier, from a pre-trained encoder or from scratch.
     Finetune(FinetuneArgs),
+    /// Measure what a frozen encoder knows: a linear probe, or nearest neighbours.
+    Probe(ProbeArgs),
     /// Measure a fine-tuned classifier on a split.
     Evaluate(EvaluateArgs),
+    /// Measure the weighted mean of several models' scores.
+    Fuse(FuseArgs),
+    /// Mean and deviation of runs that differ in the seed.
+    Summary(SummaryArgs),
     /// Say which class each clip shows.
     Predict(PredictArgs),
+    /// Print a model's card: layout, classes, parameters, cost, training, metrics.
+    Info(InfoArgs),
+    /// Make a checkpoint of weights from elsewhere.
+    Import(ImportArgs),
     /// Print a preset; without a name, list them.
     Preset(PresetArgs),
 }
@@ -137,7 +153,7 @@ impl From<UnitsArg> for Units {
 }
 
 /// Where the arithmetic happens.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Machine")]
 pub struct MachineArgs {
     /// What computes.
@@ -184,7 +200,9 @@ mod tests {
         let parse = |words: &str| Cli::try_parse_from(words.split(' '));
         assert!(parse("ssl pretrain --preset quick --out x").is_ok());
         assert!(parse("ssl pretrain --config x.toml --out x").is_ok());
-        assert!(parse("ssl pretrain --out x").is_err());
+        // None at all is for --resume, and refused where the settings are resolved.
+        assert!(parse("ssl pretrain --out x --resume").is_ok());
+        assert!(parse("ssl pretrain --preset quick --out x --resume --overwrite").is_err());
         assert!(parse("ssl pretrain --preset quick --config x.toml --out x").is_err());
     }
 }

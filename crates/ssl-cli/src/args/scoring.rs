@@ -9,8 +9,10 @@ use super::{MachineArgs, positive};
 /// `ssl evaluate`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   ssl evaluate runs/finetune --data jhmdb.h5 --split test1
+  ssl evaluate runs/finetune --data jhmdb.h5 --split test1 --scores joint.jsonl
+  ssl evaluate runs/finetune --data jhmdb.h5 --held-out --scores joint-held.jsonl
 
 With --json: n, top1, top5 and mean_class (fractions), confusion (rows = truth), classes,
 unlabelled, views (of each clip, averaged).")]
@@ -24,8 +26,16 @@ pub struct EvaluateArgs {
     pub data: PathBuf,
 
     /// The split to measure on.
-    #[arg(long, value_name = "NAME")]
-    pub split: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "held_out")]
+    pub split: Option<String>,
+
+    /// Measure on the part of its training split that the run held out (--holdout).
+    #[arg(long, conflicts_with = "split")]
+    pub held_out: bool,
+
+    /// Also write each clip's class probabilities, for `ssl fuse`.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub scores: Option<PathBuf>,
 
     /// One JSON document on stdout.
     #[arg(long)]

@@ -7,16 +7,11 @@ use clap::Args;
 use super::{MachineArgs, seed};
 
 /// Where the settings come from.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
     /// A preset shipped with the program (`ssl preset` lists them).
-    #[arg(
-        long,
-        value_name = "NAME",
-        required_unless_present = "config",
-        conflicts_with = "config"
-    )]
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<String>,
 
     /// A TOML file with all settings, such as the config.toml of an earlier run.
@@ -44,6 +39,20 @@ pub struct RunArgs {
     #[arg(long)]
     pub overwrite: bool,
 
+    /// Go on with the run in that folder, if there is one, as if it had never been interrupted; the
+    /// settings are the run's own unless they are given, which must be the same.
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+
+    /// Save what --resume needs at least this often, in seconds, beside the end of each epoch; 0 is after
+    /// each step.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub save_every: u64,
+
+    /// How many of these states to keep: should the newest be damaged, the one before is taken.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub keep: u16,
+
     /// Seed of everything random [default: run.seed of the config].
     #[arg(long, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
@@ -57,7 +66,8 @@ pub struct RunArgs {
 #[command(after_help = "\
 Examples:
   ssl pretrain --preset quick --data synthetic.h5 --split train --val val --out runs/pretrain
-  ssl pretrain --preset jhmdb --data jhmdb.h5 --split train1 --out runs/pretrain --seed 1")]
+  ssl pretrain --preset jhmdb --data jhmdb.h5 --split train1 --out runs/pretrain --seed 1
+  ssl pretrain --out runs/pretrain --resume")]
 pub struct PretrainArgs {
     #[command(flatten)]
     pub settings: SettingsArgs,
@@ -91,6 +101,11 @@ pub struct FinetuneArgs {
     /// Share of the training split kept away, by class, for the validation curve.
     #[arg(long, value_name = "SHARE", help_heading = "Clips")]
     pub holdout: Option<f64>,
+
+    /// Share of each class's training clips whose labels are known, rounded up, at least one, drawn by
+    /// the seed (semi-supervised); --holdout is taken of them.
+    #[arg(long, value_name = "SHARE", help_heading = "Clips")]
+    pub labels: Option<f64>,
 
     /// A split evaluated once, after the last epoch; nothing is chosen by it.
     #[arg(long, value_name = "NAME", help_heading = "Clips")]

@@ -70,19 +70,24 @@ impl Write for Whole {
     }
 }
 
+/// How the names of files begin that aren't finished.
+pub const BESIDE: &str = ".writing-";
+
 /// A temporary file as readable as any file its user makes: temporary files are private unless told
 /// otherwise.
 fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(BESIDE);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
-/// Reads a safetensors file whose header is at most `most` bytes, without trusting the length it
-/// claims.
-pub fn read_safetensors(path: &Path, most: u64) -> Outcome<Vec<u8>> {
+/// Far above any header ours can have, far below what would fill a memory.
+const MOST_HEADER: u64 = 16 << 20;
+
+/// Reads a safetensors file, without trusting the length it claims for its header.
+pub fn read_safetensors(path: &Path) -> Outcome<Vec<u8>> {
     let mut file = File::open(path).map_err(Failure::io(path))?;
     let length = file.metadata().map_err(Failure::io(path))?.len();
     let mut start = [0; 8];
@@ -90,7 +95,7 @@ pub fn read_safetensors(path: &Path, most: u64) -> Outcome<Vec<u8>> {
         return Err(not_safetensors(path, format!("{length} bytes")));
     }
     let header = u64::from_le_bytes(start);
-    if header > most || header > length - 8 {
+    if header > MOST_HEADER || header > length - 8 {
         return Err(not_safetensors(
             path,
             format!("a header of {header} bytes in a file of {length}"),
@@ -137,7 +142,7 @@ mod tests {
             &[255, 0, 0, 0, 0, 0, 0, 0, b'{', b'}'],
         ] {
             fs::write(&path, bytes).unwrap();
-            let refused = read_safetensors(&path, 1 << 20).unwrap_err();
+            let refused = read_safetensors(&path).unwrap_err();
             assert!(
                 refused.message().contains("expected a checkpoint"),
                 "{}",

@@ -3,20 +3,39 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use skeleton_data::Units;
 use skeleton_data::reading::Reading;
 use skeleton_data::stream::Stream;
 
 use crate::failure::{Failure, Outcome};
 
-/// The version of checkpoints that this program writes, and the newest it reads.
+/// The version of checkpoints and training states that this program writes and reads.
 ///
-/// The policy: a version stands for one meaning of the metadata and of the parameters' names.
-/// Whatever changes either raises it. A checkpoint of a newer version is refused by its number,
-/// never guessed at; keys that this version doesn't know are refused too, since they would have
-/// come with a higher number. Older versions stay readable as long as this page lists them: 1,
-/// whose clips were read by linear sampling, as joints, in one view; 2 says these three, too.
-pub const VERSION: u64 = 2;
+/// The policy: a version stands for one meaning of the metadata and of the parameters' names. Whatever
+/// changes either raises it. Another version is refused by its number, never guessed at; keys that this
+/// version doesn't know are refused too, since they would have come with a higher number. Versions 1 and
+/// 2, which carried no digest, are not read any more.
+pub const VERSION: u64 = 3;
+
+/// Refuses the metadata of another version.
+pub fn check_version(meta: &Value, path: &Path) -> Outcome {
+    let path = path.display();
+    match meta.get("version").and_then(Value::as_u64) {
+        Some(VERSION) => Ok(()),
+        Some(found) if found > VERSION => Err(Failure::error(format!(
+            "{path}: version {found} is newer than {VERSION}, which is read here"
+        ))
+        .hint("update ssl, or train again with this version")),
+        Some(found) => Err(Failure::error(format!(
+            "{path}: version {found} is older than {VERSION}, which is read here"
+        ))
+        .hint("train again with this version, or use the version of ssl that wrote it")),
+        None => Err(Failure::error(format!(
+            "{path}: metadata: expected those of a checkpoint, found no version number"
+        ))),
+    }
+}
 
 /// What was trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,39 +100,25 @@ pub struct Meta {
     pub epoch: usize,
     /// SHA-256 of the checkpoint whose encoder was the start.
     pub encoder: Option<String>,
+    /// SHA-256 of the file whose numbers were imported; none where all were trained here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<String>,
 }
 
 impl Meta {
-    /// The JSON text with sorted keys, which is the same for the same contents.
-    pub fn to_json(&self) -> Outcome<String> {
-        let value = serde_json::to_value(self).map_err(|error| Failure::from_error(&error))?;
-        serde_json::to_string(&value).map_err(|error| Failure::from_error(&error))
+    /// The metadata as a JSON object.
+    pub fn to_value(&self) -> Outcome<Value> {
+        serde_json::to_value(self).map_err(|error| Failure::from_error(&error))
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote; `path` is for messages.
-    pub fn from_json(text: &str, path: &Path) -> Outcome<Meta> {
+    /// Reads what [`to_value`](Self::to_value) made; `path` is for messages.
+    pub fn from_value(value: Value, path: &Path) -> Outcome<Meta> {
         let damaged = |found: String| {
             Failure::error(format!(
                 "{}: metadata: expected those of a checkpoint, found {found}",
                 path.display()
             ))
         };
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-        match value.get("version").and_then(serde_json::Value::as_u64) {
-            None => return Err(damaged("no version number".to_owned())),
-            Some(0) => return Err(damaged("version 0".to_owned())),
-            Some(found) if found > VERSION => {
-                let message = format!(
-                    "{}: checkpoint version {found} is newer than {VERSION}, the newest read here",
-                    path.display()
-                );
-                return Err(
-                    Failure::error(message).hint("update ssl, or train again with this version")
-                );
-            }
-            Some(_) => {}
-        }
         let meta: Meta =
             serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
         if meta.stream != meta.reading.stream {

@@ -1,32 +1,27 @@
 //! A trained model as one file: `model.safetensors`.
 //!
-//! The file holds parameters and running statistics in their fixed order, and one metadata key with
-//! everything needed to use them (several keys would be written in a random order). The same run
-//! writes the same bytes.
+//! The file holds parameters and running statistics in their fixed order, and the metadata needed to use
+//! them, sealed by a digest (`sealed`). The same run writes the same bytes. What a training needs to go on
+//! is another file of the same form (`state`).
 
 mod file;
 mod meta;
+mod sealed;
+mod state;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::safetensors::Load;
-use candle_core::{DType, Device, Tensor};
-use safetensors::SafeTensors;
-use sha2::{Digest, Sha256};
+use candle_core::{DType, Tensor};
 
-pub use self::file::{Whole, write_whole};
-pub use self::meta::{Fingerprint, Kind, Meta, VERSION};
+pub use self::file::{BESIDE, Whole, read_safetensors, write_whole};
+pub use self::meta::{Fingerprint, Kind, Meta, VERSION, check_version};
+use self::sealed::Unsealed;
+pub use self::state::{Best, State};
 use crate::failure::{Failure, Outcome};
 
 /// The checkpoint's name in a run folder.
 pub const FILE: &str = "model.safetensors";
-
-/// The one metadata key.
-const KEY: &str = "ssl";
-
-/// Far above any header ours can have, far below what would fill a memory.
-const MOST_HEADER: u64 = 16 << 20;
 
 /// A trained model with all that is needed to use it.
 #[derive(Clone, Debug)]
@@ -40,12 +35,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// The bytes of the file: the same for the same contents.
     pub fn to_bytes(&self) -> Outcome<Vec<u8>> {
-        let metadata = HashMap::from([(KEY.to_owned(), self.meta.to_json()?)]);
-        let tensors = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor));
-        safetensors::serialize(tensors, Some(metadata)).map_err(|error| Failure::from_error(&error))
+        sealed::to_bytes(self.meta.to_value()?, &self.tensors)
     }
 
     /// Writes the file whole or not at all.
@@ -58,48 +48,24 @@ impl Checkpoint {
     /// Reads the checkpoint of a run folder, or a file.
     pub fn read(run_or_file: &Path) -> Outcome<(Checkpoint, Origin)> {
         let path = locate(run_or_file)?;
-        let bytes = file::read_safetensors(&path, MOST_HEADER)?;
-        let checkpoint = Checkpoint::from_bytes(&bytes, &path)?;
+        let unsealed = sealed::read(&path, "checkpoint", check_version)?;
+        let sha256 = unsealed.sha256.clone();
+        let checkpoint = Checkpoint::understand(unsealed, &path)?;
         tracing::info!(path = %path.display(), epoch = checkpoint.meta.epoch, "checkpoint read");
-        let sha256 = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Ok((checkpoint, Origin { path, sha256 }))
     }
 
-    fn from_bytes(bytes: &[u8], path: &Path) -> Outcome<Checkpoint> {
-        let damaged = |found: String| {
-            Failure::error(format!(
-                "{}: expected a checkpoint, found {found}",
-                path.display()
-            ))
-        };
-        let again = "the file is damaged or cut off: copy it again, or train again";
-        let (_, header) = SafeTensors::read_metadata(bytes)
-            .map_err(|error| damaged(error.to_string()).hint(again))?;
-        let text = header
-            .metadata()
-            .as_ref()
-            .and_then(|keys| keys.get(KEY))
-            .ok_or_else(|| {
-                damaged("safetensors of another program".to_owned()).hint(
-                    "only checkpoints written by `ssl pretrain` and `ssl finetune` can be read",
-                )
-            })?;
-        let meta = Meta::from_json(text, path)?;
-        let file = SafeTensors::deserialize(bytes)
-            .map_err(|error| damaged(error.to_string()).hint(again))?;
-        let mut tensors = BTreeMap::new();
-        for (name, view) in file.iter() {
-            let tensor = view
-                .load(&Device::Cpu)
-                .map_err(|error| damaged(format!("{name}: {error}")))?;
+    fn understand(unsealed: Unsealed, path: &Path) -> Outcome<Checkpoint> {
+        let meta = Meta::from_value(unsealed.meta, path)?;
+        for (name, tensor) in &unsealed.tensors {
             if tensor.dtype() != DType::F32 {
-                return Err(damaged(format!("{name} in {:?}, not f32", tensor.dtype())));
+                let (path, dtype) = (path.display(), tensor.dtype());
+                return Err(Failure::error(format!(
+                    "{path}: {name}: expected numbers in f32, found {dtype:?}"
+                )));
             }
-            tensors.insert(name.to_owned(), tensor);
         }
+        let tensors = unsealed.tensors;
         Ok(Checkpoint { meta, tensors })
     }
 
@@ -153,4 +119,4 @@ fn locate(run_or_file: &Path) -> Outcome<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

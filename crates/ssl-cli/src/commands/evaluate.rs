@@ -2,6 +2,7 @@
 
 use strl::score;
 
+use super::labelled::Labelled;
 use crate::args::EvaluateArgs;
 use crate::checkpoint::Kind;
 use crate::data::Data;
@@ -10,7 +11,8 @@ use crate::feed::Feed;
 use crate::machine::Machine;
 use crate::models::Opened;
 use crate::printer::Printer;
-use crate::report::Evaluation;
+use crate::report::{Evaluation, count};
+use crate::scores::{self, About};
 use crate::signal::Interrupt;
 
 /// Measures a classifier on a split.
@@ -21,7 +23,10 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     if let Some(difference) = data.facts().renamed(&opened.checkpoint.meta) {
         printer.warn(difference);
     }
-    let clips = data.split(&args.split)?;
+    let (split, clips) = match &args.split {
+        Some(split) => (split.clone(), data.split(split)?),
+        None => Labelled::held_by(&opened, &data)?,
+    };
     let machine = Machine::of(args.machine)?;
     let model = opened.classifier(&machine)?;
     let feed = Feed::new(
@@ -37,12 +42,27 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         feed.watched_batches(usize::from(args.batch), printer, "evaluating"),
     )?
     .averaged(feed.views());
-    let classes = &opened.checkpoint.meta.classes;
+    let (meta, views, fingerprint) = (&opened.checkpoint.meta, feed.views(), data.fingerprint());
+    let classes = &meta.classes;
+    if let Some(path) = &args.scores {
+        let about = About {
+            version: About::VERSION,
+            checkpoint: opened.origin.sha256.clone(),
+            dataset: fingerprint.dataset.clone(),
+            digest: fingerprint.digest.clone(),
+            split: split.clone(),
+            stream: meta.stream.name().to_owned(),
+            views,
+            classes: classes.clone(),
+        };
+        scores::write(path, &about, &scores)?;
+        let clips = count(scores.ids.len(), "clip");
+        printer.say(format!("scores of {clips}: {}", path.display()));
+    }
     let metrics = scores
         .metrics(classes.len())
-        .ok_or_else(|| nothing_labelled(&args.split))?;
-    let (views, fingerprint) = (feed.views(), data.fingerprint());
-    let evaluation = Evaluation::new(metrics, views, &args.split, fingerprint, classes);
+        .ok_or_else(|| nothing_labelled(&split))?;
+    let evaluation = Evaluation::new(metrics, views, &split, fingerprint, classes);
     if args.json {
         printer.json(&evaluation)
     } else {

@@ -4,12 +4,18 @@ mod convert;
 mod doctor;
 mod evaluate;
 mod finetune;
+mod fuse;
+mod import;
+mod info;
 mod inspect;
+mod labelled;
 mod next;
 mod predict;
 mod prepare;
 mod preset;
 mod pretrain;
+mod probe;
+mod summary;
 
 use std::ops::ControlFlow;
 
@@ -17,10 +23,11 @@ use skeleton_data::ClipSource;
 use skeleton_data::survey::Survey;
 use skeletonmae::Store;
 
-use crate::args::{Command, RunArgs};
+use crate::args::{Command, RunArgs, SettingsArgs};
 use crate::config::RunSection;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::run::Resumed;
 use crate::signal::Interrupt;
 
 /// Runs what was typed.
@@ -33,7 +40,12 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Pretrain(args) => pretrain::run(args, printer, interrupt),
         Command::Finetune(args) => finetune::run(args, printer, interrupt),
         Command::Evaluate(args) => evaluate::run(args, printer, interrupt),
+        Command::Fuse(args) => fuse::run(args, printer),
+        Command::Summary(args) => summary::run(args, printer),
         Command::Predict(args) => predict::run(args, printer, interrupt),
+        Command::Probe(args) => probe::run(args, printer, interrupt),
+        Command::Info(args) => info::run(args, printer),
+        Command::Import(args) => import::run(args, printer),
         Command::Preset(args) => preset::run(args, printer),
     }
 }
@@ -44,6 +56,32 @@ fn flags(args: &RunArgs, run: &mut RunSection) {
     take(&args.machine.threads, &mut run.threads);
     run.seed = args.seed.unwrap_or(run.seed);
     run.device = args.machine.device.unwrap_or(run.device);
+}
+
+/// The settings as typed; those of the run that goes on where none are.
+fn settings(typed: &SettingsArgs, resumed: Option<&Resumed>) -> SettingsArgs {
+    let mut settings = typed.clone();
+    if let Some(resumed) = resumed
+        && settings.preset.is_none()
+        && settings.config.is_none()
+    {
+        settings.config = Some(resumed.config());
+    }
+    settings
+}
+
+/// Whether a count needs no mention in a line.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn none(count: &usize) -> bool {
+    *count == 0
+}
+
+/// `, 2 steps skipped`
+fn skipped(steps: usize) -> String {
+    match steps {
+        0 => String::new(),
+        steps => format!(", {} skipped", crate::report::count(steps, "step")),
+    }
 }
 
 /// A flag that was given wins over the config.

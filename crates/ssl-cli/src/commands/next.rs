@@ -44,7 +44,9 @@ fn program() -> String {
 fn settings(args: &SettingsArgs) -> Vec<String> {
     let mut words = match (&args.preset, &args.config) {
         (Some(name), _) => vec!["--preset".to_owned(), quoted(name)],
-        (None, file) => option("--config", file.as_deref()),
+        (None, Some(file)) => option("--config", Some(file)),
+        // Those of a run that went on, whose config.toml lacks the other job's.
+        (None, None) => vec!["--preset".to_owned(), "NAME".to_owned()],
     };
     let shared = |set: &&String| set.starts_with("reading.") || set.starts_with("model.");
     for set in args.set.iter().filter(shared) {

@@ -1,27 +1,31 @@
 //! `ssl pretrain`
 
+use std::time::Duration;
+
 use candle_core::DType;
 use serde::Serialize;
 use skeleton_data::reading::Reading;
 use skeletonmae::train::{
-    Optimizer, PretrainConfig, pretrain_epoch, pretrain_loss, reconstruction,
+    EpochReport, Observer, Optimizer, Pass, PretrainConfig, Progress, pretrain_epoch,
+    pretrain_loss, reconstruction,
 };
-use skeletonmae::{SkeletonMae, Store};
+use skeletonmae::{Pretext, Store};
 
-use super::{next, required};
+use super::{next, none, required};
 use crate::args::PretrainArgs;
-use crate::checkpoint::{Checkpoint, Kind};
+use crate::checkpoint::{Kind, Meta};
 use crate::config::Config;
 use crate::data::Data;
 use crate::failure::Outcome;
 use crate::feed::Feed;
+use crate::fits;
 use crate::machine::Machine;
 use crate::models::meta;
 use crate::printer::Printer;
 use crate::report::{ReconstructionReport, count};
-use crate::run::{Info, Run};
+use crate::run::{Info, Resumed, Run};
 use crate::signal::Interrupt;
-use crate::train::{Metrics, Session};
+use crate::train::{Metrics, Session, Training};
 
 /// A line of metrics.jsonl.
 #[derive(Serialize)]
@@ -30,36 +34,58 @@ struct Line {
     loss: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     val_loss: Option<f64>,
+    /// Steps left out since they weren't finite.
+    #[serde(skip_serializing_if = "none")]
+    skipped: usize,
 }
 
 impl Metrics for Line {
     fn words(&self) -> String {
         let val = self.val_loss.map(|loss| format!(", val {loss:.4}"));
-        format!("loss {:.4}{}", self.loss, val.unwrap_or_default())
+        let skipped = super::skipped(self.skipped);
+        format!("loss {:.4}{}{skipped}", self.loss, val.unwrap_or_default())
+    }
+
+    fn score(&self) -> Option<f64> {
+        self.val_loss.map(|loss| -loss)
     }
 }
 
 /// Trains a SkeletonMAE and says how well it reconstructs.
 pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    let config = resolve(args)?;
-    Run::check(&args.run.out, args.run.overwrite)?;
+    let resumed = Resumed::find(&args.run, Kind::Pretrain, printer)?;
+    let config = resolve(args, resumed.as_ref())?;
+    if resumed.is_none() {
+        Run::check(&args.run.out, args.run.overwrite)?;
+    }
     let mut job = Job::set_up(&config, interrupt)?;
     let (seed, data) = (config.run.seed, job.data.fingerprint());
-    let info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
-    let mut run = Run::create(&args.run.out, args.run.overwrite, &config.to_toml()?, &info)?;
+    let mut info = Info::new(Kind::Pretrain, seed, data, &job.machine, None);
+    info.clips = Some(job.train.len());
+    let (mut run, state) = Run::open(resumed, &args.run, &config, &info, &job, printer)?;
     job.announce(printer);
-    job.train(&mut run, printer, interrupt)?;
+    let mut session = Session {
+        run: &mut run,
+        printer,
+        interrupt,
+        epochs: job.engine.epochs,
+        clips: job.train.len(),
+        save_every: Duration::from_secs(args.run.save_every),
+    };
+    session.train(&mut job, state)?;
     job.report(&run, printer)?;
     printer.document(&format!("checkpoint: {}", run.checkpoint_path().display()))?;
     printer.document(&format!("next: {}", next::after_pretrain(args, &config)))
 }
 
-fn resolve(args: &PretrainArgs) -> Outcome<Config> {
-    Config::resolve(&args.settings, Kind::Pretrain, |run| {
+fn resolve(args: &PretrainArgs, resumed: Option<&Resumed>) -> Outcome<Config> {
+    let settings = super::settings(&args.settings, resumed);
+    Config::resolve(&settings, Kind::Pretrain, |run| {
         super::flags(&args.run, run);
         super::take(&args.split, &mut run.split);
         super::take(&args.val, &mut run.val);
         (run.train, run.holdout, run.test, run.encoder) = (None, None, None, None);
+        run.labels = None;
     })
 }
 
@@ -74,7 +100,7 @@ struct Job<'a> {
     /// The clips of the validation curve, with their split's name.
     val: Option<(Feed, &'a str)>,
     store: Store,
-    model: SkeletonMae,
+    model: Pretext,
     optimizer: Optimizer,
 }
 
@@ -89,6 +115,17 @@ impl<'a> Job<'a> {
             None => None,
         };
         job.engine.validate(data.layout())?;
+        let at_once = job.engine.micro_batch.min(clips.len());
+        fits::Step {
+            setting: "pretrain.micro_batch",
+            clips: at_once,
+            tracks: data.most_tracks(&clips, at_once, config.reading.persons),
+            frames: config.reading.frames,
+            joints: data.layout().len(),
+            mae: &config.model.mae,
+            strl: None,
+        }
+        .check()?;
         let machine = Machine::start(config.run.device, config.run.threads)?;
         // Several views are for class probabilities, of which there are none.
         let reading = Reading {
@@ -106,7 +143,8 @@ impl<'a> Job<'a> {
         };
         let store = Store::new(config.run.seed, DType::F32, &machine.device);
         let (layout, c) = (data.layout(), data.coordinates());
-        let model = SkeletonMae::new(&config.model.mae, layout, c, store.builder())?;
+        let (objective, mae) = (&job.engine.objective, &config.model.mae);
+        let model = Pretext::new(objective, mae, layout, c, store.builder())?;
         let optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
         let engine = &job.engine;
         Ok(Job {
@@ -135,67 +173,69 @@ impl<'a> Job<'a> {
         super::say_micro_batches(printer, self.engine.batch, self.engine.micro_batch);
     }
 
-    fn train(&mut self, run: &mut Run, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-        let Job {
-            config,
-            engine,
-            data,
-            train,
-            val,
-            store,
-            model,
-            optimizer,
-            ..
-        } = self;
-        let (layout, seed, micro_batch) = (data.layout(), config.run.seed, engine.micro_batch);
-        let (epochs, clips) = (engine.epochs, train.len());
-        let mut session = Session {
-            run,
-            printer,
-            interrupt,
-            epochs,
-            clips,
-        };
-        session.epochs(
-            |epoch, observer| {
-                let steps = train.steps(seed, epoch, engine.batch, micro_batch);
-                pretrain_epoch(
-                    model, layout, engine, optimizer, seed, epoch, steps, observer,
-                )
-            },
-            |epoch, report| {
-                let val_loss = match val {
-                    Some((val, _)) => {
-                        let batches = val.batches(micro_batch);
-                        Some(pretrain_loss(model, layout, engine, seed, batches)?)
-                    }
-                    None => None,
-                };
-                Ok(Line {
-                    epoch: epoch + 1,
-                    loss: report.loss,
-                    val_loss,
-                })
-            },
-            |epoch| {
-                let meta = meta(Kind::Pretrain, config, data, epoch, None)?;
-                Ok(Checkpoint {
-                    meta,
-                    tensors: store.tensors(),
-                })
-            },
-        )
-    }
-
     /// How well masked joints of held-out clips are put back.
     fn report(&self, run: &Run, printer: &Printer) -> Outcome {
-        let Some((val, name)) = &self.val else {
+        let (Some((val, name)), Some(model)) = (&self.val, self.model.autoencoder()) else {
             return Ok(());
         };
         let layout = self.data.layout();
-        let sums = reconstruction(&self.model, layout, val.batches(self.engine.micro_batch))?;
+        let sums = reconstruction(model, layout, val.batches(self.engine.micro_batch))?;
         let report = ReconstructionReport::new(name, layout, &sums);
         run.reconstruction(&report)?;
         printer.document(&report.text())
+    }
+}
+
+impl Training for Job<'_> {
+    type Line = Line;
+
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        from: Progress,
+        observer: &mut dyn Observer,
+    ) -> skeletonmae::Result<EpochReport> {
+        let (seed, engine) = (self.config.run.seed, self.engine);
+        let (batch, micro_batch) = (engine.batch, engine.micro_batch);
+        let steps = self
+            .train
+            .steps(seed, epoch, from.steps, batch, micro_batch);
+        let pass = Pass {
+            from,
+            ..Pass::new(&self.store, seed, epoch)
+        };
+        let (model, layout) = (&self.model, self.data.layout());
+        let optimizer = &mut self.optimizer;
+        pretrain_epoch(model, layout, engine, optimizer, &pass, steps, observer)
+    }
+
+    fn measure(&self, epoch: usize, report: EpochReport) -> Outcome<Line> {
+        let (seed, engine) = (self.config.run.seed, self.engine);
+        let val_loss = match &self.val {
+            Some((val, _)) => {
+                let batches = val.batches(engine.micro_batch);
+                let (model, layout) = (&self.model, self.data.layout());
+                Some(pretrain_loss(model, layout, seed, batches)?)
+            }
+            None => None,
+        };
+        Ok(Line {
+            epoch: epoch + 1,
+            loss: report.loss,
+            val_loss,
+            skipped: report.skipped,
+        })
+    }
+
+    fn meta(&self, epochs: usize) -> Outcome<Meta> {
+        meta(Kind::Pretrain, self.config, &self.data, epochs, None)
+    }
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn optimizer(&mut self) -> &mut Optimizer {
+        &mut self.optimizer
     }
 }

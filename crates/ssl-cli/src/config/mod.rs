@@ -82,6 +82,9 @@ pub struct RunSection {
     /// Fine-tuning: share of it kept away for the validation curve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holdout: Option<f64>,
+    /// Fine-tuning: share of each class's training clips whose labels are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<f64>,
     /// Fine-tuning: the split evaluated once, after the last epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
@@ -166,8 +169,7 @@ impl Config {
     /// Checks the ranges that no engine checks.
     fn check(&self) -> Outcome {
         self.reading.check()?;
-        positive("model.width", self.model.mae.width)?;
-        positive("model.encoder_layers", self.model.mae.encoder_layers)?;
+        self.model.mae.validate()?;
         if let Some(job) = &self.pretrain {
             positive("pretrain.epochs", job.engine.epochs)?;
             job.augment.check()?;
@@ -183,10 +185,25 @@ impl Config {
                 self.run.seed
             )));
         }
-        match self.run.holdout {
-            Some(share) if !(0.0..1.0).contains(&share) => Err(Failure::usage(format!(
-                "--holdout: expected a share from 0, below 1, found {share}"
-            ))),
+        self.run.check()
+    }
+}
+
+impl RunSection {
+    /// Checks the shares.
+    pub fn check(&self) -> Outcome {
+        let refuse = |flag: &str, expected: &str, share: f64| {
+            Err(Failure::usage(format!(
+                "{flag}: expected a share {expected}, found {share}"
+            )))
+        };
+        match (self.holdout, self.labels) {
+            (Some(share), _) if !(0.0..1.0).contains(&share) => {
+                refuse("--holdout", "from 0, below 1", share)
+            }
+            (_, Some(share)) if !(share > 0.0 && share <= 1.0) => {
+                refuse("--labels", "above 0, at most 1", share)
+            }
             _ => Ok(()),
         }
     }
@@ -209,7 +226,11 @@ fn start(args: &SettingsArgs) -> Outcome<(String, String)> {
             format!("preset {name}"),
         )),
         (None, Some(path)) => Ok((read(path)?, path.display().to_string())),
-        (None, None) => Err(Failure::usage("expected --preset NAME or --config FILE")),
+        (None, None) => Err(
+            Failure::usage("expected --preset NAME or --config FILE").hint(
+                "`ssl preset` lists the presets; --resume needs neither where --out holds a run",
+            ),
+        ),
     }
 }
 
@@ -238,8 +259,12 @@ fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome
                 other.name()
             )));
         }
-        set.apply(&mut table)?;
         sets.push(set);
+    }
+    // A kind first, wherever it was typed: what else is set is said of it.
+    let (kinds, others): (Vec<_>, Vec<_>) = sets.iter().partition(|set| set.chooses_kind());
+    for set in kinds.into_iter().chain(others) {
+        set.apply(&mut table)?;
     }
     Config::deserialize(table).map_err(|error| blame(&sets, config, text, error.message()))
 }
@@ -260,14 +285,27 @@ fn blame(sets: &[Assignment], config: &Config, text: &str, complaint: &str) -> F
             .iter()
             .map(|set| format!("--set {}", set.typed))
             .collect();
-        return Failure::usage(format!("{}: {complaint}", typed.join(" ")))
-            .hint("`ssl preset quick` shows every setting with a value of its kind");
+        let kind = sets.iter().find(|set| set.chooses_kind());
+        return Failure::usage(format!("{}: {complaint}", typed.join(" "))).hint(
+            match kind.filter(|_| complaint.starts_with("missing field")) {
+                Some(kind) => format!(
+                    "another kind has settings of its own, say all: --set '{}={{ kind = {}, ... }}'",
+                    kind.section(),
+                    kind.value
+                ),
+                None => "`ssl preset quick` shows every setting with a value of its kind".to_owned(),
+            },
+        );
     };
-    let known = toml::Table::try_from(config)
-        .map(|table| set::paths(&table))
-        .unwrap_or_default();
-    let near = set::near(&set.path.join("."), &known);
-    let hint = match (near.is_empty(), complaint.split_once(", expected ")) {
+    let table = toml::Table::try_from(config).unwrap_or_default();
+    let near = set::near(&set.path.join("."), &set::paths(&table));
+    let expected = complaint.split_once(", expected ");
+    let hint = match (near.is_empty(), expected) {
+        (_, Some((_, expected))) if set.beside_a_kind(&table) => {
+            let section = set.section();
+            let other = format!("--set {section}.kind=NAME takes another");
+            format!("{section} of this kind has: {expected} ({other})")
+        }
         (false, _) => format!("did you mean {}?", near.join(" or ")),
         (true, Some((_, expected))) => format!("expected {expected}"),
         (true, None) => "`ssl preset quick` prints all settings".to_owned(),

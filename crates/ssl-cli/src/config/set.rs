@@ -2,6 +2,9 @@
 
 use crate::failure::{Failure, Outcome};
 
+/// The key that says which of a closed choice's tables this is.
+const KIND: &str = "kind";
+
 /// One `--set`, taken apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assignment {
@@ -37,7 +40,27 @@ impl Assignment {
         })
     }
 
-    /// Puts the value into `table`, making the tables on the way.
+    /// Whether it chooses a kind, on which the other keys of its table depend.
+    pub fn chooses_kind(&self) -> bool {
+        self.path.last().is_some_and(|key| key == KIND)
+    }
+
+    /// The table it is in, as a path.
+    pub fn section(&self) -> String {
+        self.path[..self.path.len() - 1].join(".")
+    }
+
+    /// Whether its table in `settings` is of a kind.
+    pub fn beside_a_kind(&self, settings: &toml::Table) -> bool {
+        let mut place = Some(settings);
+        for key in &self.path[..self.path.len() - 1] {
+            place = place.and_then(|table| table.get(key)?.as_table());
+        }
+        place.is_some_and(|table| table.contains_key(KIND))
+    }
+
+    /// Puts the value into `table`, making the tables on the way. Where it chooses another kind, the settings of the
+    /// old one go.
     pub fn apply(&self, table: &mut toml::Table) -> Outcome {
         let (last, above) = self
             .path
@@ -55,6 +78,9 @@ impl Assignment {
                     self.path[..=depth].join(".")
                 ))
             })?;
+        }
+        if self.chooses_kind() && place.get(last).is_some_and(|kind| *kind != self.value) {
+            place.clear();
         }
         place.insert(last.clone(), self.value.clone());
         Ok(())
@@ -155,6 +181,18 @@ mod tests {
             "{}",
             refused.message()
         );
+    }
+
+    #[test]
+    fn another_kind_takes_the_old_ones_settings_along() {
+        let mut table: toml::Table = toml::from_str("a = { kind = \"x\", of_x = 1 }").unwrap();
+        let mut set = |typed: &str| {
+            let set = Assignment::parse(typed).unwrap();
+            set.apply(&mut table).unwrap();
+            paths(&table)
+        };
+        assert_eq!(set("a.kind=x"), ["a.kind", "a.of_x"], "the same kind");
+        assert_eq!(set("a.kind=y"), ["a.kind"]);
     }
 
     #[test]

@@ -1,17 +1,25 @@
 //! Results as documents (for `--json`) and as text for people.
 
 mod bars;
+mod card;
 mod contents;
 mod diagnosis;
 mod evaluation;
+mod fused;
 mod prediction;
+mod probe;
 mod reconstruction;
+mod summary;
 
+pub use self::card::{Card, LayoutCard, ModuleCard, Origins, Training};
 pub use self::contents::Contents;
 pub use self::diagnosis::{Diagnosis, Overfit};
 pub use self::evaluation::Evaluation;
+pub use self::fused::{Chosen, Fused, FusedStream};
 pub use self::prediction::Prediction;
+pub use self::probe::{Method, ProbeReport, Probed, Trained};
 pub use self::reconstruction::ReconstructionReport;
+pub use self::summary::{Measured, Spread, Summary};
 
 /// `73.9 %`
 pub fn percent(share: f64) -> String {

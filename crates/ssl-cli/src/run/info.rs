@@ -25,8 +25,23 @@ pub struct Info {
     pub instruction_set: String,
     /// The start of a fine-tuning, none from scratch.
     pub encoder: Option<Encoder>,
+    /// Clips trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clips: Option<usize>,
+    /// Which labels were known, where it wasn't all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Labels>,
     /// What the program is made of.
     pub versions: Versions,
+}
+
+/// The labels of a semi-supervised training.
+#[derive(Clone, Debug, Serialize)]
+pub struct Labels {
+    /// The share of each class asked for.
+    pub share: f64,
+    /// The clips whose labels were known, by id.
+    pub clips: Vec<String>,
 }
 
 /// The checkpoint whose encoder was the start.
@@ -85,6 +100,8 @@ impl Info {
             threads: machine.threads,
             instruction_set: instruction_set().into(),
             encoder,
+            clips: None,
+            labels: None,
             versions: Versions::of_this_program(),
         }
     }

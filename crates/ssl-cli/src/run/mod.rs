@@ -3,14 +3,25 @@
 //! | file | what |
 //! |---|---|
 //! | config.toml | the resolved settings, usable again with `--config` |
-//! | run.json | seed, commit, data fingerprint, device, threads, instruction set, versions |
+//! | run.json | seed, commit, data fingerprint, device, threads, instruction set, versions; where it was resumed |
 //! | metrics.jsonl | one JSON line an epoch: the same for the same settings, seed and data |
 //! | timings.jsonl | one JSON line an epoch: what the clock says, kept apart for that reason |
+//! | resume/ | the last few states of the training: what `--resume` goes on from |
 //! | model.safetensors | the checkpoint after the last finished epoch |
+//! | best.safetensors | with held-out clips: the checkpoint of the epoch that was best on them |
+//! | non_finite.json | the clips of a step that ended the run since its loss or gradient wasn't finite |
 //! | reconstruction.json | pre-training with `--val`: how well masked joints are put back |
 //! | test.json | fine-tuning with `--test`: the measurement after the last epoch |
+//! | test_best.json | the same of best.safetensors |
+//! | lock | keeps a second process away |
+//!
+//! A state is written before everything that follows from it, so that a run that is killed between two
+//! files makes up for it when it goes on.
 
 mod info;
+mod lock;
+mod resumed;
+mod states;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -18,59 +29,65 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use self::info::Info;
-use crate::checkpoint::{self, Checkpoint, write_whole};
+pub use self::info::{Info, Labels};
+use self::lock::Lock;
+pub use self::resumed::Resumed;
+pub use self::states::States;
+use crate::args::RunArgs;
+use crate::checkpoint::{self, BESIDE, Checkpoint, State, write_whole};
+use crate::config::Config;
 use crate::failure::{Failure, Outcome};
+use crate::printer::Printer;
+use crate::train::Training;
 
 const CONFIG: &str = "config.toml";
 const INFO: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
 const TIMINGS: &str = "timings.jsonl";
+const BEST: &str = "best.safetensors";
+const NON_FINITE: &str = "non_finite.json";
 const RECONSTRUCTION: &str = "reconstruction.json";
 const TEST: &str = "test.json";
+const TEST_BEST: &str = "test_best.json";
 
-/// What a run writes, and so what `--overwrite` may remove.
-const OURS: [&str; 7] = [
+/// What a run writes beside its states and its lock, and so what `--overwrite` may remove.
+const OURS: [&str; 10] = [
     CONFIG,
     INFO,
     METRICS,
     TIMINGS,
+    checkpoint::FILE,
+    BEST,
+    NON_FINITE,
     RECONSTRUCTION,
     TEST,
-    checkpoint::FILE,
+    TEST_BEST,
 ];
 
 /// The one owner of a run folder.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
-    metrics: File,
-    timings: File,
+    _lock: Lock,
+    states: States,
+    metrics: Lines,
+    timings: Lines,
 }
 
 impl Run {
     /// Refuses a folder in use; call it before anything slow starts, and [`create`](Self::create)
     /// once everything else is known to fit.
     pub fn check(folder: &Path, overwrite: bool) -> Outcome {
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
-                return Err(Failure::io(folder)(error).hint("--out names a folder for the run"));
-            }
+        let names = states::names(folder)
+            .map_err(|failure| failure.hint("--out names a folder for the run"))?;
+        let is_ours = |name: &&String| {
+            OURS.contains(&name.as_str())
+                || [lock::FILE, states::FOLDER].contains(&name.as_str())
+                || name.starts_with(BESIDE)
         };
-        let mut names = Vec::new();
-        for entry in entries {
-            names.push(
-                entry
-                    .map_err(Failure::io(folder))?
-                    .file_name()
-                    .to_string_lossy()
-                    .into_owned(),
-            );
-        }
-        names.sort();
-        let Some(first) = names.first() else {
+        // What a run leaves that was killed before it had written anything.
+        let left = |name: &String| name == lock::FILE || name.starts_with(BESIDE);
+        let Some(first) = names.iter().find(|name| !left(name)) else {
             return Ok(());
         };
         if !overwrite {
@@ -78,9 +95,16 @@ impl Run {
                 "{}: expected an empty folder, found {first} in it",
                 folder.display()
             ))
-            .hint("choose another --out, or replace the run that is there with --overwrite"));
+            .hint(
+                "choose another --out, go on with the run that is there with --resume, or replace it with --overwrite",
+            ));
         }
-        match names.iter().find(|name| !OURS.contains(&name.as_str())) {
+        let stranger = names.iter().find(|name| !is_ours(name)).cloned();
+        let stranger = match stranger {
+            None => States::of(folder, 1).stranger()?,
+            some => some,
+        };
+        match stranger {
             None => Ok(()),
             Some(other) => {
                 let folder = folder.display();
@@ -94,21 +118,53 @@ impl Run {
         }
     }
 
+    /// Goes on with a run that was found, or makes a new one; the state is where to go on.
+    pub fn open<T: Training>(
+        resumed: Option<Resumed>,
+        args: &RunArgs,
+        config: &Config,
+        info: &Info,
+        training: &T,
+        printer: &Printer,
+    ) -> Outcome<(Run, Option<State>)> {
+        let config = config.to_toml()?;
+        match resumed {
+            Some(resumed) => {
+                let now = |epochs| training.meta(epochs);
+                resumed.open(args, &config, info, now, printer)
+            }
+            None => Ok((Run::create(args, &config, info)?, None)),
+        }
+    }
+
     /// Makes the folder and records the settings and the circumstances.
-    pub fn create(folder: &Path, overwrite: bool, config: &str, info: &Info) -> Outcome<Run> {
-        Run::check(folder, overwrite)?;
-        fs::create_dir_all(folder).map_err(Failure::io(folder))?;
+    fn create(args: &RunArgs, config: &str, info: &Info) -> Outcome<Run> {
+        let folder = &args.out;
+        fs::create_dir_all(folder).map_err(|error| {
+            Failure::io(folder)(error).hint("--out names a folder that this process can make")
+        })?;
+        // Of two runs started into one folder the second stops here.
+        let lock = Lock::take(folder)?;
+        Run::check(folder, args.overwrite)?;
+        Run::begin(args, lock, config, info)
+    }
+
+    /// An empty run in a folder that is ours.
+    fn begin(args: &RunArgs, lock: Lock, config: &str, info: &Info) -> Outcome<Run> {
+        let folder = args.out.clone();
+        let states = States::of(&folder, usize::from(args.keep));
+        states.clear()?;
+        clean(&folder)?;
         for name in OURS {
             remove_if_there(&folder.join(name))?;
         }
-        // Of two runs started into one folder the second stops here.
-        let mut file = create_new(&folder.join(CONFIG))?;
-        file.write_all(config.as_bytes())
-            .map_err(Failure::io(&folder.join(CONFIG)))?;
+        write_whole(&folder.join(CONFIG), config.as_bytes())?;
         let run = Run {
-            folder: folder.to_owned(),
-            metrics: create_new(&folder.join(METRICS))?,
-            timings: create_new(&folder.join(TIMINGS))?,
+            metrics: Lines::rewrite(folder.join(METRICS), String::new())?,
+            timings: Lines::rewrite(folder.join(TIMINGS), String::new())?,
+            folder,
+            _lock: lock,
+            states,
         };
         run.write_json(INFO, info)?;
         Ok(run)
@@ -119,26 +175,57 @@ impl Run {
         self.folder.join(checkpoint::FILE)
     }
 
+    /// The path of the checkpoint that was best on held-out clips.
+    pub fn best_path(&self) -> PathBuf {
+        self.folder.join(BEST)
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// One line of metrics.jsonl: no clock, no path, no machine.
-    pub fn metrics(&mut self, line: &impl Serialize) -> Outcome {
-        append(&mut self.metrics, line)
-            .map_err(|failure| failure.of(self.folder.join(METRICS).display()))
+    /// Adds a line to metrics.jsonl as it will be: no clock, no path, no machine. It is in the file
+    /// after [`publish`](Self::publish).
+    pub fn note(&mut self, line: &impl Serialize) -> Outcome {
+        self.metrics.note(line)
+    }
+
+    /// Brings metrics.jsonl up to what was noted.
+    pub fn publish(&mut self) -> Outcome {
+        self.metrics.publish()
+    }
+
+    /// The lines of metrics.jsonl so far.
+    pub fn noted(&self) -> &str {
+        &self.metrics.text
     }
 
     /// One line of timings.jsonl.
     pub fn timings(&mut self, line: &impl Serialize) -> Outcome {
-        append(&mut self.timings, line)
-            .map_err(|failure| failure.of(self.folder.join(TIMINGS).display()))
+        self.timings.note(line)?;
+        self.timings.publish()
+    }
+
+    /// Saves a state of the training.
+    pub fn save(&self, state: &State) -> Outcome {
+        self.states.save(state).map_err(full)
     }
 
     /// Replaces the checkpoint.
     pub fn checkpoint(&self, checkpoint: &Checkpoint) -> Outcome {
-        checkpoint.write(&self.checkpoint_path())
+        checkpoint.write(&self.checkpoint_path()).map_err(full)
+    }
+
+    /// Replaces the best checkpoint.
+    pub fn best(&self, checkpoint: &Checkpoint) -> Outcome {
+        checkpoint.write(&self.best_path()).map_err(full)
+    }
+
+    /// The clips of the step that ended the run; returns the file.
+    pub fn non_finite(&self, report: &impl Serialize) -> Outcome<PathBuf> {
+        self.write_json(NON_FINITE, report)?;
+        Ok(self.folder.join(NON_FINITE))
     }
 
     /// How well masked joints are put back after the last epoch.
@@ -151,20 +238,74 @@ impl Run {
         self.write_json(TEST, measurement)
     }
 
+    /// The measurement on the test split of the best checkpoint.
+    pub fn test_best(&self, measurement: &impl Serialize) -> Outcome {
+        self.write_json(TEST_BEST, measurement)
+    }
+
     fn write_json(&self, name: &str, value: &impl Serialize) -> Outcome {
         let mut text =
             serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(&error))?;
         text.push('\n');
-        write_whole(&self.folder.join(name), text.as_bytes())
+        write_whole(&self.folder.join(name), text.as_bytes()).map_err(full)
     }
 }
 
-fn create_new(path: &Path) -> Outcome<File> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(|error| Failure::io(path)(error).hint("is another run using this folder?"))
+/// A failed write leaves the run as it was, which is what its user wants to know first.
+fn full(failure: Failure) -> Failure {
+    failure.hint("what the run had saved before is as it was: make room, then go on with --resume")
+}
+
+/// A file of JSON lines that never holds half a line for long: what is cut off is made good by
+/// rewriting the file when the run goes on.
+#[derive(Debug)]
+struct Lines {
+    path: PathBuf,
+    file: File,
+    text: String,
+    published: usize,
+}
+
+impl Lines {
+    /// The file with these lines and no others.
+    fn rewrite(path: PathBuf, text: String) -> Outcome<Lines> {
+        write_whole(&path, text.as_bytes()).map_err(full)?;
+        let file = OpenOptions::new().append(true).open(&path);
+        Ok(Lines {
+            file: file.map_err(Failure::io(&path))?,
+            published: text.len(),
+            path,
+            text,
+        })
+    }
+
+    fn note(&mut self, line: &impl Serialize) -> Outcome {
+        let line = serde_json::to_string(line).map_err(|error| Failure::from_error(&error))?;
+        self.text.push_str(&line);
+        self.text.push('\n');
+        Ok(())
+    }
+
+    fn publish(&mut self) -> Outcome {
+        let written = self.file.write_all(&self.text.as_bytes()[self.published..]);
+        if let Err(error) = written {
+            // The disk may be full in the middle of a line: back to the last whole one.
+            let _ = self.file.set_len(self.published as u64);
+            return Err(full(Failure::io(&self.path)(error)));
+        }
+        self.published = self.text.len();
+        Ok(())
+    }
+}
+
+/// Removes what a killed process had begun to write.
+fn clean(folder: &Path) -> Outcome {
+    for name in states::names(folder)? {
+        if name.starts_with(BESIDE) {
+            remove_if_there(&folder.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 fn remove_if_there(path: &Path) -> Outcome {
@@ -172,14 +313,6 @@ fn remove_if_there(path: &Path) -> Outcome {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::io(path)(error)),
         _ => Ok(()),
     }
-}
-
-/// A line is written with one call, so that a stopped program leaves whole lines.
-fn append(file: &mut File, line: &impl Serialize) -> Outcome {
-    let mut text = serde_json::to_string(line).map_err(|error| Failure::from_error(&error))?;
-    text.push('\n');
-    file.write_all(text.as_bytes())
-        .map_err(|error| Failure::error(error.to_string()))
 }
 
 #[cfg(test)]
@@ -191,6 +324,16 @@ mod tests {
     use crate::machine::Machine;
 
     fn create(folder: &Path, overwrite: bool) -> Outcome<Run> {
+        let args = RunArgs {
+            data: None,
+            out: folder.to_owned(),
+            overwrite,
+            resume: false,
+            keep: 2,
+            save_every: 600,
+            seed: None,
+            machine: crate::args::MachineArgs::default(),
+        };
         let data = Fingerprint {
             dataset: "synthetic".into(),
             digest: "00".into(),
@@ -201,14 +344,17 @@ mod tests {
             threads: 1,
         };
         let info = Info::new(Kind::Pretrain, 1, data, &machine, None);
-        Run::create(folder, overwrite, "[run]\n", &info)
+        Run::create(&args, "[run]\n", &info)
     }
 
     #[test]
     fn a_folder_in_use_is_refused_and_replaced_only_when_asked() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("deep/run");
-        create(&folder, false).unwrap().metrics(&1).unwrap();
+        let mut run = create(&folder, false).unwrap();
+        run.note(&1).unwrap();
+        run.publish().unwrap();
+        drop(run);
         let refused = create(&folder, false).unwrap_err();
         assert!(
             refused.message().contains("expected an empty folder"),
@@ -237,7 +383,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut run = create(folder.path(), false).unwrap();
         for epoch in 1..3 {
-            run.metrics(&serde_json::json!({ "epoch": epoch })).unwrap();
+            run.note(&serde_json::json!({ "epoch": epoch })).unwrap();
+            run.publish().unwrap();
         }
         assert_eq!(
             fs::read_to_string(folder.path().join(METRICS)).unwrap(),

@@ -5,10 +5,10 @@ use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{Gradients, Optimizer, OptimizerConfig};
 use skeletonmae::{
-    MaeConfig, Mask, Mode, RceConfig, Result as MaeResult, SkeletonMae, Store, TrackBatch,
+    LossConfig, MaeConfig, Mask, Mode, Result as MaeResult, SkeletonMae, Store, TrackBatch,
 };
 use strl::infer::Frozen;
-use strl::{Phase, Strl, StrlConfig, Task, cross_entropy};
+use strl::{Phase, Strl, StrlConfig, Task, Tuning, cross_entropy};
 
 const COORDINATES: usize = 2;
 const CLASSES: usize = 60;
@@ -132,8 +132,8 @@ impl Work {
                 mask,
                 optimizer,
             } => {
-                let (rce, targets) = (RceConfig::default(), mask.count() as f64);
-                let loss = model.loss(&batch.keypoints, mask, rce, targets, Mode::Train)?;
+                let (loss, targets) = (LossConfig::default(), mask.count() as f64);
+                let loss = model.loss(&batch.keypoints, mask, loss, targets, Mode::Train)?;
                 descend(&loss, optimizer)
             }
             Work::Finetune {
@@ -145,6 +145,7 @@ impl Work {
                 let phase = Phase::Train {
                     seed: 0,
                     epoch: *step,
+                    encoder: Tuning::Tuned,
                 };
                 *step += 1;
                 let scores = model.forward(batch, phase)?;

@@ -41,8 +41,6 @@ mod write;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
-
 use header::header;
 pub use header::{Header, NumberType};
 use line::Line;
@@ -51,6 +49,7 @@ use splits::SplitLines;
 use text::{Lines, Text};
 pub use write::JsonlWriter;
 
+use crate::map::Storage;
 use crate::{Error, Result, Sequence};
 
 /// The value of `format` in the first line.
@@ -59,12 +58,6 @@ pub const FORMAT: &str = "skeleton-clips";
 pub const VERSION: u32 = 1;
 /// The longest line in bytes: a clip's numbers are held twice while it is read.
 pub const LONGEST_LINE: usize = 64 << 20;
-
-/// Where the text is.
-enum Storage {
-    Map(Mmap),
-    Memory(Vec<u8>),
-}
 
 /// A file of clips as JSON lines, mapped: opening it reads every line but the numbers, reading a clip reads those.
 pub struct JsonlFile {
@@ -91,7 +84,7 @@ impl JsonlFile {
     /// # Errors
     /// A line that is not as the [module](self) says; the error names it and the field.
     pub fn open(path: &Path) -> Result<Self> {
-        JsonlFile::read(path, Storage::Map(crate::map::map(path)?))
+        JsonlFile::read(path, Storage::open(path)?)
     }
 
     /// The same from a text in memory; `name` is what messages call it.
@@ -103,11 +96,7 @@ impl JsonlFile {
     }
 
     fn read(path: &Path, storage: Storage) -> Result<Self> {
-        let bytes: &[u8] = match &storage {
-            Storage::Map(map) => map,
-            Storage::Memory(bytes) => bytes,
-        };
-        let mut lines = Lines::new(path, bytes);
+        let mut lines = Lines::new(path, &storage);
         let header = header(&mut lines)?;
         let mut file = JsonlFile {
             path: path.to_owned(),
@@ -216,15 +205,12 @@ impl JsonlFile {
     }
 
     fn sequence(&self, place: &Place, names: &HashMap<&str, Option<u32>>) -> Result<Sequence> {
-        let bytes: &[u8] = match &self.storage {
-            Storage::Map(map) => map,
-            Storage::Memory(bytes) => bytes,
-        };
+        self.storage.check()?;
         let text = Text {
             path: &self.path,
             number: place.number,
             start: place.start,
-            bytes: &bytes[place.start..place.start + place.len],
+            bytes: &self.storage[place.start..place.start + place.len],
         };
         let line = Line::parse(&text)?;
         let (v, c) = (self.joints, self.coordinates);

@@ -32,11 +32,10 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memmap2::Mmap;
-
 use read::Part;
 pub use write::{NpzSummary, write};
 
+use crate::map::Storage;
 use crate::{Error, Repaired, Result, Sequence};
 
 /// v
@@ -54,12 +53,6 @@ const MOST_FRAMES: usize = 1 << 17;
 /// The names of the splits here and of the arrays there.
 const SPLITS: [&str; 2] = ["train", "test"];
 
-/// Where the bytes are.
-enum Storage {
-    Map(Mmap),
-    Memory(Vec<u8>),
-}
-
 /// An archive, mapped: opening it reads the labels, [`each`](Self::each) streams the clips.
 pub struct NpzFile {
     path: PathBuf,
@@ -76,7 +69,7 @@ impl NpzFile {
     /// # Errors
     /// A damaged archive, or arrays that are not as the [module](self) says.
     pub fn open(path: &Path) -> Result<Self> {
-        NpzFile::read(path, Storage::Map(crate::map::map(path)?))
+        NpzFile::read(path, Storage::open(path)?)
     }
 
     /// The same from bytes in memory; `name` is what messages call them.
@@ -107,10 +100,7 @@ impl NpzFile {
     }
 
     fn bytes(&self) -> &[u8] {
-        match &self.storage {
-            Storage::Map(map) => map,
-            Storage::Memory(bytes) => bytes,
-        }
+        &self.storage
     }
 
     /// The file.
@@ -161,11 +151,14 @@ impl NpzFile {
         &self,
         mut visit: impl FnMut(Sequence) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.storage.check()?;
         for part in &self.parts {
             part.each(&self.path, self.bytes(), |mut clip| {
                 let repaired = clip.repair();
                 self.missing.fetch_add(repaired.joints, Ordering::Relaxed);
-                visit(clip)
+                visit(clip)?;
+                // Before the next one is read.
+                self.storage.check().map_err(E::from)
             })?;
         }
         Ok(())

@@ -5,11 +5,10 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memmap2::Mmap;
 use zip::ZipArchive;
 
 use super::Name;
-use crate::map::map;
+use crate::map::Mapped;
 use crate::{Error, Result};
 
 /// The ending of a recording's file.
@@ -28,12 +27,19 @@ pub struct Files {
 #[derive(Debug)]
 struct Input {
     path: PathBuf,
-    archive: Option<ZipArchive<Cursor<Bytes>>>,
+    archive: Option<Archive>,
+}
+
+/// A mapped archive and its directory.
+#[derive(Debug)]
+struct Archive {
+    bytes: Bytes,
+    entries: ZipArchive<Cursor<Bytes>>,
 }
 
 /// A mapped archive that every thread can read.
 #[derive(Clone, Debug)]
-struct Bytes(Arc<Mmap>);
+struct Bytes(Arc<Mapped>);
 
 impl AsRef<[u8]> for Bytes {
     fn as_ref(&self) -> &[u8] {
@@ -152,16 +158,16 @@ impl Files {
         Ok(())
     }
 
-    fn add_archive(&mut self, path: &Path, input: usize) -> Result<ZipArchive<Cursor<Bytes>>> {
+    fn add_archive(&mut self, path: &Path, input: usize) -> Result<Archive> {
         let expected = "a folder, a zip archive or a .skeleton file";
-        let bytes = Bytes(Arc::new(map(path)?));
-        let archive = ZipArchive::new(Cursor::new(bytes))
+        let bytes = Bytes(Arc::new(Mapped::open(path)?));
+        let entries = ZipArchive::new(Cursor::new(bytes.clone()))
             .map_err(|e| wrong(path, expected, e.to_string()))?;
-        if archive.has_duplicate_names() {
+        if entries.has_duplicate_names() {
             return Err(wrong(path, "each name once", "a name twice".into()));
         }
-        for index in 0..archive.len() {
-            let entry = archive
+        for index in 0..entries.len() {
+            let entry = entries
                 .by_index_data(index)
                 .map_err(|e| wrong(path, &format!("entry {index}"), e.to_string()))?;
             let inner = path.join(&*String::from_utf8_lossy(entry.name_raw()));
@@ -169,7 +175,7 @@ impl Files {
                 self.push(inner, entry.size(), input, Some(index))?;
             }
         }
-        Ok(archive)
+        Ok(Archive { bytes, entries })
     }
 
     fn push(&mut self, path: PathBuf, size: u64, input: usize, index: Option<usize>) -> Result<()> {
@@ -203,9 +209,10 @@ impl Files {
         let input = &self.inputs[entry.input];
         let read = match (&input.archive, entry.index) {
             (Some(archive), Some(index)) => {
+                archive.bytes.0.check()?;
                 // Clones share the directory and the map.
-                let mut archive = archive.clone();
-                let file = archive
+                let mut entries = archive.entries.clone();
+                let file = entries
                     .by_index(index)
                     .map_err(|e| wrong(&entry.path, "a readable entry", e.to_string()))?;
                 file.take(limit).read_to_end(&mut text)

@@ -22,11 +22,10 @@ mod scan;
 
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
-
 pub(crate) use array::Array;
 use machine::Machine;
 
+use crate::map::Storage;
 use crate::{Error, Result};
 
 /// A value of a [`Document`].
@@ -124,12 +123,6 @@ impl Global {
     }
 }
 
-/// Where the bytes are.
-enum Storage {
-    Map(Mmap),
-    Memory(Vec<u8>),
-}
-
 /// A pickle that has been run: its values, over the bytes of its file.
 pub(crate) struct Document {
     path: PathBuf,
@@ -157,7 +150,7 @@ impl Mismatch {
 impl Document {
     /// Maps the file and runs its pickle.
     pub(crate) fn open(path: &Path) -> Result<Document> {
-        Document::run(path, Storage::Map(crate::map::map(path)?))
+        Document::run(path, Storage::open(path)?)
     }
 
     /// Runs a pickle that is in memory already; `path` is its name in messages.
@@ -166,16 +159,14 @@ impl Document {
     }
 
     fn run(path: &Path, storage: Storage) -> Result<Document> {
-        let bytes: &[u8] = match &storage {
-            Storage::Map(map) => map,
-            Storage::Memory(bytes) => bytes,
-        };
-        let (values, root) = Machine::new(bytes).run().map_err(|fault| Error::Pickle {
-            path: path.to_owned(),
-            offset: fault.offset,
-            expected: fault.expected,
-            found: fault.found,
-        })?;
+        let (values, root) = Machine::new(&storage)
+            .run()
+            .map_err(|fault| Error::Pickle {
+                path: path.to_owned(),
+                offset: fault.offset,
+                expected: fault.expected,
+                found: fault.found,
+            })?;
         Ok(Document {
             path: path.to_owned(),
             storage,
@@ -188,11 +179,13 @@ impl Document {
         &self.path
     }
 
+    /// Makes sure that nothing was cut off; call it before arrays are read.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.storage.check()
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
-        match &self.storage {
-            Storage::Map(map) => map,
-            Storage::Memory(bytes) => bytes,
-        }
+        &self.storage
     }
 
     pub(crate) fn root(&self) -> Id {

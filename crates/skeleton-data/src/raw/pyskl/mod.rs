@@ -147,6 +147,7 @@ impl PysklFile {
     /// # Panics
     /// When `index` is not below [`len`](Self::len).
     pub fn sequence(&self, index: usize) -> Result<Sequence> {
+        self.document.check()?;
         let clip = &self.clips[index];
         let named = |field: &str, e| {
             fault(

@@ -9,7 +9,7 @@ use skeleton_data::augment::Augment;
 use skeleton_data::survey::Survey;
 use skeleton_graph::random::shuffled;
 use skeletonmae::Store;
-use skeletonmae::train::{BoxError, Decay, Observer, Optimizer, Schedule, StepReport};
+use skeletonmae::train::{BoxError, Decay, Guard, Observer, Optimizer, Pass, Schedule, StepReport};
 use strl::{Strl, Task, finetune_epoch};
 
 use crate::args::{DoctorArgs, SettingsArgs};
@@ -57,6 +57,7 @@ impl Trial {
         // What keeps a model from learning by heart, which is what is asked of it here.
         if let Some(job) = &mut config.finetune {
             job.engine.label_smoothing = 0.0;
+            job.engine.guard = Guard::default();
             job.engine.schedule = Schedule {
                 warmup_epochs: 0,
                 decay: Decay::Constant,
@@ -131,7 +132,7 @@ impl Trial {
         let feed = Feed::new(source, batch, reading, still, &machine, watch.interrupt)?;
         // The one step of an epoch of this batch, as training makes it.
         let step: Vec<Vec<_>> = feed
-            .steps(SEED, 0, clips, job.engine.micro_batch)
+            .steps(SEED, 0, 0, clips, job.engine.micro_batch)
             .collect::<Result<_, BoxError>>()
             .map_err(skeletonmae::Error::Data)?;
         let store = Store::new(SEED, DType::F32, &machine.device);
@@ -144,7 +145,8 @@ impl Trial {
         let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
         let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
         let steps = step.into_iter().cycle().take(STEPS).map(Ok);
-        match finetune_epoch(&model, &job.engine, &mut optimizer, SEED, 0, steps, watch) {
+        let pass = Pass::new(&store, SEED, 0);
+        match finetune_epoch(&model, &job.engine, &mut optimizer, &pass, steps, watch) {
             Ok(_) => Ok(true),
             Err(skeletonmae::Error::Stopped { .. }) => match watch.interrupt.received() {
                 Some(signal) => Err(Failure::Interrupted {
@@ -153,8 +155,8 @@ impl Trial {
                 }),
                 None => Ok(true),
             },
-            Err(skeletonmae::Error::NonFinite { loss, .. }) => {
-                watch.losses.push(loss);
+            Err(skeletonmae::Error::NonFinite { value, .. }) => {
+                watch.losses.push(value);
                 Ok(false)
             }
             Err(error) => Err(error.into()),
@@ -201,7 +203,7 @@ struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn step(&mut self, step: &StepReport) -> ControlFlow<()> {
+    fn step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
         self.losses.push(step.loss);
         self.progress.advance(step.clips as u64);
         self.progress.note(format!("loss {:.3}", step.loss));

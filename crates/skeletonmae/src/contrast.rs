@@ -1,0 +1,167 @@
+//! Contrastive pre-training of the same encoder after `GraphCL` ([`Contrastive`]): what Table 4b compares
+//! `SkeletonMAE` with.
+
+use candle_core::{D, Result, Tensor};
+use candle_nn::VarBuilder;
+use candle_nn::ops::log_softmax;
+use skeleton_graph::random::{Key, Purpose, Rng, stream};
+use skeleton_graph::{Adjacency, Layout};
+
+use crate::batch::TrackBatch;
+use crate::encoder::Encoder;
+use crate::layers::{Linear, Mode};
+use crate::mask::{At, choose};
+use crate::model::MaeConfig;
+use crate::objective::Contrastive;
+
+/// Embedding, encoder and projection head.
+#[derive(Clone, Debug)]
+pub struct GraphCl {
+    embed: Linear,
+    encoder: Encoder,
+    head: [Linear; 2],
+    adjacency: Adjacency,
+}
+
+/// What one of the two views of a batch lacks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// (n, t, v), the joints whose features are 0.
+    pub dropped: Vec<bool>,
+    /// The graph without the dropped bones.
+    pub graph: Adjacency,
+}
+
+impl Contrastive {
+    /// The two views of a batch: joints a function of seed, epoch and clip id, bones of seed, epoch and the
+    /// batch's index.
+    pub fn views(&self, adjacency: &Adjacency, batch: &TrackBatch, at: At) -> [View; 2] {
+        let v = adjacency.len();
+        let frames = batch.presence.len() / (batch.track_clip.len() * v).max(1);
+        let draw = |key: Key<'_>| stream(at.seed, Purpose::View, at.epoch, key);
+        let of_clip = |id: &String| {
+            let mut rng = draw(Key::Clip(id));
+            [(); 2].map(|()| flags(v, self.joints, &mut rng))
+        };
+        let clips: Vec<[Vec<bool>; 2]> = batch.ids.iter().map(of_clip).collect();
+        let mut rng = draw(Key::Index(at.index));
+        let edges = adjacency.edges();
+        [0, 1].map(|view| {
+            let tracks = batch.track_clip.iter();
+            let tracks = tracks.map(|&clip| clips[clip as usize][view].repeat(frames));
+            let lacks = flags(edges.len(), self.edges, &mut rng);
+            let lacks = edges.iter().zip(lacks).filter(|(_, lacks)| *lacks);
+            View {
+                dropped: tracks.flatten().collect(),
+                graph: adjacency.without(&lacks.map(|(&edge, _)| edge).collect::<Vec<_>>()),
+            }
+        })
+    }
+}
+
+/// True at a share of n places, never at all.
+fn flags(n: usize, share: f64, rng: &mut Rng) -> Vec<bool> {
+    let count = ((share * n as f64).round() as usize).min(n.saturating_sub(1));
+    let mut flags = vec![false; n];
+    for place in choose(n, count, rng) {
+        flags[place] = true;
+    }
+    flags
+}
+
+impl GraphCl {
+    /// A model of `coordinates` (2 or 3) numbers a joint on `layout`'s graph. Embedding and encoder have the
+    /// names they have in a [`SkeletonMae`](crate::SkeletonMae).
+    ///
+    /// # Errors
+    /// When the builder lacks a parameter.
+    pub fn new(
+        config: &MaeConfig,
+        layout: &Layout,
+        coordinates: usize,
+        vb: VarBuilder<'_>,
+    ) -> Result<Self> {
+        let (d, adjacency) = (config.width, layout.adjacency());
+        let head = vb.pp("head");
+        Ok(Self {
+            embed: Linear::new(coordinates, d, vb.pp("embed"))?,
+            encoder: config.encoder(&adjacency, vb.pp("encoder"))?,
+            head: [
+                Linear::new(d, d, head.pp(0))?,
+                Linear::new(d, d, head.pp(1))?,
+            ],
+            adjacency,
+        })
+    }
+
+    /// The graph without anything dropped.
+    pub fn adjacency(&self) -> &Adjacency {
+        &self.adjacency
+    }
+
+    /// The loss of a batch: the sum over its clips of NT-Xent, divided by `denominator`, which is the number of
+    /// clips unless the batch is one of several micro-batches. The other clips are those of the batch.
+    ///
+    /// # Errors
+    /// When the batch doesn't have the layout's joints.
+    pub fn loss(
+        &self,
+        batch: &TrackBatch,
+        views: &[View; 2],
+        temperature: f64,
+        denominator: f64,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        let [a, b] = views;
+        let z = [self.project(batch, a, mode)?, self.project(batch, b, mode)?];
+        nt_xent(&z, temperature)? * (batch.clips() as f64 / denominator)
+    }
+
+    /// The projected representations of one view's clips, (b, d).
+    ///
+    /// # Errors
+    /// As [`loss`](Self::loss).
+    pub fn project(&self, batch: &TrackBatch, view: &View, mode: Mode) -> Result<Tensor> {
+        let s = &batch.keypoints;
+        let (n, t, v, _) = s.dims4()?;
+        let seen = view.dropped.iter().map(|&dropped| f32::from(!dropped));
+        let seen = Tensor::from_vec(seen.collect(), (n, t, v, 1), s.device())?;
+        let seen = seen.to_dtype(s.dtype())?;
+        // A joint's feature is W s + b, a dropped one's 0: the map [W, b] of (s, 1) and of (0, 0).
+        let s = Tensor::cat(&[&s.broadcast_mul(&seen)?, &seen], 3)?; // (n, t, v, c + 1)
+        let e = Tensor::cat(&[self.embed.weight(), &self.embed.bias().unsqueeze(1)?], 1)?;
+        let encoder = self.encoder.on(&view.graph);
+        let h = encoder.pooled_through(&s, &e, 1.0 / v as f64, mode)?; // (n, t, d)
+        let h = batch.mean_by_clip(&h.mean(1)?)?; // (b, d)
+        let [first, second] = &self.head;
+        second.forward(&first.forward(&h)?.relu()?)
+    }
+}
+
+/// The mean over both views' clips of `-log (exp(cos(z, z') / temperature) / sum over the others w of exp(cos(z,
+/// w) / temperature))`, z' the same clip's other view, w the 2 b - 1 other representations. Views are (b, d).
+///
+/// # Errors
+/// When the views' shapes differ.
+pub fn nt_xent([a, b]: &[Tensor; 2], temperature: f64) -> Result<Tensor> {
+    let clips = a.dim(0)?;
+    let z = Tensor::cat(&[a, b], 0)?; // (2 b, d)
+    // Norms below this count as this, as in the cosine error.
+    let norm = (z.sqr()?.sum_keepdim(D::Minus1)? + 1e-16)?.sqrt()?;
+    let z = z.broadcast_div(&norm)?;
+    let cosines = (z.matmul(&z.t()?)? / temperature)?; // (2 b, 2 b)
+    let pairs = 2 * clips;
+    let mut own = vec![0.0f64; pairs * pairs];
+    let mut other = own.clone();
+    for i in 0..pairs {
+        // Far below any cosine, so that exp of it is 0; infinity would make 0 times infinity of it.
+        own[i * pairs + i] = -1e9;
+        other[i * pairs + (i + clips) % pairs] = 1.0;
+    }
+    let matrix = |values: Vec<f64>| {
+        Tensor::from_vec(values, (pairs, pairs), z.device())?.to_dtype(z.dtype())
+    };
+    let log_p = log_softmax(&(cosines + matrix(own)?)?, 1)?;
+    let of_pairs = (log_p * matrix(other)?)?.sum_all()?;
+    of_pairs * (-1.0 / pairs as f64)
+}

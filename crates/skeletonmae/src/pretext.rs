@@ -1,0 +1,104 @@
+//! What is pre-trained, whatever the objective.
+
+use candle_core::{DType, Result, Tensor};
+use candle_nn::VarBuilder;
+use skeleton_graph::Layout;
+
+use crate::batch::TrackBatch;
+use crate::contrast::{GraphCl, View};
+use crate::layers::Mode;
+use crate::mask::{At, Mask};
+use crate::model::{MaeConfig, SkeletonMae};
+use crate::objective::{Contrastive, Objective, Reconstruction};
+
+/// A model with its objective. Embedding and encoder have the same names in either.
+#[derive(Clone, Debug)]
+pub enum Pretext {
+    /// `SkeletonMAE`.
+    Reconstruction(SkeletonMae, Reconstruction),
+    /// `GraphCL`.
+    Contrastive(GraphCl, Contrastive),
+}
+
+/// What was drawn for a batch.
+#[derive(Clone, Debug)]
+pub enum Draw {
+    /// The joints that are hidden.
+    Mask(Mask),
+    /// What the two views lack.
+    Views([View; 2]),
+}
+
+impl Pretext {
+    /// The model that `objective` trains, of `coordinates` (2 or 3) numbers a joint on `layout`'s graph.
+    ///
+    /// # Errors
+    /// When the builder lacks a parameter.
+    pub fn new(
+        objective: &Objective,
+        config: &MaeConfig,
+        layout: &Layout,
+        coordinates: usize,
+        vb: VarBuilder<'_>,
+    ) -> Result<Self> {
+        match objective {
+            Objective::Reconstruction(own) => {
+                let model = SkeletonMae::aiming(own.target, config, layout, coordinates, vb)?;
+                Ok(Self::Reconstruction(model, own.clone()))
+            }
+            Objective::Contrastive(own) => {
+                let model = GraphCl::new(config, layout, coordinates, vb)?;
+                Ok(Self::Contrastive(model, *own))
+            }
+        }
+    }
+
+    /// The autoencoder, where there is one.
+    pub fn autoencoder(&self) -> Option<&SkeletonMae> {
+        match self {
+            Self::Reconstruction(model, _) => Some(model),
+            Self::Contrastive(..) => None,
+        }
+    }
+
+    /// What is random of a batch, with the batch's weight in a mean over several: its targets or its clips.
+    pub fn draw(&self, layout: &Layout, batch: &TrackBatch, at: At) -> (Draw, f64) {
+        match self {
+            Self::Reconstruction(_, own) => {
+                let mask = own.mask.masks(layout, batch, own.mask_scope, at);
+                let weight = mask.count() as f64;
+                (Draw::Mask(mask), weight)
+            }
+            Self::Contrastive(model, own) => {
+                let views = own.views(model.adjacency(), batch, at);
+                (Draw::Views(views), batch.clips() as f64)
+            }
+        }
+    }
+
+    /// The loss of a batch by what was drawn for it: the sum over its targets or clips, divided by `total`.
+    ///
+    /// # Errors
+    /// When the batch doesn't fit the model, or the draw is another objective's.
+    pub fn loss(&self, batch: &TrackBatch, draw: &Draw, total: f64, mode: Mode) -> Result<Tensor> {
+        match (self, draw) {
+            (Self::Reconstruction(model, own), Draw::Mask(mask)) => {
+                model.loss(&batch.keypoints, mask, own.loss, total, mode)
+            }
+            (Self::Contrastive(model, own), Draw::Views(views)) => {
+                model.loss(batch, views, own.temperature, total, mode)
+            }
+            _ => candle_core::bail!("a mask for two views, or the other way round"),
+        }
+    }
+
+    /// The sum of the loss over a held-out batch, by the running statistics, and what it was taken over.
+    ///
+    /// # Errors
+    /// As [`loss`](Self::loss).
+    pub fn held_out(&self, layout: &Layout, batch: &TrackBatch, at: At) -> Result<(f64, f64)> {
+        let (draw, weight) = self.draw(layout, batch, at);
+        let loss = self.loss(batch, &draw, 1.0, Mode::Eval)?;
+        Ok((loss.to_dtype(DType::F64)?.to_scalar::<f64>()?, weight))
+    }
+}

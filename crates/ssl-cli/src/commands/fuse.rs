@@ -1,0 +1,154 @@
+//! `ssl fuse`
+
+use strl::Scores;
+use strl::fuse::{MOST_STREAMS, fuse, tune};
+
+use super::evaluate::nothing_labelled;
+use crate::args::FuseArgs;
+use crate::checkpoint::Fingerprint;
+use crate::failure::{Failure, Outcome};
+use crate::printer::Printer;
+use crate::report::{Chosen, Evaluation, Fused, FusedStream};
+use crate::scores::{self, About, ScoreFile};
+
+/// Measures the weighted mean of several models' scores.
+pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
+    let files = read(&args.scores)?;
+    let streams = aligned(&files)?;
+    let (weights, chosen) = weights(args, &files)?;
+    let fused = fuse(&streams, &weights);
+    let about = &files[0].about;
+    let classes = &about.classes;
+    let measure = |scores: &Scores| {
+        scores
+            .metrics(classes.len())
+            .ok_or_else(|| nothing_labelled(&about.split))
+    };
+    let sum: f64 = weights.iter().sum();
+    let mut parts = Vec::new();
+    for ((file, scores), weight) in files.iter().zip(&streams).zip(&weights) {
+        let metrics = measure(scores)?;
+        parts.push(FusedStream {
+            path: file.path.display().to_string(),
+            stream: file.about.stream.clone(),
+            checkpoint: file.about.checkpoint.clone(),
+            weight: weight / sum,
+            top1: metrics.top1,
+            mean_class: metrics.mean_class,
+        });
+    }
+    let data = Fingerprint {
+        dataset: about.dataset.clone(),
+        digest: about.digest.clone(),
+    };
+    let evaluation = Evaluation::new(measure(&fused)?, about.views, &about.split, data, classes);
+    if let Some(path) = &args.out {
+        scores::write(path, &together(&files), &fused)?;
+    }
+    let report = Fused {
+        streams: parts,
+        weights: chosen,
+        evaluation,
+    };
+    if args.json {
+        printer.json(&report)
+    } else {
+        printer.document(&report.text())
+    }
+}
+
+fn read(paths: &[std::path::PathBuf]) -> Outcome<Vec<ScoreFile>> {
+    paths.iter().map(|path| ScoreFile::read(path)).collect()
+}
+
+/// All scores in the order of the first file, of the same clips and classes.
+fn aligned(files: &[ScoreFile]) -> Outcome<Vec<Scores>> {
+    let first = &files[0];
+    let one = |file: &ScoreFile| {
+        if file.about.classes != first.about.classes {
+            let message = format!(
+                "{} doesn't fit {}: other classes: {:?} and {:?}",
+                file.path.display(),
+                first.path.display(),
+                file.about.classes,
+                first.about.classes
+            );
+            return Err(Failure::error(message).hint("scores of the same classes are fused"));
+        }
+        file.in_order_of(first)
+    };
+    files.iter().map(one).collect()
+}
+
+/// A weight a file, and how they came about.
+fn weights(args: &FuseArgs, files: &[ScoreFile]) -> Outcome<(Vec<f64>, Chosen)> {
+    let n = files.len();
+    match (&args.weights, &args.tune) {
+        (Some(weights), _) => {
+            let fit = weights.len() == n
+                && weights.iter().all(|w| w.is_finite() && *w >= 0.0)
+                && weights.iter().sum::<f64>() > 0.0;
+            if fit {
+                return Ok((weights.clone(), Chosen::Given));
+            }
+            let message =
+                format!("--weights: expected {n} numbers from 0, not all 0, found {weights:?}");
+            Err(Failure::usage(message).hint("one for each file, for example --weights 3,2"))
+        }
+        (None, Some(held)) => tuned(&read(held)?, files),
+        (None, None) => Ok((vec![1.0; n], Chosen::Equal)),
+    }
+}
+
+/// Weights chosen on held-out clips, none of which is measured.
+fn tuned(held: &[ScoreFile], files: &[ScoreFile]) -> Outcome<(Vec<f64>, Chosen)> {
+    let n = files.len();
+    if held.len() != n {
+        let message = format!("--tune: expected {n} files, found {}", held.len());
+        return Err(Failure::usage(message).hint("one for each score file, in their order"));
+    }
+    if n > MOST_STREAMS {
+        let message = format!("--tune: expected at most {MOST_STREAMS} score files, found {n}");
+        return Err(Failure::usage(message).hint("fuse some first (--out), or give --weights"));
+    }
+    for (held, file) in held.iter().zip(files) {
+        let (ours, theirs) = (held.path.display(), file.path.display());
+        if held.about.checkpoint != file.about.checkpoint {
+            let message = format!("--tune: {ours} is not of the model that {theirs} is of");
+            return Err(Failure::error(message).hint("held-out scores come in the files' order"));
+        }
+        let measured: std::collections::HashSet<&String> = file.scores.ids.iter().collect();
+        let mut both = held.scores.ids.iter().filter(|id| measured.contains(id));
+        if let Some(id) = both.next() {
+            let message = format!(
+                "--tune: clip {id:?} of {ours} is measured too, in {theirs} (and {} more)",
+                both.count()
+            );
+            return Err(Failure::error(message)
+                .hint("weights chosen on what is measured would flatter it: `ssl evaluate --held-out` scores held-out clips"));
+        }
+    }
+    let streams = aligned(held)?;
+    let split = &held[0].about.split;
+    let best = tune(&streams).ok_or_else(|| nothing_labelled(split))?;
+    let chosen = Chosen::Tuned {
+        split: split.clone(),
+        clips: streams[0].ids.len(),
+        tried: best.tried,
+        top1: best.top1,
+    };
+    Ok((best.weights, chosen))
+}
+
+/// What the fused scores are of.
+fn together(files: &[ScoreFile]) -> About {
+    let joined = |of: fn(&About) -> &str| {
+        let all: Vec<&str> = files.iter().map(|file| of(&file.about)).collect();
+        all.join("+")
+    };
+    About {
+        checkpoint: joined(|about| &about.checkpoint),
+        stream: joined(|about| &about.stream),
+        ..files[0].about.clone()
+    }
+}

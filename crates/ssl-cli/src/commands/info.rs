@@ -1,0 +1,178 @@
+//! `ssl info`
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+use strl::cost::{Reads, modules};
+
+use crate::args::InfoArgs;
+use crate::checkpoint::Kind;
+use crate::failure::{Failure, Outcome};
+use crate::models::Opened;
+use crate::printer::Printer;
+use crate::report::{Card, LayoutCard, ModuleCard, Origins, Training};
+
+/// Measurements of a run that a card shows.
+const METRICS: [&str; 3] = ["test.json", "test_best.json", "reconstruction.json"];
+
+/// No JSON of a run is nearly as large, in bytes.
+const MOST_JSON: u64 = 64 << 20;
+
+/// Prints a model's card.
+pub fn run(args: &InfoArgs, printer: &Printer) -> Outcome {
+    let card = card(&args.model)?;
+    if args.json {
+        printer.json(&card)
+    } else {
+        printer.document(&card.text())
+    }
+}
+
+fn card(model: &Path) -> Outcome<Card> {
+    let opened = Opened::any(model)?;
+    let run = Beside::read(model)?;
+    let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
+    let tensors = opened.checkpoint.tensors.iter();
+    let tensors = tensors.map(|(name, tensor)| (name.as_str(), tensor.dims()));
+    let reads = Reads {
+        frames: meta.frames,
+        joints: layout.len(),
+        edges: layout.edges().len(),
+    };
+    let modules: Vec<ModuleCard> = modules(tensors, reads)
+        .into_iter()
+        .map(|module| ModuleCard {
+            name: module.name,
+            parameters: module.parameters,
+            statistics: module.statistics,
+            multiply_adds: module.multiply_adds,
+        })
+        .collect();
+    let multiply_adds = modules.iter().map(|module| module.multiply_adds).sum();
+    Ok(Card {
+        path: opened.origin.path.display().to_string(),
+        sha256: opened.origin.sha256.clone(),
+        kind: meta.kind.name(),
+        version: meta.version,
+        layout: LayoutCard {
+            name: layout.name().to_owned(),
+            joints: layout.len(),
+            edges: layout.edges().len(),
+            parts: layout
+                .parts()
+                .iter()
+                .map(|part| part.name.clone())
+                .collect(),
+        },
+        frames: meta.frames,
+        coordinates: meta.coordinates,
+        units: meta.units.name(),
+        stream: meta.stream.name(),
+        classes: meta.classes.clone(),
+        parameters: modules.iter().map(|module| module.parameters).sum(),
+        multiply_adds,
+        flops: 2 * multiply_adds,
+        modules,
+        training: training(&opened, &run),
+        origin: Origins::new(meta, run.text(&["encoder", "path"])),
+        settings: settings(&opened)?,
+        metrics: run.metrics,
+        files: run.files,
+    })
+}
+
+fn training(opened: &Opened, beside: &Beside) -> Training {
+    let (meta, run) = (&opened.checkpoint.meta, &opened.config.run);
+    Training {
+        dataset: meta.data.dataset.clone(),
+        digest: meta.data.digest.clone(),
+        split: match meta.kind {
+            Kind::Pretrain => run.split.clone(),
+            Kind::Finetune => run.train.clone(),
+        },
+        clips: beside.info["clips"].as_u64(),
+        labels: run.labels,
+        holdout: run.holdout,
+        epochs: meta.epoch,
+        seed: run.seed,
+        commit: beside.text(&["commit"]),
+    }
+}
+
+/// The settings as JSON, without what a card says elsewhere.
+fn settings(opened: &Opened) -> Outcome<Value> {
+    let mut settings =
+        serde_json::to_value(&opened.config).map_err(|error| Failure::from_error(&error))?;
+    if let Some(sections) = settings.as_object_mut() {
+        sections.remove("run");
+    }
+    Ok(settings)
+}
+
+/// What lies beside a checkpoint in its run's folder; nothing where a file alone was given.
+#[derive(Default)]
+struct Beside {
+    /// run.json.
+    info: Value,
+    metrics: BTreeMap<String, Value>,
+    files: BTreeMap<String, u64>,
+}
+
+impl Beside {
+    fn read(model: &Path) -> Outcome<Beside> {
+        let mut beside = Beside::default();
+        let size = |path: &Path| {
+            std::fs::metadata(path)
+                .map(|m| m.len())
+                .map_err(Failure::io(path))
+        };
+        if !model.is_dir() {
+            let name = model.file_name().unwrap_or_default();
+            let name = name.to_string_lossy().into_owned();
+            beside.files.insert(name, size(model)?);
+            return Ok(beside);
+        }
+        let folder = std::fs::read_dir(model).map_err(Failure::io(model))?;
+        for entry in folder {
+            let entry = entry.map_err(Failure::io(model))?;
+            let path = entry.path();
+            if path.is_file() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                beside.files.insert(name, size(&path)?);
+            }
+        }
+        if beside.files.contains_key("run.json") {
+            beside.info = json(&model.join("run.json"))?;
+        }
+        for name in METRICS {
+            if beside.files.contains_key(name) {
+                let value = json(&model.join(name))?;
+                beside.metrics.insert(name.to_owned(), value);
+            }
+        }
+        Ok(beside)
+    }
+
+    /// A text in run.json.
+    fn text(&self, keys: &[&str]) -> Option<String> {
+        let value = keys.iter().fold(&self.info, |value, key| &value[*key]);
+        value.as_str().map(str::to_owned)
+    }
+}
+
+fn json(path: &Path) -> Outcome<Value> {
+    let size = std::fs::metadata(path).map_err(Failure::io(path))?.len();
+    if size > MOST_JSON {
+        let message = format!(
+            "{}: {size} bytes, at most {MOST_JSON} are read",
+            path.display()
+        );
+        return Err(Failure::error(message).hint("is this the folder of a run?"));
+    }
+    let text = std::fs::read_to_string(path).map_err(Failure::io(path))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::error(format!("{}: {error}", path.display()))
+            .hint("the file is damaged; `ssl info` of the checkpoint alone needs none of it")
+    })
+}

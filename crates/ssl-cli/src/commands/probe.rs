@@ -1,0 +1,176 @@
+//! `ssl probe`
+
+use candle_core::DType;
+use skeleton_data::reading::Reading;
+use skeletonmae::{SkeletonMae, Store};
+use strl::Scores;
+use strl::probe::{DECAYS, Features, Linear, STRETCHES, choose_decay, neighbours, represent};
+
+use super::evaluate::nothing_labelled;
+use super::labelled::Labelled;
+use crate::args::{ProbeArgs, ProbeMethod};
+use crate::checkpoint::{Kind, write_whole};
+use crate::config::{Config, RunSection};
+use crate::data::Data;
+use crate::failure::{Failure, Outcome};
+use crate::feed::Feed;
+use crate::machine::Machine;
+use crate::models::Opened;
+use crate::printer::Printer;
+use crate::report::{Evaluation, Method, ProbeReport, Probed, Trained};
+use crate::signal::Interrupt;
+use crate::weights::digest;
+
+/// Share of the known labels on which the linear probe's weight decay is chosen.
+const HELD_OUT: f64 = 0.2;
+
+/// Measures what a frozen encoder knows.
+pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    let encoder = Source::of(args)?;
+    let data = Data::open(Some(&args.data))?;
+    if let Source::Trained(encoder) = &encoder {
+        encoder.fit(&data.facts())?;
+        printer.say(encoder.told(&data));
+    }
+    let run = RunSection {
+        seed: args.seed,
+        labels: args.labels,
+        holdout: (args.method == ProbeMethod::Linear).then_some(HELD_OUT),
+        ..RunSection::default()
+    };
+    run.check()?;
+    let labelled = Labelled::of(&data, &args.train, &run, printer)?;
+    let test = data.split(&args.test)?;
+    let machine = Machine::of(args.machine)?;
+    let (store, model) = encoder.model(&data, args.seed, &machine)?;
+    let reading = encoder.reading();
+    let frozen = digest(&store.tensors())?;
+    let features = |clips, what: &str| -> Outcome<Features> {
+        let feed = Feed::new(data.source(), clips, &reading, None, &machine, interrupt)?;
+        let batches = feed.watched_batches(usize::from(args.batch), printer, what);
+        Ok(represent(&model, batches)?)
+    };
+    let learnt = features(labelled.train.clone(), "representing training clips")?;
+    let held = features(labelled.held.clone(), "representing held-out clips")?;
+    let tested = features(test, "representing test clips")?;
+    let classes = data.classes();
+    let (scores, method) = probed(args, &learnt, &held, &tested, classes.len())?;
+    let weights = digest(&store.tensors())?;
+    assert_eq!(frozen, weights, "a frozen encoder's weights stay");
+
+    let metrics = scores
+        .metrics(classes.len())
+        .ok_or_else(|| nothing_labelled(&args.test))?;
+    let evaluation = Evaluation::new(metrics, 1, &args.test, data.fingerprint(), classes);
+    let report = ProbeReport {
+        method,
+        representation: format!(
+            "numbers each: mean over joints, means of {STRETCHES} stretches and deviation over time, mean over people"
+        ),
+        width: tested.width,
+        encoder: encoder.named(weights),
+        train: Trained {
+            split: args.train.clone(),
+            clips: learnt.len() + held.len(),
+            labels: labelled.known,
+        },
+        seed: args.seed,
+        clips: evaluation.n,
+        evaluation,
+    };
+    if let Some(path) = &args.out {
+        let text =
+            serde_json::to_string_pretty(&report).map_err(|error| Failure::from_error(&error))?;
+        write_whole(path, format!("{text}\n").as_bytes())?;
+    }
+    if args.json {
+        printer.json(&report)
+    } else {
+        printer.document(&report.text())
+    }
+}
+
+/// The test clips' scores by what was learnt from the others, and how it was learnt.
+fn probed(
+    args: &ProbeArgs,
+    learnt: &Features,
+    held: &Features,
+    tested: &Features,
+    classes: usize,
+) -> Outcome<(Scores, Method)> {
+    if args.method == ProbeMethod::Knn {
+        let k = usize::from(args.neighbours);
+        let scores = neighbours(learnt, tested, classes, k)?;
+        return Ok((scores, Method::Knn { neighbours: k }));
+    }
+    let chosen = if held.is_empty() {
+        None
+    } else {
+        Some(choose_decay(learnt, held, classes)?)
+    };
+    let decay = chosen.map_or(DECAYS[DECAYS.len() / 2], |chosen| chosen.decay);
+    let all = learnt.joined(held);
+    let scores = Linear::fit(&all, classes, decay)?.score(tested)?;
+    let method = Method::Linear {
+        weight_decay: decay,
+        held_out: held.len(),
+        held_out_top1: chosen.map(|chosen| chosen.top1),
+    };
+    Ok((scores, method))
+}
+
+/// Where the encoder comes from.
+enum Source {
+    /// A checkpoint of `ssl pretrain`.
+    Trained(Box<Opened>),
+    /// Settings alone.
+    Random(Box<Config>),
+}
+
+impl Source {
+    fn of(args: &ProbeArgs) -> Outcome<Source> {
+        Ok(match &args.encoder {
+            Some(path) => Source::Trained(Box::new(Opened::read(path, Kind::Pretrain)?)),
+            None => {
+                let config = Config::resolve(&args.settings(), Kind::Pretrain, |_| {})?;
+                Source::Random(Box::new(config))
+            }
+        })
+    }
+
+    fn model(&self, data: &Data, seed: u64, machine: &Machine) -> Outcome<(Store, SkeletonMae)> {
+        match self {
+            Source::Trained(opened) => opened.autoencoder(machine),
+            Source::Random(config) => {
+                let store = Store::new(seed, DType::F32, &machine.device);
+                let (layout, c) = (data.layout(), data.coordinates());
+                let model = SkeletonMae::new(&config.model.mae, layout, c, store.builder())?;
+                Ok((store, model))
+            }
+        }
+    }
+
+    /// As in pre-training: several views are for class probabilities.
+    fn reading(&self) -> Reading {
+        match self {
+            Source::Trained(opened) => opened.reading(Some(1)),
+            Source::Random(config) => Reading {
+                clips: 1,
+                ..config.reading.clone()
+            },
+        }
+    }
+
+    fn named(&self, weights: String) -> Probed {
+        match self {
+            Source::Random(_) => Probed::Random { weights },
+            Source::Trained(opened) => Probed::Pretrained {
+                path: opened.origin.path.display().to_string(),
+                sha256: opened.origin.sha256.clone(),
+                dataset: opened.checkpoint.meta.data.dataset.clone(),
+                epoch: opened.checkpoint.meta.epoch,
+                weights,
+            },
+        }
+    }
+}

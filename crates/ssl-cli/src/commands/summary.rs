@@ -1,0 +1,224 @@
+//! `ssl summary`
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::args::SummaryArgs;
+use crate::failure::{Failure, Outcome};
+use crate::printer::Printer;
+use crate::report::{Measured, Spread, Summary};
+
+/// What may differ between the runs of a summary: the seed, and where things are and what computes, which decide nothing.
+/// The data are compared by their digest, encoders by the settings of their own runs.
+const FREE: [&str; 5] = [
+    "run.seed",
+    "run.threads",
+    "run.device",
+    "run.data",
+    "run.encoder",
+];
+
+/// Settings by their dotted names.
+type Settings = BTreeMap<String, toml::Value>;
+
+/// Mean and deviation of runs that differ in the seed.
+pub fn run(args: &SummaryArgs, printer: &Printer) -> Outcome {
+    let runs: Vec<RunOf> = args
+        .runs
+        .iter()
+        .map(|folder| RunOf::read(folder))
+        .collect::<Outcome<_>>()?;
+    let first = &runs[0];
+    let mut seeds = Vec::new();
+    for run in &runs {
+        run.like(first)?;
+        if let Some(at) = seeds.iter().position(|&seed| seed == run.seed) {
+            let (a, b) = (runs[at].folder.display(), run.folder.display());
+            let message = format!("{a} and {b} are both of seed {}", run.seed);
+            return Err(Failure::error(message).hint("runs of one seed are one run"));
+        }
+        seeds.push(run.seed);
+    }
+    encoders(&runs, printer)?;
+    let last: Vec<Measured> = runs.iter().map(|run| run.last.clone()).collect();
+    let best: Option<Vec<Measured>> = runs.iter().map(|run| run.best.clone()).collect();
+    let summary = Summary {
+        runs: runs
+            .iter()
+            .map(|run| run.folder.display().to_string())
+            .collect(),
+        seeds,
+        dataset: first.last.dataset.clone(),
+        split: first.last.split.clone(),
+        n: first.last.n,
+        last: Spread::of(&last),
+        best: best.map(|best| Spread::of(&best)),
+    };
+    if args.json {
+        printer.json(&summary)
+    } else {
+        printer.document(&summary.text())
+    }
+}
+
+/// A run's folder, as far as it matters here.
+struct RunOf {
+    folder: PathBuf,
+    settings: Settings,
+    seed: u64,
+    data: String,
+    encoder: Option<Encoder>,
+    last: Measured,
+    best: Option<Measured>,
+}
+
+/// Of run.json.
+#[derive(Deserialize)]
+struct Circumstances {
+    seed: u64,
+    data: Digest,
+    encoder: Option<Encoder>,
+}
+
+#[derive(Deserialize)]
+struct Digest {
+    digest: String,
+}
+
+#[derive(Deserialize)]
+struct Encoder {
+    path: PathBuf,
+    sha256: String,
+}
+
+impl RunOf {
+    fn read(folder: &Path) -> Outcome<RunOf> {
+        let circumstances: Circumstances = json(&folder.join("run.json"))?;
+        let best = folder.join("test_best.json");
+        Ok(RunOf {
+            folder: folder.to_owned(),
+            settings: settings(&folder.join("config.toml"))?,
+            seed: circumstances.seed,
+            data: circumstances.data.digest,
+            encoder: circumstances.encoder,
+            last: json(&folder.join("test.json")).map_err(|failure| {
+                failure.hint("`ssl finetune --test NAME` measures at its end: is the run finished?")
+            })?,
+            best: best.is_file().then(|| json(&best)).transpose()?,
+        })
+    }
+
+    /// Refuses a run that differs from `first` in more than the seed.
+    fn like(&self, first: &RunOf) -> Outcome {
+        let (ours, theirs) = (self.folder.display(), first.folder.display());
+        same(
+            &self.settings,
+            &first.settings,
+            &format!("{ours} and {theirs}"),
+        )?;
+        let measured = |run: &RunOf| {
+            let last = &run.last;
+            format!(
+                "{} clips of {} {} {}, {} views",
+                last.n, last.dataset, last.digest, last.split, last.views
+            )
+        };
+        for (what, a, b) in [
+            ("data (run.json)", self.data.clone(), first.data.clone()),
+            ("measured (test.json)", measured(self), measured(first)),
+            (
+                "encoder (run.json)",
+                given(self.encoder.is_some()),
+                given(first.encoder.is_some()),
+            ),
+        ] {
+            if a != b {
+                let message = format!("{ours} and {theirs} differ in {what}: {a} and {b}");
+                return Err(Failure::error(message).hint(ONLY_SEEDS));
+            }
+        }
+        Ok(())
+    }
+}
+
+const ONLY_SEEDS: &str = "a summary is of runs that differ in the seed only";
+
+fn given(there: bool) -> String {
+    if there { "a pre-trained one" } else { "none" }.to_owned()
+}
+
+/// Refuses settings that differ in more than the seed.
+fn same(ours: &Settings, theirs: &Settings, names: &str) -> Outcome {
+    let text =
+        |value: Option<&toml::Value>| value.map_or("not set".to_owned(), toml::Value::to_string);
+    for key in ours.keys().chain(theirs.keys()) {
+        let (a, b) = (ours.get(key), theirs.get(key));
+        if a != b && !FREE.contains(&key.as_str()) {
+            let message = format!("{names} differ in {key}: {} and {}", text(a), text(b));
+            return Err(Failure::error(message).hint(ONLY_SEEDS));
+        }
+    }
+    Ok(())
+}
+
+/// Encoders are one, or of runs that differ in the seed only; where these are gone it is said.
+fn encoders(runs: &[RunOf], printer: &Printer) -> Outcome {
+    let encoders: Vec<&Encoder> = runs.iter().filter_map(|run| run.encoder.as_ref()).collect();
+    let Some(first) = encoders.first() else {
+        return Ok(());
+    };
+    let mut of_first = None;
+    for encoder in encoders.iter().filter(|other| other.sha256 != first.sha256) {
+        let beside = |encoder: &Encoder| encoder.path.with_file_name("config.toml");
+        let (ours, theirs) = (beside(encoder), beside(first));
+        if let Some(gone) = [&ours, &theirs].into_iter().find(|path| !path.is_file()) {
+            printer.warn(format!(
+                "the runs start from different encoders, whose settings aren't compared: no {}",
+                gone.display()
+            ));
+            return Ok(());
+        }
+        let of_first = match &mut of_first {
+            Some(settings) => settings,
+            none => none.insert(settings(&theirs)?),
+        };
+        let names = format!("{} and {}", ours.display(), theirs.display());
+        same(&settings(&ours)?, of_first, &names)?;
+    }
+    Ok(())
+}
+
+fn settings(path: &Path) -> Outcome<Settings> {
+    let table: toml::Table = toml::from_str(&text(path)?)
+        .map_err(|error| Failure::error(format!("{}: {}", path.display(), error.message())))?;
+    let mut flat = Settings::new();
+    flatten(&table, "", &mut flat);
+    Ok(flat)
+}
+
+fn flatten(table: &toml::Table, above: &str, flat: &mut Settings) {
+    for (key, value) in table {
+        let name = format!("{above}{key}");
+        match value {
+            toml::Value::Table(table) => flatten(table, &format!("{name}."), flat),
+            value => {
+                flat.insert(name, value.clone());
+            }
+        }
+    }
+}
+
+fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Outcome<T> {
+    serde_json::from_str(&text(path)?).map_err(|error| {
+        Failure::error(format!("{}: {error}", path.display()))
+            .hint("is it of an earlier ssl, or changed? `ssl summary` takes folders of runs")
+    })
+}
+
+fn text(path: &Path) -> Outcome<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::io(path)(error).hint("`ssl summary` takes folders of fine-tuning runs")
+    })
+}

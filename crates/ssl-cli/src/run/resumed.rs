@@ -1,0 +1,240 @@
+//! Going on with the run that is in a folder: only as the run it was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::lock::Lock;
+use super::states::{self, States};
+use super::{CONFIG, INFO, Lines, METRICS, NON_FINITE, Run, TIMINGS, clean, remove_if_there};
+use crate::args::RunArgs;
+use crate::checkpoint::{self, Kind, Meta, State, write_whole};
+use crate::failure::{Failure, Outcome};
+use crate::printer::Printer;
+use crate::run::Info;
+
+/// A run that was found in its folder, which is locked from here on.
+#[derive(Debug)]
+pub struct Resumed {
+    folder: PathBuf,
+    lock: Lock,
+    state: Option<State>,
+}
+
+impl Resumed {
+    /// The run in `--out`, if `--resume` asks for it and there is one.
+    pub fn find(args: &RunArgs, kind: Kind, printer: &Printer) -> Outcome<Option<Resumed>> {
+        let folder = &args.out;
+        let names = states::names(folder)?;
+        let has = |name: &str| names.iter().any(|other| other == name);
+        if !args.resume || !(has(CONFIG) || has(states::FOLDER)) {
+            return Ok(None);
+        }
+        let lock = Lock::take(folder)?;
+        let state = States::of(folder, usize::from(args.keep)).newest(printer)?;
+        if state.is_none() && has(checkpoint::FILE) {
+            return Err(Failure::error(format!(
+                "{}: expected a state to go on from in {}, found none",
+                folder.display(),
+                states::FOLDER
+            ))
+            .hint("this run can't go on: keep it and choose another --out, or replace it with --overwrite"));
+        }
+        if let Some(state) = &state {
+            expect(folder, state.meta.kind, kind)?;
+        }
+        let folder = folder.clone();
+        Ok(Some(Resumed {
+            folder,
+            lock,
+            state,
+        }))
+    }
+
+    /// The settings the run was started with.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join(CONFIG)
+    }
+
+    /// Opens the run again. `now` is what this process would train, which must be what the run trains.
+    pub fn open(
+        self,
+        args: &RunArgs,
+        config: &str,
+        info: &Info,
+        now: impl FnOnce(usize) -> Outcome<Meta>,
+        printer: &Printer,
+    ) -> Outcome<(Run, Option<State>)> {
+        let Some(state) = self.state else {
+            // It was killed before it saved anything.
+            return Ok((Run::begin(args, self.lock, config, info)?, None));
+        };
+        same(&self.folder, &state.meta, &now(state.meta.epoch)?)?;
+        record(&self.folder, &state, info, printer)?;
+        clean(&self.folder)?;
+        clean(&self.folder.join(states::FOLDER))?;
+        remove_if_there(&self.folder.join(NON_FINITE))?;
+        let timings = timings(&self.folder.join(TIMINGS), state.meta.epoch);
+        let run = Run {
+            metrics: Lines::rewrite(self.folder.join(METRICS), state.metrics.clone())?,
+            timings: Lines::rewrite(self.folder.join(TIMINGS), timings)?,
+            states: States::of(&self.folder, usize::from(args.keep)),
+            folder: self.folder,
+            _lock: self.lock,
+        };
+        Ok((run, Some(state)))
+    }
+}
+
+/// Refuses the run of the other command before its settings are asked for.
+fn expect(folder: &Path, run: Kind, now: Kind) -> Outcome {
+    if run == now {
+        return Ok(());
+    }
+    let (folder, run, now) = (folder.display(), run.name(), now.name());
+    Err(Failure::error(format!(
+        "{folder}: expected a run of `ssl {now}`, found one of `ssl {run}`"
+    ))
+    .hint(format!(
+        "`ssl {run} --out {folder} --resume` goes on with it"
+    )))
+}
+
+/// Refuses to go on with anything but what the run was, by the name of what differs.
+fn same(folder: &Path, run: &Meta, now: &Meta) -> Outcome {
+    let differ = |what: &str, run: &str, now: &str| {
+        let folder = folder.display();
+        Err(Failure::error(format!(
+            "{folder} can't go on: another {what}: the run has {run}, now it is {now}"
+        ))
+        .hint("go on with what the run was started with, or start another: --out, or --overwrite"))
+    };
+    if run.layout != now.layout {
+        return differ("layout", &first_line(&run.layout), &first_line(&now.layout));
+    }
+    if run.data != now.data {
+        let text = |meta: &Meta| format!("{} {}", meta.data.dataset, meta.data.digest);
+        return differ("data (cache and its digest)", &text(run), &text(now));
+    }
+    if run.encoder != now.encoder {
+        let text = |meta: &Meta| meta.encoder.clone().unwrap_or("none".into());
+        return differ("encoder (SHA-256)", &text(run), &text(now));
+    }
+    let table = |meta: &Meta| meta.config.parse::<toml::Table>().unwrap_or_default();
+    if let Some((key, run, now)) = difference("", &table(run), &table(now)) {
+        return differ(&format!("setting: {key}"), &run, &now);
+    }
+    if run != now {
+        let text = |meta: &Meta| format!("{:?}", (meta.units, meta.coordinates, &meta.classes));
+        return differ("kind of clips", &text(run), &text(now));
+    }
+    Ok(())
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The first key under `path` whose value differs, with both values.
+fn difference(
+    path: &str,
+    run: &toml::Table,
+    now: &toml::Table,
+) -> Option<(String, String, String)> {
+    run.keys().chain(now.keys()).find_map(|key| {
+        let path = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
+        let text = |value: Option<&toml::Value>| value.map_or("none".into(), ToString::to_string);
+        match (run.get(key), now.get(key)) {
+            (Some(toml::Value::Table(run)), Some(toml::Value::Table(now))) => {
+                difference(&path, run, now)
+            }
+            (run, now) if run == now => None,
+            (run, now) => Some((path, text(run), text(now))),
+        }
+    })
+}
+
+/// Adds to run.json where the run went on, and by what: the numbers' last bits may depend on the
+/// instruction set.
+fn record(folder: &Path, state: &State, info: &Info, printer: &Printer) -> Outcome {
+    let path = folder.join(INFO);
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let mut run: Value = match serde_json::from_str(&text) {
+        Ok(run @ Value::Object(_)) => run,
+        _ => serde_json::to_value(info).map_err(|error| Failure::from_error(&error))?,
+    };
+    if run["instruction_set"] != json!(info.instruction_set) {
+        printer.warn(format!(
+            "the run was started with the instructions {}, here they are {}: its last bits may differ from those of an uninterrupted run",
+            run["instruction_set"], info.instruction_set
+        ));
+    }
+    let here = json!({
+        "epoch": state.meta.epoch,
+        "step": state.progress.steps,
+        "commit": info.commit,
+        "threads": info.threads,
+        "instruction_set": info.instruction_set,
+        "version": info.versions.ssl,
+    });
+    match &mut run["resumed"] {
+        Value::Array(places) => places.push(here),
+        places => *places = json!([here]),
+    }
+    let mut text =
+        serde_json::to_string_pretty(&run).map_err(|error| Failure::from_error(&error))?;
+    text.push('\n');
+    write_whole(&path, text.as_bytes())
+}
+
+/// The whole lines of timings.jsonl of the first `epochs` epochs.
+fn timings(path: &Path, epochs: usize) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let mut kept = String::new();
+    for line in text
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'))
+    {
+        let epoch = serde_json::from_str::<Value>(line).ok();
+        let epoch = epoch.and_then(|line| line["epoch"].as_u64());
+        if epoch.is_some_and(|epoch| epoch <= epochs as u64) {
+            kept.push_str(line);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_that_differs_is_named_with_both_values() {
+        let table = |text: &str| text.parse::<toml::Table>().unwrap();
+        let run = table("[a]\nx = 1\n[a.b]\ny = 2.5\n");
+        assert_eq!(difference("", &run, &run), None);
+        for (now, expected) in [
+            ("[a]\nx = 1\n[a.b]\ny = 3.5\n", ("a.b.y", "2.5", "3.5")),
+            ("[a]\nx = 1\n", ("a.b", "{ y = 2.5 }", "none")),
+            ("[a]\nx = 1\nz = 1\n[a.b]\ny = 2.5\n", ("a.z", "none", "1")),
+        ] {
+            let (key, run, now) = difference("", &run, &table(now)).unwrap();
+            assert_eq!((key.as_str(), run.as_str(), now.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn torn_and_later_lines_of_timings_are_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(TIMINGS);
+        let lines = "{\"epoch\":1}\n{\"epoch\":2}\n{\"epoch\":3}\n{\"epo";
+        fs::write(&path, lines).unwrap();
+        assert_eq!(timings(&path, 2), "{\"epoch\":1}\n{\"epoch\":2}\n");
+        assert_eq!(timings(&folder.path().join("none"), 2), "");
+    }
+}

@@ -1,0 +1,287 @@
+//! What a model has and what one clip costs, module by module, from its tensors' names and shapes alone.
+//!
+//! A module's **multiply-adds** for one person of one clip, in one forward pass of the whole model:
+//!
+//! - each map (a tensor of two or three axes): its numbers, times the rows it is applied to;
+//! - each mixing of joints (the layers of an encoder or decoder, and equation 4 of a classifier's layer): d times a
+//!   coefficient for every joint and, twice, for every edge, times the frames.
+//!
+//! Rows are frames times joints; a classifier's layers after the first halve the frames (rounded up) in their temporal half,
+//! behind its first maps; the head has one row. Norms, activations, pooling, biases and the position embedding are left
+//! out: they are additions or a few operations a number. The count is the model's as it is defined; the program's own inference needs
+//! fewer, since it reads coordinates through the first layer. A floating-point operation is half a multiply-add.
+
+use std::collections::BTreeSet;
+
+/// What a model reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads {
+    /// T.
+    pub frames: usize,
+    /// V.
+    pub joints: usize,
+    /// Undirected edges of the skeleton.
+    pub edges: usize,
+}
+
+/// A part of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// The beginning of its tensors' names.
+    pub name: String,
+    /// Numbers that training changes.
+    pub parameters: usize,
+    /// Running statistics.
+    pub statistics: usize,
+    /// Multiply-adds for one person of one clip.
+    pub multiply_adds: usize,
+}
+
+/// The modules in the order of the computation. `tensors` are those of a [`SkeletonMae`](skeletonmae::SkeletonMae) or a
+/// [`Strl`](crate::Strl), names with shapes.
+pub fn modules<'a>(
+    tensors: impl Iterator<Item = (&'a str, &'a [usize])>,
+    reads: Reads,
+) -> Vec<Module> {
+    let mut found: Vec<(Place, Module)> = Vec::new();
+    let mut layers: BTreeSet<(Place, &str)> = BTreeSet::new();
+    let mut width = 0;
+    for (name, shape) in tensors {
+        let (place, rest) = Place::of(name);
+        let module = match found.iter_mut().find(|(other, _)| *other == place) {
+            Some((_, module)) => module,
+            None => {
+                found.push((place, Module::empty(place.name())));
+                &mut found.last_mut().expect("it was just put there").1
+            }
+        };
+        let size: usize = shape.iter().product();
+        if name.ends_with(".running_mean") || name.ends_with(".running_var") {
+            module.statistics += size;
+        } else {
+            module.parameters += size;
+        }
+        if let (Place::Embed, [d, _]) = (place, shape) {
+            width = *d;
+        }
+        if shape.len() >= 2 && place != Place::Position {
+            module.multiply_adds += size * place.rows(rest, reads);
+        }
+        if let Some(layer) = place.mixing(rest) {
+            layers.insert((place, layer));
+        }
+    }
+    for (place, _) in layers {
+        let mixing = (reads.joints + 2 * reads.edges) * width * place.frames(reads);
+        if let Some((_, module)) = found.iter_mut().find(|(other, _)| *other == place) {
+            module.multiply_adds += mixing;
+        }
+    }
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, module)| module).collect()
+}
+
+impl Module {
+    fn empty(name: String) -> Module {
+        Module {
+            name,
+            parameters: 0,
+            statistics: 0,
+            multiply_adds: 0,
+        }
+    }
+}
+
+/// The modules, in the order of the computation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Embed,
+    MaskToken,
+    Position,
+    Encoder,
+    Join,
+    Decoder,
+    /// Of layer i, in three halves.
+    Layer(usize, Half),
+    Head,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Half {
+    Encoder,
+    Spatial,
+    Temporal,
+}
+
+impl Place {
+    /// Where a tensor belongs, and its name there.
+    fn of(name: &str) -> (Place, &str) {
+        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+        let place = match first {
+            "embed" => Place::Embed,
+            "mask_token" => Place::MaskToken,
+            "position" => Place::Position,
+            "encoder" => Place::Encoder,
+            "to_decoder" => Place::Join,
+            "decoder" => Place::Decoder,
+            "head" => Place::Head,
+            "layers" => return Place::in_layer(rest).unwrap_or((Place::Other, name)),
+            _ => return (Place::Other, name),
+        };
+        (place, rest)
+    }
+
+    fn in_layer(rest: &str) -> Option<(Place, &str)> {
+        let (layer, rest) = rest.split_once('.')?;
+        let layer = layer.parse().ok()?;
+        let (half, rest) = rest.split_once('.')?;
+        match (half, rest.strip_prefix("encoder.")) {
+            ("spatial", Some(rest)) => Some((Place::Layer(layer, Half::Encoder), rest)),
+            ("spatial", None) => Some((Place::Layer(layer, Half::Spatial), rest)),
+            ("temporal", _) => Some((Place::Layer(layer, Half::Temporal), rest)),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Place::Embed => "embed".into(),
+            Place::MaskToken => "mask_token".into(),
+            Place::Position => "position".into(),
+            Place::Encoder => "encoder".into(),
+            Place::Join => "to_decoder".into(),
+            Place::Decoder => "decoder".into(),
+            Place::Layer(i, Half::Encoder) => format!("layers.{i}.spatial.encoder"),
+            Place::Layer(i, Half::Spatial) => format!("layers.{i}.spatial"),
+            Place::Layer(i, Half::Temporal) => format!("layers.{i}.temporal"),
+            Place::Head => "head".into(),
+            Place::Other => "others".into(),
+        }
+    }
+
+    /// Frames that come in.
+    fn frames(self, reads: Reads) -> usize {
+        match self {
+            Place::Layer(i, _) => (1..i).fold(reads.frames, |t, _| t.div_ceil(2)),
+            _ => reads.frames,
+        }
+    }
+
+    /// Rows that a map of this name is applied to.
+    fn rows(self, rest: &str, reads: Reads) -> usize {
+        let frames = self.frames(reads);
+        match self {
+            Place::Head => 1,
+            // The first maps of a branch are before the stride, everything else of the temporal half is behind it.
+            Place::Layer(i, Half::Temporal) if i > 0 && !rest.contains(".reduce.") => {
+                frames.div_ceil(2) * reads.joints
+            }
+            _ => frames * reads.joints,
+        }
+    }
+
+    /// The layer that mixes joints to which a tensor of this name belongs: of the layer's several tensors all give the same.
+    fn mixing(self, rest: &str) -> Option<&str> {
+        match self {
+            Place::Encoder | Place::Layer(_, Half::Encoder) => {
+                let layer = rest.strip_prefix("layers.")?;
+                layer.split('.').next()
+            }
+            Place::Decoder | Place::Layer(_, Half::Spatial) => Some(""),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device};
+    use skeleton_graph::Layout;
+    use skeletonmae::{MaeConfig, SkeletonMae, Store};
+
+    use crate::{Strl, StrlConfig, Task};
+
+    fn of(store: &Store, reads: Reads) -> Vec<Module> {
+        let tensors = store.tensors();
+        let tensors = tensors.iter().map(|(name, t)| (name.as_str(), t.dims()));
+        modules(tensors, reads)
+    }
+
+    const READS: Reads = Reads {
+        frames: 64,
+        joints: 17,
+        edges: 16,
+    };
+
+    /// By hand: d = 64, 64 frames of 17 joints are 1,088 rows; a layer is two maps of 64 x 64 and a mixing of 17 + 2 * 16
+    /// coefficients.
+    #[test]
+    fn the_autoencoder_by_hand() {
+        let layout = Layout::built_in("coco17").unwrap();
+        let store = Store::new(0, DType::F32, &Device::Cpu);
+        SkeletonMae::new(&MaeConfig::default(), &layout, 2, store.builder()).unwrap();
+        let found = of(&store, READS);
+        let layer = 1_088 * 2 * 64 * 64 + 64 * 49 * 64;
+        let counts: Vec<(&str, usize)> = found
+            .iter()
+            .map(|module| (module.name.as_str(), module.multiply_adds))
+            .collect();
+        assert_eq!(
+            counts,
+            [
+                ("embed", 1_088 * 2 * 64),
+                ("mask_token", 0),
+                ("encoder", 3 * layer),
+                ("to_decoder", 1_088 * 64 * 64),
+                ("decoder", layer),
+            ]
+        );
+        let parameters: usize = found.iter().map(|module| module.parameters).sum();
+        assert_eq!(parameters, 38_535, "the yardstick's");
+    }
+
+    /// By hand: layers of 64, 64 and 32 frames; their temporal halves end with 64, 32 and 16.
+    #[test]
+    fn the_classifier_by_hand() {
+        let layout = Layout::built_in("coco17").unwrap();
+        let store = Store::new(0, DType::F32, &Device::Cpu);
+        let task = Task {
+            layout: &layout,
+            coordinates: 2,
+            frames: 64,
+            classes: 60,
+        };
+        let (mae, strl) = (MaeConfig::default(), StrlConfig::default());
+        Strl::new(&mae, &strl, task, store.builder()).unwrap();
+        let found = of(&store, READS);
+        let count = |name: &str| {
+            let module = found.iter().find(|module| module.name == name);
+            module.unwrap_or_else(|| panic!("{name}")).multiply_adds
+        };
+        let (square, part) = (64 * 64, 16 * 64);
+        for (i, (t_in, t_out)) in [(64, 64), (64, 32), (32, 16)].into_iter().enumerate() {
+            let mixing = t_in * 49 * 64;
+            let encoder = 3 * (2 * t_in * 17 * square + mixing);
+            assert_eq!(count(&format!("layers.{i}.spatial.encoder")), encoder);
+            let spatial = 2 * t_in * 17 * square + mixing;
+            assert_eq!(count(&format!("layers.{i}.spatial")), spatial);
+            // Three first maps; two convolutions of 5 frames; the point's map; from the second on the residual's.
+            let residual = if i == 0 { 0 } else { square };
+            let behind = 2 * 5 * 16 * 16 + part + residual;
+            let temporal = 17 * (t_in * 3 * part + t_out * behind);
+            assert_eq!(
+                count(&format!("layers.{i}.temporal")),
+                temporal,
+                "layer {i}"
+            );
+        }
+        assert_eq!(count("head"), 64 * 60);
+        assert_eq!(count("position"), 0);
+        let all: usize = found.iter().map(|module| module.multiply_adds).sum();
+        assert!((0.19e9..0.23e9).contains(&(all as f64)), "{all}");
+        let parameters: usize = found.iter().map(|module| module.parameters).sum();
+        assert_eq!(parameters, 140_622, "the yardstick's");
+    }
+}

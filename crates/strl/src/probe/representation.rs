@@ -1,0 +1,245 @@
+//! A clip as one row of numbers.
+
+use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
+use skeletonmae::train::BoxError;
+use skeletonmae::{Error, Mask, Mode, Result, SkeletonMae, TrackBatch};
+
+/// Equal stretches of time whose means a representation holds.
+pub const STRETCHES: usize = 4;
+
+/// The representations of some clips.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Features {
+    /// (n), the clips' ids.
+    pub ids: Vec<String>,
+    /// (n), their classes; -1 where unlabelled.
+    pub labels: Vec<i64>,
+    /// w, numbers of a clip: d for each stretch and d for the deviation.
+    pub width: usize,
+    /// (n, w).
+    pub values: Vec<f32>,
+}
+
+impl Features {
+    /// n, clips.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is no clip.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// These clips and then the others', whose numbers mean the same.
+    ///
+    /// # Panics
+    /// When both have clips, of different widths.
+    pub fn joined(&self, others: &Features) -> Features {
+        assert!(
+            self.is_empty() || others.is_empty() || self.width == others.width,
+            "one representation"
+        );
+        Features {
+            ids: [&self.ids[..], &others.ids].concat(),
+            labels: [&self.labels[..], &others.labels].concat(),
+            width: self.width.max(others.width),
+            values: [&self.values[..], &others.values].concat(),
+        }
+    }
+}
+
+/// The representations of all clips, in the order of the batches.
+///
+/// # Errors
+/// When data can't be had or an operation fails.
+pub fn represent(
+    model: &SkeletonMae,
+    batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
+) -> Result<Features> {
+    let mut all = Features::default();
+    for batch in batches {
+        let batch = batch.map_err(Error::Data)?;
+        let (n, t, v, _) = batch.keypoints.dims4()?;
+        let nothing = Mask::of_tracks(&batch, &vec![vec![false; v]; n]);
+        let h = model.encode(&batch.keypoints, &nothing, Mode::Eval)?; // (n, t, v, d)
+        let d = h.dim(3)?;
+        let h = h.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let tracks: Vec<Vec<f64>> = h
+            .par_chunks(t * v * d)
+            .zip(batch.presence.par_chunks(t * v))
+            .map(|(h, presence)| over_time(&over_joints(h, presence, v, d), d))
+            .collect();
+        all.width = (STRETCHES + 1) * d;
+        all.values.extend(by_clip(&tracks, &batch, all.width));
+        all.ids.extend(batch.ids);
+        all.labels.extend(batch.labels);
+    }
+    Ok(all)
+}
+
+/// The mean of the joints that are there, of each frame that has any: `h` (t, v, d), `presence` (t, v) to at most t rows of d.
+fn over_joints(h: &[f32], presence: &[bool], v: usize, d: usize) -> Vec<Vec<f64>> {
+    let frames = h.chunks_exact(v * d).zip(presence.chunks_exact(v));
+    let mean = |(frame, seen): (&[f32], &[bool])| {
+        let count = seen.iter().filter(|&&seen| seen).count();
+        let mut mean = vec![0.0; d];
+        for (joint, _) in frame.chunks_exact(d).zip(seen).filter(|(_, seen)| **seen) {
+            for (sum, &x) in mean.iter_mut().zip(joint) {
+                *sum += f64::from(x) / count as f64;
+            }
+        }
+        (count > 0).then_some(mean)
+    };
+    frames.filter_map(mean).collect()
+}
+
+/// The means of the stretches and the standard deviation over all frames, (w).
+fn over_time(frames: &[Vec<f64>], d: usize) -> Vec<f64> {
+    let mean = |frames: &[Vec<f64>]| {
+        let mut mean = vec![0.0; d];
+        for frame in frames {
+            for (sum, x) in mean.iter_mut().zip(frame) {
+                *sum += x / frames.len() as f64;
+            }
+        }
+        mean
+    };
+    let t = frames.len();
+    let mut row = Vec::with_capacity((STRETCHES + 1) * d);
+    for i in 0..STRETCHES {
+        // Where there are fewer frames than stretches, a frame stands for several.
+        let from = (i * t / STRETCHES).min(t.saturating_sub(1));
+        let to = ((i + 1) * t / STRETCHES).max(from + 1).min(t);
+        row.extend(mean(&frames[from..to]));
+    }
+    let centre = mean(frames);
+    let mut variance = vec![0.0; d];
+    for frame in frames {
+        for ((sum, x), m) in variance.iter_mut().zip(frame).zip(&centre) {
+            *sum += (x - m) * (x - m) / t as f64;
+        }
+    }
+    row.extend(variance.into_iter().map(f64::sqrt));
+    row
+}
+
+/// The mean of each clip's tracks, (n, w) to (b, w).
+fn by_clip(tracks: &[Vec<f64>], batch: &TrackBatch, width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; batch.clips() * width];
+    let mut counts = vec![0.0_f64; batch.clips()];
+    for (track, &clip) in tracks.iter().zip(&batch.track_clip) {
+        let clip = clip as usize;
+        counts[clip] += 1.0;
+        for (sum, x) in sums[clip * width..].iter_mut().zip(track) {
+            *sum += x;
+        }
+    }
+    let share = |(at, sum): (usize, f64)| (sum / counts[at / width].max(1.0)) as f32;
+    sums.into_iter().enumerate().map(share).collect()
+}
+
+/// Brings features to mean 0 and standard deviation 1 over the training clips.
+#[derive(Clone, Debug)]
+pub(super) struct Standard {
+    mean: Vec<f64>,
+    /// One over the deviation; 0 where a feature is the same in all clips.
+    factor: Vec<f64>,
+}
+
+/// A deviation below this share of the mean is rounding.
+const CONSTANT: f64 = 1e-6;
+
+impl Standard {
+    /// By the mean and deviation of each feature.
+    pub(super) fn of(train: &Features) -> Standard {
+        let (n, width) = (train.len().max(1) as f64, train.width);
+        let mut mean = vec![0.0; width];
+        let mut variance = vec![0.0; width];
+        for row in train.values.chunks_exact(width.max(1)) {
+            for (sum, &x) in mean.iter_mut().zip(row) {
+                *sum += f64::from(x) / n;
+            }
+        }
+        for row in train.values.chunks_exact(width.max(1)) {
+            for ((sum, &x), m) in variance.iter_mut().zip(row).zip(&mean) {
+                *sum += (f64::from(x) - m) * (f64::from(x) - m) / n;
+            }
+        }
+        let factor = variance.into_iter().zip(&mean).map(|(variance, mean)| {
+            let deviation: f64 = variance.sqrt();
+            if deviation > CONSTANT * mean.abs() {
+                1.0 / deviation
+            } else {
+                0.0
+            }
+        });
+        Standard {
+            factor: factor.collect(),
+            mean,
+        }
+    }
+
+    /// The standardised features, (n, w).
+    pub(super) fn rows(&self, features: &Features) -> Vec<f32> {
+        let rows = features.values.chunks_exact(features.width.max(1));
+        let row = |row: &[f32]| -> Vec<f32> {
+            let each = row.iter().zip(&self.mean).zip(&self.factor);
+            each.map(|((&x, mean), factor)| ((f64::from(x) - mean) * factor) as f32)
+                .collect()
+        };
+        rows.flat_map(row).collect()
+    }
+
+    /// [`rows`](Self::rows) as a tensor.
+    pub(super) fn tensor(&self, features: &Features) -> Result<Tensor> {
+        let shape = (features.len(), features.width);
+        Ok(Tensor::from_vec(self.rows(features), shape, &Device::Cpu)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_joints_have_no_part_in_the_mean() {
+        // Two frames of two joints, d = 1; the second frame has none.
+        let rows = over_joints(&[1.0, 5.0, 7.0, 9.0], &[true, false, false, false], 2, 1);
+        assert_eq!(rows, [[1.0]]);
+        assert_eq!(over_joints(&[1.0, 5.0], &[true, true], 2, 1), [[3.0]]);
+    }
+
+    #[test]
+    fn stretches_come_in_order_and_the_deviation_last() {
+        let frames: Vec<Vec<f64>> = (0..8).map(|t| vec![f64::from(t)]).collect();
+        let row = over_time(&frames, 1);
+        assert_eq!(row[..4], [0.5, 2.5, 4.5, 6.5]);
+        assert!((row[4] - 5.25_f64.sqrt()).abs() < 1e-12, "{row:?}");
+        // Few frames: each stretch still has one.
+        assert_eq!(over_time(&frames[..1], 1), [0.0; 5]);
+        assert_eq!(over_time(&frames[1..3], 1)[..4], [1.0, 1.0, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn a_clip_is_the_mean_of_its_tracks() {
+        let keypoints = Tensor::zeros((3, 1, 1, 2), DType::F32, &Device::Cpu).unwrap();
+        let ids = vec!["a".to_owned(), "b".to_owned()];
+        let batch = TrackBatch::new(keypoints, vec![true; 3], vec![0, 0, 1], ids, vec![0, 1]);
+        let tracks = [vec![1.0], vec![3.0], vec![5.0]];
+        assert_eq!(by_clip(&tracks, &batch.unwrap(), 1), [2.0, 5.0]);
+    }
+
+    #[test]
+    fn standardised_features_have_mean_0_and_deviation_1_and_constants_vanish() {
+        let features = Features {
+            ids: vec!["a".into(), "b".into()],
+            labels: vec![0, 1],
+            width: 2,
+            values: vec![1.0, 7.0, 3.0, 7.0],
+        };
+        let standard = Standard::of(&features);
+        assert_eq!(standard.rows(&features), [-1.0, 0.0, 1.0, 0.0]);
+    }
+}
