@@ -79,7 +79,7 @@ fn gigantic_settings_in_a_checkpoint_are_refused_by_name() {
 fn what_a_checkpoint_does_not_hold_is_never_allocated() {
     // As large as settings may be, in a file of a kilobyte: the first missing parameter ends it.
     let mut large = config();
-    large.model.mae.width = 2048;
+    large.model.mae.width = 1024;
     large.model.mae.encoder_layers = 16;
     let whole = opened(&large, |meta| {
         meta.frames = HUGE;

@@ -19,17 +19,19 @@
 //! files makes up for it when it goes on.
 
 mod info;
+mod lines;
 mod lock;
 mod resumed;
 mod states;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 pub use self::info::{Info, Labels};
+use self::lines::Lines;
 use self::lock::Lock;
 pub use self::resumed::Resumed;
 pub use self::states::States;
@@ -198,7 +200,7 @@ impl Run {
 
     /// The lines of metrics.jsonl so far.
     pub fn noted(&self) -> &str {
-        &self.metrics.text
+        self.metrics.text()
     }
 
     /// One line of timings.jsonl.
@@ -254,48 +256,6 @@ impl Run {
 /// A failed write leaves the run as it was, which is what its user wants to know first.
 fn full(failure: Failure) -> Failure {
     failure.hint("what the run had saved before is as it was: make room, then go on with --resume")
-}
-
-/// A file of JSON lines that never holds half a line for long: what is cut off is made good by
-/// rewriting the file when the run goes on.
-#[derive(Debug)]
-struct Lines {
-    path: PathBuf,
-    file: File,
-    text: String,
-    published: usize,
-}
-
-impl Lines {
-    /// The file with these lines and no others.
-    fn rewrite(path: PathBuf, text: String) -> Outcome<Lines> {
-        write_whole(&path, text.as_bytes()).map_err(full)?;
-        let file = OpenOptions::new().append(true).open(&path);
-        Ok(Lines {
-            file: file.map_err(Failure::io(&path))?,
-            published: text.len(),
-            path,
-            text,
-        })
-    }
-
-    fn note(&mut self, line: &impl Serialize) -> Outcome {
-        let line = serde_json::to_string(line).map_err(|error| Failure::from_error(&error))?;
-        self.text.push_str(&line);
-        self.text.push('\n');
-        Ok(())
-    }
-
-    fn publish(&mut self) -> Outcome {
-        let written = self.file.write_all(&self.text.as_bytes()[self.published..]);
-        if let Err(error) = written {
-            // The disk may be full in the middle of a line: back to the last whole one.
-            let _ = self.file.set_len(self.published as u64);
-            return Err(full(Failure::io(&self.path)(error)));
-        }
-        self.published = self.text.len();
-        Ok(())
-    }
 }
 
 /// Removes what a killed process had begun to write.

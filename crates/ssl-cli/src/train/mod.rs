@@ -1,13 +1,15 @@
 //! What pre-training and fine-tuning share: epochs one after the other, each watched, recorded and
 //! saved, from the beginning or from where an earlier process was stopped.
 
-use std::ops::ControlFlow;
+mod watch;
+
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use skeletonmae::Store;
-use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress, StepReport};
+use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress};
 
+use self::watch::Watch;
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
@@ -288,68 +290,5 @@ fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing 
         train_seconds,
         clips_per_second: clips as f64 / train_seconds.max(1e-9),
         seconds,
-    }
-}
-
-/// Tells the progress bar of each step, and the engine of a signal; saves now and then.
-struct Watch<'a> {
-    session: &'a Session<'a>,
-    bar: &'a mut printer::Progress,
-    label: &'a str,
-    meta: Meta,
-    store: Store,
-    best: Option<Best>,
-    progress: Progress,
-    saved: Instant,
-    /// Why a save failed, which ends the epoch.
-    failure: Option<Failure>,
-}
-
-impl Watch<'_> {
-    fn save(&mut self, optimizer: &Optimizer) -> Outcome {
-        let (meta, noted) = (self.meta.clone(), self.session.run.noted().to_owned());
-        let state = State::of(
-            meta,
-            self.progress,
-            noted,
-            self.best,
-            &self.store,
-            optimizer,
-        )?;
-        self.session.run.save(&state)?;
-        self.saved = Instant::now();
-        Ok(())
-    }
-}
-
-impl Observer for Watch<'_> {
-    fn step(&mut self, report: &StepReport<'_>) -> ControlFlow<()> {
-        if report.progress.skipped > self.progress.skipped {
-            let (label, step) = (self.label, report.step + 1);
-            self.session.printer.warn(format!(
-                "{label}: step {step} skipped, its loss or gradient is not finite"
-            ));
-        }
-        self.progress = *report.progress;
-        self.bar.advance(report.clips as u64);
-        self.bar
-            .note(format!("{}, loss {:.4}", self.label, report.loss));
-        tracing::debug!(
-            epoch = report.epoch,
-            step = report.step,
-            loss = report.loss,
-            "step"
-        );
-        if self.session.interrupt.received().is_some() {
-            // The session saves what an interruption leaves.
-            return ControlFlow::Break(());
-        }
-        if self.saved.elapsed() >= self.session.save_every
-            && let Err(failure) = self.save(report.optimizer)
-        {
-            self.failure = Some(failure);
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
     }
 }
