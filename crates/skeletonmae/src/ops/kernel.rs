@@ -9,6 +9,7 @@ use candle_core::{
 
 use super::next::Next;
 use super::product::{Matrix, MatrixMut};
+#[cfg(target_arch = "x86_64")]
 use super::tiles;
 
 /// The floats kernels run in: `f32` for work, `f64` for checking gradients by finite differences.
@@ -41,6 +42,7 @@ pub trait Real: WithDType + num_traits::Float + num_traits::NumAssignOps + std::
 }
 
 impl Real for f32 {
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn tiled(
         out: &mut MatrixMut<'_, Self>,

@@ -22,6 +22,7 @@ pub mod pool;
 pub mod product;
 pub mod rows;
 pub mod squared;
+#[cfg(target_arch = "x86_64")]
 mod tiles;
 pub mod wide;
 

@@ -1,6 +1,10 @@
 //! Asking the memory for what comes next. Features are larger than the caches, and while a chunk is multiplied
 //! the memory has nothing to do: so products ask for the next chunk as they go.
 #![allow(unsafe_code, reason = "prefetching is an intrinsic")]
+#![cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "only the tiles of x86-64 ask")
+)]
 
 /// Bytes of a line of the cache.
 const LINE: usize = 64;

@@ -1,4 +1,4 @@
-//! Matrix products on slices, by [`tiles`](super::tiles) of our own where they are faster, else by the `gemm` crate;
+//! Matrix products on slices, by `tiles` of our own where they are faster, else by the `gemm` crate;
 //! both choose the machine's vectors at run time.
 #![allow(unsafe_code, reason = "gemm takes pointers")]
 

@@ -4,11 +4,6 @@
 //!
 //! Each number of a result is one sum in the order of its terms, each rounded once (fused), whatever tile it is in.
 
-#![cfg_attr(
-    not(target_arch = "x86_64"),
-    allow(dead_code, reason = "other processors have no tiles yet")
-)]
-
 use pulp::{Simd, WithSimd};
 
 use super::next::{Lines, Next};
@@ -34,7 +29,6 @@ pub fn multiply(
     let whole = b.columns.is_multiple_of(LANES) && b.column == 1;
     let rows = a.column == 1 || a.row == 1;
     match vectors() {
-        #[cfg(target_arch = "x86_64")]
         Vectors::Avx512(simd) if whole && rows && a.columns > 0 => {
             let work = Work {
                 out,
