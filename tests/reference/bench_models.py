@@ -49,8 +49,9 @@ def step_of(work, clips, frames, how):
     return model, step
 
 
-def main():
-    work, clips, frames, how = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+def serve(step_of, words):
+    """The protocol above, of any function that makes a model and its step."""
+    work, clips, frames, how = words[0], int(words[1]), int(words[2]), words[3]
     torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', '1')))
     say('{"ready": 1}')
     if not sys.stdin.readline():
@@ -58,7 +59,7 @@ def main():
     model, step = step_of(work, clips, frames, how)
     for _ in range(3):
         step()
-    say('{"parameters": %d}' % sum(p.numel() for p in model.parameters()))
+    say('{"parameters": %d}' % max(1, sum(p.numel() for p in model.parameters())))
     for line in sys.stdin:
         wall, cpu = [], []
         for _ in range(max(1, int(line))):
@@ -70,4 +71,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    serve(step_of, sys.argv[1:])

@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use ssl_tests::root;
 
 /// Each file with unsafe code, and what it needs it for.
-const ALLOWED: [(&str, &str); 6] = [
+const ALLOWED: [(&str, &str); 7] = [
     ("crates/skeleton-data/src/map.rs", "maps files into memory"),
+    (
+        "crates/skeletonmae/src/ops/next.rs",
+        "asks the memory for what comes next",
+    ),
     (
         "crates/skeletonmae/src/ops/product.rs",
         "hands slices to gemm",
@@ -57,13 +61,12 @@ fn sources() -> Vec<PathBuf> {
     found
 }
 
-/// Code without comments and strings' quotes: whether it has the word.
+/// Whether a line has the word, outside of comments and strings.
 fn is_unsafe(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
-    let word = code
-        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .any(|word| word == "unsafe");
-    word && !code.contains('"')
+    let outside: String = code.split('"').step_by(2).collect();
+    let mut words = outside.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    words.any(|word| word == "unsafe")
 }
 
 #[test]
@@ -141,6 +144,6 @@ fn words_in_comments_and_strings_do_not_count() {
     assert!(
         !is_unsafe("// unsafe { }")
             && !is_unsafe("let unsafe_code = 1;")
-            && !is_unsafe("\"unsafe\"")
+            && !is_unsafe(&format!("{0}unsafe{0}", '"'))
     );
 }

@@ -175,8 +175,8 @@ pub enum Folded<T> {
 }
 
 /// Its buffers.
-#[derive(Clone, Debug)]
-pub enum Scratch<T> {
+#[derive(Debug)]
+pub enum Scratch<T: Real> {
     /// Of GIN layers.
     Gin(ops::gin::infer::Scratch<T>),
     /// Of GCN or GAT layers.

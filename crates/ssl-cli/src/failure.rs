@@ -188,6 +188,7 @@ fn refused_by_the_system(kind: std::io::ErrorKind) -> Option<&'static str> {
 impl From<skeleton_graph::LayoutError> for Failure {
     fn from(error: skeleton_graph::LayoutError) -> Failure {
         Failure::from_error(&error)
+            .hint("crates/skeleton-graph/README.md says how a layout of one's own is written")
     }
 }
 

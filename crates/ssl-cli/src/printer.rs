@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::{Failure, Outcome};
-use crate::text::harmless;
+use crate::text::{harmless, message};
 
 /// How often a plain (non-terminal) progress line is written.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
@@ -136,7 +136,7 @@ impl Printer {
     fn stderr(&self, line: &str) {
         // Where stderr is closed there is nobody to tell.
         self.bars.suspend(|| {
-            let _ = writeln!(io::stderr().lock(), "{}", harmless(line));
+            let _ = writeln!(io::stderr().lock(), "{}", message(line));
         });
     }
 
@@ -148,7 +148,7 @@ impl Printer {
             word.to_owned()
         };
         self.bars.suspend(|| {
-            let _ = writeln!(io::stderr().lock(), "{mark} {}", harmless(text));
+            let _ = writeln!(io::stderr().lock(), "{mark} {}", message(text));
         });
     }
 }

@@ -53,9 +53,29 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The longest line of a message, in characters: what quotes a stranger's line doesn't fill the screen with it.
+const WIDEST: usize = 2000;
+
+/// [`harmless`] text with no line that is longer than a screen.
+pub fn message(text: &str) -> String {
+    let short = |line: &str| match line.char_indices().nth(WIDEST) {
+        None => line.to_owned(),
+        Some((at, _)) => format!("{} ... ({} bytes more)", &line[..at], line.len() - at),
+    };
+    let lines: Vec<String> = text.split('\n').map(short).collect();
+    harmless(&lines.join("\n")).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_a_message_ends() {
+        let shown = message(&format!("short\n{}", "ä".repeat(WIDEST + 3)));
+        assert!(shown.starts_with("short\nää") && shown.ends_with("ä ... (6 bytes more)"));
+        assert_eq!(message("two\nlines\u{7}"), "two\nlines\\u0007");
+    }
 
     #[test]
     fn nothing_steers_a_terminal_and_json_means_the_same() {

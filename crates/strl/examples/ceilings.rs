@@ -37,7 +37,7 @@ fn products() -> f64 {
     let seconds = median(|| {
         for (y, x) in y.chunks_mut(chunk).zip(x.chunks(chunk)) {
             let n = y.len() / D;
-            let weight = Matrix::new(&w, D, D).transposed();
+            let weight = Matrix::new(&w, D, D);
             product(MatrixMut::new(y, n, D), Matrix::new(x, n, D), weight, false);
         }
     });

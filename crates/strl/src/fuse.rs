@@ -13,6 +13,9 @@ pub const MOST_STREAMS: usize = 6;
 /// Below this a probability counts as this in the logarithm.
 const LEAST: f64 = 1e-12;
 
+/// Mean losses that differ by less are the same: rounding must not decide between streams that are alike.
+const GRAIN: f64 = 1e-9;
+
 /// Weights and how they did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tuned {
@@ -65,7 +68,7 @@ pub fn tune(streams: &[Scores]) -> Option<Tuned> {
         return None;
     }
     let candidates = tenths(streams.len());
-    let measured: Vec<(usize, f64)> = candidates
+    let measured: Vec<(usize, u64)> = candidates
         .par_iter()
         .map(|parts| {
             let shares: Vec<f64> = parts.iter().map(|&p| p as f64 / PARTS as f64).collect();
@@ -75,7 +78,7 @@ pub fn tune(streams: &[Scores]) -> Option<Tuned> {
                 right += usize::from(ranking(&p)[0] == label);
                 loss -= p[label].max(LEAST).ln();
             }
-            (right, loss)
+            (right, (loss / known.len() as f64 / GRAIN).round() as u64)
         })
         .collect();
     let uneven = |at: usize| candidates[at].iter().map(|p| p * p).sum::<usize>();
@@ -83,7 +86,7 @@ pub fn tune(streams: &[Scores]) -> Option<Tuned> {
         let ((right_a, loss_a), (right_b, loss_b)) = (measured[a], measured[b]);
         right_b
             .cmp(&right_a)
-            .then(loss_a.total_cmp(&loss_b))
+            .then(loss_a.cmp(&loss_b))
             .then(uneven(a).cmp(&uneven(b)))
             .then(a.cmp(&b))
     })?;

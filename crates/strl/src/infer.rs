@@ -42,12 +42,12 @@ struct Entry<T> {
 }
 
 /// Buffers of the frames under way.
-struct Scratch<T> {
+struct Scratch<T: Real> {
     encoder: encoder::Scratch<T>,
-    pooled: Vec<T>,
-    of_pooled: Vec<T>,
-    sum: Vec<T>,
-    mixed: Vec<T>,
+    pooled: Buffer<T>,
+    of_pooled: Buffer<T>,
+    sum: Buffer<T>,
+    mixed: Buffer<T>,
 }
 
 impl<T: Real> Spatial<T> {
@@ -96,10 +96,8 @@ impl<T: Real> Spatial<T> {
             }
         }
         let [w, r] = [&self.w, &self.residual].map(|map| map.after(e, c));
-        let rows = w.weight().chunks_exact(c).zip(r.weight().chunks_exact(c));
-        let weight: Vec<T> = rows.flat_map(|(w, r)| [w, r].concat()).collect();
         let entry = Entry {
-            map: Map::new(&weight, self.w.shift()),
+            map: w.beside(&r),
             constant,
             sums,
         };
@@ -117,10 +115,10 @@ impl<T: Real> Spatial<T> {
         let chunk = rows::frames_per_chunk(v) * v;
         let scratch = || Scratch {
             encoder: self.encoder.scratch(chunk),
-            pooled: vec![T::zero(); chunk / v * d],
-            of_pooled: vec![T::zero(); chunk / v * d],
-            sum: vec![T::zero(); chunk * d.max(2 * width)],
-            mixed: vec![T::zero(); chunk * d.max(width)],
+            pooled: Buffer::new(chunk / v * d),
+            of_pooled: Buffer::new(chunk / v * d),
+            sum: Buffer::new(chunk * d.max(2 * width)),
+            mixed: Buffer::new(chunk * d.max(width)),
         };
         rows::fill_with(&mut out, d, chunk, scratch, |scratch, row, out| {
             let n = out.len() / d;
@@ -129,7 +127,8 @@ impl<T: Real> Spatial<T> {
             let pooled = &mut scratch.pooled[..n / v * d];
             wide!(pool(codes, pooled, v, d, self.pool));
             let pooled = &scratch.pooled[..n / v * d];
-            let buffers = [&mut scratch.of_pooled, &mut scratch.sum, &mut scratch.mixed];
+            let buffers: [&mut [T]; 3] =
+                [&mut scratch.of_pooled, &mut scratch.sum, &mut scratch.mixed];
             match &self.entry {
                 None => self.mix([h, pooled], out, buffers, v),
                 Some(entry) => self.enter(entry, [h, pooled], row, out, buffers, v),
@@ -139,7 +138,7 @@ impl<T: Real> Spatial<T> {
     }
 
     /// `A_norm (h + Repeat(p)) W^T + h R^T` of whole frames.
-    fn mix(&self, [h, p]: [&[T]; 2], out: &mut [T], [_, sum, mixed]: [&mut Vec<T>; 3], v: usize) {
+    fn mix(&self, [h, p]: [&[T]; 2], out: &mut [T], [_, sum, mixed]: [&mut [T]; 3], v: usize) {
         let d = self.w.width();
         let (sum, mixed) = (&mut sum[..h.len()], &mut mixed[..h.len()]);
         wide!({
@@ -158,7 +157,7 @@ impl<T: Real> Spatial<T> {
         [s, p]: [&[T]; 2],
         row: usize,
         out: &mut [T],
-        [of_p, both, mixed]: [&mut Vec<T>; 3],
+        [of_p, both, mixed]: [&mut [T]; 3],
         v: usize,
     ) {
         let (d, c) = (self.w.width(), self.encoder.reads());

@@ -70,6 +70,19 @@ impl Spool {
     }
 }
 
+/// Makes sure that `folder` has room for so many bytes: they are written and taken back. libhdf5 2.2.0 reads through a null
+/// pointer when it closes a file that it found no room for, so it is not let near a full disk.
+pub(super) fn room(folder: &Path, mut bytes: u64) -> std::io::Result<()> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    let block = vec![0x5a; 1 << 16];
+    while bytes > 0 {
+        let part = bytes.min(block.len() as u64);
+        file.write_all(&block[..part as usize])?;
+        bytes -= part;
+    }
+    Ok(())
+}
+
 /// Numbers of one type in a spool.
 pub(super) struct Part {
     pub(super) numbers: usize,

@@ -3,7 +3,7 @@
 use candle_core::{Result, Shape, Tensor, bail};
 
 use super::kernel::{Kernel, Real, View, apply3};
-use super::product::{Matrix, MatrixMut, product};
+use super::product::{Matrix, MatrixMut, flip, product};
 use super::rows;
 
 struct Linear;
@@ -37,7 +37,8 @@ impl Kernel<3> for Linear {
         let mut dims = x.dims.to_vec();
         dims[x.dims.len() - 1] = d_out;
         let mut out = vec![T::zero(); x.rows() * d_out];
-        let weight = Matrix::new(w.data, d_out, d_in).transposed();
+        let weight = flip(w.data, d_in);
+        let weight = Matrix::new(&weight, d_in, d_out);
         rows::fill(&mut out, d_out, |from, out| {
             let n = out.len() / d_out;
             for row in out.chunks_exact_mut(d_out) {

@@ -2,33 +2,35 @@
 
 use super::kernel::Real;
 use super::norm::Norm;
-use super::product::{Matrix, MatrixMut, product};
+use super::product::{Matrix, MatrixMut, flip, product};
 use crate::wide;
 
 /// `x weight^T + shift`.
 #[derive(Clone, Debug)]
 pub struct Map<T> {
-    weight: Vec<T>,
+    /// (c, d), which rows are multiplied by.
+    columns: Vec<T>,
     shift: Vec<T>,
 }
 
 impl<T: Real> Map<T> {
     /// A map without a norm.
     pub fn new(weight: &[T], shift: &[T]) -> Self {
-        let (weight, shift) = (weight.to_vec(), shift.to_vec());
-        Self { weight, shift }
+        Self {
+            columns: flip(weight, weight.len() / shift.len().max(1)),
+            shift: shift.to_vec(),
+        }
     }
 
     /// With the norm behind it folded in.
     pub fn folded(weight: &[T], norm: &Norm<T>) -> Self {
-        let c = weight.len() / norm.width();
-        let scaled = weight.chunks_exact(c).zip(&norm.scale);
-        Self {
-            weight: scaled
-                .flat_map(|(row, &scale)| row.iter().map(move |&w| w * scale))
-                .collect(),
-            shift: norm.shift.clone(),
+        let mut map = Self::new(weight, &norm.shift);
+        for row in map.columns.chunks_exact_mut(norm.width()) {
+            for (w, &scale) in row.iter_mut().zip(&norm.scale) {
+                *w *= scale;
+            }
         }
+        map
     }
 
     /// d, features of the result.
@@ -36,9 +38,9 @@ impl<T: Real> Map<T> {
         self.shift.len()
     }
 
-    /// (d, c).
-    pub fn weight(&self) -> &[T] {
-        &self.weight
+    /// c, numbers it reads.
+    fn reads(&self) -> usize {
+        self.columns.len() / self.width()
     }
 
     /// The constant part.
@@ -53,8 +55,7 @@ impl<T: Real> Map<T> {
 
     /// `x weight^T`, without the constant part.
     pub fn of_rows(&self, x: &[T]) -> Vec<T> {
-        let c = self.weight.len() / self.width();
-        let mut out = vec![T::zero(); x.len() / c * self.width()];
+        let mut out = vec![T::zero(); x.len() / self.reads() * self.width()];
         self.product(x, &mut out, false);
         out
     }
@@ -62,18 +63,19 @@ impl<T: Real> Map<T> {
     /// This map after the map `e` (its features, c): one of c numbers, with this one's constant part.
     #[must_use]
     pub fn after(&self, e: &[T], c: usize) -> Self {
-        let d = self.width();
-        let between = e.len() / c;
-        let mut weight = vec![T::zero(); d * c];
-        let own = Matrix::new(&self.weight, d, between);
-        product(
-            MatrixMut::new(&mut weight, d, c),
-            own,
-            Matrix::new(e, between, c),
-            false,
-        );
-        let shift = self.shift.clone();
-        Self { weight, shift }
+        Self {
+            columns: self.of_rows(&flip(e, c)),
+            shift: self.shift.clone(),
+        }
+    }
+
+    /// The sum of this map and of `other`, of what they read side by side, with this one's constant part.
+    #[must_use]
+    pub fn beside(&self, other: &Self) -> Self {
+        Self {
+            columns: [&self.columns[..], &other.columns].concat(),
+            shift: self.shift.clone(),
+        }
     }
 
     /// `PReLU(x weight^T + shift)` of rows x, into `out`; with a slope of zero ReLU, of one nothing.
@@ -100,8 +102,8 @@ impl<T: Real> Map<T> {
     #[inline(always)]
     pub fn product(&self, x: &[T], out: &mut [T], accumulate: bool) {
         let d = self.width();
-        let (n, c) = (out.len() / d, self.weight.len() / d);
-        let weight = Matrix::new(&self.weight, d, c).transposed();
+        let (n, c) = (out.len() / d, self.reads());
+        let weight = Matrix::new(&self.columns, c, d);
         product(
             MatrixMut::new(out, n, d),
             Matrix::new(x, n, c),

@@ -42,12 +42,24 @@ impl<T: Real> Buffer<T> {
         };
         Self { memory, n }
     }
+
+    /// The buffer, of which nothing is left here.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let memory = std::mem::take(&mut self.memory);
+        Self {
+            memory,
+            n: std::mem::take(&mut self.n),
+        }
+    }
 }
 
 impl<T: Real> Drop for Buffer<T> {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.memory);
-        free().push(Box::new(memory));
+        if !memory.is_empty() {
+            free().push(Box::new(memory));
+        }
     }
 }
 
@@ -75,18 +87,17 @@ impl Saved {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(state));
     }
 
-    /// Gives the state to `f`.
+    /// Gives the state away, so that its memory can be written over.
     ///
     /// # Errors
-    /// When none of this type was kept.
-    pub fn with<S: Any + Send, R>(
-        &self,
-        f: impl FnOnce(&S) -> candle_core::Result<R>,
-    ) -> candle_core::Result<R> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match state.as_ref().and_then(|state| state.downcast_ref::<S>()) {
-            Some(state) => f(state),
-            None => candle_core::bail!("the forward pass kept nothing for the backward pass"),
+    /// When none of this type is there: there is one way back through a result.
+    pub fn take<S: Any + Send>(&self) -> candle_core::Result<S> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match state.and_then(|state| state.downcast::<S>().ok()) {
+            Some(state) => Ok(*state),
+            None => candle_core::bail!(
+                "the forward pass kept nothing for this backward pass, or there was one before"
+            ),
         }
     }
 }

@@ -1,9 +1,11 @@
-//! Matrix products on slices, by the `gemm` crate, which chooses AVX2 or AVX-512 at run time.
+//! Matrix products on slices, by [`tiles`](super::tiles) of our own where they are faster, else by the `gemm` crate;
+//! both choose the machine's vectors at run time.
 #![allow(unsafe_code, reason = "gemm takes pointers")]
 
 use candle_core::DType;
 
 use super::kernel::Real;
+use super::next::Next;
 
 /// A matrix inside a slice: element (i, j) is `data[i * row + j * column]`.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +71,10 @@ impl<'a, T> Matrix<'a, T> {
 /// Where a product goes: rows of `columns` numbers, `row` apart.
 #[derive(Debug)]
 pub struct MatrixMut<'a, T> {
-    data: &'a mut [T],
+    pub(super) data: &'a mut [T],
     rows: usize,
     columns: usize,
-    row: usize,
+    pub(super) row: usize,
 }
 
 impl<'a, T> MatrixMut<'a, T> {
@@ -103,6 +105,20 @@ pub fn product<T: Real>(
     b: Matrix<'_, T>,
     accumulate: bool,
 ) {
+    product_meanwhile(out, a, b, accumulate, &mut Next::nothing());
+}
+
+/// [`product`], which asks for the `next` memory meanwhile.
+///
+/// # Panics
+/// As [`product`].
+pub fn product_meanwhile<T: Real>(
+    mut out: MatrixMut<'_, T>,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    accumulate: bool,
+    next: &mut Next,
+) {
     assert_eq!(a.columns, b.rows, "inner extents agree");
     assert_eq!(
         (out.rows, out.columns),
@@ -118,6 +134,9 @@ pub fn product<T: Real>(
         a.end() <= a.data.len() && b.end() <= b.data.len() && end <= out.data.len(),
         "matrices lie inside their slices"
     );
+    if T::tiled(&mut out, a, b, accumulate, next) {
+        return;
+    }
     debug_assert!(matches!(T::DTYPE, DType::F32 | DType::F64));
     let stride = |n: usize| n as isize;
     // SAFETY: the assertions above keep every access of both arguments and the result inside their
@@ -146,4 +165,11 @@ pub fn product<T: Real>(
             gemm::Parallelism::None,
         );
     }
+}
+
+/// A row-major matrix of `columns` columns, transposed: [`product`] is fastest where its second argument lies so
+/// that its rows are contiguous.
+pub fn flip<T: Copy>(matrix: &[T], columns: usize) -> Vec<T> {
+    let column = |j: usize| matrix.iter().skip(j).step_by(columns).copied();
+    (0..columns).flat_map(column).collect()
 }

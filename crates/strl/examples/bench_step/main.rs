@@ -3,6 +3,7 @@
 //! answers with the median seconds of one, by the wall and of the processor. `bench_step about` says which instruction
 //! set the ops chose. RAYON_NUM_THREADS, OMP_NUM_THREADS of the other side, is the number of threads.
 
+mod ops;
 mod system;
 mod work;
 
@@ -32,7 +33,8 @@ fn main() -> Outcome<()> {
             },
         ),
         _ => Err(
-            "usage: bench_step about | pretrain|finetune|infer CLIPS FRAMES LAYOUT < LINES".into(),
+            "usage: bench_step about | pretrain|finetune|infer|op_... CLIPS FRAMES LAYOUT < LINES"
+                .into(),
         ),
     }
 }

@@ -25,7 +25,7 @@ pub fn processor_seconds() -> f64 {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `time` is a timespec that outlives the call.
+    // SAFETY: `time` is a whole timespec of this frame, to which the call writes and which outlives it.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }

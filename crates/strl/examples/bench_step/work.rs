@@ -1,5 +1,6 @@
 //! What a step does: the models of the paper's width on made-up clips, all joints seen.
 
+use super::ops::Op;
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{Gradients, Optimizer, OptimizerConfig};
@@ -44,12 +45,17 @@ pub enum Work {
         batch: TrackBatch,
         parameters: usize,
     },
+    /// A single op.
+    Op(Op),
 }
 
 impl Work {
     /// By its name.
     pub fn new(name: &str, shape: Shape<'_>) -> Result<Self, Box<dyn std::error::Error>> {
         let layout = Layout::built_in(shape.layout)?;
+        if let Some(op) = Op::new(name, &shape, &layout)? {
+            return Ok(Work::Op(op));
+        }
         let store = Store::new(0, DType::F32, &Device::Cpu);
         if name == "pretrain" {
             let model =
@@ -102,7 +108,7 @@ impl Work {
                 batch,
                 parameters: count(&store.parameters()),
             }),
-            _ => Err(format!("unknown work `{name}`: pretrain, finetune or infer").into()),
+            _ => Err(format!("unknown work `{name}`: pretrain, finetune, infer or an op").into()),
         }
     }
 
@@ -113,6 +119,7 @@ impl Work {
                 count(optimizer.parameters())
             }
             Work::Infer { parameters, .. } => *parameters,
+            Work::Op(op) => op.parameters(),
         }
     }
 
@@ -152,6 +159,7 @@ impl Work {
                 model.forward(batch)?;
                 Ok(())
             }
+            Work::Op(op) => Ok(op.step()?),
         }
     }
 }

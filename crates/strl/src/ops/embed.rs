@@ -1,6 +1,8 @@
 //! The embedding with the temporal position embedding, section 3.3.
 
 use candle_core::{Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
 use skeletonmae::ops::product::{Matrix, MatrixMut, product};
 use skeletonmae::ops::{Kernel, Real, View, apply2, rows};
 use skeletonmae::wide;
@@ -54,13 +56,14 @@ impl Kernel<2> for Embed {
     fn forward<T: Real>(&self, [s, theta]: [View<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
         let (n, t, v, c) = s.dims4()?;
         let d = width(t, c, theta.data.len())?;
-        let mut out = vec![T::zero(); n * t * v * d];
+        let mut out = Fresh::new(n * t * v * d);
         let chunk = rows::frames_per_chunk(v);
-        rows::fill_by(&mut out, v * d, chunk, |first, out| {
+        out.chunks(chunk * v * d).enumerate().for_each(|(i, out)| {
+            let first = i * chunk;
             let s = s.between(first * v, first * v + out.len() / d);
             frames(theta.data, s, out, first, [t, v, c]);
         });
-        Ok((out, (n, t, v, d).into()))
+        Ok((out.finish(), (n, t, v, d).into()))
     }
 
     fn backward<T: Real>(

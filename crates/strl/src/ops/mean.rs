@@ -1,6 +1,8 @@
 //! The mean over a track.
 
 use candle_core::{Result, Shape, Tensor};
+use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
 use skeletonmae::ops::{Kernel, Real, View, apply1, rows};
 
 struct TrackMean;
@@ -39,8 +41,8 @@ impl Kernel<1> for TrackMean {
     ) -> Result<[Option<Vec<T>>; 1]> {
         let (_, t, v, d) = x.dims4()?;
         let factor = T::real(1.0 / (t * v) as f64);
-        let mut dx = vec![T::zero(); x.data.len()];
-        rows::fill_by(&mut dx, t * v * d, 1, |track, dx| {
+        let mut dx = Fresh::new(x.data.len());
+        dx.chunks(t * v * d).enumerate().for_each(|(track, dx)| {
             let g: Vec<T> = grad
                 .between(track, track + 1)
                 .iter()
@@ -49,6 +51,6 @@ impl Kernel<1> for TrackMean {
             dx.chunks_exact_mut(d)
                 .for_each(|row| row.copy_from_slice(&g));
         });
-        Ok([Some(dx)])
+        Ok([Some(dx.finish())])
     }
 }

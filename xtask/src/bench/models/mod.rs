@@ -29,6 +29,8 @@ pub struct Work {
     pub title: &'static str,
     /// What the programs call it.
     pub call: &'static str,
+    /// PyTorch's side, below `tests/reference`.
+    pub script: &'static str,
     pub clips: usize,
     /// Steps a round.
     pub steps: usize,
@@ -41,11 +43,14 @@ const LAYOUT: &str = "coco17";
 /// The largest share of PyTorch's growth in memory that is aimed at.
 const MEMORY_GOAL: f64 = 0.5;
 
+const MODELS: &str = "bench_models.py";
+
 const WORKS: [Work; 4] = [
     Work {
         name: "pretrain",
         title: "pre-training step, 16 clips",
         call: "pretrain",
+        script: MODELS,
         clips: 16,
         steps: 5,
         goals: [3.0, 2.0],
@@ -54,6 +59,7 @@ const WORKS: [Work; 4] = [
         name: "finetune",
         title: "fine-tuning step, 16 clips x 2 persons",
         call: "finetune",
+        script: MODELS,
         clips: 16,
         steps: 3,
         goals: [4.0, 3.3],
@@ -62,6 +68,7 @@ const WORKS: [Work; 4] = [
         name: "infer",
         title: "inference, 16 clips x 2 persons",
         call: "infer",
+        script: MODELS,
         clips: 16,
         steps: 5,
         goals: [3.5, 1.6],
@@ -70,6 +77,7 @@ const WORKS: [Work; 4] = [
         name: "infer1",
         title: "inference, 1 clip x 2 persons",
         call: "infer",
+        script: MODELS,
         clips: 1,
         steps: 41,
         goals: [3.5, 1.75],
@@ -86,9 +94,6 @@ pub fn knows(topic: &str) -> bool {
 pub fn bench(workspace: &Workspace, topic: &str, args: &[OsString]) -> Result<(), Failure> {
     let options = Options::parse(args)?;
     options.fit(topic)?;
-    if topic == "ops" {
-        return ops::bench(workspace, &options);
-    }
     run(workspace
         .build("build")?
         .args(["--package", "strl", "--example", "bench_step"]))?;
@@ -106,17 +111,31 @@ pub fn bench(workspace: &Workspace, topic: &str, args: &[OsString]) -> Result<()
         kinds.contains(&Kind::Eager),
     );
     let facts = [facts, start.facts()].concat();
-    let works: Vec<&Work> = WORKS
+    let measured = |works: &mut dyn Iterator<Item = &'static Work>| {
+        let outcomes = works.map(|work| measure(&start, work, &kinds, &options));
+        outcomes.collect::<Result<Vec<_>, _>>()
+    };
+    let mut models = WORKS
         .iter()
-        .filter(|work| ["models", "all"].contains(&topic) || work.name == topic)
-        .collect();
-    let mut outcomes = Vec::new();
-    for work in works {
-        outcomes.push(measure(&start, work, &kinds, &options)?);
+        .filter(|work| ["models", "all"].contains(&topic) || work.name == topic);
+    let models = measured(&mut models)?;
+    if !models.is_empty() {
+        report::write(workspace, &facts, &models, &options)?;
     }
-    report::write(workspace, &facts, &outcomes, &options)?;
-    if topic == "all" {
-        ops::bench(workspace, &options)?;
+    if ["ops", "all"].contains(&topic) {
+        // The files of `all` are the models'.
+        let options = if topic == "ops" {
+            options.clone()
+        } else {
+            options.to_read()
+        };
+        report::write(
+            workspace,
+            &facts,
+            &measured(&mut ops::OPS.iter())?,
+            &options,
+        )?;
+        ops::alone(workspace, &options)?;
     }
     Ok(())
 }

@@ -1,10 +1,45 @@
-//! Each op alone, by Criterion.
+//! Each op alone, forward and back: by turns with what it is in PyTorch, then by Criterion.
 
+use super::Work;
 use super::options::Options;
 use crate::process::{Failure, run};
 use crate::workspace::Workspace;
 
-pub fn bench(workspace: &Workspace, options: &Options) -> Result<(), Failure> {
+/// An op of the models; the goal is that none be slower than PyTorch's.
+const fn op(call: &'static str, title: &'static str) -> Work {
+    Work {
+        name: call,
+        title,
+        call,
+        script: "bench_ops.py",
+        clips: 16,
+        steps: 5,
+        goals: [1.0; 2],
+    }
+}
+
+pub const OPS: [Work; 8] = [
+    op("op_gin", "three GIN layers, 16 tracks"),
+    op(
+        "op_decoder",
+        "a GIN layer of which four joints are wanted, 16 tracks",
+    ),
+    op("op_linear", "a linear map, 16 tracks"),
+    op("op_rce", "re-weighted cosine error, 16 tracks"),
+    op("op_embed", "embedding with positions, 32 tracks"),
+    op(
+        "op_spatial",
+        "the spatial half behind its encoder, 32 tracks",
+    ),
+    op("op_temporal", "the temporal half, 32 tracks"),
+    op(
+        "op_temporal_stride_2",
+        "the temporal half of every second frame, 32 tracks",
+    ),
+];
+
+/// Ours alone, as rows a second.
+pub fn alone(workspace: &Workspace, options: &Options) -> Result<(), Failure> {
     for package in ["skeletonmae", "strl"] {
         let mut command = workspace.cargo("bench");
         command.args(["--package", package, "--bench", "ops", "--", "--quiet"]);

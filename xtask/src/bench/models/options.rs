@@ -28,7 +28,7 @@ impl Clock {
     }
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     pub rounds: usize,
     pub threads: usize,
@@ -74,11 +74,22 @@ impl Options {
         Ok(options)
     }
 
-    /// Refuses what a topic has no use for: the README's table is that of all models, others have no table.
+    /// The same without files to write.
+    pub fn to_read(&self) -> Options {
+        Options {
+            json: None,
+            markdown: None,
+            readme: false,
+            ..*self
+        }
+    }
+
+    /// Refuses what a topic has no use for: the README's table is that of all models, sizes and shares are
+    /// no works.
     pub fn fit(&self, topic: &str) -> Result<(), Failure> {
         let files = self.json.is_some() || self.markdown.is_some();
         let all = ["models", "all"].contains(&topic);
-        let lone = ["sizes", "share", "ops"].contains(&topic);
+        let lone = ["sizes", "share"].contains(&topic);
         if (self.readme && !all) || (files && lone) {
             let asked = if self.readme { "--readme" } else { "a file" };
             return Err(Failure::Usage(format!("{asked} of `{topic}`: {USAGE}")));
@@ -115,6 +126,7 @@ mod tests {
         }
         let fits = |words, topic| parse(words).and_then(|options| options.fit(topic)).is_ok();
         assert!(fits("--readme", "models") && fits("--json x", "infer") && fits("", "ops"));
+        assert!(fits("--json x", "ops") && !fits("--readme", "ops"));
         assert!(!fits("--readme", "infer") && !fits("--json x", "sizes"));
     }
 }

@@ -24,7 +24,8 @@ pub enum Kind {
 /// How processes are started.
 pub struct Start {
     program: PathBuf,
-    script: PathBuf,
+    /// Where PyTorch's side lies.
+    scripts: PathBuf,
     pub python: OsString,
     pub threads: usize,
     /// What `taskset` is to be told, where it is there.
@@ -40,7 +41,7 @@ impl Start {
         let cores = allowed.and_then(|status| first_cores(&status, options.threads));
         Self {
             program: workspace.program("examples/bench_step"),
-            script: workspace.root().join("tests/reference/bench_models.py"),
+            scripts: workspace.root().join("tests/reference"),
             python,
             threads: options.threads,
             cores: cores.filter(|_| has_taskset),
@@ -82,7 +83,7 @@ impl Start {
         };
         match kind {
             Kind::Ours => words.push(self.program.clone().into()),
-            _ => words.extend([self.python.clone(), self.script.clone().into()]),
+            _ => words.extend([self.python.clone(), self.scripts.join(work.script).into()]),
         }
         let last = match kind {
             Kind::Ours => layout,

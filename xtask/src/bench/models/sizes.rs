@@ -25,6 +25,7 @@ fn sizes() -> Vec<Size> {
             name: "sizes",
             title: "pre-training step",
             call: "pretrain",
+            script: super::MODELS,
             clips,
             steps: 3,
             goals: [0.0; 2],

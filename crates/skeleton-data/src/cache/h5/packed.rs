@@ -30,13 +30,15 @@ pub(super) fn chunk_rows(block: &Block) -> usize {
     (CHUNK_BYTES / row.max(1)).clamp(1, block.shape[0].max(1))
 }
 
-/// Fills an object of `file` that was written without data, from the bytes of its numbers; `shown` is the name for messages.
+/// Fills an object of `file` that was written without data, from the bytes of its numbers; `shown` is the name for messages,
+/// `room` makes sure of room on the disk.
 pub(in crate::cache) fn fill(
     file: &Path,
     shown: &Path,
     name: &str,
     block: &Block,
     numbers: Raw,
+    room: &dyn Fn(u64) -> std::io::Result<()>,
 ) -> Result<()> {
     let mut numbers = BufReader::with_capacity(1 << 20, numbers);
     let failed = |e: hdf5::Error| unwritten(shown, name, &e);
@@ -51,6 +53,9 @@ pub(in crate::cache) fn fill(
         let end = rows.min(start + step);
         bytes.resize((end - start) * block.row() * block.width(), 0);
         numbers.read_exact(&mut bytes).map_err(Error::io(shown))?;
+        // This chunk and the one that is still held back, with what leads to all of them.
+        let index = 64 * (end.div_ceil(step)) as u64;
+        room(3 * bytes.len() as u64 + index + (1 << 16)).map_err(Error::io(shown))?;
         let written = if block.half {
             put::<f16>(&dataset, block, start..end, &bytes)
         } else {

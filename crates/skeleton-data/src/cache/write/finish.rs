@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::digest::digest;
 use super::super::h5;
 use super::super::schema::{Block, Contents, SCHEMA, is_link};
-use super::super::spool::{Part, Spool};
+use super::super::spool::{Part, Spool, room};
 use super::{CacheSummary, CacheWriter};
 use crate::partial::Partial;
 use crate::{Error, Result, split};
@@ -159,6 +159,7 @@ impl CacheWriter {
         let partial = Partial::create(&self.path)?;
         let compress = self.compress;
         let (created_by, shown) = (&self.header.created_by, &self.path);
+        room(&self.folder, objects(contents)).map_err(io())?;
         let offsets = h5::write(partial.now(), shown, contents, created_by, digest, compress)?;
         let blocks = [
             ("keypoints", Some(&contents.keypoints), self.keypoints),
@@ -170,7 +171,8 @@ impl CacheWriter {
             };
             let numbers = whole(spool, block).map_err(io())?;
             if compress {
-                h5::fill(partial.now(), &self.path, name, block, numbers)?;
+                let room = |bytes| room(&self.folder, bytes);
+                h5::fill(partial.now(), &self.path, name, block, numbers, &room)?;
             } else {
                 copy(numbers, partial.now(), offset).map_err(io())?;
             }
@@ -179,6 +181,23 @@ impl CacheWriter {
         let bytes = partial.finish()?;
         Ok((bytes, start.elapsed()))
     }
+}
+
+/// More bytes than all objects but the numbers take in the file.
+fn objects(contents: &Contents) -> u64 {
+    let samples = &contents.samples;
+    let words = samples
+        .id
+        .iter()
+        .chain(&contents.classes)
+        .map(|word| word.len() + 64);
+    let splits = contents
+        .splits
+        .iter()
+        .map(|(name, indices)| 4 * indices.len() + name.len() + 1024);
+    let texts = contents.layout.len() + contents.source.len();
+    let bytes = words.sum::<usize>() + splits.sum::<usize>() + texts + 64 * samples.id.len();
+    2 * bytes as u64 + (1 << 17)
 }
 
 /// The spooled numbers of a block, from their start: all that there should be.

@@ -129,36 +129,35 @@ impl Kernel<2> for Attend {
         let attention = &*self.attention;
         let (v, per_frame) = (attention.joints(), attention.weights());
         let frames = frames_per_chunk(v);
-        self.saved.with(|weights: &Buffer<T>| {
-            let mut du = vec![T::zero(); u.data.len()];
-            let parts: Vec<Vec<T>> = du
-                .par_chunks_mut(frames * v * d)
-                .zip(weights.par_chunks(frames * per_frame))
-                .enumerate()
-                .map(|(i, (du, weights))| {
-                    let rows = (i * frames * v, i * frames * v + du.len() / d);
-                    let (u, dy) = (u.between(rows.0, rows.1), grad.between(rows.0, rows.1));
-                    let mut da = vec![T::zero(); 2 * d];
-                    let mut scores = vec![T::zero(); 2 * v * attention.heads];
-                    let mut of_weights = vec![T::zero(); v];
-                    wide!({
-                        let frames = u.chunks_exact(v * d).zip(dy.chunks_exact(v * d));
-                        let frames = frames.zip(weights.chunks_exact(per_frame));
-                        for (((u, dy), weights), du) in frames.zip(du.chunks_exact_mut(v * d)) {
-                            let mut way = Back {
-                                du,
-                                da: &mut da,
-                                scores: &mut scores,
-                                of_weights: &mut of_weights,
-                            };
-                            attention.back([u, a.data, dy], weights, &mut way);
-                        }
-                    });
-                    da
-                })
-                .collect();
-            let da = total(2 * d, parts.iter().map(Vec::as_slice));
-            Ok([Some(du), Some(da.into_iter().map(T::real).collect())])
-        })
+        let weights = self.saved.take::<Buffer<T>>()?;
+        let mut du = vec![T::zero(); u.data.len()];
+        let parts: Vec<Vec<T>> = du
+            .par_chunks_mut(frames * v * d)
+            .zip(weights.par_chunks(frames * per_frame))
+            .enumerate()
+            .map(|(i, (du, weights))| {
+                let rows = (i * frames * v, i * frames * v + du.len() / d);
+                let (u, dy) = (u.between(rows.0, rows.1), grad.between(rows.0, rows.1));
+                let mut da = vec![T::zero(); 2 * d];
+                let mut scores = vec![T::zero(); 2 * v * attention.heads];
+                let mut of_weights = vec![T::zero(); v];
+                wide!({
+                    let frames = u.chunks_exact(v * d).zip(dy.chunks_exact(v * d));
+                    let frames = frames.zip(weights.chunks_exact(per_frame));
+                    for (((u, dy), weights), du) in frames.zip(du.chunks_exact_mut(v * d)) {
+                        let mut way = Back {
+                            du,
+                            da: &mut da,
+                            scores: &mut scores,
+                            of_weights: &mut of_weights,
+                        };
+                        attention.back([u, a.data, dy], weights, &mut way);
+                    }
+                });
+                da
+            })
+            .collect();
+        let da = total(2 * d, parts.iter().map(Vec::as_slice));
+        Ok([Some(du), Some(da.into_iter().map(T::real).collect())])
     }
 }

@@ -4,10 +4,12 @@ use rayon::prelude::*;
 
 use super::params::{End, Params, split};
 use super::{Ending, Stack};
+use crate::ops::fresh::Fresh;
 use crate::ops::kernel::{Real, View};
+use crate::ops::next::Next;
 use crate::ops::norm::{Moments, Norm, Sums};
 use crate::ops::pool::Buffer;
-use crate::ops::product::{Matrix, MatrixMut, product};
+use crate::ops::product::{Matrix, MatrixMut, flip, product, product_meanwhile};
 use crate::ops::rows::{add_scaled, frames_per_chunk};
 use crate::wide;
 
@@ -86,6 +88,18 @@ impl<'a, T: Real> Source<'a, T> {
 }
 
 impl<'a, T: Real> Source<'a, T> {
+    /// What [`rows`](Self::rows) reads, as it lies in memory.
+    #[inline(always)]
+    pub fn memory(&self, from: usize, n: usize) -> &'a [T] {
+        match self {
+            Self::Input(x) => x.between(from, from + n),
+            Self::Layer(layer, d) => match &layer.end {
+                Kept::Activated { z2, .. } => &z2[from * d..(from + n) * d],
+                Kept::Mlp => &[],
+            },
+        }
+    }
+
     /// `n` rows that [`rows`](Self::rows) has made in `scratch` before.
     pub fn made<'b>(&self, from: usize, n: usize, scratch: &'b [T]) -> &'b [T]
     where
@@ -171,7 +185,8 @@ impl Pass<'_> {
         let (d, c, chunk) = (self.d, source.width(), self.chunk());
         let v = self.stack.adjacency.len();
         let mixing = self.stack.adjacency.plus(T::one() + p.eps);
-        let weight = Matrix::new(p.first, d, c).transposed();
+        let weight = flip(p.first, c);
+        let weight = Matrix::new(&weight, c, d);
         let mut z = Buffer::new(self.rows * d);
         let sums = z.par_chunks_mut(chunk * d).enumerate().map_init(
             || [vec![T::zero(); v * c], vec![T::zero(); chunk * c]],
@@ -184,11 +199,13 @@ impl Pass<'_> {
                         mixing.apply(source.rows(i * chunk + k * v, v, x), mixed, c);
                     }
                 });
-                product(
+                let mut next = Next::behind(&[source.memory(i * chunk, n), z]);
+                product_meanwhile(
                     MatrixMut::new(z, n, d),
                     Matrix::new(mixed, n, c),
                     weight,
                     false,
+                    &mut next,
                 );
                 wide!(Sums::of(z, d))
             },
@@ -200,7 +217,8 @@ impl Pass<'_> {
     /// z2 = ReLU(norm(z1)) W2^T.
     fn second<T: Real>(&self, z1: &[T], norm: &Norm<T>, weight: &[T]) -> (Buffer<T>, Moments) {
         let (d, chunk) = (self.d, self.chunk());
-        let weight = Matrix::new(weight, d, d).transposed();
+        let weight = flip(weight, d);
+        let weight = Matrix::new(&weight, d, d);
         let mut z = Buffer::new(self.rows * d);
         let sums = z
             .par_chunks_mut(chunk * d)
@@ -210,7 +228,9 @@ impl Pass<'_> {
                 |scratch, (z, z1)| {
                     let (n, a) = (z.len() / d, &mut scratch[..z.len()]);
                     wide!(norm.relu(z1, a));
-                    product(MatrixMut::new(z, n, d), Matrix::new(a, n, d), weight, false);
+                    let mut next = Next::behind(&[z1, z]);
+                    let (z_rows, a) = (MatrixMut::new(z, n, d), Matrix::new(a, n, d));
+                    product_meanwhile(z_rows, a, weight, false, &mut next);
                     wide!(Sums::of(z, d))
                 },
             );
@@ -222,11 +242,11 @@ impl Pass<'_> {
         let (d, chunk, v) = (self.d, self.chunk(), self.stack.adjacency.len());
         match &self.stack.ending {
             Ending::Activated => {
-                let mut y = vec![T::zero(); self.rows * d];
-                y.par_chunks_mut(chunk * d)
+                let mut y = Fresh::new(self.rows * d);
+                y.chunks(chunk * d)
                     .enumerate()
                     .for_each(|(i, y)| wide!(last.activated(i * chunk, y)));
-                y
+                y.finish()
             }
             Ending::Pooled { factor } => {
                 let (frames, factor) = (chunk / v, T::real(*factor));
@@ -247,6 +267,7 @@ impl Pass<'_> {
                 let End::Mlp { bias } = p.end else {
                     unreachable!("the parameters are those of this ending")
                 };
+                let weight = flip(p.second, d);
                 let mut y = vec![T::zero(); rows.len() * d];
                 y.par_chunks_mut(chunk * d)
                     .zip(rows.par_chunks(chunk))
@@ -255,7 +276,7 @@ impl Pass<'_> {
                         wide!(gather_relu(last, rows, &mut a));
                         y.chunks_exact_mut(d).for_each(|y| y.copy_from_slice(bias));
                         let n = rows.len();
-                        let weight = Matrix::new(p.second, d, d).transposed();
+                        let weight = Matrix::new(&weight, d, d);
                         product(MatrixMut::new(y, n, d), Matrix::new(&a, n, d), weight, true);
                     });
                 y

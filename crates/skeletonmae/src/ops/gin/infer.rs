@@ -9,6 +9,7 @@ use crate::ops::kernel::{Kernel, Real, View, apply2};
 use crate::ops::map::{Map, add_leak};
 use crate::ops::mix::Mixing;
 use crate::ops::norm::{Moments, Norm};
+use crate::ops::pool::Buffer;
 use crate::ops::rows::{fill_with, frames_per_chunk};
 use crate::wide;
 
@@ -53,11 +54,11 @@ impl<T: Real> Layer<T> {
 }
 
 /// Buffers of the frames under way.
-#[derive(Clone, Debug)]
-pub struct Scratch<T> {
-    x: Vec<T>,
-    mixed: Vec<T>,
-    a: Vec<T>,
+#[derive(Debug)]
+pub struct Scratch<T: Real> {
+    x: Buffer<T>,
+    mixed: Buffer<T>,
+    a: Buffer<T>,
 }
 
 impl<T: Real> Folded<T> {
@@ -131,7 +132,7 @@ impl<T: Real> Folded<T> {
 
     /// Buffers for up to `rows` rows.
     pub fn scratch(&self, rows: usize) -> Scratch<T> {
-        let buffer = |width: usize| vec![T::zero(); rows * width];
+        let buffer = |width: usize| Buffer::new(rows * width);
         Scratch {
             x: buffer(self.d),
             mixed: buffer(self.d.max(self.c)),

@@ -149,16 +149,14 @@ impl Kernel<2> for Gin {
         [want_x, _]: [bool; 2],
     ) -> Result<[Option<Vec<T>>; 2]> {
         let d = self.stack.width(x.width(), theta.data.len())?;
-        self.saved.with(|kept: &Vec<forward::Layer<T>>| {
-            let way = backward::Way {
-                stack: &self.stack,
-                x,
-                parameters: params::split(&self.stack, theta.data, x.width(), d),
-                kept,
-                d,
-            };
-            let (dx, dtheta) = way.run(grad.data, want_x);
-            Ok([dx, Some(dtheta)])
-        })
+        let way = backward::Way {
+            stack: &self.stack,
+            x,
+            parameters: params::split(&self.stack, theta.data, x.width(), d),
+            kept: self.saved.take::<Vec<forward::Layer<T>>>()?,
+            d,
+        };
+        let (dx, dtheta) = way.run(grad.data, want_x);
+        Ok([dx, Some(dtheta)])
     }
 }

@@ -1,9 +1,11 @@
 //! The way back in training.
 
 use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
 use skeletonmae::ops::mix::Mixing;
+use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::Back;
-use skeletonmae::ops::product::{Matrix, MatrixMut, product};
+use skeletonmae::ops::product::{Matrix, MatrixMut, product_meanwhile};
 use skeletonmae::ops::{Real, View, rows};
 use skeletonmae::wide;
 
@@ -31,10 +33,10 @@ impl<T: Real> Way<'_, T> {
         let rows = self.h.rows();
         let backs =
             [0, 1].map(|i| self.kept.norms[i].back(&sums[2 * d * i..2 * d * (i + 1)], rows));
-        let mut dh = vec![T::zero(); self.h.data.len()];
+        let mut dh = Fresh::new(self.h.data.len());
         let mut dp = vec![T::zero(); self.p.data.len()];
         let parts = dh
-            .par_chunks_mut(chunk * d)
+            .chunks(chunk * d)
             .zip(dp.par_chunks_mut(chunk / v * d))
             .enumerate()
             .map_init(
@@ -48,7 +50,7 @@ impl<T: Real> Way<'_, T> {
             let all = weight.iter().chain(&sums[d..]).chain(&sums[..d]);
             dtheta.extend(all.map(|&value| T::real(value)));
         }
-        [dh, dp, dtheta]
+        [dh.finish(), dp, dtheta]
     }
 
     /// dy of some rows, copied so that it can be stopped in place where ReLU gave nothing.
@@ -102,6 +104,7 @@ impl<T: Real> Way<'_, T> {
         );
         let p = self.p.between(from / v, (from + n) / v);
         let [u, r] = [0, 1].map(|k: usize| &self.kept.z[k][from * d..from * d + size]);
+        let mut next = Next::behind(&[self.grad.between(from, from + n), y, u, r, h, dh]);
         let g = self.gradient(from, &mut g[..size]);
         let mut part = vec![T::zero(); 2 * d * d];
         let (dw, dr) = part.split_at_mut(d * d);
@@ -113,14 +116,15 @@ impl<T: Real> Way<'_, T> {
         });
         let mixed = mix(&self.mixing, h, p, mixing, [v, d]);
         let du = Matrix::new(dz, n, d);
-        product(
+        product_meanwhile(
             MatrixMut::new(dw, d, d),
             du.transposed(),
             Matrix::new(mixed, n, d),
             false,
+            &mut next,
         );
         let w = self.maps.map(|map| Matrix::new(map.weight, d, d));
-        product(MatrixMut::new(dmixed, n, d), du, w[0], false);
+        product_meanwhile(MatrixMut::new(dmixed, n, d), du, w[0], false, &mut next);
         wide!({
             self.unmixing.apply(dmixed, dh, d);
             for (dp, dh) in dp.chunks_exact_mut(d).zip(dh.chunks_exact(v * d)) {
@@ -129,13 +133,14 @@ impl<T: Real> Way<'_, T> {
             backs[1].rows(g, r, dz);
         });
         let drows = Matrix::new(dz, n, d);
-        product(
+        product_meanwhile(
             MatrixMut::new(dr, d, d),
             drows.transposed(),
             Matrix::new(h, n, d),
             false,
+            &mut next,
         );
-        product(MatrixMut::new(dh, n, d), drows, w[1], true);
+        product_meanwhile(MatrixMut::new(dh, n, d), drows, w[1], true, &mut next);
         part
     }
 }

@@ -6,10 +6,12 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{Result, Shape, Tensor, bail};
 use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
 use skeletonmae::ops::mix::{JointMatrix, Mixing};
+use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::{Norm, Sums};
 use skeletonmae::ops::pool::{Buffer, Saved};
-use skeletonmae::ops::product::{Matrix, MatrixMut, product};
+use skeletonmae::ops::product::{Matrix, MatrixMut, flip, product_meanwhile};
 use skeletonmae::ops::{Kernel, Moments, Real, View, apply3, rows};
 use skeletonmae::wide;
 
@@ -108,7 +110,8 @@ impl Kernel<3> for Spatial {
         let (v, d, chunk) = self.check(&h, &p, &theta)?;
         let maps = split(theta.data, d);
         let mixing = self.mixing.plus(T::zero());
-        let weights = maps.map(|map| Matrix::new(map.weight, d, d).transposed());
+        let weights = maps.map(|map| flip(map.weight, d));
+        let weights = [0, 1].map(|i: usize| Matrix::new(&weights[i], d, d));
         let mut z = [Buffer::new(h.data.len()), Buffer::new(h.data.len())];
         let [u, r] = &mut z;
         let sums = u
@@ -122,17 +125,20 @@ impl Kernel<3> for Spatial {
                     let h = h.between(from, from + n);
                     let p = p.between(from / v, (from + n) / v);
                     let mixed = mix(&mixing, h, p, scratch, [v, d]);
-                    product(
+                    let mut next = Next::behind(&[h, u, r]);
+                    product_meanwhile(
                         MatrixMut::new(u, n, d),
                         Matrix::new(mixed, n, d),
                         weights[0],
                         false,
+                        &mut next,
                     );
-                    product(
+                    product_meanwhile(
                         MatrixMut::new(r, n, d),
                         Matrix::new(h, n, d),
                         weights[1],
                         false,
+                        &mut next,
                     );
                     wide!((Sums::of(u, d), Sums::of(r, d)))
                 },
@@ -140,15 +146,15 @@ impl Kernel<3> for Spatial {
         let (first, second): (Vec<_>, Vec<_>) = sums.collect::<Vec<_>>().into_iter().unzip();
         let moments = [Moments::combine(&first), Moments::combine(&second)];
         let norms = [0, 1].map(|i| Norm::new(&moments[i], maps[i].norm[0], maps[i].norm[1]));
-        let mut y = vec![T::zero(); h.data.len()];
-        y.par_chunks_mut(chunk * d).enumerate().for_each(|(i, y)| {
+        let mut y = Fresh::new(h.data.len());
+        y.chunks(chunk * d).enumerate().for_each(|(i, y)| {
             let at = i * chunk * d;
             let [u, r] = [0, 1].map(|k: usize| &z[k][at..at + y.len()]);
             wide!(add_relu(&norms, u, r, y, d));
         });
         self.moments.get_or_init(|| moments);
         self.saved.put(Kept { z, norms });
-        Ok((y, h.dims.into()))
+        Ok((y.finish(), h.dims.into()))
     }
 
     fn backward<T: Real>(
@@ -159,23 +165,22 @@ impl Kernel<3> for Spatial {
         _: [bool; 3],
     ) -> Result<[Option<Vec<T>>; 3]> {
         let (v, d, chunk) = self.check(&h, &p, &theta)?;
-        self.saved.with(|kept: &Kept<T>| {
-            let way = backward::Way {
-                h,
-                p,
-                y,
-                grad,
-                kept,
-                maps: split(theta.data, d),
-                mixing: self.mixing.plus(T::zero()),
-                unmixing: self.mixing.transposed_plus(T::zero()),
-                v,
-                d,
-                chunk,
-            };
-            let [dh, dp, dtheta] = way.run();
-            Ok([Some(dh), Some(dp), Some(dtheta)])
-        })
+        let kept = self.saved.take::<Kept<T>>()?;
+        let way = backward::Way {
+            h,
+            p,
+            y,
+            grad,
+            kept: &kept,
+            maps: split(theta.data, d),
+            mixing: self.mixing.plus(T::zero()),
+            unmixing: self.mixing.transposed_plus(T::zero()),
+            v,
+            d,
+            chunk,
+        };
+        let [dh, dp, dtheta] = way.run();
+        Ok([Some(dh), Some(dp), Some(dtheta)])
     }
 }
 

@@ -1,9 +1,11 @@
 //! The way back in training: sums at the end, then through the branches, then through their first maps.
 
 use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
+use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::{Back, Norm};
 use skeletonmae::ops::pool::Buffer;
-use skeletonmae::ops::product::{Matrix, MatrixMut, product};
+use skeletonmae::ops::product::{Matrix, MatrixMut, product, product_meanwhile};
 use skeletonmae::ops::{Real, rows};
 use skeletonmae::wide;
 
@@ -49,10 +51,10 @@ impl<T: Real> Way<'_, T> {
                 .as_ref()
                 .map(|(_, norm)| norm.back(&end[2 * d..], rows_out)),
         };
-        let mut dx = vec![T::zero(); self.x.len()];
+        let mut dx = Fresh::new(self.x.len());
         let mut g1 = Buffer::new(n * self.pass.track(reduced));
         let parts: Vec<Vec<T>> = dx
-            .par_chunks_mut(self.pass.track(d))
+            .chunks(self.pass.track(d))
             .zip(g1.par_chunks_mut(self.pass.track(reduced)))
             .enumerate()
             .map_init(
@@ -60,6 +62,7 @@ impl<T: Real> Way<'_, T> {
                 |scratch, (track, (dx, g1))| self.branches(track, &backs, dx, g1, scratch),
             )
             .collect();
+        let mut dx = dx.finish();
         let middle = total(&parts);
         let sums1 = &middle[middle.len() - 2 * reduced..];
         let back1 = self.kept.norm1.back(sums1, self.x.len() / d);
@@ -179,7 +182,9 @@ impl<T: Real> Way<'_, T> {
         let z = &self.kept.z[track * self.pass.track(reduced)..][..self.pass.track(reduced)];
         let x = &self.x[track * self.pass.track(d)..][..self.pass.track(d)];
         let mut parts: Vec<T> = Vec::new();
-        g.copy_from_slice(self.out(self.grad, track));
+        let grad = self.out(self.grad, track);
+        let mut next = Next::behind(&[grad, y, c, z, g1, dx]);
+        g.copy_from_slice(grad);
         wide!({
             for (g, &y) in g.iter_mut().zip(y) {
                 *g = if y > T::zero() { *g } else { T::zero() };
@@ -196,15 +201,16 @@ impl<T: Real> Way<'_, T> {
             let dc = Matrix::within(&dc[self.pass.to(branch).from..], n, part, d);
             let mut dw = vec![T::zero(); part * side];
             let by_side = Matrix::new(taps, n, side);
-            product(
+            product_meanwhile(
                 MatrixMut::new(&mut dw, part, side),
                 dc.transposed(),
                 by_side,
                 false,
+                &mut next,
             );
             parts.extend(dw);
             let weight = Matrix::new(&convolution.weight, part, side);
-            product(MatrixMut::new(taps, n, side), dc, weight, false);
+            product_meanwhile(MatrixMut::new(taps, n, side), dc, weight, false, &mut next);
             wide!(window.scatter(taps, g1, convolution.from, t, v));
         }
         let pool = self.pass.convolutions.len();
@@ -213,25 +219,38 @@ impl<T: Real> Way<'_, T> {
         let x = Matrix::new(self.pass.strided(x, strided), n, d);
         let dpoint = Matrix::within(&dc[self.pass.to(pool + 1).from..], n, part, d);
         let mut dw = vec![T::zero(); part * d];
-        product(
+        product_meanwhile(
             MatrixMut::new(&mut dw, part, d),
             dpoint.transposed(),
             x,
             false,
+            &mut next,
         );
         parts.extend(dw);
         let point = Matrix::new(self.pass.p.point, part, d);
         match (&self.kept.residual, &backs.residual, self.pass.p.residual) {
             (Some((q, _)), Some(back), Some(residual)) => {
-                product(MatrixMut::new(dstrided, n, d), dpoint, point, false);
+                product_meanwhile(
+                    MatrixMut::new(dstrided, n, d),
+                    dpoint,
+                    point,
+                    false,
+                    &mut next,
+                );
                 let q = self.out(q, track);
                 wide!(back.rows(g, q, dc));
                 let dq = Matrix::new(dc, n, d);
                 let mut dw = vec![T::zero(); d * d];
-                product(MatrixMut::new(&mut dw, d, d), dq.transposed(), x, false);
+                product_meanwhile(
+                    MatrixMut::new(&mut dw, d, d),
+                    dq.transposed(),
+                    x,
+                    false,
+                    &mut next,
+                );
                 parts.extend(dw);
                 let map = Matrix::new(residual.map, d, d);
-                product(MatrixMut::new(dstrided, n, d), dq, map, true);
+                product_meanwhile(MatrixMut::new(dstrided, n, d), dq, map, true, &mut next);
                 let frame = v * d;
                 let frames = dx.chunks_exact_mut(frame).step_by(self.pass.stride);
                 for (dx, from) in frames.zip(dstrided.chunks_exact(frame)) {
@@ -240,7 +259,7 @@ impl<T: Real> Way<'_, T> {
             }
             _ => {
                 dx.copy_from_slice(g);
-                product(MatrixMut::new(dx, n, d), dpoint, point, true);
+                product_meanwhile(MatrixMut::new(dx, n, d), dpoint, point, true, &mut next);
             }
         }
         let at = parts.len();

@@ -1,9 +1,11 @@
 //! The way forward in training.
 
 use rayon::prelude::*;
+use skeletonmae::ops::fresh::Fresh;
+use skeletonmae::ops::next::Next;
 use skeletonmae::ops::norm::{Norm, Sums};
 use skeletonmae::ops::pool::Buffer;
-use skeletonmae::ops::product::{Matrix, MatrixMut, product};
+use skeletonmae::ops::product::{Matrix, MatrixMut, flip, product, product_meanwhile};
 use skeletonmae::ops::{Moments, Real};
 use skeletonmae::wide;
 
@@ -29,6 +31,8 @@ pub struct Convolution<T> {
     pub window: Window,
     /// (part, kernel * part).
     pub weight: Vec<T>,
+    /// The same, transposed.
+    pub columns: Vec<T>,
     /// Where its input lies in the rows behind the first maps.
     pub from: Columns,
 }
@@ -39,6 +43,8 @@ pub struct Pass<'a, T> {
     pub s: Shapes,
     pub p: &'a Params<'a, T>,
     pub convolutions: Vec<Convolution<T>>,
+    /// (d, part): the point's map, transposed.
+    point: Vec<T>,
     pub pool: Window,
     pub pool_from: Columns,
 }
@@ -56,12 +62,17 @@ impl<'a, T: Real> Pass<'a, T> {
             s,
             p,
             convolutions: convolutions
-                .map(|(i, (window, weight))| Convolution {
-                    window,
-                    weight: side_by_side(weight, window.kernel, s.part),
-                    from: from(i),
+                .map(|(i, (window, weight))| {
+                    let weight = side_by_side(weight, window.kernel, s.part);
+                    Convolution {
+                        window,
+                        columns: flip(&weight, window.kernel * s.part),
+                        weight,
+                        from: from(i),
+                    }
                 })
                 .collect(),
+            point: flip(p.point, s.d),
             pool: branches.pool(),
             pool_from: from(branches.dilations.len()),
         }
@@ -118,7 +129,8 @@ impl<'a, T: Real> Pass<'a, T> {
     fn reduce(&self, x: &[T]) -> (Buffer<T>, Moments) {
         let (d, width) = (self.s.d, self.s.reduced);
         let mut z = Buffer::new(self.s.n * self.track(width));
-        let weight = Matrix::new(self.p.reduce, width, d).transposed();
+        let weight = flip(self.p.reduce, d);
+        let weight = Matrix::new(&weight, d, width);
         let sums = z
             .par_chunks_mut(self.track(width))
             .zip(x.par_chunks(self.track(d)))
@@ -151,7 +163,8 @@ impl<'a, T: Real> Pass<'a, T> {
                 },
                 |[a, taps, strided], ((c, z), x)| {
                     wide!(norm.relu(z, a));
-                    self.branches_of_track(x, a, c, taps, strided);
+                    let mut next = Next::behind(&[z, c]);
+                    self.branches_of_track(x, a, c, [taps, strided], &mut next);
                     wide!(Sums::of(c, d))
                 },
             );
@@ -168,7 +181,14 @@ impl<'a, T: Real> Pass<'a, T> {
         }
     }
 
-    fn branches_of_track(&self, x: &[T], a: &[T], c: &mut [T], taps: &mut [T], strided: &mut [T]) {
+    fn branches_of_track(
+        &self,
+        x: &[T],
+        a: &[T],
+        c: &mut [T],
+        [taps, strided]: [&mut [T]; 2],
+        next: &mut Next,
+    ) {
         let Shapes { t, v, d, part, .. } = self.s;
         let n = self.s.t_out * v;
         for (branch, convolution) in self.convolutions.iter().enumerate() {
@@ -176,21 +196,22 @@ impl<'a, T: Real> Pass<'a, T> {
             let taps = &mut taps[..n * side];
             wide!(convolution.window.gather(a, convolution.from, taps, t, v));
             let out = MatrixMut::within(&mut c[self.to(branch).from..], n, part, d);
-            let weight = Matrix::new(&convolution.weight, part, side).transposed();
-            product(out, Matrix::new(taps, n, side), weight, false);
+            let weight = Matrix::new(&convolution.columns, side, part);
+            product_meanwhile(out, Matrix::new(taps, n, side), weight, false, next);
         }
         let pool = self.convolutions.len();
         wide!(self.pool.largest(a, self.pool_from, c, self.to(pool), t, v));
         let x = self.strided(x, strided);
         let out = MatrixMut::within(&mut c[self.to(pool + 1).from..], n, part, d);
-        let weight = Matrix::new(self.p.point, part, d).transposed();
-        product(out, Matrix::new(x, n, d), weight, false);
+        let weight = Matrix::new(&self.point, d, part);
+        product_meanwhile(out, Matrix::new(x, n, d), weight, false, next);
     }
 
     fn residual(&self, x: &[T], map: &[T]) -> (Buffer<T>, Moments) {
         let d = self.s.d;
         let mut q = Buffer::new(self.s.n * self.track_out(d));
-        let weight = Matrix::new(map, d, d).transposed();
+        let weight = flip(map, d);
+        let weight = Matrix::new(&weight, d, d);
         let sums = q
             .par_chunks_mut(self.track_out(d))
             .zip(x.par_chunks(self.track(d)))
@@ -209,9 +230,9 @@ impl<'a, T: Real> Pass<'a, T> {
     /// `max(norm(c) + residual, 0)`; NaN stays NaN.
     fn result(&self, x: &[T], kept: &Kept<T>) -> Vec<T> {
         let d = self.s.d;
-        let mut y = vec![T::zero(); self.s.n * self.track_out(d)];
+        let mut y = Fresh::new(self.s.n * self.track_out(d));
         let size = self.track_out(d);
-        y.par_chunks_mut(size).enumerate().for_each_init(
+        y.chunks(size).enumerate().for_each_init(
             || vec![T::zero(); size],
             |scratch, (track, y)| {
                 let c = &kept.c[track * size..(track + 1) * size];
@@ -232,6 +253,6 @@ impl<'a, T: Real> Pass<'a, T> {
                 });
             },
         );
-        y
+        y.finish()
     }
 }

@@ -4,7 +4,7 @@ use candle_core::{Result, bail};
 use skeletonmae::ops::map::{Map, leak};
 use skeletonmae::ops::norm::Norm;
 use skeletonmae::ops::pool::Buffer;
-use skeletonmae::ops::product::{Matrix, MatrixMut, product};
+use skeletonmae::ops::product::{Matrix, MatrixMut, flip, product};
 use skeletonmae::ops::rows;
 use skeletonmae::ops::{Moments, Real};
 use skeletonmae::wide;
@@ -105,8 +105,12 @@ impl<T: Real> Folded<T> {
         let mut add = |column: usize, width: usize, x: &[T], weight: &[T]| {
             let side = weight.len() / width;
             let out = MatrixMut::within(&mut out[column..], n, width, d);
-            let weight = Matrix::new(weight, width, side).transposed();
-            product(out, Matrix::new(x, n, side), weight, true);
+            product(
+                out,
+                Matrix::new(x, n, side),
+                Matrix::new(weight, side, width),
+                true,
+            );
         };
         for (branch, (window, from, weight)) in self.convolutions.iter().enumerate() {
             let mut taps = Buffer::new(n * window.kernel * part);
@@ -131,10 +135,13 @@ impl<T: Real> Folded<T> {
     }
 }
 
-/// The rows of a weight, each times its scale.
+/// A weight (rows, c), each row times its scale, transposed.
 fn scaled<T: Real>(weight: &[T], scale: &[T]) -> Vec<T> {
-    let c = weight.len() / scale.len();
-    let rows = weight.chunks_exact(c).zip(scale);
-    rows.flat_map(|(row, &scale)| row.iter().map(move |&w| w * scale))
-        .collect()
+    let mut columns = flip(weight, weight.len() / scale.len());
+    for column in columns.chunks_exact_mut(scale.len()) {
+        for (w, &scale) in column.iter_mut().zip(scale) {
+            *w *= scale;
+        }
+    }
+    columns
 }

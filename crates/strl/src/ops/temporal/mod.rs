@@ -153,16 +153,15 @@ impl Kernel<2> for Temporal {
         let shapes = self.branches.check(x.dims, theta.data.len())?;
         let parameters = params::split(&self.branches, &shapes, theta.data);
         let pass = forward::Pass::new(&self.branches, shapes, &parameters);
-        self.saved.with(|kept: &forward::Kept<T>| {
-            let way = backward::Way {
-                pass: &pass,
-                x: x.data,
-                y: y.data,
-                grad: grad.data,
-                kept,
-            };
-            let (dx, dtheta) = way.run();
-            Ok([Some(dx), Some(dtheta)])
-        })
+        let kept = self.saved.take::<forward::Kept<T>>()?;
+        let way = backward::Way {
+            pass: &pass,
+            x: x.data,
+            y: y.data,
+            grad: grad.data,
+            kept: &kept,
+        };
+        let (dx, dtheta) = way.run();
+        Ok([Some(dx), Some(dtheta)])
     }
 }

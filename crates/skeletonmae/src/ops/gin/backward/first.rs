@@ -6,19 +6,20 @@ use super::{Way, add_up, reals};
 use crate::ops::gin::forward::{Kept, Source};
 use crate::ops::kernel::Real;
 use crate::ops::mix::Mixing;
+use crate::ops::next::Next;
 use crate::ops::norm::Back;
 use crate::ops::pool::Buffer;
-use crate::ops::product::{Matrix, MatrixMut, product};
+use crate::ops::product::{Matrix, MatrixMut, product_meanwhile};
 use crate::ops::rows::dot;
 use crate::wide;
 
 impl<T: Real> Way<'_, T> {
-    /// Through the first map and the neighbour sums: the gradient of the layer's input where wanted,
-    /// (d eps, dW1), and the end sums ([`Norm::prelu_sums`]) of the layer before.
+    /// Through the first map and the neighbour sums: the gradient of the layer's input where wanted, written
+    /// over g1 where it is as wide, (d eps, dW1), and the end sums ([`Norm::prelu_sums`]) of the layer before.
     pub(super) fn first(
         &self,
         i: usize,
-        g1: &[T],
+        mut g1: Buffer<T>,
         sums1: &[f64],
         want: bool,
     ) -> (Option<Buffer<T>>, Vec<T>, Vec<f64>) {
@@ -36,26 +37,38 @@ impl<T: Real> Way<'_, T> {
             d,
         };
         let scratch = || Scratch::new(chunk * d.max(c));
-        let mut out = want.then(|| Buffer::new(self.x.rows() * c));
+        let in_place = want && c == d;
+        let mut out = (want && c != d).then(|| Buffer::new(self.x.rows() * c));
         let parts: Vec<Vec<T>> = match &mut out {
             Some(out) => g1
-                .par_chunks(chunk * d)
+                .par_chunks_mut(chunk * d)
                 .zip(out.par_chunks_mut(chunk * c))
                 .enumerate()
                 .map_init(scratch, |s, (k, (g, out))| {
-                    step.chunk(k * chunk, g, Some(out), s)
+                    step.chunk(k * chunk, g, To::Other(out), s)
                 })
                 .collect(),
             None => g1
-                .par_chunks(chunk * d)
+                .par_chunks_mut(chunk * d)
                 .enumerate()
-                .map_init(scratch, |s, (k, g)| step.chunk(k * chunk, g, None, s))
+                .map_init(scratch, |s, (k, g)| {
+                    let to = if in_place { To::Place } else { To::Nowhere };
+                    step.chunk(k * chunk, g, to, s)
+                })
                 .collect(),
         };
+        let out = if in_place { Some(g1) } else { out };
         let sums = add_up(1 + d * c + 3 * d, &parts);
         let (own, below) = sums.split_at(1 + d * c);
         (out, reals(own).collect(), below.to_vec())
     }
+}
+
+/// Where the gradient of the layer's input goes.
+enum To<'a, T> {
+    Nowhere,
+    Place,
+    Other(&'a mut [T]),
 }
 
 struct Scratch<T> {
@@ -89,8 +102,8 @@ struct First<'a, T: Real> {
 }
 
 impl<T: Real> First<'_, T> {
-    /// (d eps, dW1, end sums of the layer before) of a chunk, whose input's gradient goes to `out`.
-    fn chunk(&self, from: usize, g1: &[T], out: Option<&mut [T]>, s: &mut Scratch<T>) -> Vec<T> {
+    /// (d eps, dW1, end sums of the layer before) of a chunk, whose input's gradient goes where `to` says.
+    fn chunk(&self, from: usize, g1: &mut [T], to: To<'_, T>, s: &mut Scratch<T>) -> Vec<T> {
         let (v, d, c) = (self.v, self.d, self.source.width());
         let n = g1.len() / d;
         let mut part = vec![T::zero(); 1 + d * c + 3 * d];
@@ -105,13 +118,19 @@ impl<T: Real> First<'_, T> {
             }
             self.source.made(from, n, &s.x)
         });
+        let mut next = Next::behind(&[g1, z1, self.source.memory(from, n)]);
         let dz = Matrix::new(dz, n, d);
         let weight = MatrixMut::new(&mut part[1..1 + d * c], d, c);
-        product(weight, dz.transposed(), Matrix::new(mixed, n, c), false);
-        product(MatrixMut::new(dmixed, n, c), dz, self.weight, false);
+        let (mixed, dmixed_rows) = (Matrix::new(mixed, n, c), MatrixMut::new(dmixed, n, c));
+        product_meanwhile(weight, dz.transposed(), mixed, false, &mut next);
+        product_meanwhile(dmixed_rows, dz, self.weight, false, &mut next);
         wide!({
             part[0] = dot(x, dmixed);
-            let Some(out) = out else { return };
+            let out = match to {
+                To::Nowhere => return,
+                To::Place => g1,
+                To::Other(out) => out,
+            };
             self.unmixing.apply(dmixed, out, c);
             if let Source::Layer(layer, _) = self.source
                 && let Kept::Activated {

@@ -19,7 +19,7 @@ pub struct Way<'a, T: Real> {
     pub stack: &'a Stack,
     pub x: View<'a, T>,
     pub parameters: Vec<Params<'a, T>>,
-    pub kept: &'a [Layer<T>],
+    pub kept: Vec<Layer<T>>,
     pub d: usize,
 }
 
@@ -32,6 +32,16 @@ enum Grad<'a, T: Real> {
 }
 
 impl<T: Real> Grad<'_, T> {
+    /// What [`rows`](Self::rows) reads, as it lies in memory, if it is large.
+    #[inline(always)]
+    fn memory(&self, from: usize, n: usize, d: usize) -> &[T] {
+        match self {
+            Self::Rows(g) => &g[from * d..(from + n) * d],
+            Self::Buffer(g) => &g[from * d..(from + n) * d],
+            Self::Pooled(..) => &[],
+        }
+    }
+
     #[inline(always)]
     fn rows<'b>(&'b self, from: usize, n: usize, v: usize, scratch: &'b mut [T]) -> &'b [T] {
         let d = scratch.len() / n.max(1);
@@ -67,7 +77,7 @@ impl<T: Real> Way<'_, T> {
     }
 
     /// The gradients of x, where wanted, and of the parameters in their order.
-    pub fn run(&self, grad: &[T], want_x: bool) -> (Option<Vec<T>>, Vec<T>) {
+    pub fn run(mut self, grad: &[T], want_x: bool) -> (Option<Vec<T>>, Vec<T>) {
         let mut by_layer = Vec::with_capacity(self.kept.len());
         let mut dx = None;
         let mut grad = match self.stack.ending {
@@ -76,9 +86,13 @@ impl<T: Real> Way<'_, T> {
         };
         let mut sums = self.sums_at_the_end(&grad);
         for i in (0..self.kept.len()).rev() {
-            let (g1, second) = self.second(i, &grad, &sums);
+            let z2 = match &mut self.kept[i].end {
+                Kept::Activated { z2, .. } => z2.take(),
+                Kept::Mlp => Buffer::new(self.x.rows() * self.d),
+            };
+            let (g1, second) = self.second(i, z2, &grad, &sums);
             let want = want_x || i > 0;
-            let (out, first, below) = self.first(i, &g1, &second.sums1, want);
+            let (out, first, below) = self.first(i, g1, &second.sums1, want);
             let mut own: Vec<T> = first;
             own.extend(reals::<T>(&second.sums1[self.d..]));
             own.extend(reals::<T>(&second.sums1[..self.d]));

@@ -6,9 +6,10 @@ use super::{Grad, Way, add_up, reals};
 use crate::ops::gin::Ending;
 use crate::ops::gin::forward::{Kept, gather_relu};
 use crate::ops::kernel::Real;
+use crate::ops::next::Next;
 use crate::ops::norm::Back;
 use crate::ops::pool::Buffer;
-use crate::ops::product::{Matrix, MatrixMut, product};
+use crate::ops::product::{Matrix, MatrixMut, product, product_meanwhile};
 use crate::ops::rows::add;
 use crate::wide;
 
@@ -22,17 +23,19 @@ pub(super) struct Second<T> {
 }
 
 impl<T: Real> Way<'_, T> {
-    /// Through the second map: g1, the gradient behind the first norm, and the parameters' gradients.
+    /// Through the second map: g1, the gradient behind the first norm, written over z2, and the parameters'
+    /// gradients.
     pub(super) fn second(
         &self,
         i: usize,
+        z2: Buffer<T>,
         grad: &Grad<'_, T>,
         sums: &[f64],
     ) -> (Buffer<T>, Second<T>) {
         let (d, chunk) = (self.d, self.chunk());
         let layer = &self.kept[i];
         let rows = self.x.rows();
-        let mut g1 = Buffer::new(rows * d);
+        let mut g1 = z2;
         let parts: Vec<Vec<T>> = match (&layer.end, &self.stack.ending, grad) {
             (Kept::Mlp, Ending::Mlp { rows }, Grad::Rows(grad)) => {
                 self.second_of_rows(&mut g1, rows, grad)
@@ -60,7 +63,7 @@ impl<T: Real> Way<'_, T> {
         (g1, second)
     }
 
-    /// A chunk of [`second`](Self::second): (dW2, sums of g1, sums of g1 z1^, nothing).
+    /// A chunk of [`second`](Self::second), z2 in the place of g1: (dW2, sums of g1, sums of g1 z1^, nothing).
     fn second_of_chunk(
         &self,
         i: usize,
@@ -77,24 +80,22 @@ impl<T: Real> Way<'_, T> {
         };
         let (dz2, a1) = (&mut dz2[..size], &mut a1[..size]);
         let z1 = &layer.z1[from * d..from * d + size];
-        let Kept::Activated {
-            z2, norm2, slope, ..
-        } = &layer.end
-        else {
+        let Kept::Activated { norm2, slope, .. } = &layer.end else {
             unreachable!("the caller saw to it")
         };
-        let (z2, slope) = (&z2[from * d..from * d + size], *slope);
         wide!({
             let dy = grad.rows(from, n, v, &mut dy[..size]);
-            norm2.prelu_back(slope, back, dy, z2, dz2);
+            norm2.prelu_back(*slope, back, dy, g1, dz2);
             layer.norm1.relu(z1, a1);
         });
+        let mut next = Next::behind(&[grad.memory(from, n, d), z1, g1]);
         let mut part = vec![T::zero(); d * d + 3 * d];
         let (weight, rest) = part.split_at_mut(d * d);
         let (a, dz) = (Matrix::new(a1, n, d), Matrix::new(dz2, n, d));
-        product(MatrixMut::new(weight, d, d), dz.transposed(), a, false);
+        let weight = MatrixMut::new(weight, d, d);
+        product_meanwhile(weight, dz.transposed(), a, false, &mut next);
         let w = Matrix::new(self.parameters[i].second, d, d);
-        product(MatrixMut::new(g1, n, d), dz, w, false);
+        product_meanwhile(MatrixMut::new(g1, n, d), dz, w, false, &mut next);
         wide!({
             layer.norm1.relu_sums(g1, a1, z1, &mut rest[..2 * d]);
         });
