@@ -1,5 +1,6 @@
 //! Results in fresh memory. A result that becomes a tensor gives its memory away; to set all of it to zero before
 //! the first number is calculated would send it through the caches twice.
+#![allow(unsafe_code, reason = "memory is set after it was taken")]
 
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};

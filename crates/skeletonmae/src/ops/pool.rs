@@ -14,6 +14,20 @@ fn free() -> MutexGuard<'static, Vec<Box<dyn Any + Send>>> {
     FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Memory for `n` numbers, if there is some; else one that doesn't fit is freed.
+fn found<T: Real>(free: &mut Vec<Box<dyn Any + Send>>, n: usize) -> Option<Vec<T>> {
+    // Half of it unused at most: batches differ by a few tracks.
+    let fits = |b: &Box<dyn Any + Send>| {
+        b.downcast_ref::<Vec<T>>()
+            .is_some_and(|b| b.len() >= n && b.len() / 2 <= n)
+    };
+    let found = free.iter().rposition(fits).map(|i| free.remove(i));
+    if found.is_none() && !free.is_empty() {
+        free.remove(0);
+    }
+    found.and_then(|b| b.downcast().ok()).map(|b| *b)
+}
+
 /// `n` numbers that are to be written before they are read; their memory returns to the pool when they
 /// are dropped.
 #[derive(Debug)]
@@ -26,20 +40,9 @@ impl<T: Real> Buffer<T> {
     /// `n` numbers, of whatever value.
     pub fn new(n: usize) -> Self {
         let mut free = free();
-        // Half of it unused at most: batches differ by a few tracks.
-        let fits = |b: &Box<dyn Any + Send>| {
-            b.downcast_ref::<Vec<T>>()
-                .is_some_and(|b| b.len() >= n && b.len() / 2 <= n)
-        };
-        let found = free.iter().rposition(fits).map(|i| free.remove(i));
-        if found.is_none() && !free.is_empty() {
-            free.remove(0);
-        }
+        let found = found(&mut free, n);
         drop(free);
-        let memory = match found.and_then(|b| b.downcast::<Vec<T>>().ok()) {
-            Some(memory) => *memory,
-            None => vec![T::zero(); n],
-        };
+        let memory = found.unwrap_or_else(|| vec![T::zero(); n]);
         Self { memory, n }
     }
 
@@ -106,20 +109,35 @@ impl Saved {
 mod tests {
     use super::*;
 
-    /// One test, since the pool is the process's.
+    /// In a pool of its own: the process's is every test's.
     #[test]
     fn memory_comes_back_and_does_not_pile_up() {
-        let first = Buffer::<f64>::new(1000);
-        let place = first.as_ptr();
-        drop(first);
-        let again = Buffer::<f64>::new(900);
-        assert_eq!((again.len(), again.as_ptr()), (900, place), "a little less");
-        drop(again);
+        let mut free: Vec<Box<dyn Any + Send>> = Vec::new();
+        let mut used = |n: usize| {
+            let memory = found::<f64>(&mut free, n).unwrap_or_else(|| vec![0.0; n]);
+            let place = memory.as_ptr();
+            free.push(Box::new(memory));
+            (place, free.len())
+        };
+        assert_eq!(used(1000), used(900), "a little less");
         // Of sizes that don't fit each other one is kept, for one was in use at a time.
         for n in [10, 1000, 10, 100_000, 10] {
-            drop(Buffer::<f64>::new(n));
+            assert_eq!(used(n).1, 1, "buffers for one user");
         }
-        let kept = free().iter().filter(|b| b.is::<Vec<f64>>()).count();
-        assert!(kept <= 1, "{kept} buffers for one user");
+    }
+
+    #[test]
+    fn a_buffer_taken_leaves_nothing() {
+        let mut buffer = Buffer::<f32>::new(7);
+        let taken = buffer.take();
+        assert_eq!((buffer.len(), taken.len()), (0, 7));
+    }
+
+    #[test]
+    fn what_was_kept_is_given_away_once() {
+        let saved = Saved::default();
+        saved.put(3u8);
+        assert_eq!(saved.take::<u8>().ok(), Some(3));
+        assert!(saved.take::<u8>().is_err());
     }
 }

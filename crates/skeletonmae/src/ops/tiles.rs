@@ -4,6 +4,11 @@
 //!
 //! Each number of a result is one sum in the order of its terms, each rounded once (fused), whatever tile it is in.
 
+#![cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "other processors have no tiles yet")
+)]
+
 use pulp::{Simd, WithSimd};
 
 use super::next::{Lines, Next};

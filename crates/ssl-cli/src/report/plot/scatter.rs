@@ -31,12 +31,10 @@ pub fn scatter(title: &str, facts: &str, axes: [&str; 2], groups: &[Group]) -> S
         "<rect x=\"{LEFT}\" y=\"{TOP}\" width=\"{SIDE}\" height=\"{SIDE}\" fill=\"#fafbfc\" stroke=\"#d5d8de\"/>"
     ));
     let view = View::of(groups);
-    for line in [0, 1].map(|axis| view.zero(axis)) {
-        if let Some([x1, y1, x2, y2]) = line {
-            svg.line(format_args!(
-                "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"#e3e6eb\"/>"
-            ));
-        }
+    for [x1, y1, x2, y2] in [0, 1].into_iter().filter_map(|axis| view.zero(axis)) {
+        svg.line(format_args!(
+            "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"#e3e6eb\"/>"
+        ));
     }
     for (at, group) in groups.iter().enumerate() {
         for place in &group.places {
