@@ -1,5 +1,6 @@
 mod bounds;
 mod camera;
+mod rows;
 mod strangers;
 mod xml;
 

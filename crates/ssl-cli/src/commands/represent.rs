@@ -9,7 +9,7 @@ use strl::probe::{Features, represent};
 
 use super::vacant;
 use crate::args::RepresentArgs;
-use crate::checkpoint::{Checkpoint, Kind, write_whole};
+use crate::checkpoint::{Kind, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::feed::Feed;
@@ -35,8 +35,8 @@ struct Line<'a> {
 pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     vacant(&args.out, args.overwrite)?;
     vacant(&args.svg, args.overwrite)?;
-    let kind = Checkpoint::read(&args.checkpoint)?.0.meta.kind;
-    let opened = Opened::read(&args.checkpoint, kind)?;
+    let opened = Opened::any(&args.checkpoint)?;
+    let kind = opened.checkpoint.meta.kind;
     let data = Data::open(Some(&args.data))?;
     opened.fit(&data.facts())?;
     let machine = Machine::of(args.machine)?;
