@@ -2,11 +2,11 @@
 //!
 //! Differs from the paper: it gives no protocol for a frozen encoder, so everything here is ours.
 //!
-//! - The [representation](represent) is H = `G_E`(A, X) of the whole, unmasked skeleton by the statistics of training, averaged
+//! - The representation ([`represent`]) is H = `G_E`(A, X) of the whole, unmasked skeleton by the statistics of training, averaged
 //!   over the joints that are there (the paper's `SumPool`), then over time: the means of [`STRETCHES`] equal stretches and the
 //!   standard deviation over all frames, averaged over the clip's tracks.
 //! - The [linear probe](Linear) is multinomial logistic regression on features standardised by the training clips.
-//! - The [neighbours](neighbours) vote for their classes, weighted by the cosine of standardised features.
+//! - The [`neighbours`] vote for their classes, weighted by the cosine of standardised features.
 //!
 //! Nothing here changes an encoder: representations are plain numbers without a graph.
 
