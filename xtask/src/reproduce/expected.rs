@@ -10,9 +10,11 @@ use crate::process::Failure;
 const FILE: &str = "xtask/reproduce/ci-expected.toml";
 const TEXT: &str = include_str!("../../reproduce/ci-expected.toml");
 
-/// How far beyond the values of the recorded seeds a range goes: sums that another processor rounds otherwise drift apart
-/// in training. Accuracies are in points, the others relative.
-const SLACK: [f64; 3] = [3.0, 0.02, 0.03];
+/// How far beyond the recorded values a range goes; accuracies in points, the others relative. Sums that another processor,
+/// or the next version's ops, round otherwise drift apart in training: between two versions that differ in rounding only, accuracies
+/// of these few clips and epochs moved by up to 9.4 points (3.2 on average), losses of pre-training by 0.5 %, reconstruction errors by
+/// 0.2 %. So it is pre-training that is watched closely.
+const SLACK: [f64; 3] = [12.0, 0.04, 0.04];
 
 /// From and to.
 type Range = [f64; 2];
@@ -97,7 +99,7 @@ pub fn check(tables: &[Table<'_>]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Task(format!(
-        "{} numbers left the ranges of {FILE}:\n  {}\nIf that is meant, say why in the commit and store new ranges: cargo xtask reproduce all --seeds 0,1 --record",
+        "{} numbers left the ranges of {FILE}:\n  {}\nIf that is meant, say why in the commit and store new ranges: cargo xtask reproduce all --record",
         wrong.len(),
         wrong.join("\n  ")
     )))
@@ -124,7 +126,7 @@ pub fn record(tables: &[Table<'_>]) -> String {
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let seeds = seeds.join(",");
     let mut text = format!(
-        "# What `cargo xtask reproduce all` finds on synthetic clips, as ranges: least and largest over some seeds, and some slack for\n\
+        "# What `cargo xtask reproduce all` finds on synthetic clips, as ranges: what was found, and slack for\n\
          # processors that round otherwise. Written by `cargo xtask reproduce all --seeds {seeds} --record`.\n",
     );
     for table in tables {
