@@ -1,8 +1,8 @@
 //! `cargo xtask reproduce TABLE`: a table or figure of the paper as one command, on whatever clips there are.
 //!
 //! The paper's numbers and what was different from cell to cell are data (`datasets/paper.toml`), how large a reproduction is
-//! another (`xtask/reproduce/SCALE.toml`). [`plan`] makes command lines of `ssl` from both, each named by a hash of everything its
-//! result depends on; [`pool`] runs those that aren't there; [`report`] writes what came out beside what the paper says.
+//! another (`xtask/reproduce/SCALE.toml`). `plan.rs` makes command lines of `ssl` from both, each named by a hash of everything its
+//! result depends on; `pool.rs` runs those that are not there; `report` writes what came out beside what the paper says.
 
 mod bars;
 mod data;
