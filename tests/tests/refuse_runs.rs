@@ -159,7 +159,7 @@ fn newer_and_damaged_checkpoints_are_refused() {
     let whole = desk.read("fine/model.safetensors");
     let evaluate = || desk.ssl("evaluate fine/model.safetensors --data toy.h5 --split test");
 
-    let version = br#"\"version\":2"#;
+    let version = br#"\"version\":3"#;
     let place = whole
         .windows(version.len())
         .position(|window| window == version)
@@ -167,13 +167,19 @@ fn newer_and_damaged_checkpoints_are_refused() {
     let mut newer = whole.clone();
     newer[place + version.len() - 1] = b'9';
     desk.write("fine/model.safetensors", newer);
-    evaluate().refused(1, &["model.safetensors", "version 9", "2"]);
+    evaluate().refused(1, &["model.safetensors", "version 9", "3"]);
 
     for part in [0, 7, 8, 200, whole.len() / 2, whole.len() - 1] {
         desk.write("fine/model.safetensors", &whole[..part]);
         evaluate().refused(1, &["model.safetensors"]);
     }
-    for (at, byte) in [(0, 0xff), (9, b'?'), (place, b'?')] {
+    // A weight's last bit, too.
+    for (at, byte) in [
+        (0, 0xff),
+        (9, b'?'),
+        (place, b'?'),
+        (whole.len() - 4, whole[whole.len() - 4] ^ 1),
+    ] {
         let mut damaged = whole.clone();
         damaged[at] = byte;
         desk.write("fine/model.safetensors", damaged);

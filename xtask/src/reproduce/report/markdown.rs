@@ -59,7 +59,13 @@ impl Table<'_> {
             let cells: Vec<String> = columns.iter().map(of).collect();
             let _ = writeln!(page, "| {name} | {} |", cells.join(" | "));
         }
-        let _ = writeln!(page, "\nOurs, the paper's in brackets.\n");
+        let paper = self.rows.iter().any(|row| row.planned.cell.value.is_some());
+        let brackets = if paper {
+            ", the paper's in brackets"
+        } else {
+            ""
+        };
+        let _ = writeln!(page, "\nOurs{brackets}.\n");
     }
 
     fn list(&self, page: &mut String) {
