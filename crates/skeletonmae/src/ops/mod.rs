@@ -20,6 +20,7 @@ pub mod next;
 pub mod norm;
 pub mod pool;
 pub mod product;
+pub mod real;
 pub mod rows;
 pub mod squared;
 #[cfg(target_arch = "x86_64")]

@@ -9,6 +9,7 @@
 mod backward;
 mod forward;
 pub mod infer;
+mod layer;
 mod params;
 
 use std::sync::{Arc, OnceLock};
@@ -129,7 +130,7 @@ impl Kernel<2> for Gin {
         self.stack.check(&x)?;
         let d = self.stack.width(x.width(), theta.data.len())?;
         let (y, kept) = forward::run(&self.stack, x, theta.data, d);
-        let moments = kept.iter().flat_map(forward::Layer::moments).cloned();
+        let moments = kept.iter().flat_map(layer::Layer::moments).cloned();
         self.moments.get_or_init(|| moments.collect());
         self.saved.put(kept);
         let (n, t, v, _) = x.dims4()?;
@@ -153,7 +154,7 @@ impl Kernel<2> for Gin {
             stack: &self.stack,
             x,
             parameters: params::split(&self.stack, theta.data, x.width(), d),
-            kept: self.saved.take::<Vec<forward::Layer<T>>>()?,
+            kept: self.saved.take::<Vec<layer::Layer<T>>>()?,
             d,
         };
         let (dx, dtheta) = way.run(grad.data, want_x);

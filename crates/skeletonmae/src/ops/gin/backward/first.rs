@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Way, add_up, reals};
-use crate::ops::gin::forward::{Kept, Source};
+use crate::ops::gin::layer::{Kept, Source};
 use crate::ops::kernel::Real;
 use crate::ops::mix::Mixing;
 use crate::ops::next::Next;

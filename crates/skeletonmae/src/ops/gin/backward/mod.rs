@@ -6,7 +6,7 @@ mod second;
 
 use rayon::prelude::*;
 
-use super::forward::{Kept, Layer, Source};
+use super::layer::{Kept, Layer, Source};
 use super::params::{End, Params};
 use super::{Ending, Stack};
 use crate::ops::kernel::{Real, View};

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use super::{Grad, Way, add_up, reals};
 use crate::ops::gin::Ending;
-use crate::ops::gin::forward::{Kept, gather_relu};
+use crate::ops::gin::forward::gather_relu;
+use crate::ops::gin::layer::Kept;
 use crate::ops::kernel::Real;
 use crate::ops::next::Next;
 use crate::ops::norm::Back;
