@@ -25,7 +25,6 @@ mod resumed;
 mod states;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -158,7 +157,7 @@ impl Run {
         states.clear()?;
         clean(&folder)?;
         for name in OURS {
-            remove_if_there(&folder.join(name))?;
+            states::remove(&folder.join(name))?;
         }
         write_whole(&folder.join(CONFIG), config.as_bytes())?;
         let run = Run {
@@ -262,17 +261,10 @@ fn full(failure: Failure) -> Failure {
 fn clean(folder: &Path) -> Outcome {
     for name in states::names(folder)? {
         if name.starts_with(BESIDE) {
-            remove_if_there(&folder.join(name))?;
+            states::remove(&folder.join(name))?;
         }
     }
     Ok(())
-}
-
-fn remove_if_there(path: &Path) -> Outcome {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::io(path)(error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

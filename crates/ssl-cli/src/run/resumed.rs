@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::lock::Lock;
 use super::states::{self, States};
-use super::{CONFIG, INFO, Lines, METRICS, NON_FINITE, Run, TIMINGS, clean, remove_if_there};
+use super::{CONFIG, INFO, Lines, METRICS, NON_FINITE, Run, TIMINGS, clean};
 use crate::args::RunArgs;
 use crate::checkpoint::{self, Kind, Meta, State, write_whole};
 use crate::failure::{Failure, Outcome};
@@ -74,7 +74,7 @@ impl Resumed {
         record(&self.folder, &state, info, printer)?;
         clean(&self.folder)?;
         clean(&self.folder.join(states::FOLDER))?;
-        remove_if_there(&self.folder.join(NON_FINITE))?;
+        states::remove(&self.folder.join(NON_FINITE))?;
         let timings = timings(&self.folder.join(TIMINGS), state.meta.epoch);
         let run = Run {
             metrics: Lines::rewrite(self.folder.join(METRICS), state.metrics.clone())?,

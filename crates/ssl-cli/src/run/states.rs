@@ -135,7 +135,8 @@ fn set_aside(path: &Path) -> Outcome {
     fs::rename(path, &aside).map_err(Failure::io(path))
 }
 
-fn remove(path: &Path) -> Outcome {
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> Outcome {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::io(path)(error)),
         _ => Ok(()),

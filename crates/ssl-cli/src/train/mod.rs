@@ -1,6 +1,7 @@
 //! What pre-training and fine-tuning share: epochs one after the other, each watched, recorded and
 //! saved, from the beginning or from where an earlier process was stopped.
 
+mod timing;
 mod watch;
 
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use serde::Serialize;
 use skeletonmae::Store;
 use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress};
 
+use self::timing::timing;
 use self::watch::Watch;
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
@@ -65,15 +67,6 @@ pub struct Session<'a> {
     pub clips: usize,
     /// How long a training may go on without being saved.
     pub save_every: Duration,
-}
-
-/// A line of timings.jsonl.
-#[derive(Serialize)]
-struct Timing {
-    epoch: usize,
-    train_seconds: f64,
-    clips_per_second: f64,
-    seconds: f64,
 }
 
 /// The contents of non_finite.json; epochs and steps count from 1.
@@ -190,8 +183,20 @@ impl Session<'_> {
         best: Option<Best>,
     ) -> Outcome {
         let (meta, store) = (training.meta(done)?, training.store().clone());
+        self.keep(meta, progress, best, &store, training.optimizer())
+    }
+
+    /// The same with all that a state is made of at hand, as an epoch has it between two steps.
+    fn keep(
+        &self,
+        meta: Meta,
+        progress: Progress,
+        best: Option<Best>,
+        store: &Store,
+        optimizer: &Optimizer,
+    ) -> Outcome {
         let noted = self.run.noted().to_owned();
-        let state = State::of(meta, progress, noted, best, &store, training.optimizer())?;
+        let state = State::of(meta, progress, noted, best, store, optimizer)?;
         self.run.save(&state)
     }
 
@@ -280,15 +285,5 @@ impl Session<'_> {
                 done + 1
             ),
         }
-    }
-}
-
-fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing {
-    let (train_seconds, seconds) = (train.as_secs_f64(), all.as_secs_f64());
-    Timing {
-        epoch,
-        train_seconds,
-        clips_per_second: clips as f64 / train_seconds.max(1e-9),
-        seconds,
     }
 }

@@ -7,7 +7,7 @@ use skeletonmae::Store;
 use skeletonmae::train::{Observer, Optimizer, Progress, StepReport};
 
 use super::Session;
-use crate::checkpoint::{Best, Meta, State};
+use crate::checkpoint::{Best, Meta};
 use crate::failure::{Failure, Outcome};
 use crate::printer;
 
@@ -27,16 +27,9 @@ pub struct Watch<'a> {
 
 impl Watch<'_> {
     fn save(&mut self, optimizer: &Optimizer) -> Outcome {
-        let (meta, noted) = (self.meta.clone(), self.session.run.noted().to_owned());
-        let state = State::of(
-            meta,
-            self.progress,
-            noted,
-            self.best,
-            &self.store,
-            optimizer,
-        )?;
-        self.session.run.save(&state)?;
+        let meta = self.meta.clone();
+        self.session
+            .keep(meta, self.progress, self.best, &self.store, optimizer)?;
         self.saved = Instant::now();
         Ok(())
     }
