@@ -8,7 +8,7 @@ use skeleton_graph::random::{Key, Purpose, Rng, stream};
 use skeleton_graph::{Adjacency, Layout};
 
 use crate::batch::TrackBatch;
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, Input, Readout};
 use crate::layers::{Linear, Mode};
 use crate::mask::{At, choose};
 use crate::model::MaeConfig;
@@ -80,7 +80,7 @@ impl GraphCl {
         layout: &Layout,
         coordinates: usize,
         vb: VarBuilder<'_>,
-    ) -> Result<Self> {
+    ) -> crate::Result<Self> {
         let (d, adjacency) = (config.width, layout.adjacency());
         let head = vb.pp("head");
         Ok(Self {
@@ -131,7 +131,8 @@ impl GraphCl {
         let s = Tensor::cat(&[&s.broadcast_mul(&seen)?, &seen], 3)?; // (n, t, v, c + 1)
         let e = Tensor::cat(&[self.embed.weight(), &self.embed.bias().unsqueeze(1)?], 1)?;
         let encoder = self.encoder.on(&view.graph);
-        let h = encoder.pooled_through(&s, &e, 1.0 / v as f64, mode)?; // (n, t, d)
+        let x = Input::Embedded { s: &s, map: &e };
+        let h = encoder.forward(x, &Readout::Pooled(1.0 / v as f64), mode)?; // (n, t, d)
         let h = batch.mean_by_clip(&h.mean(1)?)?; // (b, d)
         let [first, second] = &self.head;
         second.forward(&first.forward(&h)?.relu()?)
