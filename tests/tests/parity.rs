@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
+use skeletonmae::mask::At;
 use skeletonmae::train::{Gradients, Optimizer, OptimizerConfig};
 use skeletonmae::{LossConfig, MaeConfig, Mask, Mode, SkeletonMae, Store, TrackBatch};
 use ssl_tests::{python, root};
-use strl::{Phase, Strl, StrlConfig, Task, Tuning, cross_entropy};
+use strl::{Strl, StrlConfig, Task, Tuning, cross_entropy};
 
 type Tensors = BTreeMap<String, Tensor>;
 
@@ -177,15 +178,24 @@ fn strl_is_the_yardsticks() {
     let labels = reference["in.label"].to_vec1::<i64>().unwrap();
     let presence = vec![true; b * p * t * v];
     let batch = TrackBatch::new(keypoints, presence, tracks, ids, labels).unwrap();
-    let phase = Phase::Train {
+    let at = At {
         seed: 0,
         epoch: 0,
-        encoder: Tuning::Tuned,
+        index: 0,
+    };
+    let dropout = model.dropout(&batch, at).unwrap();
+    let train = || {
+        model
+            .forward_train(&batch, &dropout, Tuning::Tuned)
+            .unwrap()
     };
     let start = with_prefix(&reference, "state.");
     store.load(&start).unwrap();
-    for (name, phase) in [("train", phase), ("eval", Phase::Eval)] {
-        let logits = model.forward(&batch, phase).unwrap();
+    for name in ["train", "eval"] {
+        let logits = match name {
+            "train" => train(),
+            _ => model.forward(&batch).unwrap(),
+        };
         close(
             &format!("{name} logits"),
             &logits,
@@ -201,7 +211,7 @@ fn strl_is_the_yardsticks() {
     };
     let mut optimizer = Optimizer::new(rule, store.parameters()).unwrap();
     for step in 0..3 {
-        let logits = model.forward(&batch, phase).unwrap();
+        let logits = train();
         let loss = cross_entropy(&logits, &batch.labels, 0.1, 3.0).unwrap();
         close(
             &format!("loss {step}"),

@@ -9,7 +9,7 @@ use skeletonmae::{MaeConfig, Store, TrackBatch};
 use ssl_tests::program::Desk;
 use ssl_tests::toy::{FINETUNE, PRETRAIN, TOY};
 use ssl_tests::{python, root};
-use strl::{Phase, Strl, StrlConfig, Task};
+use strl::{Strl, StrlConfig, Task};
 
 type Tensors = BTreeMap<String, Tensor>;
 
@@ -67,7 +67,7 @@ fn logits(tensors: &Tensors, s: &Tensor) -> Tensor {
         (0..b).map(|i| i.to_string()).collect(),
         vec![0; b],
     );
-    model.forward(&batch.unwrap(), Phase::Eval).unwrap()
+    model.forward(&batch.unwrap()).unwrap()
 }
 
 /// Asserts max|a - b| / max|b| <= 1e-5.

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{
     Decay, Guard, Optimizer, OptimizerConfig, Pass, PretrainConfig, Schedule, StepReport,
-    pretrain_epoch, reconstruction,
+    reconstruction, run_epoch,
 };
 use skeletonmae::{
     LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store,
@@ -76,12 +76,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             ControlFlow::Continue(())
         };
-        pretrain_epoch(
+        run_epoch(
             &model,
-            &layout,
-            &config,
-            &mut optimizer,
             &Pass::new(&store, 0, epoch),
+            &config.training(),
+            &mut optimizer,
             steps,
             &mut observer,
         )?;

@@ -432,13 +432,8 @@ impl Decoder {
         join: VarBuilder<'_>,
         vb: VarBuilder<'_>,
     ) -> crate::Result<Self> {
-        if d_out > d {
-            return Err(crate::Error::Setting {
-                key: "model.width",
-                expected: format!("{d_out} or more, the numbers that the decoder gives"),
-                found: d.to_string(),
-            });
-        }
+        let expected = format!("{d_out} or more, the numbers that the decoder gives");
+        crate::Error::refuse_unless(d_out <= d, "width", &expected, d)?;
         let graph = Graph::new(backbone, adjacency, 1);
         let layers = vec![Layer::new(&graph, [d, d_out], false, vb)?];
         Ok(Self {

@@ -8,10 +8,10 @@ pub enum Error {
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
     /// A setting that no run can have.
-    #[error("{key}: expected {expected}, found {found}")]
+    #[error("{field}: expected {expected}, found {found}")]
     Setting {
-        /// The setting's name in the configuration.
-        key: &'static str,
+        /// The field's path from the struct that was asked, such as `optimizer.lr`.
+        field: String,
         /// What would be accepted.
         expected: String,
         /// What was given.
@@ -60,6 +60,45 @@ pub enum Error {
         /// Steps done in it.
         steps: usize,
     },
+}
+
+impl Error {
+    /// Refuses the value of a field unless it is `ok`.
+    ///
+    /// # Errors
+    /// Names the field.
+    pub fn refuse_unless(
+        ok: bool,
+        field: &str,
+        expected: &str,
+        found: impl std::fmt::Display,
+    ) -> Result<()> {
+        match ok {
+            true => Ok(()),
+            false => Err(Self::Setting {
+                field: field.to_owned(),
+                expected: expected.to_owned(),
+                found: found.to_string(),
+            }),
+        }
+    }
+
+    /// The same of the struct that holds the one that was asked, in its field `place`.
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        match self {
+            Self::Setting {
+                field,
+                expected,
+                found,
+            } => Self::Setting {
+                field: format!("{place}.{field}"),
+                expected,
+                found,
+            },
+            other => other,
+        }
+    }
 }
 
 /// What of a training step can fail to be finite.

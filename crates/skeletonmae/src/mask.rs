@@ -97,7 +97,7 @@ impl Mask {
 }
 
 impl MaskConfig {
-    /// Refuses what no layout of this kind can do.
+    /// Refuses what no layout of this kind can do; the field it names is the `mask` that it is.
     ///
     /// # Errors
     /// When a part doesn't exist, or nothing or everything would be masked.
@@ -105,7 +105,7 @@ impl MaskConfig {
         let n = layout.parts().len();
         let refuse = |expected: String, found: String| {
             Err(Error::Setting {
-                key: "pretrain.objective.mask",
+                field: "mask".into(),
                 expected,
                 found,
             })
@@ -294,10 +294,7 @@ mod tests {
         .chain([joints(0.0), joints(1.0), joints(f64::NAN)])
         {
             let error = bad.validate(&layout).unwrap_err().to_string();
-            assert!(
-                error.starts_with("pretrain.objective.mask: expected"),
-                "{error}"
-            );
+            assert!(error.starts_with("mask: expected"), "{error}");
         }
     }
 

@@ -43,18 +43,13 @@ impl MaeConfig {
     /// Refuses what can't be built.
     ///
     /// # Errors
-    /// Names the setting.
+    /// Names the field.
     pub fn validate(&self) -> crate::Result<()> {
-        crate::train::positive("model.width", self.width)?;
-        crate::train::positive("model.encoder_layers", self.encoder_layers)?;
-        if self.backbone == Backbone::Gat && !self.width.is_multiple_of(HEADS) {
-            return Err(Error::Setting {
-                key: "model.width",
-                expected: format!("a multiple of {HEADS}, the heads of the backbone gat"),
-                found: self.width.to_string(),
-            });
-        }
-        Ok(())
+        crate::train::positive("width", self.width)?;
+        crate::train::positive("encoder_layers", self.encoder_layers)?;
+        let ok = self.backbone != Backbone::Gat || self.width.is_multiple_of(HEADS);
+        let expected = format!("a multiple of {HEADS}, the heads of the backbone gat");
+        Error::refuse_unless(ok, "width", &expected, self.width)
     }
 
     /// An encoder of this shape on a graph.

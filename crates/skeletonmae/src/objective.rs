@@ -105,30 +105,17 @@ impl Default for Contrastive {
     }
 }
 
-fn check(key: &'static str, ok: bool, expected: &str, found: f64) -> Result<()> {
-    if ok {
-        return Ok(());
-    }
-    let (expected, found) = (expected.to_owned(), found.to_string());
-    Err(Error::Setting {
-        key,
-        expected,
-        found,
-    })
-}
-
 impl Objective {
     /// Refuses what can't be run on `layout`.
     ///
     /// # Errors
-    /// Names the setting.
+    /// Names the field.
     pub fn validate(&self, layout: &Layout) -> Result<()> {
         match self {
             Self::Reconstruction(reconstruction) => {
                 if let LossConfig::Rce { beta } = reconstruction.loss {
                     let ok = beta >= 1.0 && beta.is_finite();
-                    let expected = "a finite power not below 1";
-                    check("pretrain.objective.loss.beta", ok, expected, beta)?;
+                    Error::refuse_unless(ok, "loss.beta", "a finite power not below 1", beta)?;
                 }
                 reconstruction.mask.validate(layout)
             }
@@ -147,23 +134,15 @@ impl Objective {
 
 impl Contrastive {
     fn validate(&self) -> Result<()> {
-        let temperature = self.temperature;
+        let (temperature, joints) = (self.temperature, self.joints);
         let ok = temperature > 0.0 && temperature.is_finite();
-        let key = "pretrain.objective.temperature";
-        check(key, ok, "a number above 0", temperature)?;
-        let shares = [
-            ("pretrain.objective.joints", self.joints),
-            ("pretrain.objective.edges", self.edges),
-        ];
-        for (key, share) in shares {
-            let expected = "a share from 0, below 1";
-            check(key, (0.0..1.0).contains(&share), expected, share)?;
+        Error::refuse_unless(ok, "temperature", "a number above 0", temperature)?;
+        for (field, share) in [("joints", joints), ("edges", self.edges)] {
+            let ok = (0.0..1.0).contains(&share);
+            Error::refuse_unless(ok, field, "a share from 0, below 1", share)?;
         }
-        if self.joints + self.edges == 0.0 {
-            let expected =
-                "a share above 0 where edges is 0: two views that differ in nothing teach nothing";
-            return check("pretrain.objective.joints", false, expected, self.joints);
-        }
-        Ok(())
+        let expected =
+            "a share above 0 where edges is 0: two views that differ in nothing teach nothing";
+        Error::refuse_unless(joints + self.edges > 0.0, "joints", expected, joints)
     }
 }

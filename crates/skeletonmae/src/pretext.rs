@@ -10,12 +10,13 @@ use crate::layers::Mode;
 use crate::mask::{At, Mask};
 use crate::model::{MaeConfig, SkeletonMae};
 use crate::objective::{Contrastive, Objective, Reconstruction};
+use crate::train::Learner;
 
-/// A model with its objective. Embedding and encoder have the same names in either.
+/// A model with its objective and the layout that it draws on. Embedding and encoder have the same names in either.
 #[derive(Clone, Debug)]
 pub enum Pretext {
     /// `SkeletonMAE`.
-    Reconstruction(SkeletonMae, Reconstruction),
+    Reconstruction(SkeletonMae, Reconstruction, Layout),
     /// `GraphCL`.
     Contrastive(GraphCl, Contrastive),
 }
@@ -44,7 +45,7 @@ impl Pretext {
         match objective {
             Objective::Reconstruction(own) => {
                 let model = SkeletonMae::with_target(own.target, config, layout, coordinates, vb)?;
-                Ok(Self::Reconstruction(model, own.clone()))
+                Ok(Self::Reconstruction(model, own.clone(), layout.clone()))
             }
             Objective::Contrastive(own) => {
                 let model = GraphCl::new(config, layout, coordinates, vb)?;
@@ -56,15 +57,14 @@ impl Pretext {
     /// The autoencoder, where there is one.
     pub fn autoencoder(&self) -> Option<&SkeletonMae> {
         match self {
-            Self::Reconstruction(model, _) => Some(model),
+            Self::Reconstruction(model, ..) => Some(model),
             Self::Contrastive(..) => None,
         }
     }
 
-    /// What is random of a batch, with the batch's weight in a mean over several: its targets or its clips.
-    pub fn draw(&self, layout: &Layout, batch: &TrackBatch, at: At) -> (Draw, f64) {
+    fn draw(&self, batch: &TrackBatch, at: At) -> (Draw, f64) {
         match self {
-            Self::Reconstruction(_, own) => {
+            Self::Reconstruction(_, own, layout) => {
                 let mask = own.mask.masks(layout, batch, own.mask_scope, at);
                 let weight = mask.count() as f64;
                 (Draw::Mask(mask), weight)
@@ -76,13 +76,9 @@ impl Pretext {
         }
     }
 
-    /// The loss of a batch by what was drawn for it: the sum over its targets or clips, divided by `total`.
-    ///
-    /// # Errors
-    /// When the batch doesn't fit the model, or the draw is another objective's.
-    pub fn loss(&self, batch: &TrackBatch, draw: &Draw, total: f64, mode: Mode) -> Result<Tensor> {
+    fn loss(&self, batch: &TrackBatch, draw: &Draw, total: f64, mode: Mode) -> Result<Tensor> {
         match (self, draw) {
-            (Self::Reconstruction(model, own), Draw::Mask(mask)) => {
+            (Self::Reconstruction(model, own, _), Draw::Mask(mask)) => {
                 model.loss(&batch.keypoints, mask, own.loss, total, mode)
             }
             (Self::Contrastive(model, own), Draw::Views(views)) => {
@@ -92,13 +88,26 @@ impl Pretext {
         }
     }
 
-    /// The sum of the loss over a held-out batch, by the running statistics, and what it was taken over.
+    /// The sum of the loss over a held-out batch, by the running statistics, and its weight.
     ///
     /// # Errors
-    /// As [`loss`](Self::loss).
-    pub fn held_out(&self, layout: &Layout, batch: &TrackBatch, at: At) -> Result<(f64, f64)> {
-        let (draw, weight) = self.draw(layout, batch, at);
+    /// When the batch doesn't fit the model.
+    pub fn held_out(&self, batch: &TrackBatch, at: At) -> Result<(f64, f64)> {
+        let (draw, weight) = self.draw(batch, at);
         let loss = self.loss(batch, &draw, 1.0, Mode::Eval)?;
         Ok((loss.to_dtype(DType::F64)?.to_scalar::<f64>()?, weight))
+    }
+}
+
+/// The loss is a mean over targets, or over clips.
+impl Learner for Pretext {
+    type Draw = Draw;
+
+    fn draw(&self, batch: &TrackBatch, at: At) -> crate::Result<(Draw, f64)> {
+        Ok(self.draw(batch, at))
+    }
+
+    fn loss(&self, batch: &TrackBatch, draw: &Draw, total: f64) -> Result<Tensor> {
+        self.loss(batch, draw, total, Mode::Train)
     }
 }

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{
     BoxError, Decay, EpochReport, Guard, OnNonFinite, Optimizer, OptimizerConfig, Pass,
-    PretrainConfig, Progress, Schedule, StepReport, pretrain_epoch,
+    PretrainConfig, Progress, Schedule, StepReport, TrainConfig, run_epoch,
 };
 use skeletonmae::{
     Error, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store,
@@ -57,11 +57,10 @@ type Steps = Vec<Result<Vec<TrackBatch>, BoxError>>;
 
 /// A small model and its optimizer, as an interrupted process would make them again.
 struct Trial {
-    layout: Layout,
     store: Store,
     model: Pretext,
     optimizer: Optimizer,
-    config: PretrainConfig,
+    config: TrainConfig,
 }
 
 impl Trial {
@@ -74,10 +73,9 @@ impl Trial {
             ..MaeConfig::default()
         };
         let model = Pretext::new(&config().objective, &mae, &layout, 2, store.builder()).unwrap();
-        let config = PretrainConfig { guard, ..config() };
+        let config = PretrainConfig { guard, ..config() }.training();
         let optimizer = Optimizer::new(config.optimizer, store.parameters()).unwrap();
         Trial {
-            layout,
             store,
             model,
             optimizer,
@@ -96,12 +94,11 @@ impl Trial {
             from,
             ..Pass::new(&self.store, 0, 0)
         };
-        pretrain_epoch(
+        run_epoch(
             &self.model,
-            &self.layout,
+            &pass,
             &self.config,
             &mut self.optimizer,
-            &pass,
             steps.into_iter(),
             &mut observer,
         )

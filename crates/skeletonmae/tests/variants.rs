@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::train::{
     Decay, Guard, Optimizer, OptimizerConfig, Pass, PretrainConfig, Schedule, StepReport,
-    pretrain_epoch, pretrain_loss, reconstruction,
+    pretrain_loss, reconstruction, run_epoch,
 };
 use skeletonmae::{
     Backbone, Contrastive, LossConfig, MaeConfig, Mask, MaskConfig, MaskScope, Mode, Objective,
@@ -71,12 +71,12 @@ fn train(shape: &MaeConfig, objective: Objective) -> (Pretext, [f64; 2]) {
     for epoch in 0..config.epochs {
         let steps = std::iter::once(Ok(vec![clips()]));
         let pass = Pass::new(&store, 0, epoch);
-        let report = pretrain_epoch(
+        let training = config.training();
+        let report = run_epoch(
             &model,
-            &layout,
-            &config,
-            &mut optimizer,
             &pass,
+            &training,
+            &mut optimizer,
             steps,
             &mut observer,
         );
@@ -102,7 +102,7 @@ fn every_backbone_learns_every_objective() {
                 "{backbone:?} {objective:?}: {first} to {last}"
             );
             let held = std::iter::once(Ok(clips()));
-            let held = pretrain_loss(&model, &layout(), 0, held).unwrap();
+            let held = pretrain_loss(&model, 0, held).unwrap();
             assert!(held.is_finite(), "{backbone:?} {objective:?}: {held}");
         }
     }
@@ -197,15 +197,15 @@ fn settings_no_run_can_have_are_named() {
         })
     };
     for (objective, micro_batch, key) in [
-        (contrast(0.0, 0.2, 0.2), 8, "pretrain.objective.temperature"),
-        (contrast(0.2, 1.0, 0.2), 8, "pretrain.objective.joints"),
-        (contrast(0.2, 0.2, -0.1), 8, "pretrain.objective.edges"),
-        (contrast(0.2, 0.0, 0.0), 8, "pretrain.objective.joints"),
-        (contrast(0.2, 0.2, 0.2), 1, "pretrain.micro_batch"),
+        (contrast(0.0, 0.2, 0.2), 8, "objective.temperature"),
+        (contrast(0.2, 1.0, 0.2), 8, "objective.joints"),
+        (contrast(0.2, 0.2, -0.1), 8, "objective.edges"),
+        (contrast(0.2, 0.0, 0.0), 8, "objective.joints"),
+        (contrast(0.2, 0.2, 0.2), 1, "micro_batch"),
         (
             reconstructing(LossConfig::Rce { beta: 0.5 }, Target::Embedding),
             8,
-            "pretrain.objective.loss.beta",
+            "objective.loss.beta",
         ),
     ] {
         let said = refusal(objective, micro_batch);
@@ -214,16 +214,13 @@ fn settings_no_run_can_have_are_named() {
     for count in [0, 17] {
         let mask = MaskConfig::Joints { count };
         let said = mask.validate(&layout()).unwrap_err().to_string();
-        assert!(
-            said.starts_with("pretrain.objective.mask: expected 1 to 16"),
-            "{said}"
-        );
+        assert!(said.starts_with("mask: expected 1 to 16"), "{said}");
     }
     let heads = shape(Backbone::Gat, 1);
     let heads = MaeConfig { width: 10, ..heads };
     let said = heads.validate().unwrap_err().to_string();
     assert!(
-        said.starts_with("model.width: expected a multiple of 4"),
+        said.starts_with("width: expected a multiple of 4"),
         "{said}"
     );
 }

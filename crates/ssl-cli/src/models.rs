@@ -119,7 +119,6 @@ impl Opened {
     pub fn classifier(&self, machine: &Machine) -> Outcome<Strl> {
         let meta = &self.checkpoint.meta;
         let strl = self.config.strl()?;
-        strl.validate(self.config.model.mae.width)?;
         let store = Self::store(self.checkpoint.tensors.clone(), machine);
         let task = Task {
             layout: &self.layout,

@@ -4,9 +4,11 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
-use skeletonmae::train::{Decay, Guard, Optimizer, OptimizerConfig, Pass, Schedule, StepReport};
+use skeletonmae::train::{
+    Decay, Guard, Optimizer, OptimizerConfig, Pass, Schedule, StepReport, run_epoch,
+};
 use skeletonmae::{MaeConfig, Store, TrackBatch};
-use strl::{FinetuneConfig, Strl, StrlConfig, Task, Tuning, finetune_epoch, score};
+use strl::{FinetuneConfig, Finetuning, Strl, StrlConfig, Task, Tuning, score};
 
 /// Sixteen clips of 16 frames of coco17; in even ones the left wrist circles, in odd ones the right.
 fn clips(phase: f32) -> candle_core::Result<TrackBatch> {
@@ -69,6 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         encoder: Tuning::Tuned,
         guard: Guard::default(),
     };
+    let learner = Finetuning::new(model, &config);
     let mut optimizer = Optimizer::new(config.optimizer, store.parameters())?;
     for epoch in 0..config.epochs {
         let steps = std::iter::once(
@@ -77,16 +80,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .map_err(Into::into),
         );
         let mut observer = |_: &StepReport<'_>| ControlFlow::Continue(());
-        finetune_epoch(
-            &model,
-            &config,
-            &mut optimizer,
+        run_epoch(
+            &learner,
             &Pass::new(&store, 0, epoch),
+            &config.training(),
+            &mut optimizer,
             steps,
             &mut observer,
         )?;
     }
-    let scores = score(&model, std::iter::once(Ok(clips(0.5)?)))?;
+    let scores = score(&learner.model, std::iter::once(Ok(clips(0.5)?)))?;
     if let Some(metrics) = scores.metrics(2) {
         println!("{} of clips not seen before are right", metrics.top1);
     }

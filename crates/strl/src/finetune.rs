@@ -3,17 +3,17 @@
 use candle_core::{DType, Tensor};
 use candle_nn::ops::{log_softmax, softmax_last_dim};
 use serde::{Deserialize, Serialize};
+use skeletonmae::mask::At;
 use skeletonmae::train::{
-    BoxError, EpochReport, Guard, Observer, Optimizer, OptimizerConfig, Pass, Schedule, positive,
-    run_epoch,
+    BoxError, Guard, Learner, OptimizerConfig, Schedule, TrainConfig, positive,
 };
-use skeletonmae::{Error, Result, TrackBatch};
+use skeletonmae::{Error, MaeConfig, Result, TrackBatch};
 
 use crate::metrics::Scores;
-use crate::model::{Phase, Strl, StrlConfig};
+use crate::model::{Dropout, Strl, StrlConfig};
 use crate::tuning::Tuning;
 
-/// How a classifier is trained.
+/// How a classifier is trained: a [`TrainConfig`] and what labels ask for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FinetuneConfig {
@@ -21,7 +21,7 @@ pub struct FinetuneConfig {
     pub epochs: usize,
     /// Clips an update.
     pub batch: usize,
-    /// Clips computed at once; their gradients add up to the update. `BatchNorm` sees these.
+    /// Clips computed at once.
     pub micro_batch: usize,
     /// The update rule.
     pub optimizer: OptimizerConfig,
@@ -37,73 +37,100 @@ pub struct FinetuneConfig {
 }
 
 impl FinetuneConfig {
+    /// What every training is told.
+    pub fn training(&self) -> TrainConfig {
+        TrainConfig {
+            epochs: self.epochs,
+            batch: self.batch,
+            micro_batch: self.micro_batch,
+            optimizer: self.optimizer,
+            schedule: self.schedule.clone(),
+            guard: self.guard.clone(),
+        }
+    }
+
     /// Refuses what can't be run.
     ///
     /// # Errors
-    /// Names the setting.
+    /// Names the field.
     pub fn validate(&self) -> Result<()> {
-        positive("finetune.batch", self.batch)?;
-        positive("finetune.micro_batch", self.micro_batch)?;
-        share("finetune.label_smoothing", self.label_smoothing)?;
-        self.guard.validate()?;
-        self.optimizer.validate()
+        self.training().validate()?;
+        share("label_smoothing", self.label_smoothing)
     }
 }
 
 impl StrlConfig {
-    /// Refuses what can't be built at this width.
+    /// Refuses what can't be built.
     ///
     /// # Errors
-    /// Names the setting.
-    pub fn validate(&self, width: usize) -> Result<()> {
-        let refuse = |key, expected: &str, found: String| {
-            Err(Error::Setting {
-                key,
-                expected: expected.to_owned(),
-                found,
-            })
+    /// Names the field.
+    pub fn validate(&self) -> Result<()> {
+        let above_0 = |field, values: &[usize]| {
+            let found = format!("{values:?}");
+            Error::refuse_unless(!values.contains(&0), field, "numbers above 0", found)
         };
-        positive("model.strl.layers", self.layers)?;
-        share("model.strl.dropout", self.dropout)?;
-        if self.kernel.is_multiple_of(2) {
-            return refuse(
-                "model.strl.kernel",
-                "an odd number",
-                self.kernel.to_string(),
-            );
-        }
-        if self.dilations.contains(&0) {
-            return refuse(
-                "model.strl.dilations",
-                "numbers above 0",
-                format!("{:?}", self.dilations),
-            );
-        }
-        if self.head.contains(&0) {
-            return refuse(
-                "model.strl.head",
-                "numbers above 0",
-                format!("{:?}", self.head),
-            );
-        }
-        if !width.is_multiple_of(self.dilations.len() + 2) {
-            let expected = "a multiple of the temporal branches (dilations and two more)";
-            return refuse("model.width", expected, width.to_string());
-        }
-        Ok(())
+        positive("layers", self.layers)?;
+        share("dropout", self.dropout)?;
+        let odd = !self.kernel.is_multiple_of(2);
+        Error::refuse_unless(odd, "kernel", "an odd number", self.kernel)?;
+        above_0("dilations", &self.dilations)?;
+        above_0("head", &self.head)
+    }
+
+    /// Refuses an encoder whose width the temporal branches can't share evenly.
+    ///
+    /// # Errors
+    /// Names the encoder's field.
+    pub fn validate_with(&self, mae: &MaeConfig) -> Result<()> {
+        let expected = "a multiple of the temporal branches (dilations and two more)";
+        let even = mae.width.is_multiple_of(self.dilations.len() + 2);
+        Error::refuse_unless(even, "width", expected, mae.width)
     }
 }
 
-fn share(key: &'static str, value: f64) -> Result<()> {
-    let (expected, found) = ("a number from 0, below 1".to_owned(), value.to_string());
-    if (0.0..1.0).contains(&value) {
-        Ok(())
-    } else {
-        Err(Error::Setting {
-            key,
-            expected,
-            found,
-        })
+fn share(field: &str, value: f64) -> Result<()> {
+    let ok = (0.0..1.0).contains(&value);
+    Error::refuse_unless(ok, field, "a number from 0, below 1", value)
+}
+
+/// A classifier that learns from labels.
+#[derive(Clone, Debug)]
+pub struct Finetuning {
+    /// The model.
+    pub model: Strl,
+    /// Share of the target that is spread over all classes.
+    pub label_smoothing: f64,
+    /// Whether the pre-trained part learns too.
+    pub encoder: Tuning,
+}
+
+impl Finetuning {
+    /// Of a model as `config` says.
+    pub fn new(model: Strl, config: &FinetuneConfig) -> Self {
+        Self {
+            model,
+            label_smoothing: config.label_smoothing,
+            encoder: config.encoder,
+        }
+    }
+}
+
+/// The loss is the mean cross-entropy over clips.
+impl Learner for Finetuning {
+    type Draw = Dropout;
+
+    fn draw(&self, batch: &TrackBatch, at: At) -> Result<(Dropout, f64)> {
+        Ok((self.model.dropout(batch, at)?, batch.clips() as f64))
+    }
+
+    fn loss(
+        &self,
+        batch: &TrackBatch,
+        dropout: &Dropout,
+        total: f64,
+    ) -> candle_core::Result<Tensor> {
+        let logits = self.model.forward_train(batch, dropout, self.encoder)?;
+        cross_entropy(&logits, &batch.labels, self.label_smoothing, total)
     }
 }
 
@@ -129,38 +156,6 @@ pub fn cross_entropy(
     let target = Tensor::from_vec(target, (b, k), logits.device())?.to_dtype(logits.dtype())?;
     let log_p = log_softmax(logits, 1)?;
     (log_p * target)?.sum_all()? * (-1.0 / denominator)
-}
-
-/// One epoch of fine-tuning, or what `pass` leaves of it. `steps` yields the micro-batches of each update.
-///
-/// # Errors
-/// Those of [`run_epoch`].
-pub fn finetune_epoch(
-    model: &Strl,
-    config: &FinetuneConfig,
-    optimizer: &mut Optimizer,
-    pass: &Pass<'_>,
-    steps: impl Iterator<Item = std::result::Result<Vec<TrackBatch>, BoxError>>,
-    observer: &mut dyn Observer,
-) -> Result<EpochReport> {
-    let lr = optimizer.config().lr() * config.schedule.factor(pass.epoch, config.epochs);
-    let phase = Phase::Train {
-        seed: pass.seed,
-        epoch: pass.epoch as u64,
-        encoder: config.encoder,
-    };
-    run_epoch(
-        pass,
-        (lr, &config.guard),
-        optimizer,
-        steps,
-        |_, batch| ((), batch.clips() as f64),
-        |batch, (), total| {
-            let logits = model.forward(batch, phase)?;
-            cross_entropy(&logits, &batch.labels, config.label_smoothing, total)
-        },
-        observer,
-    )
 }
 
 /// Class probabilities of every clip.

@@ -14,8 +14,8 @@ pub mod spatial;
 pub mod temporal;
 pub mod tuning;
 
-pub use finetune::{FinetuneConfig, cross_entropy, finetune_epoch, score};
+pub use finetune::{FinetuneConfig, Finetuning, cross_entropy, score};
 pub use metrics::{Metrics, Scores, ranking};
-pub use model::{Phase, Strl, StrlConfig, Task, load_encoder};
+pub use model::{Dropout, Strl, StrlConfig, Task, load_encoder};
 pub use spatial::{JointPool, Normalised};
 pub use tuning::Tuning;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, stream};
 use skeletonmae::layers::{Linear, theta};
+use skeletonmae::mask::At;
 use skeletonmae::ops::Real;
 use skeletonmae::ops::map::Map;
 use skeletonmae::{MaeConfig, Store, TrackBatch};
@@ -53,21 +54,9 @@ impl Default for StrlConfig {
     }
 }
 
-/// Training draws its dropout by seed, epoch and clip id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Batch statistics and dropout.
-    Train {
-        /// The run's seed.
-        seed: u64,
-        /// Epoch, from 0.
-        epoch: u64,
-        /// Whether the encoders learn.
-        encoder: Tuning,
-    },
-    /// Running statistics, no dropout.
-    Eval,
-}
+/// What of a batch's clips is left out in training: factors (b, d) of their features; none where nothing is.
+#[derive(Clone, Debug)]
+pub struct Dropout(Option<Tensor>);
 
 /// Embedding, M layers, classifier.
 #[derive(Clone, Debug)]
@@ -134,22 +123,28 @@ impl Strl {
         })
     }
 
-    /// Scores before softmax, (b, k).
+    /// Scores before softmax, (b, k), by the running statistics.
     ///
     /// # Errors
     /// When the batch doesn't have the model's joints, coordinates and frames.
-    pub fn forward(&self, batch: &TrackBatch, phase: Phase) -> Result<Tensor> {
-        let Phase::Train {
-            seed,
-            epoch,
-            encoder,
-        } = phase
-        else {
-            return match self.position.dtype() {
-                DType::F64 => self.frozen::<f64>()?.forward(batch),
-                _ => self.frozen::<f32>()?.forward(batch),
-            };
-        };
+    pub fn forward(&self, batch: &TrackBatch) -> Result<Tensor> {
+        match self.position.dtype() {
+            DType::F64 => self.frozen::<f64>()?.forward(batch),
+            _ => self.frozen::<f32>()?.forward(batch),
+        }
+    }
+
+    /// The same in training: by the batch's own statistics, without what is dropped; `encoder` says whether the
+    /// encoders learn.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and when the dropout is another batch's.
+    pub fn forward_train(
+        &self,
+        batch: &TrackBatch,
+        dropout: &Dropout,
+        encoder: Tuning,
+    ) -> Result<Tensor> {
         let own = |t: &Tensor| match encoder {
             Tuning::Tuned => t.clone(),
             Tuning::Frozen => t.detach(),
@@ -162,7 +157,9 @@ impl Strl {
         }
         // "Person features are averaged before the classifier": (n, d) to (b, d).
         h = batch.mean_by_clip(&track_mean(&h)?)?;
-        h = self.drop(&h, batch, seed, epoch)?;
+        if let Dropout(Some(factors)) = dropout {
+            h = (h * factors)?;
+        }
         let (last, hidden) = self
             .head
             .split_last()
@@ -200,14 +197,18 @@ impl Strl {
         })
     }
 
-    fn drop(&self, h: &Tensor, batch: &TrackBatch, seed: u64, epoch: u64) -> Result<Tensor> {
+    /// The dropout of a batch, a function of seed, epoch and clip id.
+    ///
+    /// # Errors
+    /// When a tensor can't be made.
+    pub fn dropout(&self, batch: &TrackBatch, at: At) -> Result<Dropout> {
         if self.dropout == 0.0 {
-            return Ok(h.clone());
+            return Ok(Dropout(None));
         }
-        let (b, d) = h.dims2()?;
+        let (b, d) = (batch.clips(), self.position.dim(1)?);
         let kept = 1.0 / (1.0 - self.dropout);
         let factors = batch.ids.iter().flat_map(|id| {
-            let mut rng = stream(seed, Purpose::Dropout, epoch, Key::Clip(id));
+            let mut rng = stream(at.seed, Purpose::Dropout, at.epoch, Key::Clip(id));
             (0..d).map(move |_| {
                 if rng.random::<f64>() < self.dropout {
                     0.0
@@ -216,8 +217,9 @@ impl Strl {
                 }
             })
         });
-        let factors = Tensor::from_vec(factors.collect::<Vec<f64>>(), (b, d), h.device())?;
-        h * factors.to_dtype(h.dtype())?
+        let device = self.position.device();
+        let factors = Tensor::from_vec(factors.collect::<Vec<f64>>(), (b, d), device)?;
+        Ok(Dropout(Some(factors.to_dtype(self.position.dtype())?)))
     }
 }
 

@@ -3,9 +3,10 @@
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, stream};
-use skeletonmae::train::Gradients;
+use skeletonmae::mask::At;
+use skeletonmae::train::{Gradients, Learner};
 use skeletonmae::{Backbone, MaeConfig, Store, TrackBatch};
-use strl::{JointPool, Normalised, Phase, Strl, StrlConfig, Task, Tuning, cross_entropy};
+use strl::{Finetuning, JointPool, Normalised, Strl, StrlConfig, Task, Tuning};
 
 #[path = "../../skeletonmae/tests/finite/mod.rs"]
 mod finite;
@@ -49,20 +50,18 @@ fn check_backbone(config: &StrlConfig, frames: usize, backbone: Backbone, encode
         .set(&Tensor::from_vec(random(frames * 8), (frames, 8), &Device::Cpu).unwrap())
         .unwrap();
     let parameters = encoder.trained(parameters);
-    let phase = Phase::Train {
-        seed: 0,
-        epoch: 0,
+    let learner = Finetuning {
+        model,
+        label_smoothing: 0.1,
         encoder,
     };
-    let loss = || {
-        cross_entropy(
-            &model.forward(&batch, phase).unwrap(),
-            &batch.labels,
-            0.1,
-            2.0,
-        )
-        .unwrap()
+    let start = At {
+        seed: 0,
+        epoch: 0,
+        index: 0,
     };
+    let (dropout, clips) = learner.draw(&batch, start).unwrap();
+    let loss = || learner.loss(&batch, &dropout, clips).unwrap();
     let mut gradients = Gradients::none(parameters.len());
     gradients.add(&loss(), &parameters).unwrap();
     finite::compare(&parameters, gradients.as_slice(), || {

@@ -5,9 +5,12 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
-use skeletonmae::train::{Decay, Guard, Optimizer, OptimizerConfig, Pass, Schedule, StepReport};
+use skeletonmae::mask::At;
+use skeletonmae::train::{
+    Decay, Guard, Optimizer, OptimizerConfig, Pass, Schedule, StepReport, run_epoch,
+};
 use skeletonmae::{Backbone, Contrastive, MaeConfig, Objective, Pretext, Store, TrackBatch};
-use strl::{FinetuneConfig, Phase, Strl, StrlConfig, Task, Tuning, finetune_epoch, load_encoder};
+use strl::{FinetuneConfig, Finetuning, Strl, StrlConfig, Task, Tuning, load_encoder};
 
 const FRAMES: usize = 8;
 
@@ -95,6 +98,7 @@ fn train(backbone: Backbone, layers: usize, encoder: Tuning) -> Trained {
     load_encoder(&store, &strl, &pretrained.tensors()).unwrap();
     let before = numbers(&store);
     let config = config(encoder);
+    let learner = Finetuning::new(model, &config);
     let parameters = encoder.trained(store.parameters());
     let mut optimizer = Optimizer::new(config.optimizer, parameters).unwrap();
     let mut observer = |_: &StepReport<'_>| ControlFlow::Continue(());
@@ -102,12 +106,19 @@ fn train(backbone: Backbone, layers: usize, encoder: Tuning) -> Trained {
     for epoch in 0..config.epochs {
         let steps = std::iter::once(Ok(vec![clips()]));
         let pass = Pass::new(&store, 0, epoch);
-        let report = finetune_epoch(&model, &config, &mut optimizer, &pass, steps, &mut observer);
+        let report = run_epoch(
+            &learner,
+            &pass,
+            &config.training(),
+            &mut optimizer,
+            steps,
+            &mut observer,
+        );
         losses.push(report.unwrap().loss);
     }
     let after = numbers(&store);
     Trained {
-        model,
+        model: learner.model,
         before,
         after,
         losses: [losses[0], losses[losses.len() - 1]],
@@ -163,21 +174,24 @@ fn every_backbone_and_one_to_four_layers_learn() {
 
 /// Passes without an update move the running statistics to the batch's, by which training normalises.
 fn inference_is_training_by_its_statistics(model: &Strl) {
-    let train = Phase::Train {
+    let clips = clips();
+    let start = At {
         seed: 0,
         epoch: 0,
-        encoder: Tuning::Tuned,
+        index: 0,
     };
-    let logits = |phase| {
-        let logits = model.forward(&clips(), phase).unwrap();
-        logits.flatten_all().unwrap().to_vec1::<f32>().unwrap()
-    };
+    let dropout = model.dropout(&clips, start).unwrap();
+    let numbers = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let mut own = Vec::new();
     for _ in 0..120 {
-        own = logits(train);
+        own = numbers(
+            model
+                .forward_train(&clips, &dropout, Tuning::Tuned)
+                .unwrap(),
+        );
     }
     // A running variance is unbiased, a batch's isn't: 0.1 % of 544 rows.
-    for (a, b) in logits(Phase::Eval).iter().zip(own) {
+    for (a, b) in numbers(model.forward(&clips).unwrap()).iter().zip(own) {
         assert!((a - b).abs() < 0.02 * (1.0 + b.abs()), "{a} for {b}");
     }
 }

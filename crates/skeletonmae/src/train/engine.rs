@@ -1,14 +1,12 @@
-//! One epoch over steps of micro-batches, whatever the loss.
+//! One epoch over steps of micro-batches, whatever is learnt.
 
 use std::ops::ControlFlow;
 
-use candle_core::Tensor;
-
 use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
+use crate::mask::At;
 use crate::params::Store;
-use crate::train::guard::{Guard, OnNonFinite};
-use crate::train::{Gradients, Optimizer};
+use crate::train::{Gradients, Learner, OnNonFinite, Optimizer, TrainConfig};
 
 /// An error of whoever supplies the data.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -137,40 +135,42 @@ fn even(order: &[u32], parts: usize) -> Vec<&[u32]> {
     (0..parts).map(|i| &order[at(i)..at(i + 1)]).collect()
 }
 
-/// Runs the rest of an epoch: for each step, `loss` makes of each micro-batch its share of the step's mean
-/// loss; their gradients are added and the optimizer makes one update at rate `lr`.
-///
-/// `prepare` says, by a micro-batch's number in the epoch, what the loss needs beside the clips, and what
-/// the micro-batch's part of the mean is: its number of targets or of clips.
+/// Runs an epoch, or what `pass` leaves of it. `steps` yields the micro-batches of each update: their gradients are
+/// added, and the optimizer makes one update.
 ///
 /// # Errors
-/// When data can't be had, an operation fails, a loss or a gradient isn't finite and `guard` says so, or
-/// the observer asks to stop.
-pub fn run_epoch<M>(
+/// When data can't be had, an operation fails, a loss or a gradient isn't finite and the guard says so, or the
+/// observer asks to stop.
+pub fn run_epoch<L: Learner>(
+    learner: &L,
     pass: &Pass<'_>,
-    (lr, guard): (f64, &Guard),
+    config: &TrainConfig,
     optimizer: &mut Optimizer,
     steps: impl Iterator<Item = std::result::Result<Vec<TrackBatch>, BoxError>>,
-    mut prepare: impl FnMut(usize, &TrackBatch) -> (M, f64),
-    mut loss: impl FnMut(&TrackBatch, &M, f64) -> candle_core::Result<Tensor>,
     observer: &mut dyn Observer,
 ) -> Result<EpochReport> {
     let (epoch, mut progress) = (pass.epoch, pass.from);
+    let (lr, guard) = (config.rate(epoch), &config.guard);
     for batches in steps {
         let batches = batches.map_err(Error::Data)?;
         let step = progress.steps;
         let mut prepared = Vec::with_capacity(batches.len());
         for batch in batches {
-            let (material, weight) = prepare(progress.micro_batches, &batch);
-            prepared.push((batch, material, weight));
+            let at = At {
+                seed: pass.seed,
+                epoch: epoch as u64,
+                index: progress.micro_batches as u64,
+            };
+            let (draw, weight) = learner.draw(&batch, at)?;
+            prepared.push((batch, draw, weight));
             progress.micro_batches += 1;
         }
         let weight: f64 = prepared.iter().map(|(.., weight)| weight).sum();
         let statistics = pass.store.statistics()?;
         let mut gradients = Gradients::none(optimizer.parameters().len());
         let mut step_loss = 0.0;
-        for (batch, material, _) in prepared.iter().filter(|(.., weight)| *weight > 0.0) {
-            let part = loss(batch, material, weight)?;
+        for (batch, draw, _) in prepared.iter().filter(|(.., weight)| *weight > 0.0) {
+            let part = learner.loss(batch, draw, weight)?;
             step_loss += part.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
             gradients.add(&part, optimizer.parameters())?;
         }

@@ -33,16 +33,11 @@ impl Guard {
     /// Refuses a bound no gradient can have.
     ///
     /// # Errors
-    /// Names the setting.
+    /// Names the field.
     pub fn validate(&self) -> Result<()> {
-        match self.clip_norm {
-            Some(norm) if !(norm > 0.0 && norm.is_finite()) => Err(Error::Setting {
-                key: "guard.clip_norm",
-                expected: "a finite number above 0".into(),
-                found: norm.to_string(),
-            }),
-            _ => Ok(()),
-        }
+        let norm = self.clip_norm.unwrap_or(1.0);
+        let ok = norm > 0.0 && norm.is_finite();
+        Error::refuse_unless(ok, "clip_norm", "a finite number above 0", norm)
     }
 
     /// Clips the gradients, or says what of a step isn't finite.

@@ -1,15 +1,19 @@
-//! Training: optimizers, schedules and the engine that `strl` shares.
+//! Training: what a [`Learner`] is, and the engine, optimizers and schedules by which all of them learn.
 
+mod config;
 mod engine;
 mod gradients;
 mod guard;
+mod learner;
 mod optimizer;
 mod pretrain;
 mod schedule;
 
+pub use config::{TrainConfig, positive};
 pub use engine::{BoxError, EpochReport, Observer, Pass, Progress, StepReport, plan, run_epoch};
 pub use gradients::Gradients;
 pub use guard::{Guard, OnNonFinite};
+pub use learner::Learner;
 pub use optimizer::{Optimizer, OptimizerConfig};
-pub use pretrain::{PretrainConfig, positive, pretrain_epoch, pretrain_loss, reconstruction};
+pub use pretrain::{PretrainConfig, pretrain_loss, reconstruction};
 pub use schedule::{Decay, Schedule};

@@ -61,20 +61,11 @@ impl OptimizerConfig {
     /// Refuses values no training can use.
     ///
     /// # Errors
-    /// Names the setting.
+    /// Names the field.
     pub fn validate(&self) -> Result<()> {
-        let check = |key, value: f64, ok: bool, expected: &str| {
-            let (expected, found) = (expected.to_owned(), value.to_string());
-            if ok {
-                Ok(())
-            } else {
-                Err(Error::Setting {
-                    key,
-                    expected,
-                    found,
-                })
-            }
-        };
+        let check =
+            |field, value: f64, ok, expected| Error::refuse_unless(ok, field, expected, value);
+        let share = |b: f64| (0.0..1.0).contains(&b);
         let decay = match *self {
             Self::Adam {
                 beta1,
@@ -82,9 +73,8 @@ impl OptimizerConfig {
                 weight_decay,
                 ..
             } => {
-                let share = |b: f64| (0.0..1.0).contains(&b);
-                check("optimizer.beta1", beta1, share(beta1), "0 <= beta1 < 1")?;
-                check("optimizer.beta2", beta2, share(beta2), "0 <= beta2 < 1")?;
+                check("beta1", beta1, share(beta1), "0 <= beta1 < 1")?;
+                check("beta2", beta2, share(beta2), "0 <= beta2 < 1")?;
                 weight_decay
             }
             Self::Sgd {
@@ -93,25 +83,15 @@ impl OptimizerConfig {
                 nesterov,
                 ..
             } => {
-                let ok = (0.0..1.0).contains(&momentum) && !(nesterov && momentum == 0.0);
+                let ok = share(momentum) && !(nesterov && momentum == 0.0);
                 let expected = "0 <= momentum < 1, and above 0 with nesterov";
-                check("optimizer.momentum", momentum, ok, expected)?;
+                check("momentum", momentum, ok, expected)?;
                 weight_decay
             }
         };
-        check(
-            "optimizer.weight_decay",
-            decay,
-            decay >= 0.0,
-            "a number not below 0",
-        )?;
+        check("weight_decay", decay, decay >= 0.0, "a number not below 0")?;
         let lr = self.lr();
-        check(
-            "optimizer.lr",
-            lr,
-            lr > 0.0 && lr.is_finite(),
-            "a number above 0",
-        )
+        check("lr", lr, lr > 0.0 && lr.is_finite(), "a number above 0")
     }
 }
 

@@ -5,16 +5,15 @@ use skeleton_graph::Layout;
 
 use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
-use crate::layers::Mode;
 use crate::mask::At;
 use crate::model::SkeletonMae;
 use crate::objective::Objective;
 use crate::pretext::Pretext;
 use crate::reconstruct::Reconstruction;
-use crate::train::engine::{BoxError, EpochReport, Observer, Pass, run_epoch};
-use crate::train::{Guard, Optimizer, OptimizerConfig, Schedule};
+use crate::train::engine::BoxError;
+use crate::train::{Guard, OptimizerConfig, Schedule, TrainConfig};
 
-/// How a model is pre-trained.
+/// How a model is pre-trained: a [`TrainConfig`] and the objective.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PretrainConfig {
@@ -22,7 +21,7 @@ pub struct PretrainConfig {
     pub epochs: usize,
     /// Clips an update.
     pub batch: usize,
-    /// Clips computed at once; their gradients add up to the update. `BatchNorm` sees these.
+    /// Clips computed at once.
     pub micro_batch: usize,
     /// The update rule.
     pub optimizer: OptimizerConfig,
@@ -36,74 +35,30 @@ pub struct PretrainConfig {
 }
 
 impl PretrainConfig {
+    /// What every training is told.
+    pub fn training(&self) -> TrainConfig {
+        TrainConfig {
+            epochs: self.epochs,
+            batch: self.batch,
+            micro_batch: self.micro_batch,
+            optimizer: self.optimizer,
+            schedule: self.schedule.clone(),
+            guard: self.guard.clone(),
+        }
+    }
+
     /// Refuses what can't be run on `layout`.
     ///
     /// # Errors
-    /// Names the setting.
+    /// Names the field.
     pub fn validate(&self, layout: &Layout) -> Result<()> {
-        positive("pretrain.batch", self.batch)?;
-        positive("pretrain.micro_batch", self.micro_batch)?;
-        if self.micro_batch < 2 && self.objective.reconstruction().is_none() {
-            return Err(Error::Setting {
-                key: "pretrain.micro_batch",
-                expected: "2 or more: a contrast needs another clip".into(),
-                found: self.micro_batch.to_string(),
-            });
-        }
-        self.optimizer.validate()?;
-        self.guard.validate()?;
-        self.objective.validate(layout)
+        self.training().validate()?;
+        let alone = self.micro_batch < 2 && self.objective.reconstruction().is_none();
+        let expected = "2 or more: a contrast needs another clip";
+        Error::refuse_unless(!alone, "micro_batch", expected, self.micro_batch)?;
+        let objective = self.objective.validate(layout);
+        objective.map_err(|error| error.within("objective"))
     }
-}
-
-/// Refuses 0.
-///
-/// # Errors
-/// Names the setting.
-pub fn positive(key: &'static str, value: usize) -> Result<()> {
-    let (expected, found) = ("a number above 0".into(), value.to_string());
-    if value > 0 {
-        Ok(())
-    } else {
-        Err(Error::Setting {
-            key,
-            expected,
-            found,
-        })
-    }
-}
-
-/// One epoch of pre-training, or what `pass` leaves of it. `steps` yields the micro-batches of each update.
-///
-/// # Errors
-/// Those of [`run_epoch`].
-pub fn pretrain_epoch(
-    model: &Pretext,
-    layout: &Layout,
-    config: &PretrainConfig,
-    optimizer: &mut Optimizer,
-    pass: &Pass<'_>,
-    steps: impl Iterator<Item = std::result::Result<Vec<TrackBatch>, BoxError>>,
-    observer: &mut dyn Observer,
-) -> Result<EpochReport> {
-    let lr = optimizer.config().lr() * config.schedule.factor(pass.epoch, config.epochs);
-    let draw = |index: usize, batch: &TrackBatch| {
-        let at = At {
-            seed: pass.seed,
-            epoch: pass.epoch as u64,
-            index: index as u64,
-        };
-        model.draw(layout, batch, at)
-    };
-    run_epoch(
-        pass,
-        (lr, &config.guard),
-        optimizer,
-        steps,
-        draw,
-        |batch, draw, total| model.loss(batch, draw, total, Mode::Train),
-        observer,
-    )
 }
 
 /// The loss on held-out batches, by the running statistics; what is drawn is that of epoch 0, so that
@@ -113,7 +68,6 @@ pub fn pretrain_epoch(
 /// When data can't be had or an operation fails.
 pub fn pretrain_loss(
     model: &Pretext,
-    layout: &Layout,
     seed: u64,
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<f64> {
@@ -125,7 +79,7 @@ pub fn pretrain_loss(
             epoch: 0,
             index: index as u64,
         };
-        let (loss, weight) = model.held_out(layout, &batch, at)?;
+        let (loss, weight) = model.held_out(&batch, at)?;
         sum += loss;
         weights += weight;
     }

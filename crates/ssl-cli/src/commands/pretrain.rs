@@ -6,8 +6,8 @@ use candle_core::DType;
 use serde::Serialize;
 use skeleton_data::reading::Reading;
 use skeletonmae::train::{
-    EpochReport, Observer, Optimizer, Pass, PretrainConfig, Progress, pretrain_epoch,
-    pretrain_loss, reconstruction,
+    EpochReport, Observer, Optimizer, Pass, PretrainConfig, Progress, pretrain_loss,
+    reconstruction, run_epoch,
 };
 use skeletonmae::{Pretext, Store};
 
@@ -114,7 +114,8 @@ impl<'a> Job<'a> {
             Some(name) => Some((data.split(name)?, name)),
             None => None,
         };
-        job.engine.validate(data.layout())?;
+        let checked = job.engine.validate(data.layout());
+        checked.map_err(|error| error.within("pretrain"))?;
         let at_once = job.engine.micro_batch.min(clips.len());
         fits::Step {
             setting: "pretrain.micro_batch",
@@ -204,9 +205,15 @@ impl Training for Job<'_> {
             from,
             ..Pass::new(&self.store, seed, epoch)
         };
-        let (model, layout) = (&self.model, self.data.layout());
-        let optimizer = &mut self.optimizer;
-        pretrain_epoch(model, layout, engine, optimizer, &pass, steps, observer)
+        let training = engine.training();
+        run_epoch(
+            &self.model,
+            &pass,
+            &training,
+            &mut self.optimizer,
+            steps,
+            observer,
+        )
     }
 
     fn measure(&self, epoch: usize, report: EpochReport) -> Outcome<Line> {
@@ -214,8 +221,7 @@ impl Training for Job<'_> {
         let val_loss = match &self.val {
             Some((val, _)) => {
                 let batches = val.batches(engine.micro_batch);
-                let (model, layout) = (&self.model, self.data.layout());
-                Some(pretrain_loss(model, layout, seed, batches)?)
+                Some(pretrain_loss(&self.model, seed, batches)?)
             }
             None => None,
         };

@@ -41,14 +41,14 @@ pub fn check(model: &Model) -> Outcome {
     Ok(())
 }
 
-fn within(key: &'static str, value: usize, most: usize) -> Outcome {
+fn within(key: &str, value: usize, most: usize) -> Outcome {
     if (1..=most).contains(&value) {
         return Ok(());
     }
     Err(refuse(key, format!("1 to {most}"), value.to_string()))
 }
 
-fn each(key: &'static str, values: &[usize], most: usize) -> Outcome {
+fn each(key: &str, values: &[usize], most: usize) -> Outcome {
     if values.len() > MOST_BRANCHES {
         let expected = format!("at most {MOST_BRANCHES} numbers");
         return Err(refuse(key, expected, values.len().to_string()));
@@ -58,9 +58,9 @@ fn each(key: &'static str, values: &[usize], most: usize) -> Outcome {
         .try_for_each(|&value| within(key, value, most))
 }
 
-fn refuse(key: &'static str, expected: String, found: String) -> crate::failure::Failure {
+fn refuse(key: &str, expected: String, found: String) -> crate::failure::Failure {
     Error::Setting {
-        key,
+        field: key.to_owned(),
         expected,
         found,
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use skeleton_data::reading::Reading;
-use skeletonmae::train::{PretrainConfig, positive};
+use skeletonmae::train::PretrainConfig;
 use strl::{FinetuneConfig, StrlConfig};
 
 pub use self::presets::{PRESETS, Preset};
@@ -136,14 +136,22 @@ impl Config {
     /// Checks the ranges that no engine checks.
     pub fn check(&self) -> Outcome {
         self.reading.check()?;
-        self.model.mae.validate()?;
+        let model = self.model.mae.validate();
+        model.map_err(|error| error.within("model"))?;
         limits::check(&self.model)?;
+        if let Some(strl) = &self.model.strl {
+            let shape = strl.validate().map_err(|error| error.within("strl"));
+            let both = shape.and_then(|()| strl.validate_with(&self.model.mae));
+            both.map_err(|error| error.within("model"))?;
+        }
         if let Some(job) = &self.pretrain {
-            positive("pretrain.epochs", job.engine.epochs)?;
+            let training = job.engine.training().validate();
+            training.map_err(|error| error.within("pretrain"))?;
             job.augment.check()?;
         }
         if let Some(job) = &self.finetune {
-            positive("finetune.epochs", job.engine.epochs)?;
+            let training = job.engine.validate();
+            training.map_err(|error| error.within("finetune"))?;
             job.augment.check()?;
         }
         if self.run.seed > i64::MAX as u64 {

@@ -36,11 +36,7 @@ fn every_preset_is_complete_and_valid_for_both_jobs() {
             Config::resolve(&args(preset.name, &[]), kind, |_| {}).unwrap();
         }
         config.finetune().unwrap().engine.validate().unwrap();
-        config
-            .strl()
-            .unwrap()
-            .validate(config.model.mae.width)
-            .unwrap();
+        config.check().unwrap();
         assert!(
             preset.about().ends_with('.') && preset.text.starts_with("# "),
             "{}",

@@ -3,12 +3,13 @@
 use super::ops::Op;
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
+use skeletonmae::mask::At;
 use skeletonmae::train::{Gradients, Optimizer, OptimizerConfig};
 use skeletonmae::{
     LossConfig, MaeConfig, Mask, Mode, Result as MaeResult, SkeletonMae, Store, TrackBatch,
 };
 use strl::infer::Frozen;
-use strl::{Phase, Strl, StrlConfig, Task, Tuning, cross_entropy};
+use strl::{Strl, StrlConfig, Task, Tuning, cross_entropy};
 
 const COORDINATES: usize = 2;
 const CLASSES: usize = 60;
@@ -142,13 +143,14 @@ impl Work {
                 optimizer,
                 step,
             } => {
-                let phase = Phase::Train {
+                let at = At {
                     seed: 0,
                     epoch: *step,
-                    encoder: Tuning::Tuned,
+                    index: 0,
                 };
                 *step += 1;
-                let scores = model.forward(batch, phase)?;
+                let dropout = model.dropout(batch, at)?;
+                let scores = model.forward_train(batch, &dropout, Tuning::Tuned)?;
                 let clips = batch.labels.len() as f64;
                 descend(
                     &cross_entropy(&scores, &batch.labels, 0.1, clips)?,

@@ -18,8 +18,8 @@ const TOGETHER: usize = 512;
 /// # Errors
 /// When `k` is 0, there is no training clip, a label isn't below `classes`, or an operation fails.
 pub fn neighbours(train: &Features, clips: &Features, classes: usize, k: usize) -> Result<Scores> {
-    let refuse = |key, expected: &str, found: String| Error::Setting {
-        key,
+    let refuse = |field: &str, expected: &str, found: String| Error::Setting {
+        field: field.to_owned(),
         expected: expected.to_owned(),
         found,
     };

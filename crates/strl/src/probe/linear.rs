@@ -116,7 +116,7 @@ pub fn choose_decay(kept: &Features, held: &Features, classes: usize) -> Result<
 /// 1 at each clip's class, (n, k).
 fn one_hot(clips: &Features, classes: usize) -> Result<Tensor> {
     let refuse = |found: String| Error::Setting {
-        key: "the probe's training clips",
+        field: "the probe's training clips".to_owned(),
         expected: format!("clips with labels below {classes}"),
         found,
     };

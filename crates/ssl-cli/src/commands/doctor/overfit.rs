@@ -9,8 +9,10 @@ use skeleton_data::augment::Augment;
 use skeleton_data::survey::Survey;
 use skeleton_graph::random::shuffled;
 use skeletonmae::Store;
-use skeletonmae::train::{BoxError, Decay, Guard, Observer, Optimizer, Pass, Schedule, StepReport};
-use strl::{Strl, Task, finetune_epoch};
+use skeletonmae::train::{
+    BoxError, Decay, Guard, Observer, Optimizer, Pass, Schedule, StepReport, run_epoch,
+};
+use strl::{Finetuning, Strl, Task};
 
 use crate::args::{DoctorArgs, SettingsArgs};
 use crate::checkpoint::Kind;
@@ -66,8 +68,8 @@ impl Trial {
         if let Some(strl) = &mut config.model.strl {
             strl.dropout = 0.0;
         }
-        config.finetune()?.engine.validate()?;
-        config.strl()?.validate(config.model.mae.width)?;
+        let checked = config.finetune()?.engine.validate();
+        checked.map_err(|error| error.within("finetune"))?;
         let clips = split.map_or_else(|| Ok(data.all()), |name| data.split(name))?;
         Ok(Trial {
             config,
@@ -146,7 +148,9 @@ impl Trial {
         let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
         let steps = step.into_iter().cycle().take(STEPS).map(Ok);
         let pass = Pass::new(&store, SEED, 0);
-        match finetune_epoch(&model, &job.engine, &mut optimizer, &pass, steps, watch) {
+        let learner = Finetuning::new(model, &job.engine);
+        let training = job.engine.training();
+        match run_epoch(&learner, &pass, &training, &mut optimizer, steps, watch) {
             Ok(_) => Ok(true),
             Err(skeletonmae::Error::Stopped { .. }) => match watch.interrupt.received() {
                 Some(signal) => Err(Failure::Interrupted {

@@ -3,8 +3,8 @@
 use candle_core::DType;
 use serde::Serialize;
 use skeletonmae::Store;
-use skeletonmae::train::{EpochReport, Observer, Optimizer, Pass, Progress};
-use strl::{FinetuneConfig, Strl, Task, finetune_epoch, score};
+use skeletonmae::train::{EpochReport, Observer, Optimizer, Pass, Progress, run_epoch};
+use strl::{FinetuneConfig, Finetuning, Strl, Task, score};
 
 use super::super::evaluate::nothing_labelled;
 use super::super::labelled::Labelled;
@@ -67,7 +67,7 @@ pub struct Job<'a> {
     /// The clips measured once, after the last epoch, with their split's name.
     test: Option<(Feed, &'a str)>,
     pub store: Store,
-    model: Strl,
+    learner: Finetuning,
     optimizer: Optimizer,
 }
 
@@ -78,8 +78,8 @@ impl<'a> Job<'a> {
         interrupt: &Interrupt,
     ) -> Outcome<Job<'a>> {
         let (job, strl) = (config.finetune()?, config.strl()?);
-        job.engine.validate()?;
-        strl.validate(config.model.mae.width)?;
+        let checked = job.engine.validate();
+        checked.map_err(|error| error.within("finetune"))?;
         let data = Data::open(config.run.data.as_deref())?;
         let split = required(&config.run.train, "--train", "run.train")?;
         let Labelled { train, held, known } = Labelled::of(&data, split, &config.run, printer)?;
@@ -147,7 +147,7 @@ impl<'a> Job<'a> {
             labels: known,
             test,
             store,
-            model,
+            learner: Finetuning::new(model, engine),
             optimizer,
         })
     }
@@ -192,7 +192,7 @@ impl<'a> Job<'a> {
             return Ok(None);
         };
         let classes = self.data.classes();
-        let scores = score(&self.model, test.batches(self.engine.micro_batch))?;
+        let scores = score(&self.learner.model, test.batches(self.engine.micro_batch))?;
         let metrics = scores
             .averaged(test.views())
             .metrics(classes.len())
@@ -226,13 +226,20 @@ impl Training for Job<'_> {
             from,
             ..Pass::new(&self.store, seed, epoch)
         };
-        let optimizer = &mut self.optimizer;
-        finetune_epoch(&self.model, engine, optimizer, &pass, steps, observer)
+        let training = engine.training();
+        run_epoch(
+            &self.learner,
+            &pass,
+            &training,
+            &mut self.optimizer,
+            steps,
+            observer,
+        )
     }
 
     fn measure(&self, epoch: usize, report: EpochReport) -> Outcome<Line> {
         let metrics = match &self.held {
-            Some(held) => score(&self.model, held.batches(self.engine.micro_batch))?
+            Some(held) => score(&self.learner.model, held.batches(self.engine.micro_batch))?
                 .averaged(held.views())
                 .metrics(self.data.classes().len()),
             None => None,
