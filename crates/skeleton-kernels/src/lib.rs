@@ -22,6 +22,7 @@ pub mod track_mean;
 
 pub use attention::attend;
 pub use branches::{Branches, Window};
+pub use cpu::real::Real;
 pub use cpu::{infer, instruction_set};
 pub use embed::embed;
 pub use gin::{Readout, gin};
@@ -32,7 +33,7 @@ pub use norm_prelu::norm_prelu;
 pub use params::{
     Activation, Affine, Embedding, GinEnd, GinLayer, NormedMap, SpatialWeights, TemporalWeights,
 };
-pub use plain::reference_only;
+pub use plain::{constant, reference_only};
 pub use rce::reweighted_cosine_error;
 pub use rows::take_rows;
 pub use spatial::spatial;

@@ -6,6 +6,7 @@ use candle_nn::VarBuilder;
 use candle_nn::ops::log_softmax;
 use skeleton_graph::random::{Key, Purpose, Rng, stream};
 use skeleton_graph::{Adjacency, Layout};
+use skeleton_kernels::constant;
 
 use crate::batch::TrackBatch;
 use crate::encoder::{Encoder, Input, Readout};
@@ -124,9 +125,8 @@ impl GraphCl {
     pub fn project(&self, batch: &TrackBatch, view: &View, mode: Mode) -> Result<Tensor> {
         let s = &batch.keypoints;
         let (n, t, v, _) = s.dims4()?;
-        let seen = view.dropped.iter().map(|&dropped| f32::from(!dropped));
-        let seen = Tensor::from_vec(seen.collect(), (n, t, v, 1), s.device())?;
-        let seen = seen.to_dtype(s.dtype())?;
+        let seen = view.dropped.iter().map(|&dropped| f64::from(!dropped));
+        let seen = constant(seen.collect(), (n, t, v, 1), s)?;
         // A joint's feature is W s + b, a dropped one's 0: the map [W, b] of (s, 1) and of (0, 0).
         let s = Tensor::cat(&[&s.broadcast_mul(&seen)?, &seen], 3)?; // (n, t, v, c + 1)
         let e = Tensor::cat(&[self.embed.weight(), &self.embed.bias().unsqueeze(1)?], 1)?;
@@ -159,9 +159,7 @@ pub fn nt_xent([a, b]: &[Tensor; 2], temperature: f64) -> Result<Tensor> {
         own[i * pairs + i] = -1e9;
         other[i * pairs + (i + clips) % pairs] = 1.0;
     }
-    let matrix = |values: Vec<f64>| {
-        Tensor::from_vec(values, (pairs, pairs), z.device())?.to_dtype(z.dtype())
-    };
+    let matrix = |values: Vec<f64>| constant(values, (pairs, pairs), &z);
     let log_p = log_softmax(&(cosines + matrix(own)?)?, 1)?;
     let of_pairs = (log_p * matrix(other)?)?.sum_all()?;
     of_pairs * (-1.0 / pairs as f64)

@@ -9,11 +9,10 @@ use candle_core::{Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder, init};
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Adjacency;
-use skeleton_kernels::cpu::real::Real;
 use skeleton_kernels::params::Named as _;
 use skeleton_kernels::plain::add_bias;
 use skeleton_kernels::{
-    self as kernels, Activation, Attention, BatchStats, GinEnd, JointMatrix, NormedMap, Stats,
+    self as kernels, Activation, Attention, BatchStats, GinEnd, JointMatrix, NormedMap, Real, Stats,
     infer,
 };
 

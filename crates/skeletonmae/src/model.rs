@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 use skeleton_graph::{Adjacency, Layout};
-use skeleton_kernels::{mean_squared_error, reweighted_cosine_error};
+use skeleton_kernels::{constant, mean_squared_error, reweighted_cosine_error};
 
 use crate::encoder::{Backbone, Decoder, Encoder, HEADS, Input, Readout};
 use crate::error::Error;
@@ -212,10 +212,6 @@ impl SkeletonMae {
 /// 1 where a joint isn't hidden, 0 elsewhere: (n, t, v, 1), as `like` (n, t, v, _) in type.
 fn visible(like: &Tensor, mask: &Mask) -> Result<Tensor> {
     let (n, t, v, _) = like.dims4()?;
-    let flags = mask
-        .hidden
-        .iter()
-        .map(|&hidden| if hidden { 0.0 } else { 1.0 });
-    let flags = Tensor::from_vec(flags.collect::<Vec<f32>>(), (n, t, v, 1), like.device())?;
-    flags.to_dtype(like.dtype())
+    let flags = mask.hidden.iter().map(|&hidden| f64::from(!hidden));
+    constant(flags.collect(), (n, t, v, 1), like)
 }

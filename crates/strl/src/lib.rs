@@ -4,10 +4,8 @@
 pub mod cost;
 pub mod finetune;
 pub mod fuse;
-pub mod infer;
 pub mod metrics;
 pub mod model;
-pub mod ops;
 pub mod pca;
 pub mod probe;
 pub mod spatial;

@@ -3,10 +3,12 @@
 //! A few frames at a time pass through a whole encoder and the spatial half of a layer in the cache; only what the temporal
 //! half needs, the frames of one track, meets the memory.
 
+mod classifier;
 mod encoder;
 mod spatial;
 mod temporal;
 
+pub use classifier::Classifier;
 pub use encoder::{Encoder, Layer, Scratch, apply_gin};
 pub use spatial::Spatial;
 pub use temporal::Temporal;
