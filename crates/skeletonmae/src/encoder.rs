@@ -12,8 +12,8 @@ use skeleton_graph::Adjacency;
 use skeleton_kernels::params::Named as _;
 use skeleton_kernels::plain::add_bias;
 use skeleton_kernels::{
-    self as kernels, Activation, Attention, BatchStats, GinEnd, JointMatrix, NormedMap, Real, Stats,
-    infer,
+    self as kernels, Activation, Attention, BatchStats, GinEnd, JointMatrix, NormedMap, Real,
+    Stats, infer,
 };
 
 pub use skeleton_kernels::Readout;

@@ -14,6 +14,6 @@ pub mod tuning;
 
 pub use finetune::{FinetuneConfig, Finetuning, cross_entropy, score};
 pub use metrics::{Metrics, Scores, ranking};
-pub use model::{Dropout, Strl, StrlConfig, Task, load_encoder};
+pub use model::{Dropout, Frozen, Strl, StrlConfig, Task, load_encoder};
 pub use spatial::{JointPool, Normalised};
 pub use tuning::Tuning;

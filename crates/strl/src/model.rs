@@ -152,7 +152,10 @@ impl Strl {
         let (_, t, v, c) = batch.keypoints.dims4()?;
         if [t, v, c] != self.shape {
             let expected = self.shape;
-            bail!("the model reads (t, v, c) = {expected:?}, found {:?}", [t, v, c]);
+            bail!(
+                "the model reads (t, v, c) = {expected:?}, found {:?}",
+                [t, v, c]
+            );
         }
         let frozen = mode == Mode::Eval || encoder == Tuning::Frozen;
         let of_encoder = if frozen { Mode::Eval } else { Mode::Train };
@@ -207,9 +210,18 @@ impl Strl {
     fn folded<T: Real>(&self) -> Result<infer::Classifier<T>> {
         let layers = self.layers.iter();
         let layers = layers.map(|(spatial, temporal)| Ok((spatial.folded()?, temporal.folded()?)));
-        let head: Vec<_> = self.head.iter().map(|map| (map.weight(), map.bias())).collect();
+        let head: Vec<_> = self
+            .head
+            .iter()
+            .map(|map| (map.weight(), map.bias()))
+            .collect();
         let (layers, [_, joints, _]) = (layers.collect::<Result<_>>()?, self.shape);
-        infer::Classifier::new(&self.embedding(Mode::Eval, Mode::Eval), layers, &head, joints)
+        infer::Classifier::new(
+            &self.embedding(Mode::Eval, Mode::Eval),
+            layers,
+            &head,
+            joints,
+        )
     }
 
     /// The dropout of a batch, a function of seed, epoch and clip id.

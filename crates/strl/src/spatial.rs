@@ -86,7 +86,9 @@ impl Spatial {
     pub fn forward(&self, h: &Tensor, mode: Mode, encoder: Mode) -> Result<Tensor> {
         // SumPool_N(G_E(A, H)), of SM(H) = Repeat_N(SumPool_N(G_E(A, H))) + H             (eq. 3)
         let readout = Readout::Pooled(self.pool);
-        let pooled = self.encoder.forward(Input::Features(h), &readout, encoder)?; // (n, t, d)
+        let pooled = self
+            .encoder
+            .forward(Input::Features(h), &readout, encoder)?; // (n, t, d)
         // ReLU(A_norm SM(H) W)                                                            (eq. 4)
         let weights = self.weights();
         if mode == Mode::Eval {
@@ -110,7 +112,8 @@ impl Spatial {
 
     fn running(&self) -> Result<Vec<BatchStats>> {
         let each = self.norms().into_iter();
-        each.map(|(norm, map)| norm.running(Some(map.bias()))).collect()
+        each.map(|(norm, map)| norm.running(Some(map.bias())))
+            .collect()
     }
 
     fn weights(&self) -> SpatialWeights<Tensor> {
@@ -127,6 +130,12 @@ impl Spatial {
     /// When a parameter can't be read.
     pub fn folded<T: Real>(&self) -> Result<infer::Spatial<T>> {
         let encoder = self.encoder.folded()?;
-        infer::Spatial::new(encoder, self.pool, &self.mixing, &self.weights(), &self.running()?)
+        infer::Spatial::new(
+            encoder,
+            self.pool,
+            &self.mixing,
+            &self.weights(),
+            &self.running()?,
+        )
     }
 }

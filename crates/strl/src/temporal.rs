@@ -157,7 +157,11 @@ impl Temporal {
             })
         });
         let mut norms = norms.collect::<Result<Vec<_>>>()?.into_iter();
-        let mut norm = || norms.next().expect("the op's norms are two, or three with a residual");
+        let mut norm = || {
+            norms
+                .next()
+                .expect("the op's norms are two, or three with a residual")
+        };
         let reduce: Vec<&Tensor> = self.branches.iter().map(|b| b.reduce.weight()).collect();
         let convolutions = self.branches.iter().filter_map(|b| b.convolution.as_ref());
         Ok(TemporalWeights {

@@ -107,7 +107,7 @@ impl SavedForBackward {
 
 #[cfg(test)]
 mod tests {
-    use crate::cpu::*;
+    use super::*;
 
     /// In a free list of its own, since all tests share the process's.
     #[test]

@@ -185,7 +185,7 @@ fn add<S: Simd, const M: usize, const N: usize>(
 
 #[cfg(test)]
 mod tests {
-    use crate::cpu::*;
+    use super::*;
 
     /// A matrix of numbers that look random, `row` apart.
     fn numbers(rows: usize, row: usize, seed: usize) -> Vec<f32> {

@@ -56,7 +56,7 @@ impl<T: Real> Uninit<T> {
 
 #[cfg(test)]
 mod tests {
-    use crate::cpu::*;
+    use super::*;
 
     #[test]
     fn chunks_come_as_zeros_and_are_kept() {

@@ -187,7 +187,7 @@ fn dot<T: Real>(a: &[T], b: &[T]) -> T {
 
 #[cfg(test)]
 mod tests {
-    use crate::cpu::*;
+    use super::*;
 
     #[test]
     fn sums_of_products_of_any_length() {

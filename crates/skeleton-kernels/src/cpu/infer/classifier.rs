@@ -42,9 +42,9 @@ impl<T: Real> Classifier<T> {
             layers.insert(0, (spatial.embedded(&own.weight, &o), temporal));
         }
         let values = |t: &Tensor| t.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1::<T>();
-        let head = head.iter().map(|(weight, bias)| {
-            Ok(FoldedLinear::new(&values(weight)?, &values(bias)?))
-        });
+        let head = head
+            .iter()
+            .map(|(weight, bias)| Ok(FoldedLinear::new(&values(weight)?, &values(bias)?)));
         Ok(Self {
             layers,
             head: head.collect::<Result<_>>()?,
@@ -84,7 +84,10 @@ impl<T: Real> Classifier<T> {
         let (n, t, v, c) = s.dims4()?;
         if [t, v, c] != self.shape {
             let expected = self.shape;
-            bail!("the model reads (t, v, c) = {expected:?}, found {:?}", [t, v, c]);
+            bail!(
+                "the model reads (t, v, c) = {expected:?}, found {:?}",
+                [t, v, c]
+            );
         }
         let s = s.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1::<T>()?;
         let size = t * v * c;

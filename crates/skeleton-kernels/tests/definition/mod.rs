@@ -1,4 +1,4 @@
-//! An op against its definition in plain Candle operations. `strl`'s tests use this file too.
+//! An op against its definition: results and gradients. `skeletonmae`'s tests use this file too.
 
 #![allow(
     dead_code,
@@ -8,6 +8,8 @@
 use candle_core::{Device, Result, Tensor, Var};
 use rand::Rng as _;
 use skeleton_graph::random::{Key, Purpose, stream};
+use skeleton_kernels::BatchStats;
+use skeleton_kernels::params::Named;
 
 /// Numbers from -1 to 1, other ones for each index.
 pub fn random(shape: &[usize], index: u64) -> Var {
@@ -54,14 +56,29 @@ pub fn same(
     }
 }
 
-/// One after the other, pieces of a flat vector.
-pub struct Pieces<'a>(pub &'a Tensor, pub usize);
+/// Parameters of these shapes, other numbers for each `seed`, and the variables that they are.
+pub fn parameters<S: Named<Vec<usize>>>(shapes: &S, seed: u64) -> (S::Of<Tensor>, Vec<Var>) {
+    let mut variables = Vec::new();
+    let parameters = shapes.map(&mut |dims: &Vec<usize>| {
+        let variable = random(dims, seed + variables.len() as u64);
+        variables.push(variable.clone());
+        variable.as_tensor().clone()
+    });
+    (parameters, variables)
+}
 
-impl Pieces<'_> {
-    /// The next one, of this shape.
-    pub fn take(&mut self, shape: &[usize]) -> Result<Tensor> {
-        let n = shape.iter().product();
-        self.1 += n;
-        self.0.narrow(0, self.1 - n, n)?.reshape(shape)
-    }
+/// Statistics that no batch has, of so many norms of these widths.
+pub fn statistics(widths: &[usize]) -> Vec<BatchStats> {
+    let vector = |d: usize, of: &dyn Fn(f64) -> f64| {
+        let values: Vec<f64> = (0..d).map(|i| of(i as f64)).collect();
+        Tensor::from_vec(values, d, &Device::Cpu).unwrap()
+    };
+    let norms = widths.iter().enumerate();
+    norms
+        .map(|(norm, &d)| BatchStats {
+            rows: 0,
+            mean: vector(d, &|i| 0.1 * i - 0.2 * norm as f64),
+            variance: vector(d, &|i| 0.7 + 0.3 * i + norm as f64),
+        })
+        .collect()
 }

@@ -1,7 +1,7 @@
-//! An op by the vectors of this machine against the same op without them. `strl`'s tests use this file too.
+//! An op by the vectors of this machine against the same op without them.
 
 use candle_core::{DType, Result, Tensor, Var};
-use skeletonmae::ops::wide::{instruction_set, stay_portable};
+use skeleton_kernels::cpu::simd::{instruction_set, stay_portable};
 
 /// Asserts that the result of `op` and the gradients of its arguments don't depend on the vectors: in double
 /// precision not by a bit, in single precision, where products may be made in another way, by rounding only.
