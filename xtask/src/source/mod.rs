@@ -1,0 +1,4 @@
+//! Rust source, read as far as it takes to count lines.
+
+pub mod items;
+pub mod tokens;
