@@ -1,10 +1,95 @@
 //! The house rules that a machine can check.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ssl_tests::root;
+use xtask::source::cycles::shortest_cycles;
 use xtask::source::items::File;
+use xtask::source::modules::{SiblingImport, sibling_imports};
 use xtask::source::tokens::tokens;
+
+/// An import that closes a cycle of modules: the crate, the module that imports, the one that is imported, and what for.
+type Exception = (&'static str, &'static str, &'static str, &'static str);
+/// Exceptions to be mended: of each cycle, the import that should go. One that no cycle needs any more fails the test, so that
+/// this list only gets shorter.
+const TO_BE_MENDED: [Exception; 9] = [
+    (
+        "crates/skeleton-graph",
+        "crate::layout",
+        "crate::text",
+        "`Layout` parses and writes itself",
+    ),
+    (
+        "crates/skeleton-graph",
+        "crate::layout",
+        "crate::validate",
+        "`Layout` checks itself",
+    ),
+    (
+        "crates/skeleton-data",
+        "crate::cache::rows",
+        "crate::cache::read",
+        "`Cache` has methods in both files",
+    ),
+    (
+        "crates/skeleton-data",
+        "crate::draw::trace",
+        "crate::draw::scene",
+        "`trace` takes a `Person`",
+    ),
+    (
+        "crates/skeleton-data",
+        "crate::synthetic::subject",
+        "crate::synthetic::action",
+        "`Posture::draw` takes an `Action`",
+    ),
+    (
+        "crates/ssl-cli",
+        "crate::config",
+        "crate::args",
+        "settings are resolved from `SettingsArgs`",
+    ),
+    (
+        "crates/ssl-cli",
+        "crate::run",
+        "crate::train",
+        "`Run::open` takes a `Training`",
+    ),
+    (
+        "datasets",
+        "crate::dataset",
+        "crate::embedded",
+        "`Dataset::from_toml` looks among the embedded class lists",
+    ),
+    (
+        "xtask",
+        "crate::workspace",
+        "crate::cmake",
+        "`Workspace::build` provides cmake",
+    ),
+];
+/// The same for the models, until `crates/skeleton-kernels` has their ops. Then this list is deleted.
+const UNTIL_KERNELS_ARE_A_CRATE: [Exception; 2] = [
+    (
+        "crates/skeletonmae",
+        "crate::model",
+        "crate::train",
+        "`positive`, a check of settings, is in `train`",
+    ),
+    (
+        "crates/skeletonmae",
+        "crate::ops::product",
+        "crate::ops::kernel",
+        "`Real` multiplies by `product`, which is generic over `Real`",
+    ),
+];
+/// The crates that TO_BE_MENDED has no entry for.
+const WITHOUT_EXCEPTIONS: [&str; 3] = [
+    "crates/skeleton-kernels",
+    "crates/skeletonmae",
+    "crates/strl",
+];
 
 /// Folders of the members, from the manifest.
 fn members() -> Vec<String> {
@@ -241,4 +326,109 @@ fn models_do_not_ask_for_cuda() {
         "cfg(feature = \"cuda\") in a model",
         found.map(|path| path.display().to_string()).collect(),
     );
+}
+
+/// The imports between sibling modules of a member's library and of its program.
+fn imports_of(member: &str) -> Vec<SiblingImport> {
+    let roots = ["src/lib.rs", "src/main.rs"].map(|file| Path::new(member).join(file));
+    let roots = roots.iter().filter(|file| root().join(file).is_file());
+    let read = |path: &Path| std::fs::read_to_string(root().join(path)).ok();
+    roots
+        .flat_map(|file| sibling_imports(file, &read).unwrap_or_else(|e| panic!("{e}")))
+        .collect()
+}
+
+/// The cycles that these imports make without those that are known, each with the lines that make it; then the known ones that
+/// can be deleted, since no cycle needs them.
+fn cycles(imports: &[SiblingImport], known: &[(&str, &str)]) -> Vec<String> {
+    let all: BTreeSet<(&str, &str)> = imports
+        .iter()
+        .map(|import| (import.from.as_str(), import.to.as_str()))
+        .collect();
+    let known: BTreeSet<(&str, &str)> = known.iter().copied().collect();
+    let rest: BTreeSet<(&str, &str)> = all.difference(&known).copied().collect();
+    let mut found = Vec::new();
+    for cycle in shortest_cycles(&rest) {
+        found.push(format!("a cycle: {}", cycle.join(" -> ")));
+        for (at, from) in cycle.iter().enumerate() {
+            let to = &cycle[(at + 1) % cycle.len()];
+            let one = imports
+                .iter()
+                .find(|import| import.from == *from && import.to == *to)
+                .expect("a cycle is made of imports");
+            let (file, line, path) = (one.file.display(), one.line, &one.path);
+            found.push(format!("    {from} -> {to}: {file}:{line}: {path}"));
+        }
+    }
+    for (from, to) in &known {
+        let mut with = rest.clone();
+        with.insert((from, to));
+        if !all.contains(&(from, to)) || shortest_cycles(&with) == shortest_cycles(&rest) {
+            found.push(format!("no cycle needs {from} -> {to} any more: delete it"));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_two_modules_import_each_other() {
+    let members = members();
+    let exceptions = || TO_BE_MENDED.iter().chain(&UNTIL_KERNELS_ARE_A_CRATE);
+    let mut found: Vec<String> = exceptions()
+        .filter(|(member, ..)| !members.iter().any(|one| one == member))
+        .map(|(member, ..)| format!("{member}: not a member: delete its exceptions"))
+        .collect();
+    for member in &members {
+        let known: Vec<(&str, &str)> = exceptions()
+            .filter(|(one, ..)| one == member)
+            .map(|(_, from, to, _)| (*from, *to))
+            .collect();
+        let cycles = cycles(&imports_of(member), &known);
+        found.extend(cycles.iter().map(|line| format!("{member}: {line}")));
+    }
+    found.extend(
+        TO_BE_MENDED
+            .iter()
+            .filter(|(member, ..)| WITHOUT_EXCEPTIONS.contains(member))
+            .map(|(member, from, to, _)| format!("{member}: no exception such as {from} -> {to}")),
+    );
+    none("modules that import each other", found);
+}
+
+#[test]
+fn a_cycle_is_reported_until_it_is_known_and_an_exception_until_it_is_needed() {
+    let import = |from: &str, to: &str| SiblingImport {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        file: PathBuf::from(format!("{from}.rs")),
+        line: 1,
+        path: format!("super::{to}"),
+    };
+    let imports = [
+        import("a", "b"),
+        import("b", "a"),
+        import("b", "c"),
+        import("c", "a"),
+    ];
+    let found = cycles(&imports, &[]);
+    assert_eq!(
+        found,
+        [
+            "a cycle: a -> b",
+            "    a -> b: a.rs:1: super::b",
+            "    b -> a: b.rs:1: super::a",
+            "a cycle: a -> b -> c",
+            "    a -> b: a.rs:1: super::b",
+            "    b -> c: b.rs:1: super::c",
+            "    c -> a: c.rs:1: super::a",
+        ]
+    );
+    assert_eq!(cycles(&imports, &[("b", "a")])[0], "a cycle: a -> b -> c");
+    assert_eq!(cycles(&imports, &[("a", "b")]), [""; 0]);
+    for unneeded in [("c", "d"), ("b", "a"), ("c", "a")] {
+        let (from, to) = unneeded;
+        let found = cycles(&imports, &[("a", "b"), unneeded]);
+        let expected = format!("no cycle needs {from} -> {to} any more: delete it");
+        assert_eq!(found, [expected]);
+    }
 }
