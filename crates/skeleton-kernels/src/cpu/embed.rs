@@ -5,12 +5,9 @@ use std::ops::Range;
 use candle_core::{Result, Shape};
 use rayon::prelude::*;
 
-use crate::cpu::chunks;
-use crate::cpu::kernel::{Kernel, View};
-use crate::cpu::matrix::{Matrix, MatrixMut};
-use crate::cpu::product::product;
-use crate::cpu::real::Real;
-use crate::cpu::uninit::Uninit;
+use crate::cpu::{
+    ArgGradients, BackwardArgs, Kernel, Matrix, MatrixMut, Real, Uninit, View, chunks, product,
+};
 use crate::params::{Embedding, flatten, unpack};
 use crate::wide;
 
@@ -56,13 +53,12 @@ impl Kernel<2> for Embed {
         Ok((out.finish(), (n, t, v, d).into()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        [s, theta]: [View<'_, T>; 2],
-        _: View<'_, T>,
-        grad: View<'_, T>,
-        _: [bool; 2],
-    ) -> Result<[Option<Vec<T>>; 2]> {
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
+        let BackwardArgs {
+            args: [s, theta],
+            grad,
+            ..
+        } = given;
         let (n, t, v, c) = s.dims4()?;
         let d = self.0.bias.len();
         let parts = chunks::each_of(n, |track| {
@@ -77,7 +73,7 @@ impl Kernel<2> for Embed {
             };
             let (g_rows, s_rows) = (Matrix::new(g, t * v, d), Matrix::new(s, t * v, c));
             let weight = MatrixMut::new(&mut part.weight, d, c);
-            product(weight, g_rows.transposed(), s_rows, false);
+            product(weight, g_rows.transposed(), s_rows);
             let (b, p) = (&mut part.bias, &mut part.position);
             wide!({
                 for (p, g) in p.chunks_exact_mut(d).zip(g.chunks_exact(v * d)) {

@@ -2,11 +2,10 @@
 
 use candle_core::{Result, Shape, bail};
 
-use crate::cpu::chunks;
-use crate::cpu::kernel::{Kernel, View};
-use crate::cpu::matrix::{Matrix, MatrixMut, transpose};
-use crate::cpu::product::product;
-use crate::cpu::real::Real;
+use crate::cpu::{
+    ArgGradients, BackwardArgs, Kernel, Matrix, MatrixMut, Real, View, add_product, chunks,
+    product, transpose,
+};
 
 /// Of x, W and b.
 pub struct Linear;
@@ -39,23 +38,22 @@ impl Kernel<3> for Linear {
             for row in out.chunks_exact_mut(d_out) {
                 row.copy_from_slice(b.data);
             }
-            product(
+            add_product(
                 MatrixMut::new(out, n, d_out),
                 Matrix::new(x.between(from, from + n), n, d_in),
                 weight,
-                true,
             );
         });
         Ok((out, dims.into()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        [x, w, _]: [View<'_, T>; 3],
-        _: View<'_, T>,
-        grad: View<'_, T>,
-        wanted: [bool; 3],
-    ) -> Result<[Option<Vec<T>>; 3]> {
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 3>) -> ArgGradients<T, 3> {
+        let BackwardArgs {
+            args: [x, w, _],
+            grad,
+            wanted,
+            ..
+        } = given;
         let (d_out, d_in) = (w.dims[0], w.dims[1]);
         // dL/dx = g W
         let dx = wanted[0].then(|| {
@@ -67,7 +65,6 @@ impl Kernel<3> for Linear {
                     MatrixMut::new(dx, n, d_in),
                     g,
                     Matrix::new(w.data, d_out, d_in),
-                    false,
                 );
             });
             dx
@@ -81,7 +78,6 @@ impl Kernel<3> for Linear {
                     MatrixMut::new(&mut part, d_out, d_in),
                     g,
                     Matrix::new(x.between(from, to), to - from, d_in),
-                    false,
                 );
                 part
             })

@@ -5,12 +5,10 @@ use std::ops::Range;
 use candle_core::{Result, Shape, bail};
 use rayon::prelude::*;
 
-use crate::cpu::chunks::{each_of, frames_per_chunk, total};
-use crate::cpu::kernel::{Kernel, SideResult, View};
-use crate::cpu::mixing::{repeat_joints, sum_joints};
-use crate::cpu::moments::{Moments, Sums};
-use crate::cpu::norm::Norm;
-use crate::cpu::real::Real;
+use crate::cpu::{
+    ArgGradients, BackwardArgs, Kernel, Moments, Norm, Real, SideResult, Sums, View, chunks,
+    repeat_joints, sum_joints,
+};
 use crate::params::{Activation, Affine, flatten, unpack};
 use crate::wide;
 
@@ -78,7 +76,7 @@ impl Kernel<2> for NormPrelu {
     fn forward<T: Real>(&self, [z, theta]: [View<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
         let (v, d) = self.check(&z)?;
         let p = unpack(&self.places, theta.data);
-        let (frames, slope) = (frames_per_chunk(v), p.slope[0]);
+        let (frames, slope) = (chunks::frames_per_chunk(v), p.slope[0]);
         let size = frames * v * d;
         let norm = self.norm(&z, &p.norm, size);
         let Some(factor) = self.pooled.map(T::real) else {
@@ -104,21 +102,20 @@ impl Kernel<2> for NormPrelu {
         Ok((y, (z.dims[0], z.dims[1], d).into()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        [z, theta]: [View<'_, T>; 2],
-        _: View<'_, T>,
-        grad: View<'_, T>,
-        _: [bool; 2],
-    ) -> Result<[Option<Vec<T>>; 2]> {
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
+        let BackwardArgs {
+            args: [z, theta],
+            grad,
+            ..
+        } = given;
         let (v, d) = self.check(&z)?;
         let p = unpack(&self.places, theta.data);
-        let (frames, slope) = (frames_per_chunk(v), p.slope[0]);
+        let (frames, slope) = (chunks::frames_per_chunk(v), p.slope[0]);
         let size = frames * v * d;
         let norm = self.norm(&z, &p.norm, size);
         let chunks = z.data.len().div_ceil(size);
         let chunk = |i: usize| &z.data[i * size..z.data.len().min((i + 1) * size)];
-        let parts = each_of(chunks, |i| {
+        let parts = chunks::each_of(chunks, |i| {
             let z = chunk(i);
             let mut scratch = vec![T::zero(); z.len()];
             wide!({
@@ -127,7 +124,7 @@ impl Kernel<2> for NormPrelu {
             })
         });
         // Of the slope feature by feature, of the bias, of the weight.
-        let sums = total(3 * d, parts.iter().map(Vec::as_slice));
+        let sums = chunks::total(3 * d, parts.iter().map(Vec::as_slice));
         let own = self.given.is_none().then_some(&sums[d..]);
         let backward = norm.backward(own, z.rows());
         let mut dz = vec![T::zero(); z.data.len()];

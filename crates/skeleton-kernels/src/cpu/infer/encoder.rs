@@ -7,14 +7,10 @@ use candle_core::{Result, Shape, Tensor, bail};
 
 use super::constant;
 use crate::cpu::attention::{self, attend_frame};
-use crate::cpu::buffer::Buffer;
-use crate::cpu::chunks::{add, fill_with, frames_per_chunk};
-use crate::cpu::folded_linear::{FoldedLinear, add_leak};
-use crate::cpu::kernel::{Kernel, View, apply1};
-use crate::cpu::mixing::{Mixing, sum_joints};
-use crate::cpu::moments::Moments;
-use crate::cpu::norm::Norm;
-use crate::cpu::real::Real;
+use crate::cpu::{
+    ArgGradients, BackwardArgs, Buffer, FoldedLinear, Kernel, Mixing, Moments, Norm, Real, View,
+    add_leak, apply1, chunks, sum_joints,
+};
 use crate::graph::{Attention, JointMatrix};
 use crate::params::{Activation, Affine, GinEnd, GinLayer, numbers, slices};
 use crate::rows::Readout;
@@ -278,7 +274,7 @@ impl<T: Real> Encoder<T> {
                     let first = hidden.as_ref().unwrap_or(map);
                     let constant = self.constant_of(i, first.width(), row, n);
                     let Some(first) = hidden else {
-                        map.product(mixed, &mut y[..out], false);
+                        map.product(mixed, &mut y[..out]);
                         if let Some(constant) = constant {
                             wide!(add_leak(&mut y[..out], constant, *slope));
                             before = None;
@@ -290,11 +286,11 @@ impl<T: Real> Encoder<T> {
                     match constant {
                         None => first.rows(mixed, T::zero(), a),
                         Some(constant) => {
-                            first.product(mixed, a, false);
+                            first.product(mixed, a);
                             wide!(add_leak(a, constant, T::zero()));
                         }
                     }
-                    map.product(a, &mut y[..out], false);
+                    map.product(a, &mut y[..out]);
                 }
                 Form::Attended {
                     map,
@@ -305,9 +301,9 @@ impl<T: Real> Encoder<T> {
                 } => {
                     let d = map.width();
                     let u = &mut hidden_buffer[..n * d];
-                    map.product(if i == 0 { x } else { &y[..n * width] }, u, false);
+                    map.product(if i == 0 { x } else { &y[..n * width] }, u);
                     if let Some(constant) = self.constant_of(i, d, row, n) {
-                        add(u, constant);
+                        chunks::add(u, constant);
                     }
                     let own =
                         of_attention.get_or_insert_with(|| attention::Scratch::new(attention));
@@ -372,7 +368,7 @@ impl Kernel<1> for Inference {
     fn forward<T: Real>(&self, [x]: [View<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
         let (n, t, v, _) = x.dims4()?;
         let folded = Encoder::of_gin(&self.layers, &self.graph, &self.stats)?;
-        let (d, frames) = (folded.width(), frames_per_chunk(v));
+        let (d, frames) = (folded.width(), chunks::frames_per_chunk(v));
         let scratch = || folded.scratch(frames * v);
         let all = |scratch: &mut Scratch<T>, from: usize, out: &mut [T]| {
             let x = x.between(from, from + out.len() / d);
@@ -381,12 +377,12 @@ impl Kernel<1> for Inference {
         match &self.readout {
             Readout::Joints => {
                 let mut y = vec![T::zero(); n * t * v * d];
-                fill_with(&mut y, d, frames * v, scratch, all);
+                chunks::fill_with(&mut y, d, frames * v, scratch, all);
                 Ok((y, Shape::from((n, t, v, d))))
             }
             Readout::Pooled(factor) => {
                 let mut y = vec![T::zero(); n * t * d];
-                fill_with(&mut y, d, frames, scratch, |scratch, frame, out| {
+                chunks::fill_with(&mut y, d, frames, scratch, |scratch, frame, out| {
                     let rows = out.len() / d * v;
                     let y = folded.frames(x.between(frame * v, frame * v + rows), 0, scratch);
                     wide!(sum_joints(y, out, v, d, T::real(*factor)));
@@ -395,7 +391,7 @@ impl Kernel<1> for Inference {
             }
             Readout::Rows(rows) => {
                 let mut y = vec![T::zero(); n * t * v * d];
-                fill_with(&mut y, d, frames * v, scratch, all);
+                chunks::fill_with(&mut y, d, frames * v, scratch, all);
                 let chosen = rows.iter().map(|&row| row as usize * d);
                 let y = chosen.flat_map(|at| y[at..at + d].iter().copied());
                 Ok((y.collect(), Shape::from((rows.len(), d))))
@@ -403,13 +399,7 @@ impl Kernel<1> for Inference {
         }
     }
 
-    fn backward<T: Real>(
-        &self,
-        _: [View<'_, T>; 1],
-        _: View<'_, T>,
-        _: View<'_, T>,
-        _: [bool; 1],
-    ) -> Result<[Option<Vec<T>>; 1]> {
+    fn backward<T: Real>(&self, _: BackwardArgs<'_, T, 1>) -> ArgGradients<T, 1> {
         bail!("inference has no backward pass")
     }
 }

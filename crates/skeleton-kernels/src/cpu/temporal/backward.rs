@@ -3,15 +3,11 @@
 use rayon::prelude::*;
 
 use super::forward::{Pass, Saved, Shapes, tap_by_tap};
-use crate::cpu::buffer::Buffer;
-use crate::cpu::chunks;
-use crate::cpu::matrix::{Matrix, MatrixMut};
-use crate::cpu::norm::{Norm, NormBackward};
 use crate::cpu::norm_prelu::norm_gradients;
-use crate::cpu::prefetch::Prefetch;
-use crate::cpu::product::{product, product_prefetching};
-use crate::cpu::real::Real;
-use crate::cpu::uninit::Uninit;
+use crate::cpu::{
+    Buffer, Matrix, MatrixMut, Norm, NormBackward, Prefetch, Real, Uninit, add_product, chunks,
+    product,
+};
 use crate::params::{NormedMap, TemporalWeights, flatten};
 use crate::wide;
 
@@ -218,22 +214,14 @@ impl<T: Real> Backward<'_, T> {
             let dc = Matrix::within(&dc[self.pass.to(branch).from..], n, part, d);
             let mut dw = vec![T::zero(); part * side];
             let by_side = Matrix::new(taps, n, side);
-            product_prefetching(
+            prefetch.product(
                 MatrixMut::new(&mut dw, part, side),
                 dc.transposed(),
                 by_side,
-                false,
-                &mut prefetch,
             );
             parts.extend(dw);
             let weight = Matrix::new(&convolution.weight, part, side);
-            product_prefetching(
-                MatrixMut::new(taps, n, side),
-                dc,
-                weight,
-                false,
-                &mut prefetch,
-            );
+            prefetch.product(MatrixMut::new(taps, n, side), dc, weight);
             wide!(window.scatter(taps, g1, convolution.from, t, v));
         }
         let pool = self.pass.convolutions.len();
@@ -246,38 +234,20 @@ impl<T: Real> Backward<'_, T> {
         let x = Matrix::new(self.pass.strided(x, strided), n, d);
         let dpoint = Matrix::within(&dc[self.pass.to(pool + 1).from..], n, part, d);
         let mut dw = vec![T::zero(); part * d];
-        product_prefetching(
-            MatrixMut::new(&mut dw, part, d),
-            dpoint.transposed(),
-            x,
-            false,
-            &mut prefetch,
-        );
+        prefetch.product(MatrixMut::new(&mut dw, part, d), dpoint.transposed(), x);
         parts.extend(dw);
         let point = Matrix::new(self.pass.p.point, part, d);
         match (&self.saved.residual, &ends.residual, &self.pass.p.residual) {
             (Some((q, _)), Some(back), Some(residual)) => {
-                product_prefetching(
-                    MatrixMut::new(dstrided, n, d),
-                    dpoint,
-                    point,
-                    false,
-                    &mut prefetch,
-                );
+                prefetch.product(MatrixMut::new(dstrided, n, d), dpoint, point);
                 let q = self.out(q, track);
                 wide!(back.rows(g, q, dc));
                 let dq = Matrix::new(dc, n, d);
                 let mut dw = vec![T::zero(); d * d];
-                product_prefetching(
-                    MatrixMut::new(&mut dw, d, d),
-                    dq.transposed(),
-                    x,
-                    false,
-                    &mut prefetch,
-                );
+                prefetch.product(MatrixMut::new(&mut dw, d, d), dq.transposed(), x);
                 parts.extend(dw);
                 let map = Matrix::new(residual.weight, d, d);
-                product_prefetching(MatrixMut::new(dstrided, n, d), dq, map, true, &mut prefetch);
+                prefetch.add_product(MatrixMut::new(dstrided, n, d), dq, map);
                 let frame = v * d;
                 let frames = dx.chunks_exact_mut(frame).step_by(self.pass.stride);
                 for (dx, from) in frames.zip(dstrided.chunks_exact(frame)) {
@@ -286,7 +256,7 @@ impl<T: Real> Backward<'_, T> {
             }
             _ => {
                 dx.copy_from_slice(g);
-                product_prefetching(MatrixMut::new(dx, n, d), dpoint, point, true, &mut prefetch);
+                prefetch.add_product(MatrixMut::new(dx, n, d), dpoint, point);
             }
         }
         let at = parts.len();
@@ -317,10 +287,9 @@ impl<T: Real> Backward<'_, T> {
             MatrixMut::new(&mut dw, reduced, d),
             dz.transposed(),
             Matrix::new(x, n, d),
-            false,
         );
         let weight = Matrix::new(self.pass.p.reduce.weight, reduced, d);
-        product(MatrixMut::new(dx, n, d), dz, weight, true);
+        add_product(MatrixMut::new(dx, n, d), dz, weight);
         dw
     }
 }

@@ -4,14 +4,9 @@ use rayon::prelude::*;
 
 use super::window::{Columns, every};
 use crate::branches::{Branches, Window};
-use crate::cpu::buffer::Buffer;
-use crate::cpu::matrix::{Matrix, MatrixMut, transpose};
-use crate::cpu::moments::{Moments, Sums};
-use crate::cpu::norm::Norm;
-use crate::cpu::prefetch::Prefetch;
-use crate::cpu::product::{product, product_prefetching};
-use crate::cpu::real::Real;
-use crate::cpu::uninit::Uninit;
+use crate::cpu::{
+    Buffer, Matrix, MatrixMut, Moments, Norm, Prefetch, Real, Sums, Uninit, product, transpose,
+};
 use crate::params::TemporalWeights;
 use crate::wide;
 
@@ -165,12 +160,7 @@ impl<'a, T: Real> Pass<'a, T> {
             .zip(x.par_chunks(self.track(d)))
             .map(|(z, x)| {
                 let n = self.s.t * self.s.v;
-                product(
-                    MatrixMut::new(z, n, width),
-                    Matrix::new(x, n, d),
-                    weight,
-                    false,
-                );
+                product(MatrixMut::new(z, n, width), Matrix::new(x, n, d), weight);
                 wide!(Sums::of(z, width))
             });
         let moments = Moments::combine(&sums.collect::<Vec<_>>());
@@ -226,7 +216,7 @@ impl<'a, T: Real> Pass<'a, T> {
             wide!(convolution.window.gather(a, convolution.from, taps, t, v));
             let out = MatrixMut::within(&mut c[self.to(branch).from..], n, part, d);
             let weight = Matrix::new(&convolution.columns, side, part);
-            product_prefetching(out, Matrix::new(taps, n, side), weight, false, prefetch);
+            prefetch.product(out, Matrix::new(taps, n, side), weight);
         }
         let pool = self.convolutions.len();
         wide!(
@@ -236,7 +226,7 @@ impl<'a, T: Real> Pass<'a, T> {
         let x = self.strided(x, strided);
         let out = MatrixMut::within(&mut c[self.to(pool + 1).from..], n, part, d);
         let weight = Matrix::new(&self.point, d, part);
-        product_prefetching(out, Matrix::new(x, n, d), weight, false, prefetch);
+        prefetch.product(out, Matrix::new(x, n, d), weight);
     }
 
     fn residual(&self, x: &[T], map: &[T]) -> (Buffer<T>, Moments) {
@@ -251,7 +241,7 @@ impl<'a, T: Real> Pass<'a, T> {
                 || vec![T::zero(); self.track_out(d)],
                 |scratch, (q, x)| {
                     let (n, x) = (self.s.t_out * self.s.v, self.strided(x, scratch));
-                    product(MatrixMut::new(q, n, d), Matrix::new(x, n, d), weight, false);
+                    product(MatrixMut::new(q, n, d), Matrix::new(x, n, d), weight);
                     wide!(Sums::of(q, d))
                 },
             );

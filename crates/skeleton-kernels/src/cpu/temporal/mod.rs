@@ -12,10 +12,9 @@ use std::ops::Range;
 use candle_core::{Result, Shape, Tensor};
 
 use crate::branches::Branches;
-use crate::cpu::buffer::SavedForBackward;
-use crate::cpu::kernel::{Kernel, SideResult, View, apply2};
-use crate::cpu::moments::Moments;
-use crate::cpu::real::Real;
+use crate::cpu::{
+    ArgGradients, BackwardArgs, Kernel, Moments, Real, SavedForBackward, SideResult, View, apply2,
+};
 use crate::params::{TemporalWeights, pack, unpack};
 use crate::stats::BatchStats;
 
@@ -65,13 +64,13 @@ impl Kernel<2> for Temporal {
         Ok((y, (n, t_out, v, d).into()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        [x, theta]: [View<'_, T>; 2],
-        y: View<'_, T>,
-        grad: View<'_, T>,
-        _: [bool; 2],
-    ) -> Result<[Option<Vec<T>>; 2]> {
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
+        let BackwardArgs {
+            args: [x, theta],
+            out: y,
+            grad,
+            ..
+        } = given;
         let shapes = Shapes::of(&self.branches, x.dims4()?);
         let parameters = unpack(&self.places, theta.data);
         let saved = self.saved.take::<Saved<T>>()?;
