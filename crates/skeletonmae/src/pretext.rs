@@ -16,7 +16,7 @@ use crate::train::Learner;
 #[derive(Clone, Debug)]
 pub enum Pretext {
     /// `SkeletonMAE`.
-    Reconstruction(SkeletonMae, Reconstruction, Layout),
+    Reconstruction(SkeletonMae, Reconstruction, Box<Layout>),
     /// `GraphCL`.
     Contrastive(GraphCl, Contrastive),
 }
@@ -45,7 +45,8 @@ impl Pretext {
         match objective {
             Objective::Reconstruction(own) => {
                 let model = SkeletonMae::aiming(own.target, config, layout, coordinates, vb)?;
-                Ok(Self::Reconstruction(model, own.clone(), layout.clone()))
+                let layout = Box::new(layout.clone());
+                Ok(Self::Reconstruction(model, own.clone(), layout))
             }
             Objective::Contrastive(own) => {
                 let model = GraphCl::new(config, layout, coordinates, vb)?;
