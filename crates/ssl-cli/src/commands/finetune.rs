@@ -1,12 +1,11 @@
 //! `ssl finetune`
 
 use serde::Serialize;
-use skeletonmae::train::{EpochReport, Optimizer};
+use skeletonmae::train::Optimizer;
 use strl::Finetuning;
 
 use super::labelled::{Labelled, evaluation};
-use super::training::{self, none, skipped};
-use super::{next, take};
+use super::{next, take, training};
 use crate::args::FinetuneArgs;
 use crate::checkpoint::{Checkpoint, Kind, Origin};
 use crate::config::Config;
@@ -38,27 +37,19 @@ pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     )
 }
 
-/// A line of metrics.jsonl; `val` is the held-out part of the training split.
+/// What an epoch measures on the held-out part of the training split.
 #[derive(Serialize)]
-struct Line {
-    epoch: usize,
-    loss: f64,
+struct HeldOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     val_top1: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     val_mean_class: Option<f64>,
-    /// Steps left out since they weren't finite.
-    #[serde(skip_serializing_if = "none")]
-    skipped: usize,
 }
 
-impl Metrics for Line {
+impl Metrics for HeldOut {
     fn words(&self) -> String {
-        let val = self
-            .val_top1
-            .map(|top1| format!(", held-out top-1 {}", percent(top1)));
-        let skipped = skipped(self.skipped);
-        format!("loss {:.4}{}{skipped}", self.loss, val.unwrap_or_default())
+        let val = self.val_top1.map(percent);
+        val.map_or(String::new(), |top1| format!(", held-out top-1 {top1}"))
     }
 
     fn score(&self) -> Option<f64> {
@@ -82,7 +73,7 @@ impl Task for Classification {
     const KIND: Kind = Kind::Finetune;
     const DOING: &str = "fine-tuning";
     type Learner = Finetuning;
-    type Line = Line;
+    type Measured = HeldOut;
 
     fn set_up<'a>(
         config: &'a Config,
@@ -148,7 +139,7 @@ impl Task for Classification {
         self.known.as_ref()
     }
 
-    fn measure(training: &Training<'_, Self>, epoch: usize, report: EpochReport) -> Outcome<Line> {
+    fn measure(training: &Training<'_, Self>) -> Outcome<HeldOut> {
         let (task, setup) = (&training.task, &training.setup);
         let metrics = match &task.held {
             Some(held) => {
@@ -158,14 +149,9 @@ impl Task for Classification {
             }
             None => None,
         };
-        let (val_top1, val_mean_class) =
-            metrics.map_or((None, None), |m| (Some(m.top1), Some(m.mean_class)));
-        Ok(Line {
-            epoch: epoch + 1,
-            loss: report.loss,
-            val_top1,
-            val_mean_class,
-            skipped: report.skipped,
+        Ok(HeldOut {
+            val_top1: metrics.as_ref().map(|metrics| metrics.top1),
+            val_mean_class: metrics.map(|metrics| metrics.mean_class),
         })
     }
 

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 use skeletonmae::Pretext;
-use skeletonmae::train::{EpochReport, Optimizer, pretrain_loss, reconstruction};
+use skeletonmae::train::{Optimizer, pretrain_loss, reconstruction};
 
-use super::training::{self, none, skipped};
-use super::{next, take};
+use super::{next, take, training};
 use crate::args::PretrainArgs;
 use crate::checkpoint::Kind;
 use crate::config::Config;
@@ -34,23 +33,17 @@ pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     )
 }
 
-/// A line of metrics.jsonl.
+/// What an epoch measures.
 #[derive(Serialize)]
-struct Line {
-    epoch: usize,
-    loss: f64,
+struct Val {
     #[serde(skip_serializing_if = "Option::is_none")]
     val_loss: Option<f64>,
-    /// Steps left out since they weren't finite.
-    #[serde(skip_serializing_if = "none")]
-    skipped: usize,
 }
 
-impl Metrics for Line {
+impl Metrics for Val {
     fn words(&self) -> String {
         let val = self.val_loss.map(|loss| format!(", val {loss:.4}"));
-        let skipped = skipped(self.skipped);
-        format!("loss {:.4}{}{skipped}", self.loss, val.unwrap_or_default())
+        val.unwrap_or_default()
     }
 
     fn score(&self) -> Option<f64> {
@@ -68,7 +61,7 @@ impl Task for Pretraining {
     const KIND: Kind = Kind::Pretrain;
     const DOING: &str = "pre-training";
     type Learner = Pretext;
-    type Line = Line;
+    type Measured = Val;
 
     fn set_up<'a>(
         config: &'a Config,
@@ -97,18 +90,14 @@ impl Task for Pretraining {
         &self.model
     }
 
-    fn measure(training: &Training<'_, Self>, epoch: usize, report: EpochReport) -> Outcome<Line> {
+    fn measure(training: &Training<'_, Self>) -> Outcome<Val> {
         let (task, setup) = (&training.task, &training.setup);
         let val = task.val.as_ref().map(|(val, _)| {
             let batches = val.batches(setup.settings.micro_batch);
             pretrain_loss(&task.model, setup.config.run.seed, batches)
         });
-        Ok(Line {
-            epoch: epoch + 1,
-            loss: report.loss,
-            val_loss: val.transpose()?,
-            skipped: report.skipped,
-        })
+        let val_loss = val.transpose()?;
+        Ok(Val { val_loss })
     }
 
     /// How well masked joints of held-out clips are put back.

@@ -7,7 +7,6 @@ use crate::args::{RunArgs, SettingsArgs};
 use crate::config::{Config, RunSection};
 use crate::failure::Outcome;
 use crate::printer::Printer;
-use crate::report::count;
 use crate::run::{Resumed, Run};
 use crate::signal::Interrupt;
 use crate::train::{Session, Task};
@@ -60,18 +59,4 @@ fn settings(typed: &SettingsArgs, resumed: Option<&Resumed>) -> SettingsArgs {
         settings.config = Some(resumed.config());
     }
     settings
-}
-
-/// Whether a count needs no mention in a line.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-pub fn none(count: &usize) -> bool {
-    *count == 0
-}
-
-/// `, 2 steps skipped`
-pub fn skipped(steps: usize) -> String {
-    match steps {
-        0 => String::new(),
-        steps => format!(", {} skipped", count(steps, "step")),
-    }
 }

@@ -17,16 +17,46 @@ use self::watch::Watch;
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
+use crate::report::count;
 use crate::run::Run;
 use crate::signal::Interrupt;
 
-/// What an epoch measured: a line of metrics.jsonl, and a few words for people.
+/// What an epoch measured on held-out clips, if there are any.
 pub trait Metrics: Serialize {
-    /// `loss 0.1234, val 0.1300`
+    /// `, val 0.1300`, or nothing.
     fn words(&self) -> String;
 
-    /// What the best epoch is chosen by, on held-out clips: higher is better.
+    /// What the best epoch is chosen by: higher is better.
     fn score(&self) -> Option<f64>;
+}
+
+/// A line of metrics.jsonl.
+#[derive(Serialize)]
+struct Line<M> {
+    epoch: usize,
+    loss: f64,
+    #[serde(flatten)]
+    measured: M,
+    /// Steps left out since they weren't finite.
+    #[serde(skip_serializing_if = "none")]
+    skipped: usize,
+}
+
+/// Whether a count needs no mention in a line.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn none(count: &usize) -> bool {
+    *count == 0
+}
+
+impl<M: Metrics> Line<M> {
+    /// `loss 0.1234, val 0.1300, 2 steps skipped`
+    fn words(&self) -> String {
+        let skipped = match self.skipped {
+            0 => String::new(),
+            steps => format!(", {} skipped", count(steps, "step")),
+        };
+        format!("loss {:.4}{}{skipped}", self.loss, self.measured.words())
+    }
 }
 
 /// Where and how long a training goes.
@@ -88,10 +118,15 @@ impl Session<'_> {
             let line = self.epoch(training, done, &mut progress, best, (&mut bar, &label))?;
             let (spent, clips) = (started.elapsed(), progress.clips - seen);
             let line = line.and_then(|report| {
-                let line = T::measure(training, done, report);
-                line.map_err(|failure| Left {
+                let measured = T::measure(training).map_err(|failure| Left {
                     failure,
                     sound: true,
+                })?;
+                Ok(Line {
+                    epoch: done + 1,
+                    loss: report.loss,
+                    measured,
+                    skipped: report.skipped,
                 })
             });
             let line = match line {
@@ -100,7 +135,7 @@ impl Session<'_> {
             };
             self.run.note(&line)?;
             (done, progress) = (done + 1, Progress::default());
-            best = match (line.score(), best) {
+            best = match (line.measured.score(), best) {
                 (Some(score), None) => Some(Best { epoch: done, score }),
                 (Some(score), Some(old)) if score > old.score => Some(Best { epoch: done, score }),
                 _ => best,

@@ -30,7 +30,7 @@ pub trait Task: Sized {
     /// What learns.
     type Learner: Learner;
     /// What an epoch measures.
-    type Line: Metrics;
+    type Measured: Metrics;
 
     /// Chooses the clips, and builds the model.
     fn set_up<'a>(
@@ -43,11 +43,7 @@ pub trait Task: Sized {
     fn learner(&self) -> &Self::Learner;
 
     /// What an epoch reached.
-    fn measure(
-        training: &Training<'_, Self>,
-        epoch: usize,
-        report: EpochReport,
-    ) -> Outcome<Self::Line>;
+    fn measure(training: &Training<'_, Self>) -> Outcome<Self::Measured>;
 
     /// After the last epoch, measures once what is measured once.
     fn finish(training: &Training<'_, Self>, run: &Run, printer: &Printer) -> Outcome;
