@@ -8,7 +8,7 @@ use candle_core::{Result, Tensor, bail};
 
 use crate::cpu;
 use crate::graph::JointMatrix;
-use crate::params::{GinEnd, GinLayer, Named, check};
+use crate::params::{GinEnd, GinLayer, check};
 use crate::plain::{add_bias, fused_on_cpu, in_each_frame, map, prelu, repeat_number};
 pub use crate::rows::Readout;
 use crate::stats::{BatchStats, Norms, Stats};
@@ -29,16 +29,10 @@ pub fn gin(
     stats: Stats<'_>,
 ) -> Result<(Tensor, Vec<BatchStats>)> {
     fits(x, layers, graph, readout)?;
-    if !fused_on_cpu(x) {
-        return reference(x, layers, graph, readout, stats);
-    }
-    match stats {
-        // Nothing that a gradient could reach: inference.
-        Stats::Running(given) if !tracked(x, layers) => {
-            let y = cpu::infer::apply_gin(x, layers, graph, readout, given)?;
-            Ok((y, Vec::new()))
-        }
-        _ => cpu::gin::apply(x, layers, graph, readout, stats),
+    if fused_on_cpu(x) {
+        cpu::gin::apply(x, layers, graph, readout, stats)
+    } else {
+        reference(x, layers, graph, readout, stats)
     }
 }
 
@@ -70,15 +64,6 @@ pub fn reference(
         };
     }
     Ok((readout.of(&h)?, norms.gathered))
-}
-
-fn tracked(x: &Tensor, layers: &[GinLayer<Tensor>]) -> bool {
-    let of_layer = |layer: &GinLayer<Tensor>| {
-        let mut any = false;
-        layer.map(&mut |tensor: &Tensor| any |= tensor.track_op());
-        any
-    };
-    x.track_op() || layers.iter().any(of_layer)
 }
 
 fn fits(

@@ -11,7 +11,7 @@ mod spatial;
 mod temporal;
 
 pub use classifier::Classifier;
-pub use encoder::{Encoder, Layer, Scratch, apply_gin};
+pub use encoder::{Encoder, Layer, Scratch};
 pub use spatial::Spatial;
 pub use temporal::Temporal;
 
