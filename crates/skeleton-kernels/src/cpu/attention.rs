@@ -74,9 +74,7 @@ impl Kernel<2> for Attend {
     }
 
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
-        let BackwardArgs {
-            args: [u, a], grad, ..
-        } = given;
+        let ([u, a], grad) = (given.args, given.grad);
         let d = self.check(&u, &a)?;
         let attention = &*self.attention;
         let (v, per_frame) = (attention.joints(), weights_per_frame(attention));
@@ -109,8 +107,8 @@ impl Kernel<2> for Attend {
                 da
             })
             .collect();
-        let da = chunks::total(2 * d, parts.iter().map(Vec::as_slice));
-        Ok([Some(du), Some(da.into_iter().map(T::real).collect())])
+        let da = chunks::reals(&chunks::total(&parts));
+        Ok([Some(du), Some(da)])
     }
 }
 

@@ -54,11 +54,7 @@ impl Kernel<2> for Embed {
     }
 
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
-        let BackwardArgs {
-            args: [s, theta],
-            grad,
-            ..
-        } = given;
+        let ([s, _], grad) = (given.args, given.grad);
         let (n, t, v, c) = s.dims4()?;
         let d = self.0.bias.len();
         let parts = chunks::each_of(n, |track| {
@@ -83,7 +79,7 @@ impl Kernel<2> for Embed {
             });
             flatten(&part)
         });
-        let total = chunks::total(theta.data.len(), parts.iter().map(Vec::as_slice));
-        Ok([None, Some(total.into_iter().map(T::real).collect())])
+        let total = chunks::reals(&chunks::total(&parts));
+        Ok([None, Some(total)])
     }
 }

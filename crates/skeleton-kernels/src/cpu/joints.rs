@@ -38,7 +38,7 @@ impl Kernel<1> for Mix {
     }
 
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 1>) -> ArgGradients<T, 1> {
-        let BackwardArgs { grad, .. } = given;
+        let grad = given.grad;
         Ok([Some(mixed(
             &Mixing::transposed_plus(&self.0, T::zero()),
             grad,

@@ -9,6 +9,7 @@ use candle_core::{
     bail,
 };
 
+use crate::cpu::matrix::Matrix;
 use crate::cpu::real::Real;
 
 /// A contiguous tensor as a kernel sees it.
@@ -34,6 +35,11 @@ impl<'a, T> View<'a, T> {
     /// Rows `from..to` as one slice.
     pub fn between(&self, from: usize, to: usize) -> &'a [T] {
         &self.data[from * self.width()..to * self.width()]
+    }
+
+    /// Rows `from..to` as a matrix.
+    pub fn matrix(&self, from: usize, to: usize) -> Matrix<'a, T> {
+        Matrix::new(self.between(from, to), to - from, self.width())
     }
 
     /// (n, t, v, d) of a feature tensor.

@@ -40,7 +40,7 @@ pub use mixing::{Mixing, add_to_joints, repeat_joints, sum_joints};
 pub use moments::{Moments, Sums};
 pub use norm::{Norm, NormBackward};
 pub use prefetch::Prefetch;
-pub use product::{add_product, product};
+pub use product::{add_product, product, weight_gradient};
 pub use real::Real;
 pub use simd::instruction_set;
 pub use uninit::Uninit;

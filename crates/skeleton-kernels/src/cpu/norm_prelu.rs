@@ -103,11 +103,7 @@ impl Kernel<2> for NormPrelu {
     }
 
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
-        let BackwardArgs {
-            args: [z, theta],
-            grad,
-            ..
-        } = given;
+        let ([z, theta], grad) = (given.args, given.grad);
         let (v, d) = self.check(&z)?;
         let p = unpack(&self.places, theta.data);
         let (frames, slope) = (chunks::frames_per_chunk(v), p.slope[0]);
@@ -124,7 +120,7 @@ impl Kernel<2> for NormPrelu {
             })
         });
         // Of the slope feature by feature, of the bias, of the weight.
-        let sums = chunks::total(3 * d, parts.iter().map(Vec::as_slice));
+        let sums = chunks::total(&parts);
         let own = self.given.is_none().then_some(&sums[d..]);
         let backward = norm.backward(own, z.rows());
         let mut dz = vec![T::zero(); z.data.len()];
@@ -154,9 +150,8 @@ pub fn activation_gradients<T: Real>(sums: &[f64]) -> Activation<Vec<T>> {
 /// The gradients of a norm's parameters from the sums of (g, g z^), (2, d).
 pub fn norm_gradients<T: Real>(sums: &[f64]) -> Affine<Vec<T>> {
     let (of_g, of_gz) = sums.split_at(sums.len() / 2);
-    let reals = |sums: &[f64]| sums.iter().map(|&sum| T::real(sum)).collect();
     Affine {
-        weight: reals(of_gz),
-        bias: reals(of_g),
+        weight: chunks::reals(of_gz),
+        bias: chunks::reals(of_g),
     }
 }

@@ -25,7 +25,26 @@ pub fn add_product<T: Real>(out: MatrixMut<'_, T>, a: Matrix<'_, T>, b: Matrix<'
     multiply(out, a, b, true, &mut Prefetch::none());
 }
 
+/// `dz^T x`, the gradient of W in `z = x W^T`.
+///
+/// # Panics
+/// As [`product`].
+pub fn weight_gradient<T: Real>(dz: Matrix<'_, T>, x: Matrix<'_, T>) -> Vec<T> {
+    Prefetch::none().weight_gradient(dz, x)
+}
+
 impl Prefetch {
+    /// [`weight_gradient`], which asks for this memory meanwhile.
+    ///
+    /// # Panics
+    /// As [`product`].
+    pub fn weight_gradient<T: Real>(&mut self, dz: Matrix<'_, T>, x: Matrix<'_, T>) -> Vec<T> {
+        let mut dw = vec![T::zero(); dz.columns * x.columns];
+        let out = MatrixMut::new(&mut dw, dz.columns, x.columns);
+        self.product(out, dz.transposed(), x);
+        dw
+    }
+
     /// [`product`], which asks for this memory meanwhile.
     ///
     /// # Panics

@@ -62,12 +62,7 @@ impl Kernel<2> for Rce {
     }
 
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
-        let BackwardArgs {
-            args: [y, x],
-            grad,
-            wanted,
-            ..
-        } = given;
+        let ([y, x], grad, wanted) = (given.args, given.grad, given.wanted);
         let (d, grad) = (y.width(), grad.data[0].double());
         let towards = |a: View<'_, T>, b: View<'_, T>| {
             let mut out = vec![T::zero(); a.data.len()];

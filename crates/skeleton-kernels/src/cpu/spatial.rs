@@ -103,12 +103,7 @@ impl Kernel<3> for Spatial {
     }
 
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 3>) -> ArgGradients<T, 3> {
-        let BackwardArgs {
-            args: [h, p, theta],
-            out: y,
-            grad,
-            ..
-        } = given;
+        let ([h, p, theta], y, grad) = (given.args, given.out, given.grad);
         let (_, _, v, d) = h.dims4()?;
         let SpatialWeights { w, residual } = unpack(&self.places, theta.data);
         let saved = self.saved.take::<Saved<T>>()?;
@@ -197,12 +192,9 @@ impl<T: Real> Backward<'_, T> {
                 |scratch, (i, (dh, dp))| self.chunk(i * chunk, dh, dp, &backs, scratch),
             );
         let parts: Vec<Vec<T>> = parts.collect();
-        let weights = chunks::total(2 * d * d, parts.iter().map(Vec::as_slice));
+        let weights = chunks::total(&parts);
         let [w, residual] = [0, 1].map(|i| NormedMap {
-            weight: weights[d * d * i..d * d * (i + 1)]
-                .iter()
-                .map(|&value| T::real(value))
-                .collect(),
+            weight: chunks::reals(&weights[d * d * i..d * d * (i + 1)]),
             norm: norm_gradients(&sums[2 * d * i..2 * d * (i + 1)]),
         });
         let dtheta = flatten(&SpatialWeights { w, residual });
@@ -235,7 +227,7 @@ impl<T: Real> Backward<'_, T> {
             },
         );
         let parts: Vec<Vec<T>> = parts.collect();
-        chunks::total(4 * d, parts.iter().map(Vec::as_slice))
+        chunks::total(&parts)
     }
 
     /// A chunk's gradients of h and p, and (dW, dR).

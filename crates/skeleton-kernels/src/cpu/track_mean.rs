@@ -26,9 +26,7 @@ impl Kernel<1> for TrackMean {
     }
 
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 1>) -> ArgGradients<T, 1> {
-        let BackwardArgs {
-            args: [x], grad, ..
-        } = given;
+        let ([x], grad) = (given.args, given.grad);
         let (_, t, v, d) = x.dims4()?;
         let factor = T::real(1.0 / (t * v) as f64);
         let mut dx = Uninit::new(x.data.len());

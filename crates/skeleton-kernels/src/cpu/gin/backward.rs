@@ -126,16 +126,8 @@ impl<T: Real> Backward<'_, T> {
                 })
             },
         );
-        add_up(3 * d, &parts.collect::<Vec<_>>())
+        chunks::total(&parts.collect::<Vec<_>>())
     }
-}
-
-fn add_up<T: Real>(width: usize, parts: &[Vec<T>]) -> Vec<f64> {
-    chunks::total(width, parts.iter().map(Vec::as_slice))
-}
-
-fn reals<T: Real>(values: &[f64]) -> Vec<T> {
-    values.iter().map(|&value| T::real(value)).collect()
 }
 
 /// Gradients of [`Backward::second`].
@@ -177,13 +169,12 @@ impl<T: Real> Backward<'_, T> {
             _ => unreachable!("a layer that ends with its map gives rows"),
         };
         let weight = self.parameters[i].second.len();
-        let width = parts.first().map_or(0, Vec::len);
-        let sums = add_up(width, &parts);
-        let (weight, rest) = sums.split_at(weight.min(width));
+        let sums = chunks::total(&parts);
+        let (weight, rest) = sums.split_at(weight.min(sums.len()));
         let (sums1, bias) = rest.split_at(rest.len().min(2 * d));
         let second = Second {
-            weight: reals(weight),
-            bias: reals(bias),
+            weight: chunks::reals(weight),
+            bias: chunks::reals(bias),
             sums1: sums1.to_vec(),
         };
         (g1, second)
@@ -300,7 +291,7 @@ impl<T: Real> Backward<'_, T> {
             d,
             want_weight: self.wanted[1],
         };
-        let scratch = || Scratch::new(chunk * d.max(c));
+        let scratch = || [(); 4].map(|()| vec![T::zero(); chunk * d.max(c)]);
         let in_place = want && c == d;
         let mut out = (want && c != d).then(|| Buffer::new(self.x.rows() * c));
         let parts: Vec<Vec<T>> = match &mut out {
@@ -322,11 +313,11 @@ impl<T: Real> Backward<'_, T> {
                 .collect(),
         };
         let out = if in_place { Some(g1) } else { out };
-        let sums = add_up(1 + d * c + 3 * d, &parts);
+        let sums = chunks::total(&parts);
         let (own, below) = sums.split_at(1 + d * c);
         let first = First {
             eps: T::real(own[0]),
-            weight: reals(&own[1..]),
+            weight: chunks::reals(&own[1..]),
         };
         (out, first, below.to_vec())
     }
@@ -337,25 +328,6 @@ enum To<'a, T> {
     Nowhere,
     Place,
     Other(&'a mut [T]),
-}
-
-struct Scratch<T> {
-    x: Vec<T>,
-    mixed: Vec<T>,
-    dz: Vec<T>,
-    dmixed: Vec<T>,
-}
-
-impl<T: Real> Scratch<T> {
-    fn new(n: usize) -> Self {
-        let buffer = || vec![T::zero(); n];
-        Self {
-            x: buffer(),
-            mixed: buffer(),
-            dz: buffer(),
-            dmixed: buffer(),
-        }
-    }
 }
 
 struct Step<'a, T: Real> {
@@ -372,20 +344,26 @@ struct Step<'a, T: Real> {
 
 impl<T: Real> Step<'_, T> {
     /// (d eps, dW1, sums at the end of the layer before) of a chunk, whose input's gradient goes where `to` says.
-    fn chunk(&self, from: usize, g1: &mut [T], to: To<'_, T>, s: &mut Scratch<T>) -> Vec<T> {
+    fn chunk(
+        &self,
+        from: usize,
+        g1: &mut [T],
+        to: To<'_, T>,
+        [x, mixed, dz, dmixed]: &mut [Vec<T>; 4],
+    ) -> Vec<T> {
         let (v, d, c) = (self.v, self.d, self.source.width());
         let n = g1.len() / d;
         let mut part = vec![T::zero(); 1 + d * c + 3 * d];
-        let (dz, mixed) = (&mut s.dz[..n * d], &mut s.mixed[..n * c]);
-        let dmixed = &mut s.dmixed[..n * c];
+        let (dz, mixed) = (&mut dz[..n * d], &mut mixed[..n * c]);
+        let dmixed = &mut dmixed[..n * c];
         let z1 = &self.z1[from * d..(from + n) * d];
         let x = wide!({
             self.backward.rows(g1, z1, dz);
             for (k, mixed) in mixed.chunks_exact_mut(v * c).enumerate() {
-                let x = self.source.rows(from + k * v, v, &mut s.x[k * v * c..]);
+                let x = self.source.rows(from + k * v, v, &mut x[k * v * c..]);
                 self.mixing.apply(x, mixed, c);
             }
-            self.source.made(from, n, &s.x)
+            self.source.made(from, n, x)
         });
         let mut prefetch = Prefetch::after(&[g1, z1, self.source.memory(from, n)]);
         let dz = Matrix::new(dz, n, d);

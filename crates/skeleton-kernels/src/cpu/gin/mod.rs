@@ -124,12 +124,7 @@ impl Kernel<2> for Gin {
     }
 
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
-        let BackwardArgs {
-            args: [x, theta],
-            grad,
-            wanted,
-            ..
-        } = given;
+        let ([x, theta], grad, wanted) = (given.args, given.grad, given.wanted);
         let backward = backward::Backward {
             stack: &self.stack,
             x,

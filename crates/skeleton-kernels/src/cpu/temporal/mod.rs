@@ -65,12 +65,7 @@ impl Kernel<2> for Temporal {
     }
 
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
-        let BackwardArgs {
-            args: [x, theta],
-            out: y,
-            grad,
-            ..
-        } = given;
+        let ([x, theta], y, grad) = (given.args, given.out, given.grad);
         let shapes = Shapes::of(&self.branches, x.dims4()?);
         let parameters = unpack(&self.places, theta.data);
         let saved = self.saved.take::<Saved<T>>()?;
