@@ -8,6 +8,7 @@ mod bench;
 mod ci;
 mod cmake;
 mod deny;
+mod lines;
 mod package;
 mod pretrain;
 mod process;
@@ -42,6 +43,7 @@ Tasks:
   bench models     Measure training steps and inference beside PyTorch, as ratios; pretrain, finetune, infer, infer1
                    one of them; ops each op, sizes larger and smaller batches, share what batches take of a step,
                    all everything; --rounds N, --threads N, --clock wall|cpu, --json FILE, --markdown FILE, --readme
+  lines [CRATE]... Count lines that are neither blank nor comments, with those of tests, benches and examples apart; --json
   cmake            Print the cmake that builds HDF5, after fetching one where the system has none
 
 Every task builds in release mode, since models and readers are unusably slow without it.
@@ -65,13 +67,14 @@ fn dispatch(task: Option<&str>, args: Vec<OsString>) -> Result<(), Failure> {
         Some("ci") => ci::ci(&Workspace::find()?, &args),
         Some("bench") => bench::bench(&Workspace::find()?, &args),
         Some("reproduce") => reproduce::reproduce(&Workspace::find()?, &args),
+        Some("lines") => lines::lines(&Workspace::find()?, &args),
         Some("cmake") => cmake::show(&Workspace::find()?),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             Ok(())
         }
         Some(other) => Err(Failure::Usage(format!(
-            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, reproduce, bench, cmake"
+            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, reproduce, bench, lines, cmake"
         ))),
         None => Err(Failure::Usage(format!("no task given\n\n{HELP}"))),
     }

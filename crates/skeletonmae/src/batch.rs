@@ -1,6 +1,7 @@
 //! The tensors an epoch consumes.
 
 use candle_core::{Tensor, bail};
+use skeleton_kernels::constant;
 
 /// The person tracks of some clips. A person that isn't there has no track.
 ///
@@ -73,7 +74,6 @@ impl TrackBatch {
         for (track, clip) in clips().enumerate() {
             shares[clip * n + track] = 1.0 / counts[clip];
         }
-        let shares = Tensor::from_vec(shares, (b, n), h.device())?;
-        shares.to_dtype(h.dtype())?.matmul(h)
+        constant(shares, (b, n), h)?.matmul(h)
     }
 }

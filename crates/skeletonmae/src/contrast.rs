@@ -6,9 +6,10 @@ use candle_nn::VarBuilder;
 use candle_nn::ops::log_softmax;
 use skeleton_graph::random::{Key, Purpose, Rng, stream};
 use skeleton_graph::{Adjacency, Layout};
+use skeleton_kernels::constant;
 
 use crate::batch::TrackBatch;
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, Input, Readout};
 use crate::layers::{Linear, Mode};
 use crate::mask::{At, choose};
 use crate::model::MaeConfig;
@@ -80,7 +81,7 @@ impl GraphCl {
         layout: &Layout,
         coordinates: usize,
         vb: VarBuilder<'_>,
-    ) -> Result<Self> {
+    ) -> crate::Result<Self> {
         let (d, adjacency) = (config.width, layout.adjacency());
         let head = vb.pp("head");
         Ok(Self {
@@ -124,14 +125,14 @@ impl GraphCl {
     pub fn project(&self, batch: &TrackBatch, view: &View, mode: Mode) -> Result<Tensor> {
         let s = &batch.keypoints;
         let (n, t, v, _) = s.dims4()?;
-        let seen = view.dropped.iter().map(|&dropped| f32::from(!dropped));
-        let seen = Tensor::from_vec(seen.collect(), (n, t, v, 1), s.device())?;
-        let seen = seen.to_dtype(s.dtype())?;
+        let seen = view.dropped.iter().map(|&dropped| f64::from(!dropped));
+        let seen = constant(seen.collect(), (n, t, v, 1), s)?;
         // A joint's feature is W s + b, a dropped one's 0: the map [W, b] of (s, 1) and of (0, 0).
         let s = Tensor::cat(&[&s.broadcast_mul(&seen)?, &seen], 3)?; // (n, t, v, c + 1)
         let e = Tensor::cat(&[self.embed.weight(), &self.embed.bias().unsqueeze(1)?], 1)?;
         let encoder = self.encoder.on(&view.graph);
-        let h = encoder.pooled_through(&s, &e, 1.0 / v as f64, mode)?; // (n, t, d)
+        let x = Input::Embedded { s: &s, map: &e };
+        let h = encoder.forward(x, &Readout::Pooled(1.0 / v as f64), mode)?; // (n, t, d)
         let h = batch.mean_by_clip(&h.mean(1)?)?; // (b, d)
         let [first, second] = &self.head;
         second.forward(&first.forward(&h)?.relu()?)
@@ -158,9 +159,7 @@ pub fn nt_xent([a, b]: &[Tensor; 2], temperature: f64) -> Result<Tensor> {
         own[i * pairs + i] = -1e9;
         other[i * pairs + (i + clips) % pairs] = 1.0;
     }
-    let matrix = |values: Vec<f64>| {
-        Tensor::from_vec(values, (pairs, pairs), z.device())?.to_dtype(z.dtype())
-    };
+    let matrix = |values: Vec<f64>| constant(values, (pairs, pairs), &z);
     let log_p = log_softmax(&(cosines + matrix(own)?)?, 1)?;
     let of_pairs = (log_p * matrix(other)?)?.sum_all()?;
     of_pairs * (-1.0 / pairs as f64)

@@ -2,32 +2,19 @@
 
 use candle_core::{DType, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init};
-
-use crate::ops::map::Map;
-use crate::ops::norm::Norm;
-use crate::ops::{self, Moments, Real};
+use skeleton_kernels::{Affine, BatchStats};
 
 /// Weight of a batch's statistics in the running ones, as PyTorch's default.
 const MOMENTUM: f64 = 0.1;
 
-/// Whether statistics come from the batch (and are gathered) or from training, and what can be learnt.
+/// By which statistics a model normalises, and whether its parameters learn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Batch statistics; running ones are updated.
+    /// The batch's, towards which the running ones are moved; parameters learn.
     Train,
-    /// Running statistics; no gradient flows.
+    /// The running ones; they and the parameters are constants. Gradient still flows into an input that something before
+    /// it learns by: a frozen encoder in fine-tuning is an encoder in evaluation.
     Eval,
-    /// Running statistics and parameters are constants; gradient flows into the input.
-    Frozen,
-}
-
-/// Parameters one after the other in a flat tensor, as the fused ops take them.
-///
-/// # Errors
-/// When a tensor can't be read.
-pub fn theta(parameters: &[&Tensor]) -> Result<Tensor> {
-    let flat = parameters.iter().map(|parameter| parameter.flatten_all());
-    Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)
 }
 
 /// PyTorch's default bound for the first weights and biases of a map from `fan_in` numbers.
@@ -72,7 +59,7 @@ impl Linear {
     /// # Errors
     /// When the last axis of x isn't `d_in`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::linear(x, &self.weight, &self.bias)
+        skeleton_kernels::linear(x, &self.weight, &self.bias)
     }
 
     /// W, (`d_out`, `d_in`).
@@ -87,7 +74,7 @@ impl Linear {
 }
 
 /// Batch normalisation over all rows, i.e. all joints of all frames of all tracks of the batch. The
-/// arithmetic is part of the ops ([`ops::norm`]); here are the parameters and the statistics.
+/// arithmetic is part of the ops; here are the parameters and the running statistics.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
     weight: Tensor,
@@ -111,8 +98,11 @@ impl BatchNorm {
     }
 
     /// Weight and bias, (d) each.
-    pub fn parameters(&self) -> [&Tensor; 2] {
-        [&self.weight, &self.bias]
+    pub fn affine(&self) -> Affine<Tensor> {
+        Affine {
+            weight: self.weight.clone(),
+            bias: self.bias.clone(),
+        }
     }
 
     /// d, features.
@@ -120,30 +110,19 @@ impl BatchNorm {
         self.bias.elem_count()
     }
 
-    /// A map with this norm folded in, by the statistics of training.
+    /// The running statistics, of rows from which the `bias` in front of the norm is still missing.
     ///
     /// # Errors
-    /// When a tensor can't be read.
-    pub fn folded<T: Real>(&self, map: &Linear) -> Result<Map<T>> {
-        let values = |t: &Tensor| t.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1::<T>();
-        let moments = self.moments(Some(&map.bias))?;
-        let norm = Norm::new(&moments, &values(&self.weight)?, &values(&self.bias)?);
-        Ok(Map::folded(&values(&map.weight)?, &norm))
-    }
-
-    /// The statistics of training, of rows from which the `bias` in front of the norm is still missing.
-    ///
-    /// # Errors
-    /// When a tensor can't be read.
-    pub fn moments(&self, bias: Option<&Tensor>) -> Result<Moments> {
-        let mut mean = self.running_mean.to_dtype(DType::F64)?;
+    /// When the bias doesn't have the norm's features.
+    pub fn running(&self, bias: Option<&Tensor>) -> Result<BatchStats> {
+        let mut mean = exact(&self.running_mean)?;
         if let Some(bias) = bias {
-            mean = (mean - bias.to_dtype(DType::F64)?)?;
+            mean = (mean - exact(&bias.detach())?)?;
         }
-        Ok(Moments {
+        Ok(BatchStats {
             rows: 0,
-            mean: mean.to_vec1()?,
-            variance: self.running_var.to_dtype(DType::F64)?.to_vec1()?,
+            mean,
+            variance: exact(&self.running_var)?,
         })
     }
 
@@ -151,29 +130,30 @@ impl BatchNorm {
     /// before the `bias` in front of the norm was added.
     ///
     /// # Errors
-    /// When a tensor can't be read.
-    pub fn gather(&self, moments: &Moments, bias: Option<&Tensor>) -> Result<()> {
-        let n = moments.rows as f64;
+    /// When the statistics don't have the norm's features.
+    pub fn gather(&self, batch: &BatchStats, bias: Option<&Tensor>) -> Result<()> {
+        let n = batch.rows as f64;
         let unbiased = n / (n - 1.0).max(1.0);
-        let bias = match bias {
-            Some(bias) => bias.to_dtype(DType::F64)?.to_vec1()?,
-            None => vec![0.0; moments.mean.len()],
-        };
-        let mean = moments.mean.iter().zip(&bias).map(|(m, b)| m + b);
-        let variance = moments.variance.iter().map(|v| v * unbiased);
-        move_towards(&self.running_mean, mean)?;
-        move_towards(&self.running_var, variance)
+        let mut mean = exact(&batch.mean)?;
+        if let Some(bias) = bias {
+            mean = (mean + exact(&bias.detach())?)?;
+        }
+        move_towards(&self.running_mean, &mean)?;
+        move_towards(&self.running_var, &(exact(&batch.variance)? * unbiased)?)
     }
 }
 
-fn move_towards(var: &Var, values: impl Iterator<Item = f64>) -> Result<()> {
-    let old = var.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    let new: Vec<f64> = old
-        .iter()
-        .zip(values)
-        .map(|(old, new)| (1.0 - MOMENTUM) * old + MOMENTUM * new)
-        .collect();
-    let new = Tensor::from_vec(new, var.shape(), var.device())?;
+/// In `f64` on the CPU; other devices keep their type, since some have no `f64`.
+fn exact(t: &Tensor) -> Result<Tensor> {
+    match t.device().is_cpu() {
+        true => t.to_dtype(DType::F64),
+        false => Ok(t.clone()),
+    }
+}
+
+fn move_towards(var: &Var, values: &Tensor) -> Result<()> {
+    let old = exact(&var.as_detached_tensor())?;
+    let new = ((old * (1.0 - MOMENTUM))? + (values * MOMENTUM)?)?;
     var.set(&new.to_dtype(var.dtype())?)
 }
 

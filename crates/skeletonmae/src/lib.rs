@@ -1,26 +1,22 @@
 #![doc = include_str!("../README.md")]
 
-pub mod backbone;
 pub mod batch;
 pub mod contrast;
 pub mod encoder;
 pub mod error;
-pub mod gin;
-pub mod graph;
 pub mod layers;
 pub mod mask;
 pub mod model;
 pub mod objective;
-pub mod ops;
 pub mod params;
 pub mod pretext;
 pub mod reconstruct;
 pub mod train;
 pub mod trunk;
 
-pub use backbone::Backbone;
 pub use batch::TrackBatch;
 pub use contrast::GraphCl;
+pub use encoder::{Backbone, Input, Readout};
 pub use error::{Error, Quantity, Result};
 pub use layers::Mode;
 pub use mask::{Mask, MaskConfig, MaskScope};

@@ -6,15 +6,13 @@ use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 use skeleton_graph::{Adjacency, Layout};
+use skeleton_kernels::{constant, mean_squared_error, reweighted_cosine_error};
 
-use crate::backbone::Backbone;
-use crate::encoder::{Decoder, Encoder};
+use crate::encoder::{Backbone, Decoder, Encoder, HEADS, Input, Readout};
 use crate::error::Error;
-use crate::graph::HEADS;
 use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
 use crate::objective::{LossConfig, Target};
-use crate::ops::{mean_squared_error, reweighted_cosine_error};
 
 /// The shape of what is pre-trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,7 +56,7 @@ impl MaeConfig {
     ///
     /// # Errors
     /// When the builder lacks a parameter.
-    pub fn encoder(&self, adjacency: &Adjacency, vb: VarBuilder<'_>) -> Result<Encoder> {
+    pub fn encoder(&self, adjacency: &Adjacency, vb: VarBuilder<'_>) -> crate::Result<Encoder> {
         Encoder::new(
             self.backbone,
             self.encoder_layers,
@@ -90,21 +88,21 @@ impl SkeletonMae {
         layout: &Layout,
         coordinates: usize,
         vb: VarBuilder<'_>,
-    ) -> Result<Self> {
-        Self::aiming(Target::Embedding, config, layout, coordinates, vb)
+    ) -> crate::Result<Self> {
+        Self::with_target(Target::Embedding, config, layout, coordinates, vb)
     }
 
     /// A model that reconstructs `target`.
     ///
     /// # Errors
     /// When the builder lacks a parameter, or the target has more numbers than the width.
-    pub fn aiming(
+    pub fn with_target(
         target: Target,
         config: &MaeConfig,
         layout: &Layout,
         coordinates: usize,
         vb: VarBuilder<'_>,
-    ) -> Result<Self> {
+    ) -> crate::Result<Self> {
         let (d, adjacency) = (config.width, layout.adjacency());
         let token = Init::Randn {
             mean: 0.0,
@@ -187,7 +185,8 @@ impl SkeletonMae {
         let s = Tensor::cat(&[&masked, &visible, &(1.0 - &visible)?], 3)?; // (n, t, v, c + 2)
         let [b, token] = [self.embed.bias(), &self.mask_token].map(|column| column.unsqueeze(1));
         let e = Tensor::cat(&[self.embed.weight(), &b?, &token?], 1)?; // (d, c + 2)
-        self.encoder.forward_through(&s, &e, mode) // H = G_E(A, X)
+        let x = Input::Embedded { s: &s, map: &e };
+        self.encoder.forward(x, &Readout::Joints, mode) // H = G_E(A, X)
     }
 
     /// What the decoder gets.
@@ -213,10 +212,6 @@ impl SkeletonMae {
 /// 1 where a joint isn't hidden, 0 elsewhere: (n, t, v, 1), as `like` (n, t, v, _) in type.
 fn visible(like: &Tensor, mask: &Mask) -> Result<Tensor> {
     let (n, t, v, _) = like.dims4()?;
-    let flags = mask
-        .hidden
-        .iter()
-        .map(|&hidden| if hidden { 0.0 } else { 1.0 });
-    let flags = Tensor::from_vec(flags.collect::<Vec<f32>>(), (n, t, v, 1), like.device())?;
-    flags.to_dtype(like.dtype())
+    let flags = mask.hidden.iter().map(|&hidden| f64::from(!hidden));
+    constant(flags.collect(), (n, t, v, 1), like)
 }

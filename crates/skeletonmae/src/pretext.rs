@@ -40,10 +40,10 @@ impl Pretext {
         layout: &Layout,
         coordinates: usize,
         vb: VarBuilder<'_>,
-    ) -> Result<Self> {
+    ) -> crate::Result<Self> {
         match objective {
             Objective::Reconstruction(own) => {
-                let model = SkeletonMae::aiming(own.target, config, layout, coordinates, vb)?;
+                let model = SkeletonMae::with_target(own.target, config, layout, coordinates, vb)?;
                 let layout = Box::new(layout.clone());
                 Ok(Self::Reconstruction(model, own.clone(), layout))
             }

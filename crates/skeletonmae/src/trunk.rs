@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use skeleton_graph::Layout;
 
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, Input, Readout};
 use crate::layers::{Linear, Mode};
 use crate::model::MaeConfig;
 use crate::params::Store;
@@ -31,7 +31,7 @@ impl Trunk {
         layout: &Layout,
         coordinates: usize,
         vb: VarBuilder<'_>,
-    ) -> Result<Self> {
+    ) -> crate::Result<Self> {
         Ok(Self {
             embed: Linear::new(coordinates, config.width, vb.pp("embed"))?,
             encoder: config.encoder(&layout.adjacency(), vb.pp("encoder"))?,
@@ -69,6 +69,8 @@ impl Trunk {
     /// # Errors
     /// When s doesn't have the layout's joints or as many coordinates.
     pub fn encode(&self, s: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.encoder.forward(&self.embed.forward(s)?, mode)
+        let x = self.embed.forward(s)?;
+        self.encoder
+            .forward(Input::Features(&x), &Readout::Joints, mode)
     }
 }

@@ -1,5 +1,6 @@
 //! Encoders and decoders of each backbone against readable definitions in plain Candle operations.
 
+#[path = "../../skeleton-kernels/tests/definition/mod.rs"]
 mod definition;
 mod finite;
 mod plain;
@@ -11,9 +12,10 @@ use candle_nn::VarBuilder;
 use definition::random;
 use plain::Named;
 use skeleton_graph::{Adjacency, Layout};
+use skeleton_kernels::infer;
 use skeletonmae::encoder::{Decoder, Encoder};
 use skeletonmae::train::Gradients;
-use skeletonmae::{Backbone, Mode, Store};
+use skeletonmae::{Backbone, Input, Mode, Readout, Store};
 
 const ALL: [Backbone; 3] = [Backbone::Gin, Backbone::Gcn, Backbone::Gat];
 const D: usize = 8;
@@ -41,6 +43,16 @@ fn encoder(backbone: Backbone) -> (Store, Encoder) {
     (store, encoder)
 }
 
+fn joints(encoder: &Encoder, x: &Tensor, mode: Mode) -> Tensor {
+    let y = encoder.forward(Input::Features(x), &Readout::Joints, mode);
+    y.unwrap()
+}
+
+fn sums(encoder: &Encoder, x: &Tensor, factor: f64, mode: Mode) -> Tensor {
+    let y = encoder.forward(Input::Features(x), &Readout::Pooled(factor), mode);
+    y.unwrap()
+}
+
 fn numbers(t: &Tensor) -> Vec<f64> {
     t.flatten_all().unwrap().to_vec1().unwrap()
 }
@@ -60,17 +72,17 @@ fn every_encoder_is_its_definition() {
     let x = random(&[2, 20, 17, D], 50);
     let fewer = graph().without(&[(5, 7), (11, 13), (0, 1)]);
     for backbone in ALL {
-        for mode in [Mode::Eval, Mode::Frozen, Mode::Train] {
+        for mode in [Mode::Eval, Mode::Train] {
             for graph in [graph(), fewer.clone()] {
                 let (store, encoder) = encoder(backbone);
                 let expected =
                     plain::encoder(&store, (backbone, LAYERS), &x, &graph, mode).unwrap();
                 let what = format!("{backbone:?} {mode:?}");
                 let encoder = encoder.on(&graph);
-                close(&encoder.forward(&x, mode).unwrap(), &expected, &what);
+                close(&joints(&encoder, &x, mode), &expected, &what);
                 let pooled = (expected.sum(2).unwrap() * 0.3).unwrap();
                 // Training has moved the statistics, by which it doesn't go.
-                close(&encoder.pooled(&x, 0.3, mode).unwrap(), &pooled, &what);
+                close(&sums(&encoder, &x, 0.3, mode), &pooled, &what);
             }
         }
     }
@@ -89,10 +101,10 @@ fn only_training_moves_statistics() {
         };
         let before = statistics();
         assert!(!before.is_empty());
-        encoder.forward(&x, Mode::Eval).unwrap();
-        encoder.forward(&x, Mode::Frozen).unwrap();
+        joints(&encoder, &x.as_detached_tensor(), Mode::Eval);
+        joints(&encoder, &x, Mode::Eval); // something learns through it
         assert_eq!(before, statistics(), "{backbone:?}");
-        encoder.forward(&x, Mode::Train).unwrap();
+        joints(&encoder, &x, Mode::Train);
         assert!(
             before.iter().zip(statistics()).all(|(a, b)| *a != b),
             "{backbone:?}"
@@ -108,18 +120,12 @@ fn a_map_in_front_need_not_be_applied() {
     for backbone in ALL {
         for mode in [Mode::Eval, Mode::Train] {
             let (_, encoder) = encoder(backbone);
-            let through = encoder.forward_through(&s, &e, mode).unwrap();
-            close(
-                &through,
-                &encoder.forward(&x, mode).unwrap(),
-                &format!("{backbone:?}"),
-            );
-            let through = encoder.pooled_through(&s, &e, 0.5, mode).unwrap();
-            close(
-                &through,
-                &encoder.pooled(&x, 0.5, mode).unwrap(),
-                &format!("{backbone:?}"),
-            );
+            let input = Input::Embedded { s: &s, map: &e };
+            let what = format!("{backbone:?}");
+            let through = encoder.forward(input, &Readout::Joints, mode).unwrap();
+            close(&through, &joints(&encoder, &x, mode), &what);
+            let through = encoder.forward(input, &Readout::Pooled(0.5), mode).unwrap();
+            close(&through, &sums(&encoder, &x, 0.5, mode), &what);
         }
     }
 }
@@ -142,17 +148,17 @@ fn folded_encoders_are_the_encoders() {
         let (_, encoder) = encoder(backbone);
         let folded = encoder.folded::<f64>().unwrap();
         // A few frames at a time, as inference does.
-        let run = |folded: &skeletonmae::encoder::Folded<f64>, x: &Tensor| {
+        let run = |folded: &infer::Encoder<f64>, x: &Tensor| {
             let (x, width) = (numbers(x), folded.reads());
             let mut scratch = folded.scratch(6 * v);
             let chunks = x.chunks(6 * v * width).enumerate();
             let all = chunks.flat_map(|(i, x)| folded.frames(x, i * 6 * v, &mut scratch).to_vec());
             Tensor::from_vec(all.collect(), (1, t, v, D), &Device::Cpu).unwrap()
         };
-        let expected = encoder.forward(&x, Mode::Eval).unwrap();
+        let expected = joints(&encoder, &x, Mode::Eval);
         close(&run(&folded, &x), &expected, &format!("{backbone:?}"));
         let folded = folded.embedded(&numbers(&e), &numbers(&o));
-        let expected = encoder.forward(&embedded, Mode::Eval).unwrap();
+        let expected = joints(&encoder, &embedded, Mode::Eval);
         close(
             &run(&folded, &s),
             &expected,
@@ -169,7 +175,7 @@ fn a_frozen_encoder_is_a_constant_function() {
         let x = random(&[1, 2, 17, D], 57);
         let weight = random(&[1, 2, D], 58);
         let value = || {
-            let y = encoder.pooled(&x, 0.2, Mode::Frozen).unwrap();
+            let y = sums(&encoder, &x, 0.2, Mode::Eval);
             (y * weight.as_tensor()).unwrap().sum_all().unwrap()
         };
         let grads = value().backward().unwrap();
@@ -230,7 +236,9 @@ fn what_can_not_be_built_is_an_error() {
     let x = random(&[2, 3, 16, D], 0);
     for backbone in ALL {
         let (_, encoder) = encoder(backbone);
-        assert!(encoder.forward(&x, Mode::Train).is_err(), "16 joints");
-        assert!(encoder.forward(&x, Mode::Frozen).is_err(), "16 joints");
+        for mode in [Mode::Train, Mode::Eval] {
+            let refused = encoder.forward(Input::Features(&x), &Readout::Joints, mode);
+            assert!(refused.is_err(), "16 joints");
+        }
     }
 }

@@ -4,8 +4,8 @@
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, stream};
+use skeleton_kernels::{mean_squared_error, reweighted_cosine_error};
 use skeletonmae::mask::At;
-use skeletonmae::ops::{mean_squared_error, reweighted_cosine_error};
 use skeletonmae::train::Gradients;
 use skeletonmae::{
     Backbone, Contrastive, GraphCl, LossConfig, MaeConfig, Mask, Mode, SkeletonMae, Store, Target,
@@ -45,7 +45,7 @@ fn config(backbone: Backbone, encoder_layers: usize, remask: bool) -> MaeConfig 
 fn check(config: &MaeConfig, loss: LossConfig, target: Target) {
     let layout = Layout::built_in("coco17").unwrap();
     let store = Store::new(3, DType::F64, &Device::Cpu);
-    let model = SkeletonMae::aiming(target, config, &layout, 2, store.builder()).unwrap();
+    let model = SkeletonMae::with_target(target, config, &layout, 2, store.builder()).unwrap();
     let batch = batch();
     let hidden: Vec<Vec<bool>> = [vec![2, 4], vec![1], vec![0, 5]]
         .iter()

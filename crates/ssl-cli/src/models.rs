@@ -214,7 +214,7 @@ impl Opened {
         let c = self.checkpoint.meta.coordinates;
         let target = self.reconstruction()?.target;
         let mae = &self.config.model.mae;
-        let model = SkeletonMae::aiming(target, mae, &self.layout, c, store.builder())
+        let model = SkeletonMae::with_target(target, mae, &self.layout, c, store.builder())
             .map_err(|error| self.refused(error.into()))?;
         store.all_used().map_err(|error| self.refused(error))?;
         Ok((store, model))

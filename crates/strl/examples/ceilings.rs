@@ -6,9 +6,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use skeletonmae::ops::product::{Matrix, MatrixMut, product};
-use skeletonmae::ops::rows::frames_per_chunk;
-use skeletonmae::ops::wide::instruction_set;
+use skeleton_kernels::cpu::chunks::frames_per_chunk;
+use skeleton_kernels::cpu::matrix::{Matrix, MatrixMut};
+use skeleton_kernels::cpu::product::product;
+use skeleton_kernels::instruction_set;
 
 const D: usize = 64;
 /// Joint rows of 32 tracks of 64 frames of 17 joints.

@@ -3,6 +3,7 @@
 use candle_core::{DType, Tensor};
 use candle_nn::ops::{log_softmax, softmax_last_dim};
 use serde::{Deserialize, Serialize};
+use skeleton_kernels::constant;
 use skeletonmae::error::positive;
 use skeletonmae::mask::At;
 use skeletonmae::train::{BoxError, Guard, Learner, OptimizerConfig, Schedule, TrainConfig};
@@ -152,7 +153,7 @@ pub fn cross_entropy(
             _ => candle_core::bail!("label {label} of clip {clip}: expected 0 to {}", k - 1),
         }
     }
-    let target = Tensor::from_vec(target, (b, k), logits.device())?.to_dtype(logits.dtype())?;
+    let target = constant(target, (b, k), logits)?;
     let log_p = log_softmax(logits, 1)?;
     (log_p * target)?.sum_all()? * (-1.0 / denominator)
 }
@@ -166,7 +167,7 @@ pub fn score(
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<Scores> {
     let mut scores = Scores::default();
-    let model = model.frozen::<f32>()?;
+    let model = model.frozen()?;
     for batch in batches {
         let batch = batch.map_err(Error::Data)?;
         let p = softmax_last_dim(&model.forward(&batch)?)?;

@@ -4,10 +4,8 @@
 pub mod cost;
 pub mod finetune;
 pub mod fuse;
-pub mod infer;
 pub mod metrics;
 pub mod model;
-pub mod ops;
 pub mod pca;
 pub mod probe;
 pub mod spatial;
@@ -16,6 +14,6 @@ pub mod tuning;
 
 pub use finetune::{FinetuneConfig, Finetuning, cross_entropy, score};
 pub use metrics::{Metrics, Scores, ranking};
-pub use model::{Dropout, Strl, StrlConfig, Task, load_encoder};
+pub use model::{Dropout, Frozen, Strl, StrlConfig, Task, load_encoder};
 pub use spatial::{JointPool, Normalised};
 pub use tuning::Tuning;

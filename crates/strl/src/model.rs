@@ -2,20 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::{VarBuilder, init};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, stream};
-use skeletonmae::layers::{Linear, theta};
+use skeleton_kernels::plain::fused_on_cpu;
+use skeleton_kernels::{Branches, Embedding, Real, constant, embed, infer, track_mean};
+use skeletonmae::layers::Linear;
 use skeletonmae::mask::At;
-use skeletonmae::ops::Real;
-use skeletonmae::ops::map::Map;
-use skeletonmae::{MaeConfig, Store, TrackBatch};
+use skeletonmae::{MaeConfig, Mode, Store, TrackBatch};
 
-use crate::infer::Frozen;
-use crate::ops::{Branches, embed, track_mean};
 use crate::spatial::{JointPool, Normalised, Spatial};
 use crate::temporal::Temporal;
 use crate::tuning::Tuning;
@@ -93,7 +91,7 @@ impl Strl {
         config: &StrlConfig,
         task: Task<'_>,
         vb: VarBuilder<'_>,
-    ) -> Result<Self> {
+    ) -> skeletonmae::Result<Self> {
         let d = mae.width;
         let mut layers = Vec::with_capacity(config.layers);
         for i in 0..config.layers {
@@ -128,10 +126,7 @@ impl Strl {
     /// # Errors
     /// When the batch doesn't have the model's joints, coordinates and frames.
     pub fn forward(&self, batch: &TrackBatch) -> Result<Tensor> {
-        match self.position.dtype() {
-            DType::F64 => self.frozen::<f64>()?.forward(batch),
-            _ => self.frozen::<f32>()?.forward(batch),
-        }
+        self.frozen()?.forward(batch)
     }
 
     /// The same in training: by the batch's own statistics, without what is dropped; `encoder` says whether the
@@ -145,56 +140,88 @@ impl Strl {
         dropout: &Dropout,
         encoder: Tuning,
     ) -> Result<Tensor> {
-        let own = |t: &Tensor| match encoder {
-            Tuning::Tuned => t.clone(),
-            Tuning::Frozen => t.detach(),
-        };
-        let (w, b) = (own(self.embed.weight()), own(self.embed.bias()));
-        let mut h = theta(&[&w, &b, &self.position])?;
-        h = embed(&batch.keypoints, &h)?; // (n, t, v, d)
-        for (spatial, temporal) in &self.layers {
-            h = temporal.forward(&spatial.forward(&h, encoder)?)?; // (n, t / stride, v, d)
-        }
-        // "Person features are averaged before the classifier": (n, d) to (b, d).
-        h = batch.mean_by_clip(&track_mean(&h)?)?;
+        let mut h = self.features(batch, Mode::Train, encoder)?;
         if let Dropout(Some(factors)) = dropout {
             h = (h * factors)?;
         }
+        self.classify(&h)
+    }
+
+    /// What the head reads, (b, d).
+    fn features(&self, batch: &TrackBatch, mode: Mode, encoder: Tuning) -> Result<Tensor> {
+        let (_, t, v, c) = batch.keypoints.dims4()?;
+        if [t, v, c] != self.shape {
+            let expected = self.shape;
+            bail!(
+                "the model reads (t, v, c) = {expected:?}, found {:?}",
+                [t, v, c]
+            );
+        }
+        let frozen = mode == Mode::Eval || encoder == Tuning::Frozen;
+        let of_encoder = if frozen { Mode::Eval } else { Mode::Train };
+        let s = batch.keypoints.to_dtype(self.position.dtype())?;
+        let mut h = embed(&s, &self.embedding(mode, of_encoder))?; // (n, t, v, d)
+        for (spatial, temporal) in &self.layers {
+            h = spatial.forward(&h, mode, of_encoder)?;
+            h = temporal.forward(&h, mode)?; // (n, t / stride, v, d)
+        }
+        // "Person features are averaged before the classifier": (n, d) to (b, d).
+        batch.mean_by_clip(&track_mean(&h)?)
+    }
+
+    /// The embedding with positions. Its map is the encoder's, and learns where that does.
+    fn embedding(&self, mode: Mode, encoder: Mode) -> Embedding<Tensor> {
+        let own = |t: &Tensor, mode: Mode| match mode {
+            Mode::Train => t.clone(),
+            Mode::Eval => t.detach(),
+        };
+        Embedding {
+            weight: own(self.embed.weight(), encoder),
+            bias: own(self.embed.bias(), encoder),
+            position: own(&self.position, mode),
+        }
+    }
+
+    /// The scores (b, k) of what the head reads, (b, d).
+    fn classify(&self, features: &Tensor) -> Result<Tensor> {
         let (last, hidden) = self
             .head
             .split_last()
             .expect("the head ends in the map to the classes");
+        let mut h = features.clone();
         for layer in hidden {
             h = layer.forward(&h)?.relu()?;
         }
-        last.forward(&h) // (b, k)
+        last.forward(&h)
     }
 
     /// The model as it is now, for inference: take it once and score many batches by it.
     ///
     /// # Errors
     /// When a parameter can't be read.
-    pub fn frozen<T: Real>(&self) -> Result<Frozen<T>> {
-        let values = |t: &Tensor| t.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1::<T>();
-        let e = values(self.embed.weight())?;
-        let o = values(&self.position.broadcast_add(self.embed.bias())?)?;
-        let mut layers = Vec::with_capacity(self.layers.len());
-        for (i, (spatial, temporal)) in self.layers.iter().enumerate() {
-            let spatial = spatial.folded::<T>()?;
-            let spatial = if i == 0 {
-                spatial.embedded(&e, &o)
-            } else {
-                spatial
-            };
-            layers.push((spatial, temporal.folded()?));
-        }
-        let head = self.head.iter();
-        let head = head.map(|map| Ok(Map::new(&values(map.weight())?, &values(map.bias())?)));
-        Ok(Frozen {
+    pub fn frozen(&self) -> Result<Frozen> {
+        Ok(Frozen(match self.position.dtype() {
+            _ if !fused_on_cpu(&self.position) => Form::Model(Box::new(self.clone())),
+            DType::F64 => Form::F64(self.folded()?),
+            _ => Form::F32(self.folded()?),
+        }))
+    }
+
+    fn folded<T: Real>(&self) -> Result<infer::Classifier<T>> {
+        let layers = self.layers.iter();
+        let layers = layers.map(|(spatial, temporal)| Ok((spatial.folded()?, temporal.folded()?)));
+        let head: Vec<_> = self
+            .head
+            .iter()
+            .map(|map| (map.weight(), map.bias()))
+            .collect();
+        let (layers, [_, joints, _]) = (layers.collect::<Result<_>>()?, self.shape);
+        infer::Classifier::new(
+            &self.embedding(Mode::Eval, Mode::Eval),
             layers,
-            head: head.collect::<Result<_>>()?,
-            shape: self.shape,
-        })
+            &head,
+            joints,
+        )
     }
 
     /// The dropout of a batch, a function of seed, epoch and clip id.
@@ -217,9 +244,51 @@ impl Strl {
                 }
             })
         });
-        let device = self.position.device();
-        let factors = Tensor::from_vec(factors.collect::<Vec<f64>>(), (b, d), device)?;
-        Ok(Dropout(Some(factors.to_dtype(self.position.dtype())?)))
+        let factors = constant(factors.collect(), (b, d), &self.position)?;
+        Ok(Dropout(Some(factors)))
+    }
+}
+
+/// A classifier ready for inference. On the CPU its norms are folded into the maps before them and it stays as it was
+/// taken; elsewhere it is the model by its running statistics, which must not be trained meanwhile.
+#[derive(Clone, Debug)]
+pub struct Frozen(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
+    F32(infer::Classifier<f32>),
+    F64(infer::Classifier<f64>),
+    Model(Box<Strl>),
+}
+
+impl Frozen {
+    /// Scores before softmax, (b, k).
+    ///
+    /// # Errors
+    /// When the batch doesn't have the model's joints, coordinates and frames.
+    pub fn forward(&self, batch: &TrackBatch) -> Result<Tensor> {
+        let (s, of, b) = (&batch.keypoints, &batch.track_clip, batch.clips());
+        match &self.0 {
+            Form::F32(folded) => folded.scores(s, of, b),
+            Form::F64(folded) => folded.scores(s, of, b),
+            Form::Model(model) => {
+                let h = model.features(batch, Mode::Eval, Tuning::Frozen)?;
+                Ok(model.classify(&h)?.detach())
+            }
+        }
+    }
+
+    /// A feature a clip, (b, d): what the head reads.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn features(&self, batch: &TrackBatch) -> Result<Tensor> {
+        let (s, of, b) = (&batch.keypoints, &batch.track_clip, batch.clips());
+        match &self.0 {
+            Form::F32(folded) => folded.features(s, of, b),
+            Form::F64(folded) => folded.features(s, of, b),
+            Form::Model(model) => model.features(batch, Mode::Eval, Tuning::Frozen),
+        }
     }
 }
 

@@ -6,14 +6,11 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
+use skeleton_kernels::params::Named as _;
+use skeleton_kernels::{BatchStats, JointMatrix, NormedMap, Real, SpatialWeights, Stats, infer};
 use skeletonmae::encoder::Encoder;
-use skeletonmae::layers::{BatchNorm, Linear, theta};
-use skeletonmae::ops::{JointMatrix, Real};
-use skeletonmae::{MaeConfig, Mode};
-
-use crate::infer;
-use crate::ops;
-use crate::tuning::Tuning;
+use skeletonmae::layers::{BatchNorm, Linear};
+use skeletonmae::{Input, MaeConfig, Mode, Readout};
 
 /// `SumPool` of equation 3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +57,7 @@ impl Spatial {
         pool: JointPool,
         normalised: Normalised,
         vb: VarBuilder<'_>,
-    ) -> Result<Self> {
+    ) -> skeletonmae::Result<Self> {
         let (v, d, adjacency) = (layout.len(), mae.width, layout.adjacency());
         let a_norm = match normalised {
             Normalised::Row => adjacency.row_normalised(),
@@ -81,44 +78,64 @@ impl Spatial {
         })
     }
 
-    /// H (n, t, v, d) to the same shape, in training, where `encoder` says whether its encoder learns.
+    /// H (n, t, v, d) to the same shape; the encoder goes by a mode of its own, since a frozen one is in evaluation while
+    /// the rest is trained.
     ///
     /// # Errors
     /// When H doesn't have the graph's joints or the layer's width.
-    pub fn forward(&self, h: &Tensor, encoder: Tuning) -> Result<Tensor> {
-        let mode = match encoder {
-            Tuning::Tuned => Mode::Train,
-            Tuning::Frozen => Mode::Frozen,
-        };
+    pub fn forward(&self, h: &Tensor, mode: Mode, encoder: Mode) -> Result<Tensor> {
         // SumPool_N(G_E(A, H)), of SM(H) = Repeat_N(SumPool_N(G_E(A, H))) + H             (eq. 3)
-        let pooled = self.encoder.pooled(h, self.pool, mode)?; // (n, t, d)
+        let readout = Readout::Pooled(self.pool);
+        let pooled = self
+            .encoder
+            .forward(Input::Features(h), &readout, encoder)?; // (n, t, d)
         // ReLU(A_norm SM(H) W)                                                            (eq. 4)
-        let (y, moments) = ops::spatial(h, &pooled, &self.theta()?, &self.mixing)?;
-        self.norm.gather(&moments[0], Some(self.w.bias()))?;
-        self.residual_norm
-            .gather(&moments[1], Some(self.residual.bias()))?;
+        let weights = self.weights();
+        if mode == Mode::Eval {
+            let weights = weights.map(&mut |parameter: &Tensor| parameter.detach());
+            let running = self.running()?;
+            let stats = Stats::Running(&running);
+            return Ok(skeleton_kernels::spatial(h, &pooled, &weights, &self.mixing, stats)?.0);
+        }
+        let (y, stats) =
+            skeleton_kernels::spatial(h, &pooled, &weights, &self.mixing, Stats::Batch)?;
+        for ((norm, map), stats) in self.norms().into_iter().zip(&stats) {
+            norm.gather(stats, Some(map.bias()))?;
+        }
         Ok(y)
     }
 
-    fn theta(&self) -> Result<Tensor> {
-        let [a, b] = self.norm.parameters();
-        let [c, d] = self.residual_norm.parameters();
-        theta(&[self.w.weight(), a, b, self.residual.weight(), c, d])
+    /// The norms with the maps in front of them.
+    fn norms(&self) -> [(&BatchNorm, &Linear); 2] {
+        [(&self.norm, &self.w), (&self.residual_norm, &self.residual)]
     }
 
-    /// The half layer as it is now, for inference.
+    fn running(&self) -> Result<Vec<BatchStats>> {
+        let each = self.norms().into_iter();
+        each.map(|(norm, map)| norm.running(Some(map.bias())))
+            .collect()
+    }
+
+    fn weights(&self) -> SpatialWeights<Tensor> {
+        let [w, residual] = self.norms().map(|(norm, map)| NormedMap {
+            weight: map.weight().clone(),
+            norm: norm.affine(),
+        });
+        SpatialWeights { w, residual }
+    }
+
+    /// The half layer as it is now, for inference on the CPU.
     ///
     /// # Errors
     /// When a parameter can't be read.
     pub fn folded<T: Real>(&self) -> Result<infer::Spatial<T>> {
-        let [w, residual] = [(&self.w, &self.norm), (&self.residual, &self.residual_norm)]
-            .map(|(map, norm)| norm.folded::<T>(map));
+        let encoder = self.encoder.folded()?;
         infer::Spatial::new(
-            self.encoder.folded()?,
+            encoder,
             self.pool,
-            self.mixing.plus(T::zero()),
-            w?,
-            residual?,
+            &self.mixing,
+            &self.weights(),
+            &self.running()?,
         )
     }
 }

@@ -1,12 +1,13 @@
 //! The temporal half of a layer: multi-scale pooling over time, as in MS-G3D and CTR-GCN.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use skeletonmae::layers::{BatchNorm, Linear, theta, uniform};
-use skeletonmae::ops::{Moments, Real};
-
-use crate::ops::temporal::infer::Folded;
-use crate::ops::{Branches, temporal};
+use skeleton_kernels::params::Named as _;
+use skeleton_kernels::{
+    Affine, BatchStats, Branches, NormedMap, Real, Stats, TemporalWeights, infer, temporal,
+};
+use skeletonmae::layers::{BatchNorm, Linear, uniform};
+use skeletonmae::{Error, Mode};
 
 /// A branch's 1 x 1 map, `BatchNorm` and ReLU, what follows, and the norm at its end.
 #[derive(Clone, Debug)]
@@ -64,11 +65,10 @@ impl Temporal {
     ///
     /// # Errors
     /// When `d` can't be shared evenly or the builder lacks a parameter.
-    pub fn new(d: usize, shape: Branches, vb: VarBuilder<'_>) -> Result<Self> {
+    pub fn new(d: usize, shape: Branches, vb: VarBuilder<'_>) -> skeletonmae::Result<Self> {
         let count = shape.count();
-        if !d.is_multiple_of(count) {
-            bail!("a width of {d} can't be shared by {count} temporal branches");
-        }
+        let expected = format!("a multiple of {count}, the temporal branches");
+        Error::refuse_unless(d.is_multiple_of(count), "width", &expected, d)?;
         let part = d / count;
         let branch = |i: usize| -> Result<Branch> {
             let vb = vb.pp("branches").pp(i);
@@ -96,17 +96,23 @@ impl Temporal {
         })
     }
 
-    /// x (n, t, v, d) to (n, t / stride rounded up, v, d), in training.
+    /// x (n, t, v, d) to (n, t / stride rounded up, v, d).
     ///
     /// # Errors
     /// When x doesn't have the layer's width.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (y, moments) = temporal(x, &self.theta()?, &self.shape)?;
-        for (norms, moments) in self.norms().iter().zip(&moments) {
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let weights = self.weights()?;
+        if mode == Mode::Eval {
+            let weights = weights.map(&mut |parameter: &Tensor| parameter.detach());
+            let running = self.running()?;
+            return Ok(temporal(x, &weights, &self.shape, Stats::Running(&running))?.0);
+        }
+        let (y, stats) = temporal(x, &weights, &self.shape, Stats::Batch)?;
+        for (norms, stats) in self.norms().iter().zip(&stats) {
             let mut at = 0;
             for (norm, bias) in norms {
                 let width = norm.width();
-                norm.gather(&moments.part(at, width), *bias)?;
+                norm.gather(&stats.part(at, width)?, *bias)?;
                 at += width;
             }
         }
@@ -130,42 +136,57 @@ impl Temporal {
         norms
     }
 
-    /// The parameters in the order of [`temporal`].
-    fn theta(&self) -> Result<Tensor> {
-        let norms = self.norms();
-        let of = |norms: &[(&BatchNorm, Option<&Tensor>)]| -> Vec<Tensor> {
-            let all = |k: usize| {
-                norms
-                    .iter()
-                    .map(move |(norm, _)| norm.parameters()[k].clone())
-            };
-            all(0).chain(all(1)).collect()
-        };
-        let mut all: Vec<Tensor> = Vec::new();
-        all.extend(self.branches.iter().map(|b| b.reduce.weight().clone()));
-        all.extend(of(&norms[0]));
-        let convolutions = self.branches.iter().filter_map(|b| b.convolution.as_ref());
-        all.extend(convolutions.map(|(weight, _)| weight.clone()));
-        all.push(self.point.map.0.clone());
-        all.extend(of(&norms[1]));
-        if let Some(residual) = &self.residual {
-            all.push(residual.map.0.clone());
-            all.extend(of(&norms[2]));
-        }
-        theta(&all.iter().collect::<Vec<_>>())
+    /// The running statistics of the norms, side by side.
+    fn running(&self) -> Result<Vec<BatchStats>> {
+        let all = self.norms().into_iter().map(|norms| {
+            let each = norms.into_iter().map(|(norm, bias)| norm.running(bias));
+            BatchStats::side_by_side(&each.collect::<Result<Vec<_>>>()?)
+        });
+        all.collect()
     }
 
-    /// The half layer as it is now, for inference.
+    fn weights(&self) -> Result<TemporalWeights<Tensor>> {
+        let norms = self.norms().into_iter().map(|norms| {
+            let affine: Vec<Affine<Tensor>> = norms.iter().map(|(norm, _)| norm.affine()).collect();
+            let all = |of: fn(&Affine<Tensor>) -> &Tensor| {
+                Tensor::cat(&affine.iter().map(of).collect::<Vec<_>>(), 0)
+            };
+            Ok(Affine {
+                weight: all(|affine| &affine.weight)?,
+                bias: all(|affine| &affine.bias)?,
+            })
+        });
+        let mut norms = norms.collect::<Result<Vec<_>>>()?.into_iter();
+        let mut norm = || {
+            norms
+                .next()
+                .expect("the op's norms are two, or three with a residual")
+        };
+        let reduce: Vec<&Tensor> = self.branches.iter().map(|b| b.reduce.weight()).collect();
+        let convolutions = self.branches.iter().filter_map(|b| b.convolution.as_ref());
+        Ok(TemporalWeights {
+            reduce: NormedMap {
+                weight: Tensor::cat(&reduce, 0)?,
+                norm: norm(),
+            },
+            convolutions: convolutions.map(|(weight, _)| weight.clone()).collect(),
+            point: self.point.map.0.squeeze(0)?,
+            norm: norm(),
+            residual: match &self.residual {
+                None => None,
+                Some(residual) => Some(NormedMap {
+                    weight: residual.map.0.squeeze(0)?,
+                    norm: norm(),
+                }),
+            },
+        })
+    }
+
+    /// The half layer as it is now, for inference on the CPU.
     ///
     /// # Errors
     /// When a parameter can't be read.
-    pub fn folded<T: Real>(&self) -> Result<Folded<T>> {
-        let moments = self.norms().into_iter().map(|norms| {
-            let each = norms.into_iter().map(|(norm, bias)| norm.moments(bias));
-            Ok(Moments::side_by_side(&each.collect::<Result<Vec<_>>>()?))
-        });
-        let moments = moments.collect::<Result<Vec<_>>>()?;
-        let theta = self.theta()?.to_dtype(T::DTYPE)?.to_vec1::<T>()?;
-        Folded::new(&self.shape, &theta, self.d, &moments)
+    pub fn folded<T: Real>(&self) -> Result<infer::Temporal<T>> {
+        infer::Temporal::new(&self.shape, &self.weights()?, self.d, &self.running()?)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Result, Tensor};
 use skeleton_graph::Adjacency;
-use skeletonmae::ops::norm::EPSILON;
+use skeleton_kernels::stats::EPSILON;
 use skeletonmae::{Backbone, Mode, Store};
 
 /// A layer's parameters by the ends of their names.

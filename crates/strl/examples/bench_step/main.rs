@@ -10,7 +10,7 @@ mod work;
 use std::io::Write as _;
 use std::time::Instant;
 
-use skeletonmae::ops::wide::instruction_set;
+use skeleton_kernels::instruction_set;
 use work::{Shape, Work};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor, Var};
 use skeleton_graph::Layout;
-use skeletonmae::ops::{self as mae, Ending, JointMatrix, Stack};
-use strl::ops::{self, Branches};
+use skeleton_kernels::params::Named;
+use skeleton_kernels::{
+    Branches, Embedding, GinLayer, JointMatrix, Readout, SpatialWeights, Stats, TemporalWeights,
+    embed, gin, linear, reweighted_cosine_error, spatial, temporal,
+};
 
 use super::work::Shape;
 
@@ -15,9 +18,9 @@ const COORDINATES: usize = 2;
 
 type Forward = Box<dyn Fn(&[Var]) -> Result<Tensor>>;
 
-/// An op and what it is applied to, all of it variables.
+/// An op and what it is applied to beside its parameters; all of it are variables.
 pub struct Op {
-    arguments: Vec<Var>,
+    inputs: Vec<Var>,
     forward: Forward,
     parameters: usize,
 }
@@ -28,106 +31,69 @@ impl Op {
         let (t, v) = (shape.frames, layout.len());
         let (one, two) = (shape.clips, 2 * shape.clips);
         let rows = one * t * v;
-        let stack = |layers, ending| Stack {
-            adjacency: Arc::new(JointMatrix::new(&layout.adjacency().binary(), v)),
-            layers,
-            ending,
-        };
-        let (inputs, parameters, forward): (Vec<Vec<usize>>, Vec<Vec<usize>>, Forward) = match name
-        {
+        let graph = JointMatrix::new(&layout.adjacency().binary(), v);
+        let graph = Arc::new(graph);
+        let inputs: Vec<Vec<usize>>;
+        let mut learned = Vec::new();
+        let forward: Forward = match name {
             "op_gin" => {
-                let stack = stack(3, Ending::Activated);
-                let theta = 3 * (1 + 2 * D * D + 4 * D + 1);
-                let forward = move |a: &[Var]| Ok(mae::gin(&a[0], &a[1], stack.clone())?.0);
-                (
-                    vec![vec![one, t, v, D]],
-                    vec![vec![theta]],
-                    Box::new(forward),
+                inputs = vec![vec![one, t, v, D]];
+                let shapes = vec![GinLayer::shapes(D, D, None); 3];
+                let layers = variables(&shapes, &mut learned);
+                Box::new(
+                    move |a| Ok(gin(&a[0], &layers, &graph, &Readout::Joints, Stats::Batch)?.0),
                 )
             }
             "op_decoder" => {
+                inputs = vec![vec![one, t, v, D]];
                 // Four joints of each frame, as the paper hides.
                 let hidden = (0..rows as u32).filter(|row| row % v as u32 >= v as u32 - 4);
-                let stack = stack(
-                    1,
-                    Ending::Mlp {
-                        rows: Arc::new(hidden.collect()),
-                    },
-                );
-                let theta = 1 + 2 * D * D + 3 * D;
-                let forward = move |a: &[Var]| Ok(mae::gin(&a[0], &a[1], stack.clone())?.0);
-                (
-                    vec![vec![one, t, v, D]],
-                    vec![vec![theta]],
-                    Box::new(forward),
-                )
+                let readout = Readout::Rows(Arc::new(hidden.collect()));
+                let layers = variables(&vec![GinLayer::shapes(D, D, Some(D))], &mut learned);
+                Box::new(move |a| Ok(gin(&a[0], &layers, &graph, &readout, Stats::Batch)?.0))
             }
             "op_linear" => {
-                let forward = |a: &[Var]| mae::linear(&a[0], &a[1], &a[2]);
-                (
-                    vec![vec![one, t, v, D]],
-                    vec![vec![D, D], vec![D]],
-                    Box::new(forward),
-                )
+                inputs = vec![vec![one, t, v, D]];
+                let [w, b] = [&[D, D][..], &[D]].map(|dims| variable(dims, 0.1));
+                learned.extend([w.clone(), b.clone()]);
+                Box::new(move |a| linear(&a[0], &w, &b))
             }
             "op_rce" => {
-                let forward = move |a: &[Var]| {
-                    mae::reweighted_cosine_error(
-                        &a[0],
-                        &a[1].as_detached_tensor(),
-                        2.0,
-                        rows as f64,
-                    )
-                };
-                (vec![vec![one, t, v, D]; 2], vec![], Box::new(forward))
+                inputs = vec![vec![rows, D]; 2];
+                Box::new(move |a| {
+                    let target = a[1].as_detached_tensor();
+                    reweighted_cosine_error(&a[0], &target, 2.0, rows as f64)
+                })
             }
             "op_embed" => {
-                let forward = |a: &[Var]| ops::embed(&a[0].as_detached_tensor(), &a[1]);
-                let theta = D * (COORDINATES + 1 + t);
-                (
-                    vec![vec![two, t, v, COORDINATES]],
-                    vec![vec![theta]],
-                    Box::new(forward),
-                )
+                inputs = vec![vec![two, t, v, COORDINATES]];
+                let parameters = variables(&Embedding::shapes(COORDINATES, D, t), &mut learned);
+                Box::new(move |a| embed(&a[0].as_detached_tensor(), &parameters))
             }
             "op_spatial" => {
-                let mixing = JointMatrix::new(&layout.adjacency().row_normalised(), v);
-                let mixing = Arc::new(mixing);
-                let forward = move |a: &[Var]| Ok(ops::spatial(&a[0], &a[1], &a[2], &mixing)?.0);
-                let inputs = vec![vec![two, t, v, D], vec![two, t, D]];
-                (inputs, vec![vec![2 * (D * D + 2 * D)]], Box::new(forward))
+                inputs = vec![vec![two, t, v, D], vec![two, t, D]];
+                let a_norm = JointMatrix::new(&layout.adjacency().row_normalised(), v);
+                let a_norm = Arc::new(a_norm);
+                let weights = variables(&SpatialWeights::shapes(D), &mut learned);
+                Box::new(move |a| Ok(spatial(&a[0], &a[1], &weights, &a_norm, Stats::Batch)?.0))
             }
             "op_temporal" | "op_temporal_stride_2" => {
-                let stride = if name == "op_temporal" { 1 } else { 2 };
+                inputs = vec![vec![two, t, v, D]];
                 let branches = Branches {
                     kernel: 5,
                     dilations: vec![1, 2],
-                    stride,
+                    stride: if name == "op_temporal" { 1 } else { 2 },
                 };
-                let part = D / branches.count();
-                let residual = if stride > 1 { D * D + 2 * D } else { 0 };
-                let theta = (D - part) * (D + 2)
-                    + 2 * branches.kernel * part * part
-                    + part * D
-                    + 2 * D
-                    + residual;
-                let forward = move |a: &[Var]| Ok(ops::temporal(&a[0], &a[1], &branches)?.0);
-                (
-                    vec![vec![two, t, v, D]],
-                    vec![vec![theta]],
-                    Box::new(forward),
-                )
+                let weights = variables(&TemporalWeights::shapes(&branches, D), &mut learned);
+                Box::new(move |a| Ok(temporal(&a[0], &weights, &branches, Stats::Batch)?.0))
             }
             _ => return Ok(None),
         };
-        let learned = parameters.iter().map(|dims| dims.iter().product::<usize>());
-        let learned = learned.sum();
         let inputs = inputs.iter().map(|dims| variable(dims, 1.0));
-        let parameters = parameters.iter().map(|dims| variable(dims, 0.1));
         Ok(Some(Self {
-            arguments: inputs.chain(parameters).collect::<Result<_>>()?,
+            inputs: inputs.collect(),
             forward,
-            parameters: learned,
+            parameters: learned.iter().map(|own| own.elem_count()).sum(),
         }))
     }
 
@@ -138,14 +104,23 @@ impl Op {
 
     /// The sum of the op's result and all its gradients.
     pub fn step(&self) -> Result<()> {
-        (self.forward)(&self.arguments)?.sum_all()?.backward()?;
+        (self.forward)(&self.inputs)?.sum_all()?.backward()?;
         Ok(())
     }
 }
 
+/// Parameters of these shapes; they are put among the `learned`.
+fn variables<S: Named<Vec<usize>>>(shapes: &S, learned: &mut Vec<Var>) -> S::Of<Tensor> {
+    shapes.map(&mut |dims: &Vec<usize>| {
+        let own = variable(dims, 0.1);
+        learned.push(own.clone());
+        own.as_tensor().clone()
+    })
+}
+
 /// Numbers that look random, of this size at most.
-fn variable(dims: &[usize], size: f32) -> Result<Var> {
+fn variable(dims: &[usize], size: f32) -> Var {
     let value = |i: usize| (((i * 7919) % 1009) as f32 / 504.5 - 1.0) * size;
     let values: Vec<f32> = (0..dims.iter().product()).map(value).collect();
-    Var::from_vec(values, dims, &Device::Cpu)
+    Var::from_vec(values, dims, &Device::Cpu).expect("as many numbers as the shape has")
 }

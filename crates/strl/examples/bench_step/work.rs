@@ -8,8 +8,7 @@ use skeletonmae::train::{Gradients, Optimizer, OptimizerConfig};
 use skeletonmae::{
     LossConfig, MaeConfig, Mask, Mode, Result as MaeResult, SkeletonMae, Store, TrackBatch,
 };
-use strl::infer::Frozen;
-use strl::{Strl, StrlConfig, Task, Tuning, cross_entropy};
+use strl::{Frozen, Strl, StrlConfig, Task, Tuning, cross_entropy};
 
 const COORDINATES: usize = 2;
 const CLASSES: usize = 60;
@@ -42,7 +41,7 @@ pub enum Work {
     },
     /// Scores of two persons a clip, from a classifier that was folded once.
     Infer {
-        model: Frozen<f32>,
+        model: Frozen,
         batch: TrackBatch,
         parameters: usize,
     },

@@ -14,7 +14,7 @@ pub fn of_classifier(
     model: &Strl,
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<Features> {
-    let model = model.frozen::<f32>()?;
+    let model = model.frozen()?;
     let mut all = Features::default();
     for batch in batches {
         let batch = batch.map_err(Error::Data)?;

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
-use skeletonmae::ops::linear;
+use skeleton_kernels::linear;
 use skeletonmae::{Error, Result};
 
 use super::representation::{Features, Standard};

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::ops::{log_softmax, softmax_last_dim};
-use skeletonmae::ops::linear;
+use skeleton_kernels::linear;
 use skeletonmae::train::{Decay, Gradients, Optimizer, OptimizerConfig, Schedule};
 use skeletonmae::{Error, Result};
 

@@ -1,0 +1,83 @@
+//! How joints are related: constants of an op.
+
+use candle_core::{Result, Tensor};
+use skeleton_graph::Adjacency;
+
+use crate::plain::constant;
+
+/// A fixed (v, v) matrix over joints, stored by its non-zeros: a joint has a handful of neighbours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JointMatrix {
+    /// Of each row j its (i, `m_ji`).
+    pub(crate) terms: Vec<Vec<(usize, f64)>>,
+    /// The same of the transposed matrix.
+    pub(crate) transposed: Vec<Vec<(usize, f64)>>,
+}
+
+impl JointMatrix {
+    /// From a dense row-major (v, v) matrix.
+    ///
+    /// # Panics
+    /// When `dense` doesn't have v * v elements.
+    pub fn new(dense: &[f64], v: usize) -> Self {
+        assert_eq!(dense.len(), v * v, "a (v, v) matrix");
+        let terms = |at: &dyn Fn(usize, usize) -> f64| {
+            let row = |j| {
+                (0..v)
+                    .map(|i| (i, at(j, i)))
+                    .filter(|&(_, w)| w != 0.0)
+                    .collect()
+            };
+            (0..v).map(row).collect()
+        };
+        Self {
+            terms: terms(&|j, i| dense[j * v + i]),
+            transposed: terms(&|j, i| dense[i * v + j]),
+        }
+    }
+
+    /// v, joints.
+    pub fn joints(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// The matrix as a tensor (v, v), of the type and on the device of `like`.
+    pub(crate) fn dense(&self, like: &Tensor) -> Result<Tensor> {
+        let v = self.joints();
+        let mut dense = vec![0.0; v * v];
+        for (j, terms) in self.terms.iter().enumerate() {
+            terms.iter().for_each(|&(i, w)| dense[j * v + i] = w);
+        }
+        constant(dense, (v, v), like)
+    }
+}
+
+/// The slope of attention's `LeakyReLU` around a score where it is negative (Velickovic et al., section 3.3).
+pub(crate) const SLOPE: f64 = 0.2;
+
+/// Whom each joint attends to, itself first, and by how many heads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attention {
+    pub(crate) others: Vec<Vec<usize>>,
+    pub(crate) heads: usize,
+}
+
+impl Attention {
+    /// On the graph `adjacency`.
+    pub fn new(adjacency: &Adjacency, heads: usize) -> Self {
+        let others = (0..adjacency.len())
+            .map(|i| [&[i][..], adjacency.neighbours(i)].concat())
+            .collect();
+        Self { others, heads }
+    }
+
+    /// How many heads.
+    pub fn heads(&self) -> usize {
+        self.heads
+    }
+
+    /// v, joints.
+    pub fn joints(&self) -> usize {
+        self.others.len()
+    }
+}

@@ -1,0 +1,73 @@
+//! What ends a layer of an encoder: `BatchNorm` and PReLU, after which joints may be summed up.
+
+use candle_core::{Result, Tensor, bail};
+
+use crate::cpu;
+use crate::params::{Activation, check, pack};
+use crate::plain::{fused_on_cpu, prelu};
+use crate::rows::Readout;
+use crate::stats::{BatchStats, Norms, Stats};
+
+/// `PReLU(norm(z))` of z (n, t, v, d), with the batch's statistics where it went by them. The result has z's shape, or,
+/// with a factor `pooled`, is that factor times the sum over joints, (n, t, d).
+///
+/// # Errors
+/// When the shapes don't fit.
+pub fn norm_prelu(
+    z: &Tensor,
+    parameters: &Activation<Tensor>,
+    pooled: Option<f64>,
+    stats: Stats<'_>,
+) -> Result<(Tensor, Vec<BatchStats>)> {
+    check("norm_prelu", parameters, &Activation::shapes(z.dims4()?.3))?;
+    if fused_on_cpu(z) {
+        fused(z, parameters, pooled, stats)
+    } else {
+        reference(z, parameters, pooled, stats)
+    }
+}
+
+fn fused(
+    z: &Tensor,
+    parameters: &Activation<Tensor>,
+    pooled: Option<f64>,
+    stats: Stats<'_>,
+) -> Result<(Tensor, Vec<BatchStats>)> {
+    let given = match cpu::moments::Moments::given(stats)?.map(|mut all| (all.pop(), all.len())) {
+        None => None,
+        Some((Some(one), 0)) => Some(one),
+        Some(_) => bail!("norm_prelu: statistics of one norm expected"),
+    };
+    let (theta, places) = pack(parameters)?;
+    let used = cpu::kernel::SideResult::default();
+    let by_batch = given.is_none();
+    let op = cpu::norm_prelu::NormPrelu {
+        places,
+        pooled,
+        given,
+        used: used.clone(),
+    };
+    let y = cpu::kernel::apply2(op, z, &theta)?;
+    let gathered = if by_batch {
+        vec![used.get()?.to_stats()?]
+    } else {
+        Vec::new()
+    };
+    Ok((y, gathered))
+}
+
+/// The definition of [`norm_prelu`].
+///
+/// # Errors
+/// When the shapes don't fit.
+pub fn reference(
+    z: &Tensor,
+    parameters: &Activation<Tensor>,
+    pooled: Option<f64>,
+    stats: Stats<'_>,
+) -> Result<(Tensor, Vec<BatchStats>)> {
+    let mut norms = Norms::new(stats);
+    let y = prelu(&norms.apply(z, &parameters.norm)?, &parameters.slope)?;
+    let y = pooled.map_or(Readout::Joints, Readout::Pooled).of(&y)?;
+    Ok((y, norms.gathered))
+}

@@ -1,0 +1,4 @@
+//! What the tasks share with the tests of the workspace: reading its source.
+#![forbid(unsafe_code)]
+
+pub mod source;
