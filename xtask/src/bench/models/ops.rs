@@ -40,9 +40,9 @@ pub const OPS: [Work; 8] = [
 
 /// Ours alone, as rows a second.
 pub fn alone(workspace: &Workspace, options: &Options) -> Result<(), Failure> {
-    for package in ["skeletonmae", "strl"] {
+    for (package, bench) in [("skeleton-kernels", "ops"), ("strl", "inference")] {
         let mut command = workspace.cargo("bench");
-        command.args(["--package", package, "--bench", "ops", "--", "--quiet"]);
+        command.args(["--package", package, "--bench", bench, "--", "--quiet"]);
         command.env("RAYON_NUM_THREADS", options.threads.to_string());
         command.env("CANDLE_NUM_THREADS", "1");
         // What `ssl` asks of glibc's allocator itself: freed blocks are kept.
