@@ -20,8 +20,8 @@ pub struct Info {
     pub device: String,
     /// Threads computed with.
     pub threads: usize,
-    /// The widest vector instructions of the processor; sums may differ in their last bits between
-    /// these.
+    /// The widest vector instructions of the processor, and whether the ops went through their definitions; sums may
+    /// differ in their last bits between these.
     pub instruction_set: String,
     /// The start of a fine-tuning, none from scratch.
     pub encoder: Option<Encoder>,
@@ -98,7 +98,7 @@ impl Info {
             data,
             device: machine.name.into(),
             threads: machine.threads,
-            instruction_set: instruction_set().into(),
+            instruction_set: instruction_set(),
             encoder,
             clips: None,
             labels: None,
@@ -107,8 +107,17 @@ impl Info {
     }
 }
 
+/// What computes: [the processor's vectors](vectors), with ", definitions" behind them where `SSL_REFERENCE=1` sends every op
+/// through its definition in place of its fused form.
+pub fn instruction_set() -> String {
+    match skeleton_kernels::reference_only() {
+        true => format!("{}, definitions", vectors()),
+        false => vectors().into(),
+    }
+}
+
 /// The widest vector instructions that the products can choose at run time.
-pub fn instruction_set() -> &'static str {
+fn vectors() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
         if std::arch::is_x86_feature_detected!("avx512f") {
