@@ -20,19 +20,21 @@ enum Step {
     Doc,
     Package,
     Test,
+    Reference,
     Reproduce,
 }
 
 impl Step {
     /// Cheap ones first; what takes minutes last. What needs more of the network than a
     /// registry is not among them.
-    const ALL: [Step; 7] = [
+    const ALL: [Step; 8] = [
         Step::Fmt,
         Step::Deny,
         Step::Clippy,
         Step::Doc,
         Step::Package,
         Step::Test,
+        Step::Reference,
         Step::Reproduce,
     ];
 
@@ -45,6 +47,7 @@ impl Step {
             Step::Doc => "doc",
             Step::Package => "package",
             Step::Test => "test",
+            Step::Reference => "reference",
             Step::Reproduce => "reproduce",
         }
     }
@@ -67,6 +70,7 @@ impl Step {
                 .env("RUSTDOCFLAGS", "-D warnings")),
             Step::Package => package::package(workspace),
             Step::Test => test::test_all(workspace),
+            Step::Reference => test::test_definitions(workspace),
             // Every table and figure, on synthetic clips: their numbers have to be in their ranges.
             Step::Reproduce => reproduce::reproduce(workspace, &["all".into()]),
         }

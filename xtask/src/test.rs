@@ -15,6 +15,28 @@ pub fn test_all(workspace: &Workspace) -> Result<(), Failure> {
     run(&mut command(workspace, &[])?)
 }
 
+/// The tests of the models again with every op by its definition in place of its fused form (`SSL_REFERENCE=1`), then those of
+/// the program that compare the two.
+pub fn test_definitions(workspace: &Workspace) -> Result<(), Failure> {
+    for chosen in [
+        ["-p", "skeleton-kernels", "-p", "skeletonmae", "-p", "strl"].as_slice(),
+        &[
+            "-p",
+            "ssl-tests",
+            "--test",
+            "reference",
+            "--test",
+            "version3",
+        ],
+    ] {
+        let args: Vec<OsString> = chosen.iter().map(OsString::from).collect();
+        run(command(workspace, &args)?
+            .args(args)
+            .env("SSL_REFERENCE", "1"))?;
+    }
+    Ok(())
+}
+
 /// `cargo test` with the program that the end-to-end tests run, built beforehand.
 fn command(workspace: &Workspace, args: &[OsString]) -> Result<std::process::Command, Failure> {
     run(workspace.build("build")?.args(["--package", "ssl-cli"]))?;
