@@ -15,6 +15,7 @@ fn documents() -> Vec<PathBuf> {
         "docs/data",
         "crates/skeleton-graph",
         "crates/skeleton-data",
+        "crates/skeleton-kernels",
         "crates/skeletonmae",
         "crates/strl",
         "crates/ssl-cli",
@@ -199,6 +200,7 @@ fn paths_in_the_architecture_exist() {
         .filter(|path| path.contains("/src/") && !path.starts_with("src/"));
     let mut seen = 0;
     for path in sources {
+        let path = path.split(':').next().unwrap_or(path);
         let found = root().join(path).exists() || root().join("crates").join(path).exists();
         assert!(found, "ARCHITECTURE.md names {path}");
         seen += 1;
@@ -207,4 +209,136 @@ fn paths_in_the_architecture_exist() {
         seen >= 5,
         "only {seen} paths: are they still in backquotes?"
     );
+}
+
+/// A function that a document names: `FILE:LINE`, then its name, in backquotes.
+#[derive(Debug, PartialEq)]
+struct Place<'a> {
+    file: &'a str,
+    line: usize,
+    function: &'a str,
+}
+
+impl Place<'_> {
+    fn text(&self) -> String {
+        read(&root().join(self.file))
+    }
+
+    /// Why the function isn't there.
+    fn wrong(&self) -> Option<String> {
+        let starts = [
+            format!("fn {}(", self.function),
+            format!("fn {}<", self.function),
+        ];
+        let is_there = |line: &str| starts.iter().any(|start| line.contains(start));
+        let text = self.text();
+        let lines: Vec<usize> = (1..)
+            .zip(text.lines())
+            .filter(|(_, line)| is_there(line))
+            .map(|(at, _)| at)
+            .collect();
+        (!lines.contains(&self.line)).then(|| {
+            let Place {
+                file,
+                line,
+                function,
+            } = self;
+            format!(
+                "ARCHITECTURE.md: {file}:{line} `{function}`: expected one of the lines {lines:?}"
+            )
+        })
+    }
+}
+
+fn places<'a>(text: &'a str) -> Vec<Place<'a>> {
+    let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    let place = |pair: &[&'a str]| {
+        let &[place, function] = pair else {
+            return None;
+        };
+        let (file, line) = place.rsplit_once(':')?;
+        Some(Place {
+            file,
+            line: line.parse().ok()?,
+            function,
+        })
+    };
+    quoted.windows(2).filter_map(place).collect()
+}
+
+/// The table of equations: a row names a function of a model and the function that defines the equation, which the model's file
+/// names too, so that a reader gets from one to the other in one step. All definitions of ops are there.
+#[test]
+fn equations_are_defined_where_the_architecture_says() {
+    let text = read(&root().join("ARCHITECTURE.md"));
+    let mut wrong: Vec<String> = places(&text).iter().filter_map(Place::wrong).collect();
+    let mut defined = Vec::new();
+    for row in text.lines().filter(|line| line.starts_with('|')) {
+        let places = places(row);
+        let [model, definition] = places.as_slice() else {
+            continue;
+        };
+        let module = Path::new(definition.file).file_stem().expect("a file");
+        let named = match definition.function {
+            "reference" => format!("{}::reference", module.to_string_lossy()),
+            name => name.to_owned(),
+        };
+        if !model.text().contains(&named) {
+            wrong.push(format!("{} doesn't name {named}", model.file));
+        }
+        defined.push(definition.file.to_owned());
+    }
+    let ops = "crates/skeleton-kernels/src";
+    for entry in std::fs::read_dir(root().join(ops)).expect("a folder of the repository") {
+        let path = entry.expect("a readable folder").path();
+        let name = path.file_name().expect("a file").to_string_lossy();
+        let file = format!("{ops}/{name}");
+        if path.is_file() && read(&path).contains("pub fn reference(") && !defined.contains(&file) {
+            wrong.push(format!("ARCHITECTURE.md: no equation for {file}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(defined.len() >= 12, "{} equations", defined.len());
+}
+
+#[test]
+fn places_are_a_file_with_a_line_and_then_a_function() {
+    let found = places("`a` | `src/b.rs:12` `c` | `d:e` `f` | `src/g.rs:0`");
+    let expected = Place {
+        file: "src/b.rs",
+        line: 12,
+        function: "c",
+    };
+    assert_eq!(found, [expected]);
+}
+
+/// Each library's README says what to write into a manifest, in versions that the workspace has.
+#[test]
+fn readmes_show_dependencies_of_the_versions_there_are() {
+    let manifest = read(&root().join("Cargo.toml"));
+    for name in [
+        "crates/skeleton-graph",
+        "crates/skeleton-data",
+        "crates/skeleton-kernels",
+        "crates/skeletonmae",
+        "crates/strl",
+        "datasets",
+    ] {
+        let readme = read(&root().join(name).join("README.md"));
+        let shown = readme
+            .split("```toml\n[dependencies]\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
+        let shown = shown.unwrap_or_else(|| panic!("{name}: no [dependencies] in the README"));
+        for line in shown.lines() {
+            let (dependency, version) = line.split_once(" = ").expect("a name and a version");
+            let start = format!("{dependency} = ");
+            let ours = manifest.lines().find(|line| line.starts_with(&start));
+            let ours = ours.unwrap_or_else(|| panic!("{name}: {line}: the workspace has none"));
+            assert!(
+                ours.contains(version.trim_end_matches('"')),
+                "{name}: {line}: the workspace has {ours}"
+            );
+        }
+    }
 }

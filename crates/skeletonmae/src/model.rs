@@ -70,9 +70,14 @@ impl MaeConfig {
 /// Embedding, masking, encoder and decoder.
 #[derive(Clone, Debug)]
 pub struct SkeletonMae {
+    /// W and b, applied by [`linear`](skeleton_kernels::linear::reference).
     embed: Linear,
     mask_token: Tensor,
+    /// `G_E`: layers of [GIN](skeleton_kernels::gin::reference) in the paper; those of GCN and GAT are made of
+    /// [`mix_joints`](skeleton_kernels::joints::reference) or [`attend`](skeleton_kernels::attention::reference), and
+    /// [`norm_prelu`](skeleton_kernels::norm_prelu::reference).
     encoder: Encoder,
+    /// `G_D`: one layer of the same kind, which ends with its linear map.
     decoder: Decoder,
     remask: bool,
     target: Target,
@@ -124,7 +129,9 @@ impl SkeletonMae {
     }
 
     /// The loss of a batch `s` (n, t, v, c): sum over its targets, divided by `denominator`, which is
-    /// the number of targets unless the batch is one of several micro-batches.
+    /// the number of targets unless the batch is one of several micro-batches. It is the
+    /// [re-weighted cosine error](skeleton_kernels::rce::reference) in the paper, or the
+    /// [mean squared error](skeleton_kernels::squared_error::mean_squared_error).
     ///
     /// Differs from the paper: the printed loss has 1/|V| inside the power; the text calls it an
     /// average, and it is one here.

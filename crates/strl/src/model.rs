@@ -59,10 +59,14 @@ pub struct Dropout(Option<Tensor>);
 /// Embedding, M layers, classifier.
 #[derive(Clone, Debug)]
 pub struct Strl {
+    /// Coordinates become features by this and `position`: [`embed`](skeleton_kernels::embed::reference).
     embed: Linear,
     position: Tensor,
+    /// [Equations 3 and 4](skeleton_kernels::spatial::reference), then [pooling over
+    /// time](skeleton_kernels::temporal::reference).
     layers: Vec<(Spatial, Temporal)>,
     dropout: f64,
+    /// The classifier: linear maps of a clip's feature, which is the mean of [its tracks'](skeleton_kernels::track_mean::reference).
     head: Vec<Linear>,
     /// t, v, c of what it reads.
     shape: [usize; 3],
@@ -249,7 +253,7 @@ impl Strl {
     }
 }
 
-/// A classifier ready for inference. On the CPU its norms are folded into the maps before them and it stays as it was
+/// A classifier ready for inference. On the CPU its norms are folded into the linear maps before them and it stays as it was
 /// taken; elsewhere it is the model by its running statistics, which must not be trained meanwhile.
 #[derive(Clone, Debug)]
 pub struct Frozen(Form);
