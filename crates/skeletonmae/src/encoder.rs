@@ -105,7 +105,7 @@ impl Graph {
 /// (GIN), `A^ x W^T + b` (GCN) or `attend(x W^T) + b` (GAT).
 #[derive(Clone, Debug)]
 struct Layer {
-    /// What GIN has in front of the map.
+    /// What GIN has in front of its last linear map.
     hidden: Option<Hidden>,
     map: Linear,
     /// (2, d), attention's.
@@ -369,7 +369,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// From width `d` to `d_out`; `join` holds the parameters of the map in front.
+    /// From width `d` to `d_out`; `join` holds the parameters of the linear map in front.
     ///
     /// # Errors
     /// When a builder lacks a parameter, or `d_out` is above `d`.

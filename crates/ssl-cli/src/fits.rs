@@ -1,6 +1,6 @@
 //! Whether a training step fits into memory, asked before it allocates anything.
 //!
-//! A step keeps its activations until the way back: a number of tensors of (tracks, frames, joints,
+//! A step keeps its activations until the backward pass: a number of tensors of (tracks, frames, joints,
 //! width), counted here for the paper's models and checked against what processes grew by. Where the
 //! estimate is above what is free, the system would start to swap or kill the process within the first
 //! step, and say nothing of the reason.

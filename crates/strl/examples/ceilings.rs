@@ -86,7 +86,7 @@ fn main() {
     );
     let unit = 2.0 * (ROWS * D * D) as f64;
     // Pre-training, 16 tracks: the encoder's second maps and the first ones but the first layer's, the
-    // decoder's first map, its second for 4 of 17 joints; twice that on the way back.
+    // decoder's first map, its second for 4 of 17 joints; twice that in the backward pass.
     let pretrain = 3.0 * (3.0 + 2.0 + 1.0 + 4.0 / 17.0) / 2.0;
     for (work, products) in [
         ("pre-training step, 16 clips", pretrain),

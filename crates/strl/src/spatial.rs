@@ -105,7 +105,7 @@ impl Spatial {
         Ok(y)
     }
 
-    /// The norms with the maps in front of them.
+    /// The norms with the linear maps in front of them.
     fn norms(&self) -> [(&BatchNorm, &Linear); 2] {
         [(&self.norm, &self.w), (&self.residual_norm, &self.residual)]
     }

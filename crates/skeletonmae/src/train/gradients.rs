@@ -15,7 +15,7 @@ impl Gradients {
     /// Adds the gradients of `loss`, a scalar.
     ///
     /// # Errors
-    /// When an op on the way back fails.
+    /// When an op's backward pass fails.
     pub fn add(&mut self, loss: &Tensor, parameters: &[(String, Var)]) -> Result<()> {
         let mut grads = loss.backward()?;
         for (slot, (_, var)) in self.0.iter_mut().zip(parameters) {

@@ -1,4 +1,4 @@
-//! Inference on the CPU: parameters taken once, every norm folded into the map before it, no autograd.
+//! Inference on the CPU: parameters taken once, every norm folded into the linear map before it, no autograd.
 //!
 //! A few frames at a time pass through a whole encoder and the spatial half of a layer in the cache; only what the temporal
 //! half needs, the frames of one track, meets the memory.
