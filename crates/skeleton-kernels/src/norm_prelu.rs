@@ -49,7 +49,7 @@ fn fused(
     };
     let y = cpu::apply2(op, z, &theta)?;
     let gathered = if by_batch {
-        vec![used.get()?.to_stats()?]
+        cpu::Moments::gathered(&used)?
     } else {
         Vec::new()
     };

@@ -38,9 +38,7 @@ pub fn apply(
         saved: SavedForBackward::default(),
     };
     let y = apply2(op, x, &theta)?;
-    let all: &Vec<Moments> = gathered.get()?;
-    let all = all.iter().map(Moments::to_stats);
-    Ok((y, all.collect::<Result<_>>()?))
+    Ok((y, Moments::gathered(&gathered)?))
 }
 
 struct Temporal {
@@ -58,7 +56,7 @@ impl Kernel<2> for Temporal {
         let parameters = unpack(&self.places, theta.data);
         let pass = Pass::new(&self.branches, shapes, &parameters);
         let (y, saved, moments) = pass.run(x.data);
-        self.gathered.put(moments);
+        self.gathered.get_or_init(|| moments);
         self.saved.put(saved);
         let Shapes { n, t_out, v, d, .. } = shapes;
         Ok((y, (n, t_out, v, d).into()))
