@@ -9,7 +9,9 @@ use candle_core::{Result, Tensor, bail};
 use crate::cpu;
 use crate::graph::JointMatrix;
 use crate::params::{GinEnd, GinLayer, check};
-use crate::plain::{add_bias, fused_on_cpu, in_each_frame, map, prelu, repeat_number};
+use crate::plain::{
+    add_bias, fused_on_cpu, in_each_frame, linear_without_bias, prelu, repeat_number,
+};
 pub use crate::rows::Readout;
 use crate::stats::{BatchStats, Norms, Stats};
 
@@ -55,9 +57,12 @@ pub fn reference(
         let own = repeat_number(&(&layer.eps + 1.0)?, n * t * v, c)?.reshape(h.dims())?;
         let sum = ((&h * own)? + in_each_frame(&a, &h)?)?; // (1 + eps) x + sum of the neighbours' x
         let hidden = norms
-            .apply(&map(&sum, &layer.first.weight)?, &layer.first.norm)?
+            .apply(
+                &linear_without_bias(&sum, &layer.first.weight)?,
+                &layer.first.norm,
+            )?
             .relu()?;
-        let z = map(&hidden, &layer.second)?;
+        let z = linear_without_bias(&hidden, &layer.second)?;
         h = match &layer.end {
             GinEnd::Activated(end) => prelu(&norms.apply(&z, &end.norm)?, &end.slope)?,
             GinEnd::Bias(bias) => add_bias(&z, bias)?,

@@ -273,7 +273,7 @@ impl Encoder {
             _ => self.mapped(x, map, readout, stats)?,
         };
         for ((norm, bias), stats) in self.norms().zip(&gathered) {
-            norm.gather(stats, Some(bias))?;
+            norm.update_running(stats, Some(bias))?;
         }
         Ok(y)
     }
