@@ -16,10 +16,12 @@ pub use crate::rows::Readout;
 use crate::stats::{BatchStats, Norms, Stats};
 
 /// `h = PReLU(BN(MLP((1 + eps) x + sum of the neighbours' x)))`, MLP = linear, `BatchNorm`, ReLU, linear, layer by layer
-/// (K. Xu et al., ICLR 2019), with the statistics of the batch where it went by them: of each layer those behind its
-/// first map, then those behind its second. x is (n, t, v, c), `graph` is A, binary and without self loops.
+/// (K. Xu et al., ICLR 2019). x is (n, t, v, c), `graph` is A, binary and without self loops.
 ///
-/// A decoder's layer ends with its second map, [`GinEnd::Bias`]; it stands alone and gives [`Readout::Rows`].
+/// Also returned are the batch's statistics, none where it normalises by given ones: of each layer those behind its first
+/// linear map, then those behind its second.
+///
+/// A decoder's layer ends with its second linear map, [`GinEnd::Bias`]; it stands alone and gives [`Readout::Rows`].
 ///
 /// # Errors
 /// When the shapes don't fit.

@@ -11,9 +11,11 @@ use crate::plain::{fused_on_cpu, in_each_frame, linear_without_bias};
 use crate::stats::{BatchStats, Norms, Stats};
 
 /// `ReLU(norm(A_norm (h + Repeat_N(p)) W^T) + norm(h R^T))`: h and the result are (n, t, v, d), p, the pooled codes, is
-/// (n, t, d), `a_norm` (v, v). With the batch's statistics where it went by them: of the norm behind W, then of R's.
+/// (n, t, d), `a_norm` (v, v). Also returned are the batch's statistics, none where it normalises by given ones: of the
+/// norm behind W, then of that behind R.
 ///
-/// By running statistics it goes through its definition: inference has a form of its own, [`infer`](crate::infer).
+/// By running statistics it is always computed by its definition: inference has a fused form of its own,
+/// [`infer`](crate::infer).
 ///
 /// # Errors
 /// When the shapes don't fit.

@@ -12,9 +12,9 @@ use crate::stats::{BatchStats, Norms, Stats};
 /// point start with a map, a norm and ReLU; then each has its convolution over time, or the maximum of three frames; the
 /// point is a map of every `stride`-th frame. The residual is the input, or, for a stride above 1, a map and a norm.
 ///
-/// With the batch's statistics where it went by them: behind the first maps, behind the branches, behind the residual's
-/// map if there is one, each over the features side by side. By running statistics it goes through its definition:
-/// inference has a form of its own, [`infer`](crate::infer).
+/// Also returned are the batch's statistics, none where it normalises by given ones: behind the first linear maps, behind the
+/// branches, behind the residual's map if there is one, each over the features side by side. By running statistics it is
+/// always computed by its definition: inference has a fused form of its own, [`infer`](crate::infer).
 ///
 /// # Errors
 /// When the shapes don't fit.

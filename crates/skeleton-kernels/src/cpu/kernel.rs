@@ -89,7 +89,7 @@ pub trait Kernel<const N: usize>: Send + Sync + 'static {
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, N>) -> ArgGradients<T, N>;
 }
 
-/// What a forward pass gives beside its result, the statistics it went by: Candle's ops return one tensor.
+/// What a forward pass gives beside its result, the statistics it normalised by: Candle's ops return one tensor.
 pub type SideResult<S> = Arc<OnceLock<S>>;
 
 struct Op<K>(K);

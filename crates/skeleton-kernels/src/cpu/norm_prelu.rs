@@ -18,9 +18,9 @@ pub struct NormPrelu {
     pub places: Activation<Range<usize>>,
     /// The factor of the sum over joints, where there is one.
     pub pooled: Option<f64>,
-    /// The statistics to go by where they aren't the batch's.
+    /// The statistics to normalise by where they aren't the batch's.
     pub given: Option<Moments>,
-    /// The statistics gone by.
+    /// The statistics it normalised by.
     pub used: SideResult<Vec<Moments>>,
 }
 

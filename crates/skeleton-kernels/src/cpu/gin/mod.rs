@@ -70,7 +70,7 @@ struct Stack {
     graph: Arc<JointMatrix>,
     readout: Readout,
     places: Vec<GinLayer<Range<usize>>>,
-    /// The statistics to go by where they aren't the batch's, of each layer those of its norms.
+    /// The statistics to normalise by where they aren't the batch's, of each layer those of its norms.
     given: Option<Vec<Moments>>,
 }
 
