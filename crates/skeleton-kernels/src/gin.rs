@@ -9,15 +9,19 @@ use candle_core::{Result, Tensor, bail};
 use crate::cpu;
 use crate::graph::JointMatrix;
 use crate::params::{GinEnd, GinLayer, check};
-use crate::plain::{add_bias, fused_on_cpu, in_each_frame, map, prelu, repeat_number};
+use crate::plain::{
+    add_bias, fused_on_cpu, in_each_frame, linear_without_bias, prelu, repeat_number,
+};
 pub use crate::rows::Readout;
 use crate::stats::{BatchStats, Norms, Stats};
 
 /// `h = PReLU(BN(MLP((1 + eps) x + sum of the neighbours' x)))`, MLP = linear, `BatchNorm`, ReLU, linear, layer by layer
-/// (K. Xu et al., ICLR 2019), with the statistics of the batch where it went by them: of each layer those behind its
-/// first map, then those behind its second. x is (n, t, v, c), `graph` is A, binary and without self loops.
+/// (K. Xu et al., ICLR 2019). x is (n, t, v, c), `graph` is A, binary and without self loops.
 ///
-/// A decoder's layer ends with its second map, [`GinEnd::Bias`]; it stands alone and gives [`Readout::Rows`].
+/// Also returned are the batch's statistics, none where it normalises by given ones: of each layer those behind its first
+/// linear map, then those behind its second.
+///
+/// A decoder's layer ends with its second linear map, [`GinEnd::Bias`]; it stands alone and gives [`Readout::Rows`].
 ///
 /// # Errors
 /// When the shapes don't fit.
@@ -55,9 +59,12 @@ pub fn reference(
         let own = repeat_number(&(&layer.eps + 1.0)?, n * t * v, c)?.reshape(h.dims())?;
         let sum = ((&h * own)? + in_each_frame(&a, &h)?)?; // (1 + eps) x + sum of the neighbours' x
         let hidden = norms
-            .apply(&map(&sum, &layer.first.weight)?, &layer.first.norm)?
+            .apply(
+                &linear_without_bias(&sum, &layer.first.weight)?,
+                &layer.first.norm,
+            )?
             .relu()?;
-        let z = map(&hidden, &layer.second)?;
+        let z = linear_without_bias(&hidden, &layer.second)?;
         h = match &layer.end {
             GinEnd::Activated(end) => prelu(&norms.apply(&z, &end.norm)?, &end.slope)?,
             GinEnd::Bias(bias) => add_bias(&z, bias)?,

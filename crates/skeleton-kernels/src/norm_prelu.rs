@@ -8,8 +8,8 @@ use crate::plain::{fused_on_cpu, prelu};
 use crate::rows::Readout;
 use crate::stats::{BatchStats, Norms, Stats};
 
-/// `PReLU(norm(z))` of z (n, t, v, d), with the batch's statistics where it went by them. The result has z's shape, or,
-/// with a factor `pooled`, is that factor times the sum over joints, (n, t, d).
+/// `PReLU(norm(z))` of z (n, t, v, d). The result has z's shape, or, with a factor `pooled`, is that factor times the sum
+/// over joints, (n, t, d). Also returned are the batch's statistics, none where it normalises by given ones.
 ///
 /// # Errors
 /// When the shapes don't fit.
@@ -49,7 +49,7 @@ fn fused(
     };
     let y = cpu::apply2(op, z, &theta)?;
     let gathered = if by_batch {
-        vec![used.get()?.to_stats()?]
+        cpu::Moments::gathered(&used)?
     } else {
         Vec::new()
     };

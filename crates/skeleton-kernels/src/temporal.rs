@@ -5,16 +5,16 @@ use candle_core::{Result, Tensor};
 use crate::branches::{Branches, Window};
 use crate::cpu;
 use crate::params::{TemporalWeights, check};
-use crate::plain::{fused_on_cpu, map};
+use crate::plain::{fused_on_cpu, linear_without_bias};
 use crate::stats::{BatchStats, Norms, Stats};
 
 /// `ReLU(norm(branches(x)) + residual(x))`: x (n, t, v, d), result (n, t / stride rounded up, v, d). All branches but the
 /// point start with a map, a norm and ReLU; then each has its convolution over time, or the maximum of three frames; the
 /// point is a map of every `stride`-th frame. The residual is the input, or, for a stride above 1, a map and a norm.
 ///
-/// With the batch's statistics where it went by them: behind the first maps, behind the branches, behind the residual's
-/// map if there is one, each over the features side by side. By running statistics it goes through its definition:
-/// inference has a form of its own, [`infer`](crate::infer).
+/// Also returned are the batch's statistics, none where it normalises by given ones: behind the first linear maps, behind the
+/// branches, behind the residual's map if there is one, each over the features side by side. By running statistics it is
+/// always computed by its definition: inference has a fused form of its own, [`infer`](crate::infer).
 ///
 /// # Errors
 /// When the shapes don't fit.
@@ -48,7 +48,7 @@ pub fn reference(
 ) -> Result<(Tensor, Vec<BatchStats>)> {
     let part = branches.part(x.dim(3)?);
     let mut norms = Norms::new(stats);
-    let z = map(x, &parameters.reduce.weight)?; // (n, t, v, reduced)
+    let z = linear_without_bias(x, &parameters.reduce.weight)?; // (n, t, v, reduced)
     let a = norms.apply(&z, &parameters.reduce.norm)?.relu()?;
     let mut outputs = Vec::with_capacity(branches.count());
     for (i, (window, weight)) in branches
@@ -58,7 +58,10 @@ pub fn reference(
     {
         let taps = Tensor::cat(&taps(&a.narrow(3, i * part, part)?, window)?, 3)?; // (n, t', v, kernel part)
         let weight = weight.transpose(0, 1)?.contiguous()?; // (part, kernel, part)
-        outputs.push(map(&taps, &weight.reshape((part, window.kernel * part))?)?);
+        outputs.push(linear_without_bias(
+            &taps,
+            &weight.reshape((part, window.kernel * part))?,
+        )?);
     }
     // Behind ReLU nothing is below the zeros outside the track.
     let own = a.narrow(3, branches.dilations.len() * part, part)?;
@@ -66,11 +69,14 @@ pub fn reference(
     let largest = taps_of_pool.reduce(|a: Result<Tensor>, b| a?.maximum(&b?));
     outputs.push(largest.unwrap_or(Ok(own))?);
     let seen = every(x, branches.stride)?; // (n, t', v, d)
-    outputs.push(map(&seen, &parameters.point)?);
+    outputs.push(linear_without_bias(&seen, &parameters.point)?);
     let y = norms.apply(&Tensor::cat(&outputs, 3)?, &parameters.norm)?;
     let residual = match &parameters.residual {
         None => x.clone(),
-        Some(residual) => norms.apply(&map(&seen, &residual.weight)?, &residual.norm)?,
+        Some(residual) => norms.apply(
+            &linear_without_bias(&seen, &residual.weight)?,
+            &residual.norm,
+        )?,
     };
     Ok(((y + residual)?.relu()?, norms.gathered))
 }

@@ -9,17 +9,16 @@ use skeleton_graph::{Adjacency, Layout};
 use skeleton_kernels::constant;
 
 use crate::batch::TrackBatch;
-use crate::encoder::{Encoder, Input, Readout};
+use crate::encoder::{Input, Readout};
 use crate::layers::{Linear, Mode};
 use crate::mask::{At, choose};
-use crate::model::MaeConfig;
 use crate::objective::Contrastive;
+use crate::trunk::{MaeConfig, Trunk, visible};
 
 /// Embedding, encoder and projection head.
 #[derive(Clone, Debug)]
 pub struct GraphCl {
-    embed: Linear,
-    encoder: Encoder,
+    trunk: Trunk,
     head: [Linear; 2],
     adjacency: Adjacency,
 }
@@ -63,11 +62,8 @@ impl Contrastive {
 /// True at a share of n places, never at all.
 fn flags(n: usize, share: f64, rng: &mut Rng) -> Vec<bool> {
     let count = ((share * n as f64).round() as usize).min(n.saturating_sub(1));
-    let mut flags = vec![false; n];
-    for place in choose(n, count, rng) {
-        flags[place] = true;
-    }
-    flags
+    let chosen = choose(n, count, rng);
+    (0..n).map(|place| chosen.contains(&place)).collect()
 }
 
 impl GraphCl {
@@ -82,16 +78,14 @@ impl GraphCl {
         coordinates: usize,
         vb: VarBuilder<'_>,
     ) -> crate::Result<Self> {
-        let (d, adjacency) = (config.width, layout.adjacency());
-        let head = vb.pp("head");
+        let (d, head) = (config.width, vb.pp("head"));
         Ok(Self {
-            embed: Linear::new(coordinates, d, vb.pp("embed"))?,
-            encoder: config.encoder(&adjacency, vb.pp("encoder"))?,
+            trunk: Trunk::new(config, layout, coordinates, vb)?,
             head: [
                 Linear::new(d, d, head.pp(0))?,
                 Linear::new(d, d, head.pp(1))?,
             ],
-            adjacency,
+            adjacency: layout.adjacency(),
         })
     }
 
@@ -123,16 +117,14 @@ impl GraphCl {
     /// # Errors
     /// As [`loss`](Self::loss).
     pub fn project(&self, batch: &TrackBatch, view: &View, mode: Mode) -> Result<Tensor> {
-        let s = &batch.keypoints;
-        let (n, t, v, _) = s.dims4()?;
-        let seen = view.dropped.iter().map(|&dropped| f64::from(!dropped));
-        let seen = constant(seen.collect(), (n, t, v, 1), s)?;
+        let (s, Trunk { embed, encoder }) = (&batch.keypoints, &self.trunk);
+        let seen = visible(s, &view.dropped)?;
         // A joint's feature is W s + b, a dropped one's 0: the map [W, b] of (s, 1) and of (0, 0).
         let s = Tensor::cat(&[&s.broadcast_mul(&seen)?, &seen], 3)?; // (n, t, v, c + 1)
-        let e = Tensor::cat(&[self.embed.weight(), &self.embed.bias().unsqueeze(1)?], 1)?;
-        let encoder = self.encoder.on(&view.graph);
+        let e = Tensor::cat(&[embed.weight(), &embed.bias().unsqueeze(1)?], 1)?;
         let x = Input::Embedded { s: &s, map: &e };
-        let h = encoder.forward(x, &Readout::Pooled(1.0 / v as f64), mode)?; // (n, t, d)
+        let mean = Readout::Pooled(1.0 / view.graph.len() as f64);
+        let h = encoder.on(&view.graph).forward(x, &mean, mode)?; // (n, t, d)
         let h = batch.mean_by_clip(&h.mean(1)?)?; // (b, d)
         let [first, second] = &self.head;
         second.forward(&first.forward(&h)?.relu()?)

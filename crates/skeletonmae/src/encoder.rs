@@ -245,6 +245,11 @@ impl Encoder {
     /// # Errors
     /// When the input doesn't have the graph's joints or the encoder's width.
     pub fn forward(&self, input: Input<'_>, readout: &Readout, mode: Mode) -> Result<Tensor> {
+        if let (Readout::Rows(rows), Some(_)) =
+            (readout, self.layers.last().and_then(Layer::activation))
+        {
+            return kernels::take_rows(&self.forward(input, &Readout::Joints, mode)?, rows);
+        }
         let (x, map) = match input {
             Input::Features(x) => (x, None),
             Input::Embedded { s, map } => (s, Some(map)),
@@ -268,7 +273,7 @@ impl Encoder {
             _ => self.mapped(x, map, readout, stats)?,
         };
         for ((norm, bias), stats) in self.norms().zip(&gathered) {
-            norm.gather(stats, Some(bias))?;
+            norm.update_running(stats, Some(bias))?;
         }
         Ok(y)
     }

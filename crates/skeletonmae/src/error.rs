@@ -75,29 +75,40 @@ impl Error {
     ) -> Result<()> {
         match ok {
             true => Ok(()),
-            false => Err(Self::Setting {
-                field: field.to_owned(),
-                expected: expected.to_owned(),
-                found: found.to_string(),
-            }),
+            false => Err(Self::setting(field, expected, found)),
+        }
+    }
+
+    /// Of a field whose value no run can have.
+    pub fn setting(field: &str, expected: &str, found: impl std::fmt::Display) -> Self {
+        Self::Setting {
+            field: field.to_owned(),
+            expected: expected.to_owned(),
+            found: found.to_string(),
+        }
+    }
+
+    /// Of a tensor that the model has in one shape and was given in another; none where there is no such tensor.
+    pub(crate) fn parameter(
+        name: &str,
+        expected: Option<&[usize]>,
+        found: Option<&[usize]>,
+    ) -> Self {
+        let shape = |dims: Option<&[usize]>| dims.map_or("none".into(), |d| format!("{d:?}"));
+        Self::Parameter {
+            name: name.to_owned(),
+            expected: shape(expected),
+            found: shape(found),
         }
     }
 
     /// The same of the struct that holds the one that was asked, in its field `place`.
     #[must_use]
-    pub fn within(self, place: &str) -> Self {
-        match self {
-            Self::Setting {
-                field,
-                expected,
-                found,
-            } => Self::Setting {
-                field: format!("{place}.{field}"),
-                expected,
-                found,
-            },
-            other => other,
+    pub fn within(mut self, place: &str) -> Self {
+        if let Self::Setting { field, .. } = &mut self {
+            *field = format!("{place}.{field}");
         }
+        self
     }
 }
 

@@ -21,8 +21,11 @@ pub use encoder::{Backbone, Input, Readout};
 pub use error::{Error, Quantity, Result};
 pub use layers::Mode;
 pub use mask::{Mask, MaskConfig, MaskScope};
-pub use model::{MaeConfig, SkeletonMae};
+pub use model::SkeletonMae;
 pub use objective::{Contrastive, LossConfig, Objective, Reconstruction, Target};
 pub use params::Store;
 pub use pretext::Pretext;
-pub use trunk::Trunk;
+pub use trunk::{MaeConfig, Trunk};
+
+pub use skeleton_graph::{Adjacency, Layout};
+pub use skeleton_kernels::{Affine, BatchStats, Real, infer};

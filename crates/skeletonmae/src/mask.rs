@@ -1,7 +1,7 @@
 //! Which joints are hidden: paper section 3.2, "Skeleton masking", and the random joints of
 //! Table 5b.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -54,10 +54,10 @@ pub enum MaskScope {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mask {
     /// (n, t, v), the joints that are hidden.
-    pub hidden: Arc<Vec<bool>>,
+    pub hidden: Vec<bool>,
     /// (n, t, v), the joints to reconstruct: hidden ones that were seen. A joint missing in the data is
     /// no target.
-    pub targets: Arc<Vec<bool>>,
+    pub targets: Vec<bool>,
 }
 
 impl Mask {
@@ -76,10 +76,7 @@ impl Mask {
             .zip(&batch.presence)
             .map(|(&h, &p)| h && p)
             .collect();
-        Self {
-            hidden: Arc::new(hidden),
-            targets: Arc::new(targets),
-        }
+        Self { hidden, targets }
     }
 
     /// The targets' rows, n t v counted, ascending.
@@ -103,44 +100,32 @@ impl MaskConfig {
     /// When a part doesn't exist, or nothing or everything would be masked.
     pub fn validate(&self, layout: &Layout) -> Result<()> {
         let n = layout.parts().len();
-        let refuse = |expected: String, found: String| {
-            Err(Error::Setting {
-                field: "mask".into(),
-                expected,
-                found,
-            })
+        let check = |ok, expected: String, found: String| {
+            Error::refuse_unless(ok, "mask", &expected, found)
         };
         match self {
             Self::Parts { parts } => {
-                let mut distinct = parts.clone();
-                distinct.sort_unstable();
-                distinct.dedup();
-                if distinct.len() != parts.len() || parts.iter().any(|&part| part >= n) {
-                    return refuse(format!("distinct parts below {n}"), format!("{parts:?}"));
-                }
-                if parts.is_empty() || parts.len() >= n {
-                    return refuse(format!("1 to {} parts", n - 1), format!("{parts:?}"));
-                }
+                let (distinct, found) = (BTreeSet::from_iter(parts), format!("{parts:?}"));
+                let known = distinct.len() == parts.len() && parts.iter().all(|&part| part < n);
+                check(known, format!("distinct parts below {n}"), found.clone())?;
+                let some = (1..n).contains(&parts.len());
+                check(some, format!("1 to {} parts", n - 1), found)
             }
             Self::RandomParts { min, max } => {
-                if *min < 1 || min > max || *max >= n {
-                    let expected = format!("1 <= min <= max <= {}", n - 1);
-                    return refuse(expected, format!("min {min}, max {max}"));
-                }
+                let ok = *min >= 1 && min <= max && *max < n;
+                let expected = format!("1 <= min <= max <= {}", n - 1);
+                check(ok, expected, format!("min {min}, max {max}"))
             }
             Self::RandomJoints { ratio } => {
-                if !(*ratio > 0.0 && *ratio < 1.0) {
-                    return refuse("a ratio between 0 and 1".into(), ratio.to_string());
-                }
+                let ok = *ratio > 0.0 && *ratio < 1.0;
+                check(ok, "a ratio between 0 and 1".into(), ratio.to_string())
             }
             Self::Joints { count } => {
                 let v = layout.len();
-                if *count < 1 || *count >= v {
-                    return refuse(format!("1 to {} joints", v - 1), count.to_string());
-                }
+                let expected = format!("1 to {} joints", v - 1);
+                check((1..v).contains(count), expected, count.to_string())
             }
         }
-        Ok(())
     }
 
     /// One draw: (v), true where hidden. Call [`validate`](Self::validate) first.
@@ -158,11 +143,8 @@ impl MaskConfig {
             }
             Self::Joints { count } => choose(layout.len(), *count, rng),
         };
-        let mut hidden = vec![false; layout.len()];
-        for joint in joints {
-            hidden[joint] = true;
-        }
-        hidden
+        let all = 0..layout.len();
+        all.map(|joint| joints.contains(&joint)).collect()
     }
 
     /// The masks of a batch, a function of seed, epoch and clip id (or batch index) alone.

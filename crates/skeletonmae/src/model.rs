@@ -4,79 +4,24 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
-use serde::{Deserialize, Serialize};
-use skeleton_graph::{Adjacency, Layout};
-use skeleton_kernels::{constant, mean_squared_error, reweighted_cosine_error};
+use skeleton_graph::Layout;
+use skeleton_kernels::{mean_squared_error, reweighted_cosine_error};
 
-use crate::encoder::{Backbone, Decoder, Encoder, HEADS, Input, Readout};
-use crate::error::Error;
+use crate::encoder::{Decoder, Input, Readout};
 use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
 use crate::objective::{LossConfig, Target};
-
-/// The shape of what is pre-trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MaeConfig {
-    /// The kind of graph network (Table 4c).
-    pub backbone: Backbone,
-    /// D, features of a joint (64 in the paper).
-    pub width: usize,
-    /// `L_D`, layers of the encoder (3 in the paper, Table 4a).
-    pub encoder_layers: usize,
-    /// Puts zeros in place of the masked joints' codes before the decoder, as `GraphMAE` does.
-    pub remask: bool,
-}
-
-impl Default for MaeConfig {
-    fn default() -> Self {
-        Self {
-            backbone: Backbone::Gin,
-            width: 64,
-            encoder_layers: 3,
-            remask: false,
-        }
-    }
-}
-
-impl MaeConfig {
-    /// Refuses what can't be built.
-    ///
-    /// # Errors
-    /// Names the field.
-    pub fn validate(&self) -> crate::Result<()> {
-        crate::error::positive("width", self.width)?;
-        crate::error::positive("encoder_layers", self.encoder_layers)?;
-        let ok = self.backbone != Backbone::Gat || self.width.is_multiple_of(HEADS);
-        let expected = format!("a multiple of {HEADS}, the heads of the backbone gat");
-        Error::refuse_unless(ok, "width", &expected, self.width)
-    }
-
-    /// An encoder of this shape on a graph.
-    ///
-    /// # Errors
-    /// When the builder lacks a parameter.
-    pub fn encoder(&self, adjacency: &Adjacency, vb: VarBuilder<'_>) -> crate::Result<Encoder> {
-        Encoder::new(
-            self.backbone,
-            self.encoder_layers,
-            self.width,
-            adjacency,
-            vb,
-        )
-    }
-}
+use crate::trunk::{MaeConfig, Trunk, visible};
 
 /// Embedding, masking, encoder and decoder.
 #[derive(Clone, Debug)]
 pub struct SkeletonMae {
-    /// W and b, applied by [`linear`](skeleton_kernels::linear::reference).
-    embed: Linear,
-    mask_token: Tensor,
-    /// `G_E`: layers of [GIN](skeleton_kernels::gin::reference) in the paper; those of GCN and GAT are made of
+    /// W and b, applied by [`linear`](skeleton_kernels::linear::reference), and `G_E`: layers of
+    /// [GIN](skeleton_kernels::gin::reference) in the paper. Those of GCN and GAT are made of
     /// [`mix_joints`](skeleton_kernels::joints::reference) or [`attend`](skeleton_kernels::attention::reference), and
     /// [`norm_prelu`](skeleton_kernels::norm_prelu::reference).
-    encoder: Encoder,
+    trunk: Trunk,
+    mask_token: Tensor,
     /// `G_D`: one layer of the same kind, which ends with its linear map.
     decoder: Decoder,
     remask: bool,
@@ -119,9 +64,8 @@ impl SkeletonMae {
         };
         let (join, decoder) = (vb.pp("to_decoder"), vb.pp("decoder"));
         Ok(Self {
-            embed: Linear::new(coordinates, d, vb.pp("embed"))?,
+            trunk: Trunk::new(config, layout, coordinates, vb.clone())?,
             mask_token: vb.get_with_hints(d, "mask_token", token)?,
-            encoder: config.encoder(&adjacency, vb.pp("encoder"))?,
             decoder: Decoder::new(config.backbone, [d, d_out], &adjacency, join, decoder)?,
             remask: config.remask,
             target,
@@ -155,8 +99,8 @@ impl SkeletonMae {
         let at = Tensor::new(&rows[..], s.device())?;
         let s = s.reshape(((), s.dim(3)?))?.index_select(&at, 0)?; // (targets, c)
         let x = match self.target {
-            Target::Embedding => self.embed.forward(&s)?.detach(), // their X
-            Target::EmbeddingWithGradient => self.embed.forward(&s)?,
+            Target::Embedding => self.trunk.embed.forward(&s)?.detach(), // their X
+            Target::EmbeddingWithGradient => self.trunk.embed.forward(&s)?,
             Target::Coordinates => s,
         };
         match loss {
@@ -171,7 +115,7 @@ impl SkeletonMae {
     /// # Errors
     /// As [`loss`](Self::loss).
     pub fn forward(&self, s: &Tensor, mask: &Mask, mode: Mode) -> Result<(Tensor, Tensor)> {
-        let x = self.embed.forward(s)?;
+        let x = self.trunk.embed.forward(s)?;
         let h = self.codes(s, mask, mode)?;
         let all = Arc::new((0..mask.hidden.len() as u32).collect());
         let y = self.decoder.forward(&h, &all, mode)?; // Y = G_D(A, H)
@@ -187,13 +131,14 @@ impl SkeletonMae {
     pub fn encode(&self, s: &Tensor, mask: &Mask, mode: Mode) -> Result<Tensor> {
         // A visible joint's feature is W s + b, a hidden one's \[MASK\] (step 1 of section 3.2). Both are
         // columns of one map E = [W, b, mask_token], of (s, 1, 0) and of (0, 0, 1).
-        let visible = visible(s, mask)?;
+        let visible = visible(s, &mask.hidden)?;
         let masked = s.broadcast_mul(&visible)?;
         let s = Tensor::cat(&[&masked, &visible, &(1.0 - &visible)?], 3)?; // (n, t, v, c + 2)
-        let [b, token] = [self.embed.bias(), &self.mask_token].map(|column| column.unsqueeze(1));
-        let e = Tensor::cat(&[self.embed.weight(), &b?, &token?], 1)?; // (d, c + 2)
+        let Trunk { embed, encoder } = &self.trunk;
+        let [b, token] = [embed.bias(), &self.mask_token].map(|column| column.unsqueeze(1));
+        let e = Tensor::cat(&[embed.weight(), &b?, &token?], 1)?; // (d, c + 2)
         let x = Input::Embedded { s: &s, map: &e };
-        self.encoder.forward(x, &Readout::Joints, mode) // H = G_E(A, X)
+        encoder.forward(x, &Readout::Joints, mode) // H = G_E(A, X)
     }
 
     /// What the decoder gets.
@@ -202,23 +147,16 @@ impl SkeletonMae {
         if !self.remask {
             return Ok(h);
         }
-        h.broadcast_mul(&visible(&h, mask)?)
+        h.broadcast_mul(&visible(&h, &mask.hidden)?)
     }
 
     /// The embedding: W (d, c) and b (d), by which coordinates become features.
     pub fn embedding(&self) -> &Linear {
-        &self.embed
+        &self.trunk.embed
     }
 
     /// What the decoder gives.
     pub fn target(&self) -> Target {
         self.target
     }
-}
-
-/// 1 where a joint isn't hidden, 0 elsewhere: (n, t, v, 1), as `like` (n, t, v, _) in type.
-fn visible(like: &Tensor, mask: &Mask) -> Result<Tensor> {
-    let (n, t, v, _) = like.dims4()?;
-    let flags = mask.hidden.iter().map(|&hidden| f64::from(!hidden));
-    constant(flags.collect(), (n, t, v, 1), like)
 }

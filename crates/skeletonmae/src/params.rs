@@ -37,15 +37,10 @@ impl Statistics {
 /// seeded on the CPU and iterates in random order.
 #[derive(Clone, Debug)]
 pub struct Store {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    source: Source,
+    source: Arc<Source>,
     dtype: DType,
     device: Device,
-    vars: Mutex<BTreeMap<String, Var>>,
+    vars: Arc<Mutex<BTreeMap<String, Var>>>,
 }
 
 /// Where initial values come from.
@@ -71,14 +66,11 @@ impl Store {
     }
 
     fn from_source(source: Source, dtype: DType, device: &Device) -> Self {
-        let vars = Mutex::new(BTreeMap::new());
         Self {
-            inner: Arc::new(Inner {
-                source,
-                dtype,
-                device: device.clone(),
-                vars,
-            }),
+            source: Arc::new(source),
+            dtype,
+            device: device.clone(),
+            vars: Arc::default(),
         }
     }
 
@@ -87,24 +79,20 @@ impl Store {
     /// # Errors
     /// Names the first tensor that no model asked for.
     pub fn all_used(&self) -> Result<()> {
-        let Source::Given(given) = &self.inner.source else {
+        let Source::Given(given) = &*self.source else {
             return Ok(());
         };
         let vars = self.vars();
         match given.iter().find(|(name, _)| !vars.contains_key(*name)) {
             None => Ok(()),
-            Some((name, tensor)) => Err(Error::Parameter {
-                name: name.clone(),
-                expected: "none".into(),
-                found: format!("{:?}", tensor.dims()),
-            }),
+            Some((name, tensor)) => Err(Error::parameter(name, None, Some(tensor.dims()))),
         }
     }
 
     /// What a model takes its parameters from.
     pub fn builder(&self) -> VarBuilder<'static> {
         let backend: Box<dyn SimpleBackend> = Box::new(self.clone());
-        VarBuilder::from_backend(backend, self.inner.dtype, self.inner.device.clone())
+        VarBuilder::from_backend(backend, self.dtype, self.device.clone())
     }
 
     /// The trained parameters, sorted by name: the order of gradients, moments and files.
@@ -141,22 +129,17 @@ impl Store {
     /// When a name is missing or unknown on either side, or a shape differs; nothing is set then.
     pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
         let vars = self.vars();
-        let shape = |t: Option<&Tensor>| t.map_or("none".into(), |t| format!("{:?}", t.dims()));
         for name in vars.keys().chain(tensors.keys()) {
-            let (own, given) = (vars.get(name).map(Var::as_tensor), tensors.get(name));
-            if own.map(Tensor::dims) != given.map(Tensor::dims) {
-                let (name, expected, found) = (name.clone(), shape(own), shape(given));
-                return Err(Error::Parameter {
-                    name,
-                    expected,
-                    found,
-                });
+            let own = vars.get(name).map(|var| var.dims());
+            let given = tensors.get(name).map(Tensor::dims);
+            if own != given {
+                return Err(Error::parameter(name, own, given));
             }
         }
         for (name, var) in vars.iter() {
-            let given = tensors[name].to_dtype(self.inner.dtype)?;
+            let given = tensors[name].to_dtype(self.dtype)?;
             // A copy, since a variable refuses a tensor that shares its own storage, as `tensors` gives.
-            let given = given.to_device(&self.inner.device)?.contiguous()?;
+            let given = given.to_device(&self.device)?.contiguous()?;
             var.set(&given.copy()?)?;
         }
         Ok(())
@@ -170,10 +153,7 @@ impl Store {
     }
 
     fn vars(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Var>> {
-        self.inner
-            .vars
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.vars.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,7 +173,7 @@ impl SimpleBackend for Store {
             }
             return Ok(var.as_tensor().clone());
         }
-        let var = match &self.inner.source {
+        let var = match &*self.source {
             Source::Seed(seed) => {
                 let mut rng = stream(*seed, Purpose::Init, 0, Key::Clip(name));
                 let values = draw(&mut rng, init, shape.elem_count())?;
@@ -206,11 +186,8 @@ impl SimpleBackend for Store {
             Source::Given(tensors) => {
                 let given = tensors.get(name);
                 let Some(given) = given.filter(|given| given.shape() == &shape) else {
-                    let found = given.map_or("none".into(), |given| format!("{:?}", given.dims()));
-                    candle_core::bail!(
-                        "parameter {name}: expected {:?}, found {found}",
-                        shape.dims()
-                    );
+                    let given = given.map(Tensor::dims);
+                    candle_core::bail!("{}", Error::parameter(name, Some(shape.dims()), given));
                 };
                 Var::from_tensor(&given.to_dtype(dtype)?.to_device(device)?)?
             }

@@ -8,8 +8,9 @@ use crate::batch::TrackBatch;
 use crate::contrast::{GraphCl, View};
 use crate::layers::Mode;
 use crate::mask::{At, Mask};
-use crate::model::{MaeConfig, SkeletonMae};
+use crate::model::SkeletonMae;
 use crate::objective::{Contrastive, Objective, Reconstruction};
+use crate::trunk::MaeConfig;
 
 /// A model with its objective and the layout that it draws on. Embedding and encoder have the same names in either.
 #[derive(Clone, Debug)]

@@ -5,9 +5,8 @@
 //! y ~ s (W c + b) per joint, W and b the embedding, s > 0. Where coordinates are the decoder's target, they are its
 //! output.
 
-mod picture;
-
 use candle_core::{DType, Result, Tensor};
+use nalgebra::{DMatrix, DVector};
 use skeleton_graph::Layout;
 
 use crate::batch::TrackBatch;
@@ -15,8 +14,6 @@ use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
 use crate::model::SkeletonMae;
 use crate::objective::Target;
-
-pub use picture::Picture;
 
 /// Mean distances of masked joints from where they truly are, in the batch's (normalised) units.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,58 +64,112 @@ impl Reconstruction {
     /// # Errors
     /// When the batch doesn't fit the model.
     pub fn add(&mut self, model: &SkeletonMae, layout: &Layout, batch: &TrackBatch) -> Result<()> {
-        let lift = Lift::of(model)?;
-        let hops = layout.adjacency().hops();
-        self.parts
-            .resize(layout.parts().len(), PartError::default());
-        let truth: Vec<f64> = to_f64(&batch.keypoints)?;
-        for (part, sum) in layout.parts().iter().zip(&mut self.parts) {
-            let hidden: Vec<bool> = (0..layout.len())
-                .map(|j| part.joints.contains(&j))
-                .collect();
-            let mask = Mask::of_tracks(batch, &vec![hidden.clone(); batch.track_clip.len()]);
-            let (_, y) = model.forward(&batch.keypoints, &mask, Mode::Eval)?;
-            let frames = Frames {
-                truth: &truth,
-                y: &to_f64(&y)?,
-                mask: &mask,
-            };
-            sum.add(&frames.errors(lift.as_ref(), &hops, &batch.presence, layout.len()));
+        let parts = layout.parts();
+        self.parts.resize(parts.len(), PartError::default());
+        for (part, sum) in parts.iter().zip(&mut self.parts) {
+            let hidden = (0..layout.len()).map(|joint| part.joints.contains(&joint));
+            let hidden: Vec<bool> = hidden.collect();
+            sum.add(&Completed::new(model, batch, &hidden)?.errors(layout));
         }
         Ok(())
     }
 }
 
-struct Frames<'a> {
-    truth: &'a [f64],
-    y: &'a [f64],
-    mask: &'a Mask,
+/// Clips as the model sees and completes them, to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// (n, t, v, c), the batch's coordinates, the model's in place of hidden joints that were seen.
+    pub coordinates: Vec<f32>,
+    /// How far they are off.
+    pub error: PartError,
 }
 
-impl Frames<'_> {
-    /// `lift` brings features back to coordinates, where the decoder gives these.
-    fn errors(
-        &self,
-        lift: Option<&Lift>,
-        hops: &[Vec<usize>],
-        presence: &[bool],
-        v: usize,
-    ) -> PartError {
-        let c = self.truth.len() / presence.len();
-        let d = self.y.len() / presence.len();
+impl Picture {
+    /// Hides the joints `hidden` (v) in all frames and puts them back.
+    ///
+    /// # Errors
+    /// When the batch doesn't fit the model.
+    ///
+    /// # Panics
+    /// When `hidden` doesn't hold one flag a joint of the batch.
+    pub fn new(
+        model: &SkeletonMae,
+        layout: &Layout,
+        batch: &TrackBatch,
+        hidden: &[bool],
+    ) -> Result<Self> {
+        let completed = Completed::new(model, batch, hidden)?;
+        let c = completed.coordinates;
+        let mut coordinates: Vec<f32> = completed.truth.iter().map(|&x| x as f32).collect();
+        for row in completed.mask.target_rows() {
+            let row = row as usize;
+            // Without a positive scale there is no best place: the origin, as errors count it.
+            let found = completed.found(row).unwrap_or_else(|| vec![0.0; c]);
+            for (to, from) in coordinates[row * c..].iter_mut().zip(found) {
+                *to = from as f32;
+            }
+        }
+        let error = completed.errors(layout);
+        Ok(Self { coordinates, error })
+    }
+}
+
+/// A batch of which some joints are hidden, with what the model makes of them.
+struct Completed<'a> {
+    presence: &'a [bool],
+    mask: Mask,
+    /// c.
+    coordinates: usize,
+    /// (n, t, v, c).
+    truth: Vec<f64>,
+    /// (n, t, v, d) or, where the decoder gives coordinates, (n, t, v, c).
+    y: Vec<f64>,
+    /// The way back from features to coordinates, where the decoder gives features.
+    lift: Option<Lift>,
+}
+
+impl<'a> Completed<'a> {
+    fn new(model: &SkeletonMae, batch: &'a TrackBatch, hidden: &[bool]) -> Result<Self> {
+        let mask = Mask::of_tracks(batch, &vec![hidden.to_vec(); batch.track_clip.len()]);
+        let (_, y) = model.forward(&batch.keypoints, &mask, Mode::Eval)?;
+        let lift = match model.target() {
+            Target::Embedding | Target::EmbeddingWithGradient => {
+                Some(Lift::new(model.embedding())?)
+            }
+            Target::Coordinates => None,
+        };
+        Ok(Self {
+            presence: &batch.presence,
+            mask,
+            coordinates: batch.keypoints.dim(3)?,
+            truth: to_f64(&batch.keypoints)?,
+            y: to_f64(&y)?,
+            lift,
+        })
+    }
+
+    /// Where the model puts a joint, (c); `None` where the best scale isn't positive.
+    fn found(&self, row: usize) -> Option<Vec<f64>> {
+        let d = self.y.len() / self.presence.len();
+        let y = &self.y[row * d..(row + 1) * d];
+        match &self.lift {
+            Some(lift) => lift.coordinates(y),
+            None => Some(y.to_vec()),
+        }
+    }
+
+    fn errors(&self, layout: &Layout) -> PartError {
+        let (v, c, hops) = (layout.len(), self.coordinates, layout.adjacency().hops());
         let mut sum = PartError::default();
-        for row in (0..presence.len()).filter(|&row| self.mask.targets[row]) {
-            let (frame, joint) = (row / v, row % v);
-            let visible = |i: usize| presence[frame * v + i] && !self.mask.hidden[frame * v + i];
-            let at = |i: usize| &self.truth[(frame * v + i) * c..(frame * v + i + 1) * c];
+        for row in self.mask.target_rows() {
+            let row = row as usize;
+            let (first, joint) = (row - row % v, row % v);
+            let visible = |i: usize| self.presence[first + i] && !self.mask.hidden[first + i];
+            let at = |i: usize| &self.truth[(first + i) * c..(first + i + 1) * c];
             let Some(baseline) = nearest_mean(&hops[joint], visible, at) else {
                 continue;
             };
-            let y = &self.y[row * d..(row + 1) * d];
-            let found = match lift {
-                Some(lift) => lift.coordinates(y),
-                None => Some(y.to_vec()),
-            };
+            let found = self.found(row);
             sum.joints += 1;
             sum.without_scale += usize::from(found.is_none());
             sum.neighbours += distance(&baseline, at(joint));
@@ -157,86 +208,35 @@ fn to_f64(x: &Tensor) -> Result<Vec<f64>> {
 /// M z = y is (s c, s).
 #[derive(Clone, Debug)]
 pub struct Lift {
-    coordinates: usize,
     /// (c + 1, d), the pseudo-inverse of M.
-    inverse: Vec<Vec<f64>>,
+    inverse: DMatrix<f64>,
 }
 
 impl Lift {
-    /// The model's, where its decoder gives features; none where it gives coordinates.
-    fn of(model: &SkeletonMae) -> Result<Option<Self>> {
-        match model.target() {
-            Target::Embedding | Target::EmbeddingWithGradient => {
-                Self::new(model.embedding()).map(Some)
-            }
-            Target::Coordinates => Ok(None),
-        }
-    }
-
     /// From the embedding.
     ///
     /// # Errors
     /// When the columns of \[W b\] depend on each other, so that coordinates can't be told apart.
     pub fn new(embedding: &Linear) -> Result<Self> {
-        let w: Vec<Vec<f64>> = embedding.weight().to_dtype(DType::F64)?.to_vec2()?;
-        let b: Vec<f64> = embedding.bias().to_dtype(DType::F64)?.to_vec1()?;
-        let c = w.first().map_or(0, Vec::len);
-        let mut columns: Vec<Vec<f64>> = (0..c)
-            .map(|k| w.iter().map(|row| row[k]).collect())
-            .collect();
-        columns.push(b);
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let gram = columns
-            .iter()
-            .map(|a| columns.iter().map(|b| dot(a, b)).collect());
-        match solve(gram.collect(), columns) {
-            Some(inverse) => Ok(Self {
-                coordinates: c,
-                inverse,
-            }),
-            None => candle_core::bail!("the embedding maps different coordinates to one feature"),
+        let m = Tensor::cat(&[embedding.weight(), &embedding.bias().unsqueeze(1)?], 1)?;
+        let (d, columns) = m.dims2()?;
+        let m = DMatrix::from_row_slice(d, columns, &to_f64(&m)?);
+        let gram = m.tr_mul(&m);
+        let (scale, lu) = (gram.amax(), gram.lu());
+        let pivots = lu.u().diagonal();
+        let singular = pivots.iter().any(|x| x.abs() <= 1e-12 * scale);
+        match lu.solve(&m.transpose()) {
+            Some(inverse) if !singular => Ok(Self { inverse }),
+            _ => candle_core::bail!("the embedding maps different coordinates to one feature"),
         }
     }
 
     /// Coordinates (c) of a feature y (d); `None` where the best scale isn't positive.
     pub fn coordinates(&self, y: &[f64]) -> Option<Vec<f64>> {
-        let product = |row: &Vec<f64>| row.iter().zip(y).map(|(a, b)| a * b).sum::<f64>();
-        let z: Vec<f64> = self.inverse.iter().map(product).collect();
-        let s = z[self.coordinates];
-        (s > 0.0).then(|| z[..self.coordinates].iter().map(|u| u / s).collect())
+        let z = &self.inverse * DVector::from_column_slice(y);
+        let (s, scaled) = z.as_slice().split_last()?;
+        (*s > 0.0).then(|| scaled.iter().map(|u| u / s).collect())
     }
-}
-
-/// X of `left X = right` (the normal equations, row by row), by Gauss-Jordan elimination with
-/// pivoting; `None` where `left` is singular.
-fn solve(mut left: Vec<Vec<f64>>, mut right: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
-    let n = left.len();
-    let scale = left.iter().flatten().fold(0.0, |m: f64, x| m.max(x.abs()));
-    for k in 0..n {
-        let pivot = (k..n).max_by(|&a, &b| left[a][k].abs().total_cmp(&left[b][k].abs()))?;
-        left.swap(k, pivot);
-        right.swap(k, pivot);
-        let value = left[k][k];
-        if value.abs() <= 1e-12 * scale {
-            return None;
-        }
-        left[k]
-            .iter_mut()
-            .chain(&mut right[k])
-            .for_each(|x| *x /= value);
-        let (row, values) = (left[k].clone(), right[k].clone());
-        for other in (0..n).filter(|&other| other != k) {
-            let factor = left[other][k];
-            let minus = |to: &mut [f64], from: &[f64]| {
-                to.iter_mut()
-                    .zip(from)
-                    .for_each(|(to, from)| *to -= factor * from);
-            };
-            minus(&mut left[other], &row);
-            minus(&mut right[other], &values);
-        }
-    }
-    Some(right)
 }
 
 #[cfg(test)]

@@ -4,18 +4,73 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
-use skeleton_graph::Layout;
+use serde::{Deserialize, Serialize};
+use skeleton_graph::{Adjacency, Layout};
+use skeleton_kernels::constant;
 
-use crate::encoder::{Encoder, Input, Readout};
+use crate::encoder::{Backbone, Encoder, HEADS, Input, Readout};
+use crate::error::Error;
 use crate::layers::{Linear, Mode};
-use crate::model::MaeConfig;
 use crate::params::Store;
+
+/// The shape of what is pre-trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaeConfig {
+    /// The kind of graph network (Table 4c).
+    pub backbone: Backbone,
+    /// D, features of a joint (64 in the paper).
+    pub width: usize,
+    /// `L_D`, layers of the encoder (3 in the paper, Table 4a).
+    pub encoder_layers: usize,
+    /// Puts zeros in place of the masked joints' codes before the decoder, as `GraphMAE` does.
+    pub remask: bool,
+}
+
+impl Default for MaeConfig {
+    fn default() -> Self {
+        Self {
+            backbone: Backbone::Gin,
+            width: 64,
+            encoder_layers: 3,
+            remask: false,
+        }
+    }
+}
+
+impl MaeConfig {
+    /// Refuses what can't be built.
+    ///
+    /// # Errors
+    /// Names the field.
+    pub fn validate(&self) -> crate::Result<()> {
+        crate::error::positive("width", self.width)?;
+        crate::error::positive("encoder_layers", self.encoder_layers)?;
+        let ok = self.backbone != Backbone::Gat || self.width.is_multiple_of(HEADS);
+        let expected = format!("a multiple of {HEADS}, the heads of the backbone gat");
+        Error::refuse_unless(ok, "width", &expected, self.width)
+    }
+
+    /// An encoder of this shape on a graph.
+    ///
+    /// # Errors
+    /// When the builder lacks a parameter.
+    pub fn encoder(&self, adjacency: &Adjacency, vb: VarBuilder<'_>) -> crate::Result<Encoder> {
+        Encoder::new(
+            self.backbone,
+            self.encoder_layers,
+            self.width,
+            adjacency,
+            vb,
+        )
+    }
+}
 
 /// Embedding and encoder, under the names they have in every pre-trained model.
 #[derive(Clone, Debug)]
 pub struct Trunk {
-    embed: Linear,
-    encoder: Encoder,
+    pub(crate) embed: Linear,
+    pub(crate) encoder: Encoder,
 }
 
 /// Beginnings of these names.
@@ -73,4 +128,11 @@ impl Trunk {
         self.encoder
             .forward(Input::Features(&x), &Readout::Joints, mode)
     }
+}
+
+/// 1 where a joint isn't `hidden` (n, t, v), 0 elsewhere: (n, t, v, 1), as `like` (n, t, v, _) in type.
+pub(crate) fn visible(like: &Tensor, hidden: &[bool]) -> Result<Tensor> {
+    let (n, t, v, _) = like.dims4()?;
+    let flags = hidden.iter().map(|&hidden| f64::from(!hidden));
+    constant(flags.collect(), (n, t, v, 1), like)
 }

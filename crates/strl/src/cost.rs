@@ -11,7 +11,7 @@
 //! out: they are additions or a few operations a number. The count is the model's as it is defined; the program's own inference needs
 //! fewer, since it reads coordinates through the first layer. A floating-point operation is half a multiply-add.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a model reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Reads {
 }
 
 /// A part of a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Module {
     /// The beginning of its tensors' names.
     pub name: String,
@@ -43,17 +43,17 @@ pub fn modules<'a>(
     tensors: impl Iterator<Item = (&'a str, &'a [usize])>,
     reads: Reads,
 ) -> Vec<Module> {
-    let mut found: Vec<(Place, Module)> = Vec::new();
+    let mut found: BTreeMap<Place, Module> = BTreeMap::new();
     let mut layers: BTreeSet<(Place, &str)> = BTreeSet::new();
     let mut width = 0;
     for (name, shape) in tensors {
         let (place, rest) = Place::of(name);
-        let module = match found.iter_mut().find(|(other, _)| *other == place) {
-            Some((_, module)) => module,
-            None => {
-                found.push((place, Module::empty(place.name())));
-                &mut found.last_mut().expect("it was just put there").1
-            }
+        let module = found.entry(place).or_default();
+        module.name = match place {
+            Place::Other => "others".to_owned(),
+            _ => name[..name.len() - rest.len()]
+                .trim_end_matches('.')
+                .to_owned(),
         };
         let size: usize = shape.iter().product();
         if name.ends_with(".running_mean") || name.ends_with(".running_var") {
@@ -73,23 +73,9 @@ pub fn modules<'a>(
     }
     for (place, _) in layers {
         let mixing = (reads.joints + 2 * reads.edges) * width * place.frames(reads);
-        if let Some((_, module)) = found.iter_mut().find(|(other, _)| *other == place) {
-            module.multiply_adds += mixing;
-        }
+        found.entry(place).or_default().multiply_adds += mixing;
     }
-    found.sort_by_key(|(place, _)| *place);
-    found.into_iter().map(|(_, module)| module).collect()
-}
-
-impl Module {
-    fn empty(name: String) -> Module {
-        Module {
-            name,
-            parameters: 0,
-            statistics: 0,
-            multiply_adds: 0,
-        }
-    }
+    found.into_values().collect()
 }
 
 /// The modules, in the order of the computation.
@@ -115,7 +101,7 @@ enum Half {
 }
 
 impl Place {
-    /// Where a tensor belongs, and its name there.
+    /// Where a tensor belongs, and its name there, which is the end of its name.
     fn of(name: &str) -> (Place, &str) {
         let (first, rest) = name.split_once('.').unwrap_or((name, ""));
         let place = match first {
@@ -141,22 +127,6 @@ impl Place {
             ("spatial", None) => Some((Place::Layer(layer, Half::Spatial), rest)),
             ("temporal", _) => Some((Place::Layer(layer, Half::Temporal), rest)),
             _ => None,
-        }
-    }
-
-    fn name(self) -> String {
-        match self {
-            Place::Embed => "embed".into(),
-            Place::MaskToken => "mask_token".into(),
-            Place::Position => "position".into(),
-            Place::Encoder => "encoder".into(),
-            Place::Join => "to_decoder".into(),
-            Place::Decoder => "decoder".into(),
-            Place::Layer(i, Half::Encoder) => format!("layers.{i}.spatial.encoder"),
-            Place::Layer(i, Half::Spatial) => format!("layers.{i}.spatial"),
-            Place::Layer(i, Half::Temporal) => format!("layers.{i}.temporal"),
-            Place::Head => "head".into(),
-            Place::Other => "others".into(),
         }
     }
 

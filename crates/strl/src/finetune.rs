@@ -10,8 +10,7 @@ use skeletonmae::train::{BoxError, Guard, Learner, OptimizerConfig, Schedule, Tr
 use skeletonmae::{Error, MaeConfig, Result, TrackBatch};
 
 use crate::metrics::Scores;
-use crate::model::{Dropout, Strl, StrlConfig};
-use crate::tuning::Tuning;
+use crate::model::{Dropout, Strl, StrlConfig, Tuning};
 
 /// How a classifier is trained: a [`TrainConfig`] and what labels ask for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

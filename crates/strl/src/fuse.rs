@@ -1,5 +1,7 @@
 //! Scores of several models of the same clips as one, such as those of joints, bones and their motions.
 
+use std::cmp::Reverse;
+
 use rayon::prelude::*;
 
 use crate::metrics::{Scores, ranking};
@@ -67,11 +69,14 @@ pub fn tune(streams: &[Scores]) -> Option<Tuned> {
     if known.is_empty() || streams.len() > MOST_STREAMS {
         return None;
     }
+    let shares = |parts: &Vec<usize>| -> Vec<f64> {
+        parts.iter().map(|&p| p as f64 / PARTS as f64).collect()
+    };
     let candidates = tenths(streams.len());
     let measured: Vec<(usize, u64)> = candidates
         .par_iter()
         .map(|parts| {
-            let shares: Vec<f64> = parts.iter().map(|&p| p as f64 / PARTS as f64).collect();
+            let shares = shares(parts);
             let (mut right, mut loss) = (0, 0.0);
             for &(clip, label) in &known {
                 let p = mixed(streams, &shares, clip);
@@ -82,17 +87,12 @@ pub fn tune(streams: &[Scores]) -> Option<Tuned> {
         })
         .collect();
     let uneven = |at: usize| candidates[at].iter().map(|p| p * p).sum::<usize>();
-    let best = (0..candidates.len()).min_by(|&a, &b| {
-        let ((right_a, loss_a), (right_b, loss_b)) = (measured[a], measured[b]);
-        right_b
-            .cmp(&right_a)
-            .then(loss_a.cmp(&loss_b))
-            .then(uneven(a).cmp(&uneven(b)))
-            .then(a.cmp(&b))
+    let best = (0..candidates.len()).min_by_key(|&at| {
+        let (right, loss) = measured[at];
+        (Reverse(right), loss, uneven(at))
     })?;
-    let share = |&parts: &usize| parts as f64 / PARTS as f64;
     Some(Tuned {
-        weights: candidates[best].iter().map(share).collect(),
+        weights: shares(&candidates[best]),
         top1: measured[best].0 as f64 / known.len() as f64,
         tried: candidates.len(),
     })

@@ -1,5 +1,7 @@
 //! Principal components, to look at representations (Figure 4a).
 
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+
 /// The plane in which some clips' features differ most.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plane {
@@ -20,96 +22,29 @@ pub fn plane(rows: &[Vec<f32>]) -> Option<Plane> {
     if n < 2 || w < 2 {
         return None;
     }
-    let mean: Vec<f64> = (0..w)
-        .map(|j| rows.iter().map(|row| f64::from(row[j])).sum::<f64>() / n as f64)
-        .collect();
-    let centred = |row: &Vec<f32>| -> Vec<f64> {
-        row.iter()
-            .zip(&mean)
-            .map(|(&x, mean)| f64::from(x) - mean)
-            .collect()
-    };
-    let centred: Vec<Vec<f64>> = rows.iter().map(centred).collect();
-    let mut covariance = vec![vec![0.0; w]; w];
-    for row in &centred {
-        for (i, line) in covariance.iter_mut().enumerate() {
-            for (sum, x) in line.iter_mut().zip(row) {
-                *sum += row[i] * x;
-            }
-        }
-    }
-    let variance: f64 = (0..w).map(|j| covariance[j][j]).sum();
+    let mut centred = DMatrix::from_fn(n, w, |i, j| f64::from(rows[i][j]));
+    let mean = centred.row_mean();
+    centred.row_iter_mut().for_each(|mut row| row -= &mean);
+    let covariance = centred.tr_mul(&centred);
+    let variance = covariance.trace();
     if !(variance > 0.0 && variance.is_finite()) {
         return None;
     }
-    let (values, vectors) = eigen(covariance);
+    let eigen = SymmetricEigen::new(covariance);
     let mut order: Vec<usize> = (0..w).collect();
-    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
-    let axes = [order[0], order[1]].map(|k| upright(vectors.iter().map(|row| row[k]).collect()));
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let places = centred.iter();
+    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+    let main = [order[0], order[1]];
+    let [x, y] = main.map(|k| &centred * upright(eigen.eigenvectors.column(k).into_owned()));
     Some(Plane {
-        places: places
-            .map(|row| [0, 1].map(|k: usize| dot(row, &axes[k])))
-            .collect(),
-        shares: [order[0], order[1]].map(|k| values[k].max(0.0) / variance),
+        places: x.iter().zip(&y).map(|(&x, &y)| [x, y]).collect(),
+        shares: main.map(|k| eigen.eigenvalues[k].max(0.0) / variance),
     })
 }
 
 /// Its largest number made positive; of equally large ones the first counts.
-fn upright(axis: Vec<f64>) -> Vec<f64> {
-    let largest = axis.iter().copied().fold(
-        0.0,
-        |best: f64, x| {
-            if x.abs() > best.abs() { x } else { best }
-        },
-    );
-    let sign = if largest < 0.0 { -1.0 } else { 1.0 };
-    axis.into_iter().map(|x| sign * x).collect()
-}
-
-/// Eigenvalues and, as columns, eigenvectors of a symmetric matrix: cyclic Jacobi rotations.
-fn eigen(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
-    let n = a.len();
-    let mut v: Vec<Vec<f64>> = (0..n)
-        .map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect())
-        .collect();
-    let scale: f64 = a.iter().flatten().map(|x| x * x).sum();
-    // It converges quadratically: a dozen sweeps are plenty, the bound only says that it ends.
-    for _ in 0..60 {
-        let off: f64 = (0..n)
-            .map(|i| (0..i).map(|j| a[i][j] * a[i][j]).sum::<f64>())
-            .sum();
-        if off <= 1e-24 * scale {
-            break;
-        }
-        for p in 0..n {
-            for q in p + 1..n {
-                rotate(&mut a, &mut v, p, q);
-            }
-        }
-    }
-    ((0..n).map(|i| a[i][i]).collect(), v)
-}
-
-/// Makes a[p][q] zero, p below q.
-fn rotate(a: &mut [Vec<f64>], v: &mut [Vec<f64>], p: usize, q: usize) {
-    if a[p][q] == 0.0 {
-        return;
-    }
-    let theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
-    let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
-    let t = if theta == 0.0 { 1.0 } else { t };
-    let c = 1.0 / (t * t + 1.0).sqrt();
-    let s = t * c;
-    for row in a.iter_mut().chain(v) {
-        let (x, y) = (row[p], row[q]);
-        (row[p], row[q]) = (c * x - s * y, s * x + c * y);
-    }
-    let (head, tail) = a.split_at_mut(q);
-    for (x, y) in head[p].iter_mut().zip(&mut tail[0]) {
-        (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
-    }
+fn upright(axis: DVector<f64>) -> DVector<f64> {
+    let sign = axis[axis.iamax()].signum();
+    axis * sign
 }
 
 #[cfg(test)]

@@ -89,39 +89,8 @@ pub trait Kernel<const N: usize>: Send + Sync + 'static {
     fn backward<T: Real>(&self, given: BackwardArgs<'_, T, N>) -> ArgGradients<T, N>;
 }
 
-/// What a forward pass gives beside its result, such as a batch's statistics: Candle's ops return one tensor.
-#[derive(Debug)]
-pub struct SideResult<S>(Arc<OnceLock<S>>);
-
-impl<S> Default for SideResult<S> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<S> Clone for SideResult<S> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<S> SideResult<S> {
-    /// Gives it, once.
-    pub fn put(&self, side: S) -> &S {
-        self.0.get_or_init(|| side)
-    }
-
-    /// What the forward pass gave.
-    ///
-    /// # Errors
-    /// When there was none.
-    pub fn get(&self) -> Result<&S> {
-        match self.0.get() {
-            Some(side) => Ok(side),
-            None => bail!("the forward pass gathered no statistics"),
-        }
-    }
-}
+/// What a forward pass gives beside its result, the statistics it normalised by: Candle's ops return one tensor.
+pub type SideResult<S> = Arc<OnceLock<S>>;
 
 struct Op<K>(K);
 

@@ -18,10 +18,10 @@ pub struct NormPrelu {
     pub places: Activation<Range<usize>>,
     /// The factor of the sum over joints, where there is one.
     pub pooled: Option<f64>,
-    /// The statistics to go by where they aren't the batch's.
+    /// The statistics to normalise by where they aren't the batch's.
     pub given: Option<Moments>,
-    /// The statistics gone by.
-    pub used: SideResult<Moments>,
+    /// The statistics it normalised by.
+    pub used: SideResult<Vec<Moments>>,
 }
 
 impl NormPrelu {
@@ -40,15 +40,13 @@ impl NormPrelu {
     }
 
     fn norm<T: Real>(&self, z: &View<'_, T>, affine: &Affine<&[T]>, size: usize) -> Norm<T> {
-        let moments = match (self.used.get(), &self.given) {
-            (Ok(used), _) => used,
-            (Err(_), Some(given)) => self.used.put(given.clone()),
-            (Err(_), None) => {
-                let sums = z.data.par_chunks(size);
-                let sums = sums.map(|chunk| wide!(Sums::of(chunk, z.width())));
-                self.used.put(Moments::combine(&sums.collect::<Vec<_>>()))
-            }
+        let gather = || {
+            let sums = z.data.par_chunks(size);
+            let sums = sums.map(|chunk| wide!(Sums::of(chunk, z.width())));
+            Moments::combine(&sums.collect::<Vec<_>>())
         };
+        let moments = || vec![self.given.clone().unwrap_or_else(gather)];
+        let moments = &self.used.get_or_init(moments)[0];
         Norm::new(moments, affine)
     }
 

@@ -36,15 +36,13 @@ pub fn apply(
         saved: SavedForBackward::default(),
     };
     let y = apply3(op, h, p, &theta)?;
-    let all: &[Moments; 2] = gathered.get()?;
-    let all = all.iter().map(Moments::to_stats);
-    Ok((y, all.collect::<Result<_>>()?))
+    Ok((y, Moments::gathered(&gathered)?))
 }
 
 struct Spatial {
     matrix: Arc<JointMatrix>,
     places: SpatialWeights<Range<usize>>,
-    gathered: SideResult<[Moments; 2]>,
+    gathered: SideResult<Vec<Moments>>,
     saved: SavedForBackward,
 }
 
@@ -89,7 +87,7 @@ impl Kernel<3> for Spatial {
                 },
             );
         let (first, second): (Vec<_>, Vec<_>) = sums.collect::<Vec<_>>().into_iter().unzip();
-        let moments = [Moments::combine(&first), Moments::combine(&second)];
+        let moments = vec![Moments::combine(&first), Moments::combine(&second)];
         let norms = [0, 1].map(|i| Norm::new(&moments[i], &maps[i].norm));
         let mut y = Uninit::new(h.data.len());
         y.chunks(chunk * d).enumerate().for_each(|(i, y)| {
@@ -97,7 +95,7 @@ impl Kernel<3> for Spatial {
             let [u, r] = [0, 1].map(|k: usize| &z[k][at..at + y.len()]);
             wide!(add_relu(&norms, u, r, y, d));
         });
-        self.gathered.put(moments);
+        self.gathered.get_or_init(|| moments);
         self.saved.put(Saved { z, norms });
         Ok((y.finish(), h.dims.into()))
     }

@@ -57,12 +57,11 @@ pub struct Pass<'a> {
 impl<'a> Pass<'a> {
     /// An epoch from its beginning.
     pub fn new(store: &'a Store, seed: u64, epoch: usize) -> Self {
-        let from = Progress::default();
         Self {
             store,
             seed,
             epoch,
-            from,
+            from: Progress::default(),
         }
     }
 }

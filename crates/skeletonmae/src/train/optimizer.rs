@@ -95,19 +95,19 @@ impl OptimizerConfig {
     }
 }
 
-/// Parameters with the moments of their gradients, which lie in one flat buffer each, in the order of the
-/// parameters: an update is one pass over them. Moments are kept and updates computed in double
-/// precision whatever the parameters' type; these are few numbers beside the activations.
+/// Parameters with the moments of their gradients. Moments are kept and updates computed in double precision whatever
+/// the parameters' type; these are few numbers beside the activations.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     config: OptimizerConfig,
     parameters: Vec<(String, Var)>,
-    /// First moment or velocity.
-    first: Vec<f64>,
-    /// Second moment (Adam).
-    second: Vec<f64>,
+    /// Of each parameter the first moment or velocity, and the second moment, which is empty for SGD.
+    moments: Vec<[Vec<f64>; 2]>,
     steps: u64,
 }
+
+/// Beginnings of the moments' names.
+const MOMENTS: [&str; 2] = ["first", "second"];
 
 impl Optimizer {
     /// Moments start at zero. `parameters` come in the store's order.
@@ -116,15 +116,16 @@ impl Optimizer {
     /// When the configuration is refused.
     pub fn new(config: OptimizerConfig, parameters: Vec<(String, Var)>) -> Result<Self> {
         config.validate()?;
-        let n = parameters.iter().map(|(_, var)| var.elem_count()).sum();
-        let second = match config {
-            OptimizerConfig::Adam { .. } => vec![0.0; n],
-            OptimizerConfig::Sgd { .. } => Vec::new(),
+        let zeros = |(_, var): &(String, Var)| {
+            let first = vec![0.0; var.elem_count()];
+            match config {
+                OptimizerConfig::Adam { .. } => [first.clone(), first],
+                OptimizerConfig::Sgd { .. } => [first, Vec::new()],
+            }
         };
         Ok(Self {
             config,
-            first: vec![0.0; n],
-            second,
+            moments: parameters.iter().map(zeros).collect(),
             parameters,
             steps: 0,
         })
@@ -146,14 +147,12 @@ impl Optimizer {
     /// When a gradient doesn't have its parameter's shape.
     pub fn step(&mut self, gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
         self.steps += 1;
-        let mut at = 0;
-        for ((_, var), gradient) in self.parameters.iter().zip(gradients) {
-            let own = at..at + var.elem_count();
-            at = own.end;
+        let own = self.parameters.iter().zip(&mut self.moments);
+        for (((_, var), [first, second]), gradient) in own.zip(gradients) {
             let Some(gradient) = gradient else { continue };
             let mut values = numbers(var)?;
             let gradient = numbers(&gradient.broadcast_as(var.shape())?)?;
-            let first = &mut self.first[own.clone()];
+            let each = values.iter_mut().zip(&gradient).zip(first);
             match self.config {
                 OptimizerConfig::Adam {
                     beta1,
@@ -161,13 +160,14 @@ impl Optimizer {
                     weight_decay,
                     ..
                 } => {
-                    let rule = Adam {
-                        lr,
-                        betas: (beta1, beta2),
-                        weight_decay,
-                        steps: self.steps,
-                    };
-                    rule.update(&mut values, &gradient, first, &mut self.second[own]);
+                    let t = self.steps as i32;
+                    let (mean, square) = (1.0 - beta1.powi(t), 1.0 - beta2.powi(t));
+                    for (((x, &g), m), v) in each.zip(second) {
+                        let g = g + weight_decay * *x;
+                        *m = beta1 * *m + (1.0 - beta1) * g;
+                        *v = beta2 * *v + (1.0 - beta2) * g * g;
+                        *x -= lr * (*m / mean) / ((*v / square).sqrt() + EPSILON);
+                    }
                 }
                 OptimizerConfig::Sgd {
                     momentum,
@@ -175,7 +175,7 @@ impl Optimizer {
                     weight_decay,
                     ..
                 } => {
-                    for ((x, &g), v) in values.iter_mut().zip(&gradient).zip(first) {
+                    for ((x, &g), v) in each {
                         let g = g + weight_decay * *x;
                         *v = momentum * *v + g;
                         *x -= lr * if nesterov { g + momentum * *v } else { *v };
@@ -194,12 +194,9 @@ impl Optimizer {
     /// When a tensor can't be made.
     pub fn state(&self) -> Result<(u64, BTreeMap<String, Tensor>)> {
         let mut moments = BTreeMap::new();
-        for (kind, all) in [("first", &self.first), ("second", &self.second)] {
-            let mut rest = &all[..];
-            for (name, var) in self.parameters.iter().filter(|_| !all.is_empty()) {
-                let (own, left) = rest.split_at(var.elem_count());
-                rest = left;
-                let moment = Tensor::from_slice(own, var.shape(), &Device::Cpu)?;
+        for ((name, var), own) in self.parameters.iter().zip(&self.moments) {
+            for (kind, moment) in MOMENTS.iter().zip(own).filter(|(_, m)| !m.is_empty()) {
+                let moment = Tensor::from_slice(moment, var.shape(), &Device::Cpu)?;
                 moments.insert(format!("{kind}.{name}"), moment);
             }
         }
@@ -211,51 +208,23 @@ impl Optimizer {
     /// # Errors
     /// When a moment is missing or has another shape; nothing is taken on then.
     pub fn restore(&mut self, steps: u64, moments: &BTreeMap<String, Tensor>) -> Result<()> {
-        let find = |kind: &str, like: &[f64]| -> Result<Vec<f64>> {
-            let mut all = Vec::with_capacity(like.len());
-            for (name, var) in self.parameters.iter().filter(|_| !like.is_empty()) {
+        let mut restored = self.moments.clone();
+        for ((name, var), own) in self.parameters.iter().zip(&mut restored) {
+            for (kind, moment) in MOMENTS.iter().zip(own).filter(|(_, m)| !m.is_empty()) {
                 let name = format!("{kind}.{name}");
-                match moments.get(&name) {
-                    Some(t) if t.dims() == var.dims() => all.extend(numbers(t)?),
-                    other => {
-                        return Err(Error::Parameter {
-                            expected: format!("{:?}", var.dims()),
-                            found: other.map_or("none".into(), |t| format!("{:?}", t.dims())),
-                            name,
-                        });
-                    }
-                }
+                let given = moments.get(&name);
+                let Some(given) = given.filter(|given| given.dims() == var.dims()) else {
+                    let given = given.map(Tensor::dims);
+                    return Err(Error::parameter(&name, Some(var.dims()), given));
+                };
+                *moment = numbers(given)?;
             }
-            Ok(all)
-        };
-        let (first, second) = (find("first", &self.first)?, find("second", &self.second)?);
-        (self.first, self.second, self.steps) = (first, second, steps);
+        }
+        (self.moments, self.steps) = (restored, steps);
         Ok(())
     }
 }
 
 fn numbers(t: &Tensor) -> candle_core::Result<Vec<f64>> {
     t.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
-}
-
-struct Adam {
-    lr: f64,
-    betas: (f64, f64),
-    weight_decay: f64,
-    steps: u64,
-}
-
-impl Adam {
-    fn update(&self, values: &mut [f64], gradient: &[f64], first: &mut [f64], second: &mut [f64]) {
-        let (beta1, beta2) = self.betas;
-        let t = self.steps as i32;
-        let (mean, square) = (1.0 - beta1.powi(t), 1.0 - beta2.powi(t));
-        let moments = first.iter_mut().zip(second);
-        for ((x, &g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
-            let g = g + self.weight_decay * *x;
-            *m = beta1 * *m + (1.0 - beta1) * g;
-            *v = beta2 * *v + (1.0 - beta2) * g * g;
-            *x -= self.lr * (*m / mean) / ((*v / square).sqrt() + EPSILON);
-        }
-    }
 }

@@ -3,7 +3,8 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use skeleton_kernels::linear;
-use skeletonmae::{Error, Result};
+use skeletonmae::Result;
+use skeletonmae::error::positive;
 
 use super::representation::{Features, Standard};
 use crate::metrics::Scores;
@@ -18,26 +19,8 @@ const TOGETHER: usize = 512;
 /// # Errors
 /// When `k` is 0, there is no training clip, a label isn't below `classes`, or an operation fails.
 pub fn neighbours(train: &Features, clips: &Features, classes: usize, k: usize) -> Result<Scores> {
-    let refuse = |field: &str, expected: &str, found: String| Error::Setting {
-        field: field.to_owned(),
-        expected: expected.to_owned(),
-        found,
-    };
-    if k == 0 {
-        return Err(refuse("neighbours", "a number above 0", k.to_string()));
-    }
-    let labels: Option<Vec<usize>> = train
-        .labels
-        .iter()
-        .map(|&label| usize::try_from(label).ok().filter(|&label| label < classes))
-        .collect();
-    let labels = labels.filter(|labels| !labels.is_empty()).ok_or_else(|| {
-        refuse(
-            "the training clips of neighbours",
-            "clips with labels",
-            "clips without, or none".into(),
-        )
-    })?;
+    positive("neighbours", k)?;
+    let labels = train.classes("the training clips of neighbours", classes)?;
     let standard = Standard::of(train);
     let known = directions(&standard, train)?; // (n, w)
     let nothing = Tensor::zeros(train.len(), known.dtype(), known.device())?;

@@ -1,12 +1,13 @@
 //! The linear probe: multinomial logistic regression.
 
-use candle_core::{DType, Device, Tensor, Var};
-use candle_nn::ops::{log_softmax, softmax_last_dim};
+use candle_core::{DType, Device, Var};
+use candle_nn::ops::softmax_last_dim;
 use skeleton_kernels::linear;
+use skeletonmae::Result;
 use skeletonmae::train::{Decay, Gradients, Optimizer, OptimizerConfig, Schedule};
-use skeletonmae::{Error, Result};
 
 use super::representation::{Features, Standard};
+use crate::finetune::cross_entropy;
 use crate::metrics::{Scores, ranking};
 
 /// Steps of Adam, each over all clips.
@@ -43,7 +44,7 @@ impl Linear {
     /// # Errors
     /// When there is no clip, a label isn't below `classes`, or an operation fails.
     pub fn fit(train: &Features, classes: usize, decay: f64) -> Result<Linear> {
-        let target = one_hot(train, classes)?;
+        train.classes("the probe's training clips", classes)?;
         let standard = Standard::of(train);
         let x = standard.tensor(train)?;
         let zeros = |shape: &[usize]| Var::zeros(shape, DType::F32, &Device::Cpu);
@@ -65,8 +66,7 @@ impl Linear {
         };
         for step in 0..STEPS {
             let logits = linear(&x, weight.as_tensor(), bias.as_tensor())?; // (n, k)
-            let log_p = log_softmax(&logits, 1)?;
-            let loss = ((log_p * &target)?.sum_all()? * (-1.0 / train.len() as f64))?;
+            let loss = cross_entropy(&logits, &train.labels, 0.0, train.len() as f64)?;
             let mut gradients = Gradients::none(2);
             gradients.add(&loss, optimizer.parameters())?;
             let lr = LEARNING_RATE * schedule.factor(step, STEPS);
@@ -111,28 +111,6 @@ pub fn choose_decay(kept: &Features, held: &Features, classes: usize) -> Result<
         }
     }
     Ok(best.expect("there are decays to choose from"))
-}
-
-/// 1 at each clip's class, (n, k).
-fn one_hot(clips: &Features, classes: usize) -> Result<Tensor> {
-    let refuse = |found: String| Error::Setting {
-        field: "the probe's training clips".to_owned(),
-        expected: format!("clips with labels below {classes}"),
-        found,
-    };
-    if clips.is_empty() {
-        return Err(refuse("none".into()));
-    }
-    let mut target = vec![0.0_f32; clips.len() * classes];
-    for (row, &label) in target.chunks_exact_mut(classes.max(1)).zip(&clips.labels) {
-        let class = usize::try_from(label).ok().filter(|&class| class < classes);
-        row[class.ok_or_else(|| refuse(label.to_string()))?] = 1.0;
-    }
-    Ok(Tensor::from_vec(
-        target,
-        (clips.len(), classes),
-        &Device::Cpu,
-    )?)
 }
 
 #[cfg(test)]

@@ -10,12 +10,10 @@
 //!
 //! Nothing here changes an encoder: representations are plain numbers without a graph.
 
-mod classifier;
 mod knn;
 mod linear;
 mod representation;
 
-pub use classifier::of_classifier;
 pub use knn::neighbours;
 pub use linear::{Chosen, DECAYS, LEARNING_RATE, Linear, STEPS, choose_decay};
-pub use representation::{Features, STRETCHES, represent};
+pub use representation::{Features, STRETCHES, of_classifier, represent};

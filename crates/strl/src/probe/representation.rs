@@ -5,6 +5,8 @@ use rayon::prelude::*;
 use skeletonmae::train::BoxError;
 use skeletonmae::{Error, Mode, Result, TrackBatch, Trunk};
 
+use crate::model::Strl;
+
 /// Equal stretches of time whose means a representation holds.
 pub const STRETCHES: usize = 4;
 
@@ -40,6 +42,20 @@ impl Features {
         self.ids.is_empty()
     }
 
+    /// The clips' classes.
+    ///
+    /// # Errors
+    /// When there is no clip or one has no label below `classes`; names them as `field`.
+    pub(super) fn classes(&self, field: &str, classes: usize) -> Result<Vec<usize>> {
+        let expected = format!("clips with labels below {classes}");
+        Error::refuse_unless(!self.is_empty(), field, &expected, "none")?;
+        let class = |&label: &i64| {
+            let class = usize::try_from(label).ok().filter(|&class| class < classes);
+            class.ok_or_else(|| Error::setting(field, &expected, label))
+        };
+        self.labels.iter().map(class).collect()
+    }
+
     /// These clips and then the others', whose numbers mean the same.
     ///
     /// # Panics
@@ -66,20 +82,45 @@ pub fn represent(
     encoder: &Trunk,
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<Features> {
-    let mut all = Features::default();
-    for batch in batches {
-        let batch = batch.map_err(Error::Data)?;
-        let (_, t, v, _) = batch.keypoints.dims4()?;
+    gather(batches, |batch| {
+        let (n, t, v, _) = batch.keypoints.dims4()?;
         let h = encoder.encode(&batch.keypoints, Mode::Eval)?; // (n, t, v, d)
         let d = h.dim(3)?;
         let h = h.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-        let tracks: Vec<Vec<f64>> = h
+        let tracks: Vec<f64> = h
             .par_chunks(t * v * d)
             .zip(batch.presence.par_chunks(t * v))
-            .map(|(h, presence)| over_time(&over_joints(h, presence, v, d), d))
+            .flat_map_iter(|(h, presence)| over_time(&over_joints(h, presence, v, d), d))
             .collect();
-        all.width = (STRETCHES + 1) * d;
-        all.values.extend(by_clip(&tracks, &batch, all.width));
+        let tracks = Tensor::from_vec(tracks, (n, (STRETCHES + 1) * d), &Device::Cpu)?;
+        Ok(batch.mean_by_clip(&tracks)?)
+    })
+}
+
+/// What a classifier makes of clips before it names their class: the mean over time, joints and persons that the head
+/// reads. In the order of the batches.
+///
+/// # Errors
+/// When data can't be had or an operation fails.
+pub fn of_classifier(
+    model: &Strl,
+    batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
+) -> Result<Features> {
+    let model = model.frozen()?;
+    gather(batches, |batch| Ok(model.features(batch)?))
+}
+
+/// The `rows` of all batches, (b, w) of each.
+fn gather(
+    batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
+    rows: impl Fn(&TrackBatch) -> Result<Tensor>,
+) -> Result<Features> {
+    let mut all = Features::default();
+    for batch in batches {
+        let batch = batch.map_err(Error::Data)?;
+        let rows = rows(&batch)?.to_dtype(DType::F32)?;
+        all.width = rows.dim(1)?;
+        all.values.extend(rows.flatten_all()?.to_vec1::<f32>()?);
         all.ids.extend(batch.ids);
         all.labels.extend(batch.labels);
     }
@@ -89,62 +130,59 @@ pub fn represent(
 /// The mean of the joints that are there, of each frame that has any: `h` (t, v, d), `presence` (t, v) to at most t rows of d.
 fn over_joints(h: &[f32], presence: &[bool], v: usize, d: usize) -> Vec<Vec<f64>> {
     let frames = h.chunks_exact(v * d).zip(presence.chunks_exact(v));
-    let mean = |(frame, seen): (&[f32], &[bool])| {
-        let count = seen.iter().filter(|&&seen| seen).count();
-        let mut mean = vec![0.0; d];
-        for (joint, _) in frame.chunks_exact(d).zip(seen).filter(|(_, seen)| **seen) {
-            for (sum, &x) in mean.iter_mut().zip(joint) {
-                *sum += f64::from(x) / count as f64;
-            }
-        }
-        (count > 0).then_some(mean)
+    let frames = frames.filter(|(_, seen)| seen.contains(&true));
+    let mean_of_seen = |(frame, seen): (&[f32], &[bool])| {
+        let joints = frame.chunks_exact(d).zip(seen);
+        mean(joints.filter(|(_, seen)| **seen).map(|(joint, _)| joint), d)
     };
-    frames.filter_map(mean).collect()
+    frames.map(mean_of_seen).collect()
 }
 
 /// The means of the stretches and the standard deviation over all frames, (w).
 fn over_time(frames: &[Vec<f64>], d: usize) -> Vec<f64> {
-    let mean = |frames: &[Vec<f64>]| {
-        let mut mean = vec![0.0; d];
-        for frame in frames {
-            for (sum, x) in mean.iter_mut().zip(frame) {
-                *sum += x / frames.len() as f64;
-            }
-        }
-        mean
-    };
     let t = frames.len();
+    let frames = |from, to| frames[from..to].iter().map(Vec::as_slice);
     let mut row = Vec::with_capacity((STRETCHES + 1) * d);
     for i in 0..STRETCHES {
         // Where there are fewer frames than stretches, a frame stands for several.
         let from = (i * t / STRETCHES).min(t.saturating_sub(1));
         let to = ((i + 1) * t / STRETCHES).max(from + 1).min(t);
-        row.extend(mean(&frames[from..to]));
+        row.extend(mean(frames(from, to), d));
     }
-    let centre = mean(frames);
-    let mut variance = vec![0.0; d];
-    for frame in frames {
-        for ((sum, x), m) in variance.iter_mut().zip(frame).zip(&centre) {
-            *sum += (x - m) * (x - m) / t as f64;
-        }
-    }
-    row.extend(variance.into_iter().map(f64::sqrt));
+    row.extend(mean_and_deviation(frames(0, t), d).1);
     row
 }
 
-/// The mean of each clip's tracks, (n, w) to (b, w).
-fn by_clip(tracks: &[Vec<f64>], batch: &TrackBatch, width: usize) -> Vec<f32> {
-    let mut sums = vec![0.0; batch.clips() * width];
-    let mut counts = vec![0.0_f64; batch.clips()];
-    for (track, &clip) in tracks.iter().zip(&batch.track_clip) {
-        let clip = clip as usize;
-        counts[clip] += 1.0;
-        for (sum, x) in sums[clip * width..].iter_mut().zip(track) {
-            *sum += x;
+/// The mean of rows of `width` numbers; zeros where there is no row.
+fn mean<'a, T: Copy + Into<f64> + 'a>(
+    rows: impl Iterator<Item = &'a [T]> + Clone,
+    width: usize,
+) -> Vec<f64> {
+    let n = rows.clone().count() as f64;
+    let mut mean = vec![0.0; width];
+    for row in rows {
+        for (sum, &x) in mean.iter_mut().zip(row) {
+            *sum += x.into() / n;
         }
     }
-    let share = |(at, sum): (usize, f64)| (sum / counts[at / width].max(1.0)) as f32;
-    sums.into_iter().enumerate().map(share).collect()
+    mean
+}
+
+/// The [`mean`] of rows and their standard deviation from it.
+fn mean_and_deviation<'a, T: Copy + Into<f64> + 'a>(
+    rows: impl Iterator<Item = &'a [T]> + Clone,
+    width: usize,
+) -> (Vec<f64>, Vec<f64>) {
+    let centre = mean(rows.clone(), width);
+    let n = rows.clone().count() as f64;
+    let mut variance = vec![0.0; width];
+    for row in rows {
+        for ((sum, &x), m) in variance.iter_mut().zip(row).zip(&centre) {
+            *sum += (x.into() - m) * (x.into() - m) / n;
+        }
+    }
+    let deviation = variance.into_iter().map(f64::sqrt).collect();
+    (centre, deviation)
 }
 
 /// Brings features to mean 0 and standard deviation 1 over the training clips.
@@ -161,26 +199,11 @@ const CONSTANT: f64 = 1e-6;
 impl Standard {
     /// By the mean and deviation of each feature.
     pub(super) fn of(train: &Features) -> Standard {
-        let (n, width) = (train.len().max(1) as f64, train.width);
-        let mut mean = vec![0.0; width];
-        let mut variance = vec![0.0; width];
-        for row in train.values.chunks_exact(width.max(1)) {
-            for (sum, &x) in mean.iter_mut().zip(row) {
-                *sum += f64::from(x) / n;
-            }
-        }
-        for row in train.values.chunks_exact(width.max(1)) {
-            for ((sum, &x), m) in variance.iter_mut().zip(row).zip(&mean) {
-                *sum += (f64::from(x) - m) * (f64::from(x) - m) / n;
-            }
-        }
-        let factor = variance.into_iter().zip(&mean).map(|(variance, mean)| {
-            let deviation: f64 = variance.sqrt();
-            if deviation > CONSTANT * mean.abs() {
-                1.0 / deviation
-            } else {
-                0.0
-            }
+        let rows = train.values.chunks_exact(train.width.max(1));
+        let (mean, deviation) = mean_and_deviation(rows, train.width);
+        let factor = deviation.iter().zip(&mean).map(|(deviation, mean)| {
+            let differs = *deviation > CONSTANT * mean.abs();
+            if differs { 1.0 / deviation } else { 0.0 }
         });
         Standard {
             factor: factor.collect(),
@@ -234,8 +257,9 @@ mod tests {
         let keypoints = Tensor::zeros((3, 1, 1, 2), DType::F32, &Device::Cpu).unwrap();
         let ids = vec!["a".to_owned(), "b".to_owned()];
         let batch = TrackBatch::new(keypoints, vec![true; 3], vec![0, 0, 1], ids, vec![0, 1]);
-        let tracks = [vec![1.0], vec![3.0], vec![5.0]];
-        assert_eq!(by_clip(&tracks, &batch.unwrap(), 1), [2.0, 5.0]);
+        let tracks = Tensor::new(&[[1.0], [3.0], [5.0f64]], &Device::Cpu).unwrap();
+        let clips = batch.unwrap().mean_by_clip(&tracks).unwrap();
+        assert_eq!(clips.to_vec2::<f64>().unwrap(), [[2.0], [5.0]]);
     }
 
     #[test]

@@ -59,8 +59,7 @@ pub fn apply(
     };
     let y = apply2(op, x, &theta)?;
     let gathered = if by_batch {
-        let all: &Vec<Moments> = gathered.get()?;
-        all.iter().map(Moments::to_stats).collect::<Result<_>>()?
+        Moments::gathered(&gathered)?
     } else {
         Vec::new()
     };
@@ -71,7 +70,7 @@ struct Stack {
     graph: Arc<JointMatrix>,
     readout: Readout,
     places: Vec<GinLayer<Range<usize>>>,
-    /// The statistics to go by where they aren't the batch's, of each layer those of its norms.
+    /// The statistics to normalise by where they aren't the batch's, of each layer those of its norms.
     given: Option<Vec<Moments>>,
 }
 
@@ -110,7 +109,7 @@ impl Kernel<2> for Gin {
         let (y, saved) = run(&self.stack, x, &parameters);
         if self.stack.given.is_none() {
             let moments = saved.iter().flat_map(Layer::moments).cloned();
-            self.gathered.put(moments.collect());
+            self.gathered.get_or_init(|| moments.collect());
         }
         self.saved.put(saved);
         let (n, t, v, _) = x.dims4()?;

@@ -3,8 +3,8 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::branches::{Branches, Window};
-use crate::cpu::temporal::forward::{Pass, Shapes};
 use crate::cpu::temporal::window::{Columns, every};
+use crate::cpu::temporal::{Pass, Shapes};
 use crate::cpu::{
     Buffer, FoldedLinear, Matrix, MatrixMut, Moments, Norm, Real, add_product, chunks, leak,
     transpose,

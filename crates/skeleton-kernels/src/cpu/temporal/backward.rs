@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::forward::{Pass, Saved, Shapes, tap_by_tap};
+use super::{Pass, Saved, Shapes, tap_by_tap};
 use crate::cpu::norm_prelu::norm_gradients;
 use crate::cpu::{
     Buffer, Matrix, MatrixMut, NormBackward, Prefetch, Real, Uninit, add_product, chunks,
