@@ -7,7 +7,7 @@ use candle_core::{D, Result, Tensor};
 
 use crate::cpu;
 use crate::graph::{Attention, SLOPE};
-use crate::plain::{constant, fused_on_cpu, map, repeat_column, sum_of_each_row};
+use crate::plain::{constant, fused_on_cpu, linear_without_bias, repeat_column, sum_of_each_row};
 
 /// `y_i = sum over j of alpha_ij u_j`, head by head, `alpha_ij` = softmax over j of LeakyReLU(`a_to` `u_i` + `a_from`
 /// `u_j`), j the joint i and its neighbours. u and y are (n, t, v, d), their features the heads' side by side; `a` (2, d)
@@ -37,7 +37,7 @@ pub fn reference(u: &Tensor, a: &Tensor, attention: &Attention) -> Result<Tensor
     let a = a.reshape((2, heads, 1, d / heads))?;
     let score = |side: usize| {
         let a = a.get(side)?; // (heads, 1, part)
-        let of_heads = (0..heads).map(|h| map(&u.narrow(1, h, 1)?, &a.get(h)?)); // (n t, 1, v, 1) each
+        let of_heads = (0..heads).map(|h| linear_without_bias(&u.narrow(1, h, 1)?, &a.get(h)?)); // (n t, 1, v, 1) each
         Tensor::cat(&of_heads.collect::<Result<Vec<_>>>()?, 1)?.reshape((frames, v))
     };
     let always = Tensor::ones((frames, 1), u.dtype(), u.device())?;

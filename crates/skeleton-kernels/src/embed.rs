@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use crate::cpu;
 use crate::params::{Embedding, check, pack};
-use crate::plain::{add_bias, fused_on_cpu, in_each_frame, map, repeat_row};
+use crate::plain::{add_bias, fused_on_cpu, in_each_frame, linear_without_bias, repeat_row};
 
 /// `s W^T + b + P_t` at every joint of frame t: s (n, t, v, c), result (n, t, v, d). No gradient flows into s.
 ///
@@ -28,7 +28,10 @@ pub fn embed(s: &Tensor, parameters: &Embedding<Tensor>) -> Result<Tensor> {
 /// When the shapes don't fit.
 pub fn reference(s: &Tensor, parameters: &Embedding<Tensor>) -> Result<Tensor> {
     let (n, t, v, _) = s.dims4()?;
-    let h = add_bias(&map(&s.detach(), &parameters.weight)?, &parameters.bias)?; // (n, t, v, d)
+    let h = add_bias(
+        &linear_without_bias(&s.detach(), &parameters.weight)?,
+        &parameters.bias,
+    )?; // (n, t, v, d)
     // P_t at every joint of frame t, (1, t, v, d), then in every track.
     let d = parameters.bias.dim(0)?;
     let everywhere = Tensor::ones((v, 1), s.dtype(), s.device())?;

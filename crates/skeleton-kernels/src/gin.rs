@@ -8,8 +8,10 @@ use candle_core::{Result, Tensor, bail};
 
 use crate::cpu;
 use crate::graph::JointMatrix;
-use crate::params::{GinEnd, GinLayer, Named, check};
-use crate::plain::{add_bias, fused_on_cpu, in_each_frame, map, prelu, repeat_number};
+use crate::params::{GinEnd, GinLayer, check};
+use crate::plain::{
+    add_bias, fused_on_cpu, in_each_frame, linear_without_bias, prelu, repeat_number,
+};
 pub use crate::rows::Readout;
 use crate::stats::{BatchStats, Norms, Stats};
 
@@ -29,16 +31,10 @@ pub fn gin(
     stats: Stats<'_>,
 ) -> Result<(Tensor, Vec<BatchStats>)> {
     fits(x, layers, graph, readout)?;
-    if !fused_on_cpu(x) {
-        return reference(x, layers, graph, readout, stats);
-    }
-    match stats {
-        // Nothing that a gradient could reach: inference.
-        Stats::Running(given) if !tracked(x, layers) => {
-            let y = cpu::infer::apply_gin(x, layers, graph, readout, given)?;
-            Ok((y, Vec::new()))
-        }
-        _ => cpu::gin::apply(x, layers, graph, readout, stats),
+    if fused_on_cpu(x) {
+        cpu::gin::apply(x, layers, graph, readout, stats)
+    } else {
+        reference(x, layers, graph, readout, stats)
     }
 }
 
@@ -61,24 +57,18 @@ pub fn reference(
         let own = repeat_number(&(&layer.eps + 1.0)?, n * t * v, c)?.reshape(h.dims())?;
         let sum = ((&h * own)? + in_each_frame(&a, &h)?)?; // (1 + eps) x + sum of the neighbours' x
         let hidden = norms
-            .apply(&map(&sum, &layer.first.weight)?, &layer.first.norm)?
+            .apply(
+                &linear_without_bias(&sum, &layer.first.weight)?,
+                &layer.first.norm,
+            )?
             .relu()?;
-        let z = map(&hidden, &layer.second)?;
+        let z = linear_without_bias(&hidden, &layer.second)?;
         h = match &layer.end {
             GinEnd::Activated(end) => prelu(&norms.apply(&z, &end.norm)?, &end.slope)?,
             GinEnd::Bias(bias) => add_bias(&z, bias)?,
         };
     }
     Ok((readout.of(&h)?, norms.gathered))
-}
-
-fn tracked(x: &Tensor, layers: &[GinLayer<Tensor>]) -> bool {
-    let of_layer = |layer: &GinLayer<Tensor>| {
-        let mut any = false;
-        layer.map(&mut |tensor: &Tensor| any |= tensor.track_op());
-        any
-    };
-    x.track_op() || layers.iter().any(of_layer)
 }
 
 fn fits(

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::cpu;
-use crate::plain::{add_bias, fused_on_cpu, map};
+use crate::plain::{add_bias, fused_on_cpu, linear_without_bias};
 
 /// `x W^T + b`: x (.., `d_in`), `weight` (`d_out`, `d_in`), `bias` (`d_out`), result (.., `d_out`).
 ///
@@ -22,5 +22,5 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// When the shapes don't fit.
 pub fn reference(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    add_bias(&map(x, weight)?, bias)
+    add_bias(&linear_without_bias(x, weight)?, bias)
 }

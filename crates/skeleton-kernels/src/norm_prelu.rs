@@ -33,13 +33,13 @@ fn fused(
     pooled: Option<f64>,
     stats: Stats<'_>,
 ) -> Result<(Tensor, Vec<BatchStats>)> {
-    let given = match cpu::moments::Moments::given(stats)?.map(|mut all| (all.pop(), all.len())) {
-        None => None,
-        Some((Some(one), 0)) => Some(one),
-        Some(_) => bail!("norm_prelu: statistics of one norm expected"),
+    let given = match stats {
+        Stats::Batch => None,
+        Stats::Running([one]) => Some(cpu::Moments::of_stats(one)?),
+        Stats::Running(_) => bail!("norm_prelu: statistics of one norm expected"),
     };
     let (theta, places) = pack(parameters)?;
-    let used = cpu::kernel::SideResult::default();
+    let used = cpu::SideResult::default();
     let by_batch = given.is_none();
     let op = cpu::norm_prelu::NormPrelu {
         places,
@@ -47,9 +47,9 @@ fn fused(
         given,
         used: used.clone(),
     };
-    let y = cpu::kernel::apply2(op, z, &theta)?;
+    let y = cpu::apply2(op, z, &theta)?;
     let gathered = if by_batch {
-        vec![used.get()?.to_stats()?]
+        cpu::Moments::gathered(&used)?
     } else {
         Vec::new()
     };

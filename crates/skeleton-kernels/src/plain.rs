@@ -92,7 +92,7 @@ pub(crate) fn sum_of_joints(x: &Tensor) -> Result<Tensor> {
 }
 
 /// x W^T over the last axis: x (.., c), W (d, c), result (.., d).
-pub(crate) fn map(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+pub(crate) fn linear_without_bias(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let mut dims = x.dims().to_vec();
     dims[x.rank() - 1] = weight.dim(0)?;
     as_rows(x)?

@@ -64,6 +64,8 @@ struct Take {
     inverse: Tensor,
 }
 
+type Taken<S> = Result<(S, Shape)>;
+
 /// Candle's selection along the first axis, whatever the device.
 fn select<S: BackendStorage>(x: &S, x_at: &Layout, ids: &S, ids_at: &Layout) -> Result<(S, Shape)> {
     let shape = Shape::from((ids_at.dims()[0], x_at.dims()[1]));
@@ -78,31 +80,31 @@ impl CustomOp2 for Take {
     fn cpu_fwd(
         &self,
         x: &CpuStorage,
-        x_at: &Layout,
+        a: &Layout,
         ids: &CpuStorage,
-        ids_at: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        select(x, x_at, ids, ids_at)
+        b: &Layout,
+    ) -> Taken<CpuStorage> {
+        select(x, a, ids, b)
     }
 
     fn cuda_fwd(
         &self,
         x: &CudaStorage,
-        x_at: &Layout,
+        a: &Layout,
         ids: &CudaStorage,
-        ids_at: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        select(x, x_at, ids, ids_at)
+        b: &Layout,
+    ) -> Taken<CudaStorage> {
+        select(x, a, ids, b)
     }
 
     fn metal_fwd(
         &self,
         x: &MetalStorage,
-        x_at: &Layout,
+        a: &Layout,
         ids: &MetalStorage,
-        ids_at: &Layout,
-    ) -> Result<(MetalStorage, Shape)> {
-        select(x, x_at, ids, ids_at)
+        b: &Layout,
+    ) -> Taken<MetalStorage> {
+        select(x, a, ids, b)
     }
 
     fn bwd(

@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor, bail};
 use crate::cpu;
 use crate::graph::JointMatrix;
 use crate::params::{SpatialWeights, check};
-use crate::plain::{fused_on_cpu, in_each_frame, map};
+use crate::plain::{fused_on_cpu, in_each_frame, linear_without_bias};
 use crate::stats::{BatchStats, Norms, Stats};
 
 /// `ReLU(norm(A_norm (h + Repeat_N(p)) W^T) + norm(h R^T))`: h and the result are (n, t, v, d), p, the pooled codes, is
@@ -55,8 +55,9 @@ pub fn reference(
     let mut norms = Norms::new(stats);
     let everywhere = Tensor::ones((h.dim(2)?, 1), h.dtype(), h.device())?;
     let sm = (h + in_each_frame(&everywhere, &p.unsqueeze(2)?)?)?; // SM(H) = Repeat_N(p) + H      (eq. 3)
-    let mixed = map(&in_each_frame(&a_norm.dense(h)?, &sm)?, &w.weight)?; // A_norm SM(H) W       (eq. 4)
+    let mixed = linear_without_bias(&in_each_frame(&a_norm.dense(h)?, &sm)?, &w.weight)?; // A_norm SM(H) W       (eq. 4)
     let y = norms.apply(&mixed, &w.norm)?;
-    let y = (y + norms.apply(&map(h, &residual.weight)?, &residual.norm)?)?.relu()?;
+    let y =
+        (y + norms.apply(&linear_without_bias(h, &residual.weight)?, &residual.norm)?)?.relu()?;
     Ok((y, norms.gathered))
 }

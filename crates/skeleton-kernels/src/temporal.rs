@@ -5,7 +5,7 @@ use candle_core::{Result, Tensor};
 use crate::branches::{Branches, Window};
 use crate::cpu;
 use crate::params::{TemporalWeights, check};
-use crate::plain::{fused_on_cpu, map};
+use crate::plain::{fused_on_cpu, linear_without_bias};
 use crate::stats::{BatchStats, Norms, Stats};
 
 /// `ReLU(norm(branches(x)) + residual(x))`: x (n, t, v, d), result (n, t / stride rounded up, v, d). All branches but the
@@ -48,7 +48,7 @@ pub fn reference(
 ) -> Result<(Tensor, Vec<BatchStats>)> {
     let part = branches.part(x.dim(3)?);
     let mut norms = Norms::new(stats);
-    let z = map(x, &parameters.reduce.weight)?; // (n, t, v, reduced)
+    let z = linear_without_bias(x, &parameters.reduce.weight)?; // (n, t, v, reduced)
     let a = norms.apply(&z, &parameters.reduce.norm)?.relu()?;
     let mut outputs = Vec::with_capacity(branches.count());
     for (i, (window, weight)) in branches
@@ -58,7 +58,10 @@ pub fn reference(
     {
         let taps = Tensor::cat(&taps(&a.narrow(3, i * part, part)?, window)?, 3)?; // (n, t', v, kernel part)
         let weight = weight.transpose(0, 1)?.contiguous()?; // (part, kernel, part)
-        outputs.push(map(&taps, &weight.reshape((part, window.kernel * part))?)?);
+        outputs.push(linear_without_bias(
+            &taps,
+            &weight.reshape((part, window.kernel * part))?,
+        )?);
     }
     // Behind ReLU nothing is below the zeros outside the track.
     let own = a.narrow(3, branches.dilations.len() * part, part)?;
@@ -66,11 +69,14 @@ pub fn reference(
     let largest = taps_of_pool.reduce(|a: Result<Tensor>, b| a?.maximum(&b?));
     outputs.push(largest.unwrap_or(Ok(own))?);
     let seen = every(x, branches.stride)?; // (n, t', v, d)
-    outputs.push(map(&seen, &parameters.point)?);
+    outputs.push(linear_without_bias(&seen, &parameters.point)?);
     let y = norms.apply(&Tensor::cat(&outputs, 3)?, &parameters.norm)?;
     let residual = match &parameters.residual {
         None => x.clone(),
-        Some(residual) => norms.apply(&map(&seen, &residual.weight)?, &residual.norm)?,
+        Some(residual) => norms.apply(
+            &linear_without_bias(&seen, &residual.weight)?,
+            &residual.norm,
+        )?,
     };
     Ok(((y + residual)?.relu()?, norms.gathered))
 }

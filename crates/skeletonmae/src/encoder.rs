@@ -101,47 +101,24 @@ impl Graph {
     }
 }
 
-/// The parameters of one layer.
+/// The parameters of one layer: `MLP((1 + eps) x + sum of the neighbours' x)`, MLP = linear, `BatchNorm`, ReLU, linear
+/// (GIN), `A^ x W^T + b` (GCN) or `attend(x W^T) + b` (GAT).
 #[derive(Clone, Debug)]
-enum Layer {
-    /// `MLP((1 + eps) x + sum of the neighbours' x)`, MLP = linear, `BatchNorm`, ReLU, linear.
-    Gin {
-        eps: Tensor,
-        linear1: Linear,
-        norm1: BatchNorm,
-        linear2: Linear,
-        ending: Option<Ending>,
-    },
-    /// `A^ x W^T + b` or `attend(x W^T) + b`.
-    Mapped {
-        linear: Linear,
-        /// (2, d), attention's.
-        attention: Option<Tensor>,
-        ending: Option<Ending>,
-    },
+struct Layer {
+    /// What GIN has in front of the map.
+    hidden: Option<Hidden>,
+    map: Linear,
+    /// (2, d), attention's.
+    attention: Option<Tensor>,
+    /// `BatchNorm` and PReLU, behind the encoder's layers.
+    ending: Option<(BatchNorm, Prelu)>,
 }
 
-/// `BatchNorm` and PReLU behind a layer of the encoder.
 #[derive(Clone, Debug)]
-struct Ending {
+struct Hidden {
+    eps: Tensor,
+    map: Linear,
     norm: BatchNorm,
-    prelu: Prelu,
-}
-
-impl Ending {
-    fn new(d: usize, norm: VarBuilder<'_>, prelu: VarBuilder<'_>) -> Result<Self> {
-        Ok(Self {
-            norm: BatchNorm::new(d, norm)?,
-            prelu: Prelu::new(prelu)?,
-        })
-    }
-
-    fn parameters(&self) -> Activation<Tensor> {
-        Activation {
-            norm: self.norm.affine(),
-            slope: self.prelu.slope().clone(),
-        }
-    }
 }
 
 impl Layer {
@@ -151,56 +128,74 @@ impl Layer {
         activated: bool,
         vb: VarBuilder<'_>,
     ) -> Result<Self> {
-        let ending = |norm: &str| match activated {
-            true => Ending::new(d_out, vb.pp(norm), vb.pp("prelu")).map(Some),
-            false => Ok(None),
+        let (map, norm) = match graph {
+            Graph::Gin(_) => ("linear2", "norm2"),
+            _ => ("linear", "norm"),
         };
-        let attention = match graph {
+        let mut layer = Self {
+            hidden: None,
+            map: Linear::new(d, d_out, vb.pp(map))?,
+            attention: None,
+            ending: None,
+        };
+        match graph {
             Graph::Gin(_) => {
-                return Ok(Self::Gin {
+                layer.hidden = Some(Hidden {
                     eps: vb.get_with_hints(1, "eps", init::ZERO)?,
-                    linear1: Linear::new(d, d, vb.pp("linear1"))?,
-                    norm1: BatchNorm::new(d, vb.pp("norm1"))?,
-                    linear2: Linear::new(d, d_out, vb.pp("linear2"))?,
-                    ending: ending("norm2")?,
+                    map: Linear::new(d, d, vb.pp("linear1"))?,
+                    norm: BatchNorm::new(d, vb.pp("norm1"))?,
                 });
             }
-            Graph::Gcn(_) => None,
+            Graph::Gcn(_) => {}
             Graph::Gat(attention) => {
                 let heads = attention.heads();
                 if !d_out.is_multiple_of(heads) {
                     bail!("{d_out} features for {heads} heads");
                 }
                 // Glorot's bound for a map from a head's features to one number, as the paper's authors have it.
-                let bound = (6.0 / (d_out / heads + 1) as f64).sqrt();
-                let init = Init::Uniform {
-                    lo: -bound,
-                    up: bound,
-                };
-                Some(vb.get_with_hints((2, d_out), "attention", init)?)
+                let up = (6.0 / (d_out / heads + 1) as f64).sqrt();
+                let init = Init::Uniform { lo: -up, up };
+                layer.attention = Some(vb.get_with_hints((2, d_out), "attention", init)?);
             }
-        };
-        Ok(Self::Mapped {
-            linear: Linear::new(d, d_out, vb.pp("linear"))?,
-            attention,
-            ending: ending("norm")?,
-        })
+        }
+        if activated {
+            let prelu = Prelu::new(vb.pp("prelu"))?;
+            layer.ending = Some((BatchNorm::new(d_out, vb.pp(norm))?, prelu));
+        }
+        Ok(layer)
     }
 
     /// The norms, each with the bias in front of it.
-    fn norms(&self) -> Vec<(&BatchNorm, &Tensor)> {
-        let (first, ending, last) = match self {
-            Self::Gin {
-                linear1,
-                norm1,
-                linear2,
-                ending,
-                ..
-            } => (Some((norm1, linear1.bias())), ending, linear2),
-            Self::Mapped { linear, ending, .. } => (None, ending, linear),
+    fn norms(&self) -> impl Iterator<Item = (&BatchNorm, &Tensor)> {
+        let hidden = self.hidden.iter().map(|own| (&own.norm, own.map.bias()));
+        hidden.chain(self.ending.iter().map(|(norm, _)| (norm, self.map.bias())))
+    }
+
+    /// The parameters of the norm and PReLU behind it.
+    fn activation(&self) -> Option<Activation<Tensor>> {
+        self.ending.as_ref().map(|(norm, prelu)| Activation {
+            norm: norm.affine(),
+            slope: prelu.slope().clone(),
+        })
+    }
+
+    /// The parameters of a GIN layer behind a `map` (d, c).
+    fn gin(&self, map: Option<&Tensor>) -> Result<kernels::GinLayer<Tensor>> {
+        let Some(hidden) = &self.hidden else {
+            bail!("a GIN layer has two maps");
         };
-        let end = ending.as_ref().map(|own| (&own.norm, last.bias()));
-        first.into_iter().chain(end).collect()
+        Ok(kernels::GinLayer {
+            eps: hidden.eps.clone(),
+            first: NormedMap {
+                weight: behind(hidden.map.weight(), map)?,
+                norm: hidden.norm.affine(),
+            },
+            second: self.map.weight().clone(),
+            end: match self.activation() {
+                Some(own) => GinEnd::Activated(own),
+                None => GinEnd::Bias(self.map.bias().clone()),
+            },
+        })
     }
 }
 
@@ -250,11 +245,15 @@ impl Encoder {
     /// # Errors
     /// When the input doesn't have the graph's joints or the encoder's width.
     pub fn forward(&self, input: Input<'_>, readout: &Readout, mode: Mode) -> Result<Tensor> {
+        if let (Readout::Rows(rows), Some(_)) =
+            (readout, self.layers.last().and_then(Layer::activation))
+        {
+            return kernels::take_rows(&self.forward(input, &Readout::Joints, mode)?, rows);
+        }
         let (x, map) = match input {
             Input::Features(x) => (x, None),
             Input::Embedded { s, map } => (s, Some(map)),
         };
-        let norms: Vec<_> = self.layers.iter().flat_map(Layer::norms).collect();
         let running = match mode {
             Mode::Train => Vec::new(),
             Mode::Eval => self.running()?,
@@ -273,43 +272,29 @@ impl Encoder {
             }
             _ => self.mapped(x, map, readout, stats)?,
         };
-        for ((norm, bias), stats) in norms.into_iter().zip(&gathered) {
-            norm.gather(stats, Some(bias))?;
+        for ((norm, bias), stats) in self.norms().zip(&gathered) {
+            norm.update_running(stats, Some(bias))?;
         }
         Ok(y)
     }
 
+    fn norms(&self) -> impl Iterator<Item = (&BatchNorm, &Tensor)> {
+        self.layers.iter().flat_map(Layer::norms)
+    }
+
     /// The running statistics of all norms, in order.
     fn running(&self) -> Result<Vec<BatchStats>> {
-        let norms = self.layers.iter().flat_map(Layer::norms);
-        norms.map(|(norm, bias)| norm.running(Some(bias))).collect()
+        self.norms()
+            .map(|(norm, bias)| norm.running(Some(bias)))
+            .collect()
     }
 
     /// The parameters of GIN layers, the first of which stands behind a `map` (d, c).
     fn gin_layers(&self, map: Option<&Tensor>) -> Result<Vec<kernels::GinLayer<Tensor>>> {
         let layers = self.layers.iter().enumerate();
-        let layers = layers.map(|(i, layer)| match layer {
-            Layer::Gin {
-                eps,
-                linear1,
-                norm1,
-                linear2,
-                ending,
-            } => Ok(kernels::GinLayer {
-                eps: eps.clone(),
-                first: NormedMap {
-                    weight: behind(linear1.weight(), map.filter(|_| i == 0))?,
-                    norm: norm1.affine(),
-                },
-                second: linear2.weight().clone(),
-                end: match ending {
-                    Some(own) => GinEnd::Activated(own.parameters()),
-                    None => GinEnd::Bias(linear2.bias().clone()),
-                },
-            }),
-            Layer::Mapped { .. } => bail!("a GIN encoder has GIN layers"),
-        });
-        layers.collect()
+        layers
+            .map(|(i, layer)| layer.gin(map.filter(|_| i == 0)))
+            .collect()
     }
 
     /// GCN and GAT layers: mixed and mapped, then the norm, in front of which the bias cancels, and PReLU.
@@ -326,28 +311,20 @@ impl Encoder {
         };
         let (mut h, mut gathered) = (x.clone(), Vec::new());
         for (i, layer) in self.layers.iter().enumerate() {
-            let Layer::Mapped {
-                linear,
-                attention,
-                ending,
-            } = layer
-            else {
-                bail!("an encoder of mapped layers has no GIN layer");
-            };
-            let w = own(&behind(linear.weight(), map.filter(|_| i == 0))?);
-            let zero = linear.bias().detach().zeros_like()?;
-            let z = match (&self.graph, attention) {
+            let w = own(&behind(layer.map.weight(), map.filter(|_| i == 0))?);
+            let zero = layer.map.bias().detach().zeros_like()?;
+            let z = match (&self.graph, &layer.attention) {
                 (Graph::Gat(graph), Some(a)) => {
                     kernels::attend(&kernels::linear(&h, &w, &zero)?, &own(a), graph)?
                 }
-                (Graph::Gcn(matrix), None) => {
+                (Graph::Gcn(matrix), _) => {
                     kernels::linear(&kernels::mix_joints(&h, matrix)?, &w, &zero)?
                 }
                 _ => bail!("a layer of attention without its parameters"),
             };
-            let Some(ending) = ending else {
-                let bias = own(linear.bias());
-                return Ok((add_bias(&readout.of(&z)?, &bias)?, gathered));
+            let Some(activation) = layer.activation() else {
+                let y = add_bias(&readout.of(&z)?, &own(layer.map.bias()))?;
+                return Ok((y, gathered));
             };
             let pooled = match readout {
                 Readout::Pooled(factor) if i + 1 == self.layers.len() => Some(*factor),
@@ -357,17 +334,12 @@ impl Encoder {
                 Stats::Batch => Stats::Batch,
                 Stats::Running(all) => Stats::Running(&all[i..=i]),
             };
-            let activation = ending
-                .parameters()
-                .map(&mut |parameter: &Tensor| own(parameter));
+            let activation = activation.map(&mut |parameter: &Tensor| own(parameter));
             let (y, used) = kernels::norm_prelu(&z, &activation, pooled, stats)?;
             gathered.extend(used);
             h = y;
         }
-        match readout {
-            Readout::Rows(_) => Ok((readout.of(&h)?, gathered)),
-            _ => Ok((h, gathered)),
-        }
+        Ok((h, gathered))
     }
 
     /// The encoder as it is now, for inference on the CPU.
@@ -375,38 +347,20 @@ impl Encoder {
     /// # Errors
     /// When a parameter can't be read.
     pub fn folded<T: Real>(&self) -> Result<infer::Encoder<T>> {
-        let running = self.running()?;
-        let layers = match &self.graph {
-            Graph::Gin(matrix) => {
-                let layers = self.gin_layers(None)?;
-                let each = layers.iter().zip(running.chunks(2));
-                each.map(|(layer, stats)| infer::Layer::gin(layer, matrix, stats))
-                    .collect::<Result<_>>()?
-            }
-            graph => {
-                let each = self.layers.iter().zip(&running);
-                let folded = each.map(|(layer, stats)| match (layer, graph) {
-                    (
-                        Layer::Mapped {
-                            linear,
-                            attention: Some(a),
-                            ending: Some(end),
-                        },
-                        Graph::Gat(attention),
-                    ) => infer::Layer::gat(linear.weight(), a, &end.parameters(), attention, stats),
-                    (
-                        Layer::Mapped {
-                            linear,
-                            ending: Some(end),
-                            ..
-                        },
-                        Graph::Gcn(matrix),
-                    ) => infer::Layer::gcn(linear.weight(), &end.parameters(), matrix, stats),
-                    _ => bail!("only an encoder is folded"),
-                });
-                folded.collect::<Result<_>>()?
+        let fold = |layer: &Layer| {
+            let stats = layer.norms().map(|(norm, bias)| norm.running(Some(bias)));
+            let stats = stats.collect::<Result<Vec<_>>>()?;
+            let (w, end) = (layer.map.weight(), layer.activation());
+            match (&self.graph, end, &layer.attention) {
+                (Graph::Gin(matrix), ..) => infer::Layer::gin(&layer.gin(None)?, matrix, &stats),
+                (Graph::Gcn(matrix), Some(end), _) => infer::Layer::gcn(w, &end, matrix, &stats[0]),
+                (Graph::Gat(graph), Some(end), Some(a)) => {
+                    infer::Layer::gat(w, a, &end, graph, &stats[0])
+                }
+                _ => bail!("only an encoder is folded"),
             }
         };
+        let layers = self.layers.iter().map(fold).collect::<Result<_>>()?;
         infer::Encoder::new(layers, self.graph.joints())
     }
 }

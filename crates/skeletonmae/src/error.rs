@@ -101,6 +101,14 @@ impl Error {
     }
 }
 
+/// Refuses 0.
+///
+/// # Errors
+/// Names the field.
+pub fn positive(field: &str, value: usize) -> Result<()> {
+    Error::refuse_unless(value > 0, field, "a number above 0", value)
+}
+
 /// What of a training step can fail to be finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {

@@ -131,7 +131,7 @@ impl BatchNorm {
     ///
     /// # Errors
     /// When the statistics don't have the norm's features.
-    pub fn gather(&self, batch: &BatchStats, bias: Option<&Tensor>) -> Result<()> {
+    pub fn update_running(&self, batch: &BatchStats, bias: Option<&Tensor>) -> Result<()> {
         let n = batch.rows as f64;
         let unbiased = n / (n - 1.0).max(1.0);
         let mut mean = exact(&batch.mean)?;

@@ -25,3 +25,6 @@ pub use objective::{Contrastive, LossConfig, Objective, Reconstruction, Target};
 pub use params::Store;
 pub use pretext::Pretext;
 pub use trunk::Trunk;
+
+pub use skeleton_graph::{Adjacency, Layout};
+pub use skeleton_kernels::{Affine, BatchStats, Real, infer};

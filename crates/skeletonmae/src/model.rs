@@ -45,8 +45,8 @@ impl MaeConfig {
     /// # Errors
     /// Names the field.
     pub fn validate(&self) -> crate::Result<()> {
-        crate::train::positive("width", self.width)?;
-        crate::train::positive("encoder_layers", self.encoder_layers)?;
+        crate::error::positive("width", self.width)?;
+        crate::error::positive("encoder_layers", self.encoder_layers)?;
         let ok = self.backbone != Backbone::Gat || self.width.is_multiple_of(HEADS);
         let expected = format!("a multiple of {HEADS}, the heads of the backbone gat");
         Error::refuse_unless(ok, "width", &expected, self.width)

@@ -10,13 +10,12 @@ use crate::layers::Mode;
 use crate::mask::{At, Mask};
 use crate::model::{MaeConfig, SkeletonMae};
 use crate::objective::{Contrastive, Objective, Reconstruction};
-use crate::train::Learner;
 
 /// A model with its objective and the layout that it draws on. Embedding and encoder have the same names in either.
 #[derive(Clone, Debug)]
 pub enum Pretext {
     /// `SkeletonMAE`.
-    Reconstruction(SkeletonMae, Reconstruction, Layout),
+    Reconstruction(SkeletonMae, Reconstruction, Box<Layout>),
     /// `GraphCL`.
     Contrastive(GraphCl, Contrastive),
 }
@@ -45,7 +44,8 @@ impl Pretext {
         match objective {
             Objective::Reconstruction(own) => {
                 let model = SkeletonMae::with_target(own.target, config, layout, coordinates, vb)?;
-                Ok(Self::Reconstruction(model, own.clone(), layout.clone()))
+                let layout = Box::new(layout.clone());
+                Ok(Self::Reconstruction(model, own.clone(), layout))
             }
             Objective::Contrastive(own) => {
                 let model = GraphCl::new(config, layout, coordinates, vb)?;
@@ -62,7 +62,8 @@ impl Pretext {
         }
     }
 
-    fn draw(&self, batch: &TrackBatch, at: At) -> (Draw, f64) {
+    /// What is random of a batch, with the batch's weight in a mean over several: its targets or its clips.
+    pub fn draw(&self, batch: &TrackBatch, at: At) -> (Draw, f64) {
         match self {
             Self::Reconstruction(_, own, layout) => {
                 let mask = own.mask.masks(layout, batch, own.mask_scope, at);
@@ -76,7 +77,11 @@ impl Pretext {
         }
     }
 
-    fn loss(&self, batch: &TrackBatch, draw: &Draw, total: f64, mode: Mode) -> Result<Tensor> {
+    /// The loss of a batch by what was drawn for it: the sum over its targets or clips, divided by `total`.
+    ///
+    /// # Errors
+    /// When the batch doesn't fit the model, or the draw is another objective's.
+    pub fn loss(&self, batch: &TrackBatch, draw: &Draw, total: f64, mode: Mode) -> Result<Tensor> {
         match (self, draw) {
             (Self::Reconstruction(model, own, _), Draw::Mask(mask)) => {
                 model.loss(&batch.keypoints, mask, own.loss, total, mode)
@@ -91,24 +96,11 @@ impl Pretext {
     /// The sum of the loss over a held-out batch, by the running statistics, and its weight.
     ///
     /// # Errors
-    /// When the batch doesn't fit the model.
+    /// As [`loss`](Self::loss).
     pub fn held_out(&self, batch: &TrackBatch, at: At) -> Result<(f64, f64)> {
         let (draw, weight) = self.draw(batch, at);
         let loss = self.loss(batch, &draw, 1.0, Mode::Eval)?;
         let loss = loss.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
         Ok((loss.to_scalar::<f64>()?, weight))
-    }
-}
-
-/// The loss is a mean over targets, or over clips.
-impl Learner for Pretext {
-    type Draw = Draw;
-
-    fn draw(&self, batch: &TrackBatch, at: At) -> crate::Result<(Draw, f64)> {
-        Ok(self.draw(batch, at))
-    }
-
-    fn loss(&self, batch: &TrackBatch, draw: &Draw, total: f64) -> Result<Tensor> {
-        self.loss(batch, draw, total, Mode::Train)
     }
 }

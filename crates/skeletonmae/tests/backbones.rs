@@ -80,6 +80,12 @@ fn every_encoder_is_its_definition() {
                 let what = format!("{backbone:?} {mode:?}");
                 let encoder = encoder.on(&graph);
                 close(&joints(&encoder, &x, mode), &expected, &what);
+                let rows = Arc::new(vec![3, 500, 679]);
+                let at = Tensor::new(&rows[..], &Device::Cpu).unwrap();
+                let chosen = expected.reshape(((), D)).unwrap().index_select(&at, 0);
+                let readout = Readout::Rows(rows);
+                let some = encoder.forward(Input::Features(&x), &readout, mode);
+                close(&some.unwrap(), &chosen.unwrap(), &what);
                 let pooled = (expected.sum(2).unwrap() * 0.3).unwrap();
                 // Training has moved the statistics, by which it doesn't go.
                 close(&sums(&encoder, &x, 0.3, mode), &pooled, &what);

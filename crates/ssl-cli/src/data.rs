@@ -12,6 +12,7 @@ use crate::failure::{Failure, Outcome};
 use crate::fit::Facts;
 
 /// An open cache.
+#[derive(Clone)]
 pub struct Data {
     cache: Arc<Cache>,
 }

@@ -10,12 +10,41 @@ use skeleton_data::reading::Reading;
 use skeleton_graph::random::shuffled;
 use skeletonmae::TrackBatch;
 use skeletonmae::train::{BoxError, plan};
+use strl::{Scores, Strl, score};
 
 use crate::batch::track_batch;
 use crate::failure::Outcome;
 use crate::machine::Machine;
 use crate::printer::Printer;
 use crate::signal::{Interrupt, Stopped};
+
+/// What all feeds of a command share.
+pub struct Feeds<'a> {
+    /// The clips, of which each feed has some.
+    pub source: Arc<dyn ClipSource>,
+    /// How they are read.
+    pub reading: Reading,
+    /// What computes.
+    pub machine: Machine,
+    /// Whether to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Feeds<'_> {
+    /// A feed of the clips `order`, which is sorted by clip id so that the order in a file changes
+    /// nothing: for training with `augment`, for evaluation without.
+    pub fn of(&self, order: Vec<u32>, augment: Option<&Augment>) -> Outcome<Feed> {
+        let (source, reading) = (self.source.clone(), self.reading.clone());
+        let workers = self.machine.workers();
+        Ok(Feed {
+            loader: Loader::new(source, reading, augment.cloned(), workers)?,
+            order,
+            views: augment.map_or(self.reading.clips, |_| 1),
+            device: self.machine.device.clone(),
+            interrupt: self.interrupt.clone(),
+        })
+    }
+}
 
 /// The clips of a split with the way they are read.
 pub struct Feed {
@@ -27,27 +56,6 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// A feed of the clips `order`, which is sorted by clip id so that the order in a file changes
-    /// nothing: for training with `augment`, for evaluation without.
-    pub fn new(
-        source: Arc<dyn ClipSource>,
-        order: Vec<u32>,
-        reading: &Reading,
-        augment: Option<&Augment>,
-        machine: &Machine,
-        interrupt: &Interrupt,
-    ) -> Outcome<Feed> {
-        let views = augment.map_or(reading.clips, |_| 1);
-        let loader = Loader::new(source, reading.clone(), augment.cloned(), machine.workers())?;
-        Ok(Feed {
-            loader,
-            order,
-            views,
-            device: machine.device.clone(),
-            interrupt: interrupt.clone(),
-        })
-    }
-
     /// How many clips there are.
     pub fn len(&self) -> usize {
         self.order.len()
@@ -100,9 +108,7 @@ impl Feed {
             )
         })
     }
-}
 
-impl Feed {
     /// [`batches`](Self::batches) with progress shown.
     pub fn watched_batches(
         &self,
@@ -116,6 +122,15 @@ impl Feed {
                 progress.advance((batch.clips() / self.views) as u64);
             }
         })
+    }
+
+    /// What a classifier makes of all clips in `batches`, views averaged.
+    pub fn scores(
+        &self,
+        model: &Strl,
+        batches: impl Iterator<Item = Result<TrackBatch, BoxError>>,
+    ) -> Outcome<Scores> {
+        Ok(score(model, batches)?.averaged(self.views))
     }
 }
 
@@ -190,15 +205,13 @@ mod tests {
             frames: 4,
             ..Reading::default()
         };
-        Feed::new(
-            Arc::new(clips(n)),
-            (0..n as u32).collect(),
-            &reading,
-            Some(&augment),
-            &machine,
+        let feeds = Feeds {
+            source: Arc::new(clips(n)),
+            reading,
+            machine,
             interrupt,
-        )
-        .unwrap()
+        };
+        feeds.of((0..n as u32).collect(), Some(&augment)).unwrap()
     }
 
     fn seen(feed: &Feed, seed: u64, epoch: usize) -> Vec<Vec<(Vec<String>, Vec<f32>)>> {

@@ -2,21 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
+use skeleton_data::ClipSource;
 use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
 use skeletonmae::objective::{Objective, Reconstruction};
 use skeletonmae::{SkeletonMae, Store, Trunk};
 use strl::{Strl, Task, load_encoder};
 
+use crate::args::MachineArgs;
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
 use crate::config::Config;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
+use crate::feed::Feeds;
 use crate::fit::Facts;
 use crate::machine::Machine;
 use crate::report::count;
+use crate::signal::Interrupt;
 
 /// What a checkpoint says about the model after `epoch` epochs on `data`.
 pub fn meta(
@@ -45,6 +50,18 @@ pub fn meta(
         encoder: encoder.map(|origin| origin.sha256.clone()),
         imported: None,
     })
+}
+
+/// The classifier that `config` says, of the classes of `data`, in `store`.
+pub fn classifier(config: &Config, data: &Data, store: &Store) -> Outcome<Strl> {
+    let task = Task {
+        layout: data.layout(),
+        coordinates: data.coordinates(),
+        frames: config.reading.frames,
+        classes: data.classes().len(),
+    };
+    let mae = &config.model.mae;
+    Ok(Strl::new(mae, config.strl()?, task, store.builder())?)
 }
 
 /// A checkpoint whose metadata have been understood.
@@ -87,13 +104,37 @@ impl Opened {
         })
     }
 
+    /// Opens a cache, whose clips must be of the kind that the model was made for.
+    pub fn data(&self, cache: &Path) -> Outcome<Data> {
+        let data = Data::open(Some(cache))?;
+        self.fit(&data.facts())?;
+        Ok(data)
+    }
+
+    /// What the model is fed from, by what `args` say computes: `clips` views of each clip, or as many as the
+    /// checkpoint says.
+    pub fn feeds<'a>(
+        &self,
+        source: Arc<dyn ClipSource>,
+        clips: Option<u16>,
+        args: MachineArgs,
+        interrupt: &'a Interrupt,
+    ) -> Outcome<Feeds<'a>> {
+        Ok(Feeds {
+            source,
+            reading: self.reading(clips),
+            machine: Machine::of(args)?,
+            interrupt,
+        })
+    }
+
     /// Refuses clips that the model wasn't made for.
     pub fn fit(&self, clips: &Facts<'_>) -> Outcome {
         clips.fit(&self.checkpoint.meta, &self.layout, &self.origin)
     }
 
     /// How clips are read for the model: as in training, in as many views as asked for.
-    pub fn reading(&self, clips: Option<u16>) -> Reading {
+    fn reading(&self, clips: Option<u16>) -> Reading {
         let reading = self.checkpoint.meta.reading.clone();
         Reading {
             clips: clips.map_or(reading.clips, usize::from),

@@ -39,7 +39,7 @@ fn products() -> f64 {
         for (y, x) in y.chunks_mut(chunk).zip(x.chunks(chunk)) {
             let n = y.len() / D;
             let weight = Matrix::new(&w, D, D);
-            product(MatrixMut::new(y, n, D), Matrix::new(x, n, D), weight, false);
+            product(MatrixMut::new(y, n, D), Matrix::new(x, n, D), weight);
         }
     });
     2.0 * (ROWS * D * D) as f64 / seconds

@@ -4,10 +4,9 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::ops::{log_softmax, softmax_last_dim};
 use serde::{Deserialize, Serialize};
 use skeleton_kernels::constant;
+use skeletonmae::error::positive;
 use skeletonmae::mask::At;
-use skeletonmae::train::{
-    BoxError, Guard, Learner, OptimizerConfig, Schedule, TrainConfig, positive,
-};
+use skeletonmae::train::{BoxError, Guard, Learner, OptimizerConfig, Schedule, TrainConfig};
 use skeletonmae::{Error, MaeConfig, Result, TrackBatch};
 
 use crate::metrics::Scores;

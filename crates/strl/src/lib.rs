@@ -15,5 +15,8 @@ pub mod tuning;
 pub use finetune::{FinetuneConfig, Finetuning, cross_entropy, score};
 pub use metrics::{Metrics, Scores, ranking};
 pub use model::{Dropout, Frozen, Strl, StrlConfig, Task, load_encoder};
+pub use skeleton_kernels::{Branches, Real, infer};
+/// The crate whose encoder this one builds on: signatures here name its types.
+pub use skeletonmae;
 pub use spatial::{JointPool, Normalised};
 pub use tuning::Tuning;

@@ -100,7 +100,7 @@ impl Spatial {
         let (y, stats) =
             skeleton_kernels::spatial(h, &pooled, &weights, &self.mixing, Stats::Batch)?;
         for ((norm, map), stats) in self.norms().into_iter().zip(&stats) {
-            norm.gather(stats, Some(map.bias()))?;
+            norm.update_running(stats, Some(map.bias()))?;
         }
         Ok(y)
     }

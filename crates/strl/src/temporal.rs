@@ -112,7 +112,7 @@ impl Temporal {
             let mut at = 0;
             for (norm, bias) in norms {
                 let width = norm.width();
-                norm.gather(&stats.part(at, width)?, *bias)?;
+                norm.update_running(&stats.part(at, width)?, *bias)?;
                 at += width;
             }
         }

@@ -47,29 +47,32 @@ pub fn fill_with<T: Real, S>(
         });
 }
 
-/// Calls `f(first_row, end_row)` on every chunk of `rows` rows and adds the returned vectors of
-/// `width` numbers up, in chunk order.
+/// Calls `f(first_row, end_row)` on every chunk of `rows` rows and adds the returned vectors up, in chunk order; of no rows
+/// it is `width` zeros.
 pub fn sum<T: Real>(
     rows: usize,
     width: usize,
     f: impl Fn(usize, usize) -> Vec<T> + Sync,
 ) -> Vec<T> {
-    let parts = each(rows, f);
-    total(width, parts.iter().map(Vec::as_slice))
-        .into_iter()
-        .map(T::real)
-        .collect()
+    let mut sum = reals(&total(&each(rows, f)));
+    sum.resize(width, T::zero());
+    sum
 }
 
-/// The sum of `parts`, vectors of `width` numbers, in order.
-pub fn total<'a, T: Real>(width: usize, parts: impl Iterator<Item = &'a [T]>) -> Vec<f64> {
-    let mut total = vec![0.0; width];
+/// The sum of `parts`, vectors of the same length, in order.
+pub fn total<T: Real>(parts: &[Vec<T>]) -> Vec<f64> {
+    let mut total = vec![0.0; parts.first().map_or(0, Vec::len)];
     for part in parts {
         for (total, part) in total.iter_mut().zip(part) {
             *total += part.double();
         }
     }
     total
+}
+
+/// In this precision.
+pub fn reals<T: Real>(values: &[f64]) -> Vec<T> {
+    values.iter().map(|&value| T::real(value)).collect()
 }
 
 /// Calls `f(first_row, end_row)` on every chunk of `rows` rows; the results come in chunk order.

@@ -5,12 +5,9 @@ use std::ops::Range;
 use candle_core::{Result, Shape};
 use rayon::prelude::*;
 
-use crate::cpu::chunks;
-use crate::cpu::kernel::{Kernel, View};
-use crate::cpu::matrix::{Matrix, MatrixMut};
-use crate::cpu::product::product;
-use crate::cpu::real::Real;
-use crate::cpu::uninit::Uninit;
+use crate::cpu::{
+    ArgGradients, BackwardArgs, Kernel, Matrix, MatrixMut, Real, Uninit, View, chunks, product,
+};
 use crate::params::{Embedding, flatten, unpack};
 use crate::wide;
 
@@ -56,13 +53,8 @@ impl Kernel<2> for Embed {
         Ok((out.finish(), (n, t, v, d).into()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        [s, theta]: [View<'_, T>; 2],
-        _: View<'_, T>,
-        grad: View<'_, T>,
-        _: [bool; 2],
-    ) -> Result<[Option<Vec<T>>; 2]> {
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
+        let ([s, _], grad) = (given.args, given.grad);
         let (n, t, v, c) = s.dims4()?;
         let d = self.0.bias.len();
         let parts = chunks::each_of(n, |track| {
@@ -77,7 +69,7 @@ impl Kernel<2> for Embed {
             };
             let (g_rows, s_rows) = (Matrix::new(g, t * v, d), Matrix::new(s, t * v, c));
             let weight = MatrixMut::new(&mut part.weight, d, c);
-            product(weight, g_rows.transposed(), s_rows, false);
+            product(weight, g_rows.transposed(), s_rows);
             let (b, p) = (&mut part.bias, &mut part.position);
             wide!({
                 for (p, g) in p.chunks_exact_mut(d).zip(g.chunks_exact(v * d)) {
@@ -87,7 +79,7 @@ impl Kernel<2> for Embed {
             });
             flatten(&part)
         });
-        let total = chunks::total(theta.data.len(), parts.iter().map(Vec::as_slice));
-        Ok([None, Some(total.into_iter().map(T::real).collect())])
+        let total = chunks::reals(&chunks::total(&parts));
+        Ok([None, Some(total)])
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cpu::matrix::{Matrix, MatrixMut, transpose};
 use crate::cpu::norm::Norm;
-use crate::cpu::product::product;
+use crate::cpu::product::{add_product, product};
 use crate::cpu::real::Real;
 use crate::wide;
 
@@ -57,7 +57,7 @@ impl<T: Real> FoldedLinear<T> {
     /// `x weight^T`, without the constant part.
     pub fn of_rows(&self, x: &[T]) -> Vec<T> {
         let mut out = vec![T::zero(); x.len() / self.reads() * self.width()];
-        self.product(x, &mut out, false);
+        self.product(x, &mut out);
         out
     }
 
@@ -82,7 +82,7 @@ impl<T: Real> FoldedLinear<T> {
     /// `PReLU(x weight^T + shift)` of rows x, into `out`; with a slope of zero ReLU, of one nothing.
     #[inline(always)]
     pub fn rows(&self, x: &[T], slope: T, out: &mut [T]) {
-        self.product(x, out, false);
+        self.product(x, out);
         wide!(self.finish(slope, out));
     }
 
@@ -99,18 +99,22 @@ impl<T: Real> FoldedLinear<T> {
         }
     }
 
-    /// `x weight^T` of rows x, into `out` or added to it, without the constant part.
+    /// `x weight^T` of rows x, into `out`, without the constant part.
     #[inline(always)]
-    pub fn product(&self, x: &[T], out: &mut [T], accumulate: bool) {
-        let d = self.width();
-        let (n, c) = (out.len() / d, self.reads());
+    pub fn product(&self, x: &[T], out: &mut [T]) {
+        let (d, c) = (self.width(), self.reads());
+        let n = out.len() / d;
         let weight = Matrix::new(&self.columns, c, d);
-        product(
-            MatrixMut::new(out, n, d),
-            Matrix::new(x, n, c),
-            weight,
-            accumulate,
-        );
+        product(MatrixMut::new(out, n, d), Matrix::new(x, n, c), weight);
+    }
+
+    /// Adds `x weight^T` of rows x to `out`.
+    #[inline(always)]
+    pub fn add_product(&self, x: &[T], out: &mut [T]) {
+        let (d, c) = (self.width(), self.reads());
+        let n = out.len() / d;
+        let weight = Matrix::new(&self.columns, c, d);
+        add_product(MatrixMut::new(out, n, d), Matrix::new(x, n, c), weight);
     }
 }
 

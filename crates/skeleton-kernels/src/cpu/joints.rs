@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Shape, bail};
 
-use crate::cpu::chunks::{fill_by, frames_per_chunk};
-use crate::cpu::kernel::{Kernel, View};
-use crate::cpu::mixing::Mixing;
-use crate::cpu::real::Real;
+use crate::cpu::{ArgGradients, BackwardArgs, Kernel, Mixing, Real, View, chunks};
 use crate::graph::JointMatrix;
 use crate::wide;
 
@@ -17,7 +14,7 @@ pub struct Mix(pub Arc<JointMatrix>);
 fn mixed<T: Real>(mixing: &Mixing<T>, x: View<'_, T>) -> Vec<T> {
     let (v, d) = (mixing.joints(), x.width());
     let mut out = vec![T::zero(); x.data.len()];
-    fill_by(&mut out, d, frames_per_chunk(v) * v, |from, out| {
+    chunks::fill_by(&mut out, d, chunks::frames_per_chunk(v) * v, |from, out| {
         let x = x.between(from, from + out.len() / d);
         wide!(mixing.apply(x, out, d));
     });
@@ -40,13 +37,8 @@ impl Kernel<1> for Mix {
         Ok((out, x.dims.into()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        _: [View<'_, T>; 1],
-        _: View<'_, T>,
-        grad: View<'_, T>,
-        _: [bool; 1],
-    ) -> Result<[Option<Vec<T>>; 1]> {
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 1>) -> ArgGradients<T, 1> {
+        let grad = given.grad;
         Ok([Some(mixed(
             &Mixing::transposed_plus(&self.0, T::zero()),
             grad,

@@ -9,6 +9,7 @@ use candle_core::{
     bail,
 };
 
+use crate::cpu::matrix::Matrix;
 use crate::cpu::real::Real;
 
 /// A contiguous tensor as a kernel sees it.
@@ -36,6 +37,11 @@ impl<'a, T> View<'a, T> {
         &self.data[from * self.width()..to * self.width()]
     }
 
+    /// Rows `from..to` as a matrix.
+    pub fn matrix(&self, from: usize, to: usize) -> Matrix<'a, T> {
+        Matrix::new(self.between(from, to), to - from, self.width())
+    }
+
     /// (n, t, v, d) of a feature tensor.
     ///
     /// # Errors
@@ -47,6 +53,22 @@ impl<'a, T> View<'a, T> {
         }
     }
 }
+
+/// What the backward pass of an op of `N` tensors is given.
+#[derive(Clone, Copy, Debug)]
+pub struct BackwardArgs<'a, T, const N: usize> {
+    /// The op's arguments.
+    pub args: [View<'a, T>; N],
+    /// Its result.
+    pub out: View<'a, T>,
+    /// The gradient of the result.
+    pub grad: View<'a, T>,
+    /// Of which arguments a gradient is wanted.
+    pub wanted: [bool; N],
+}
+
+/// The gradients of the arguments, where wanted.
+pub type ArgGradients<T, const N: usize> = Result<[Option<Vec<T>>; N]>;
 
 /// An op of `N` tensors with a hand-written backward pass. It is generic over the float, so that the
 /// same code that trains in `f32` is checked by finite differences in `f64`.
@@ -60,149 +82,62 @@ pub trait Kernel<const N: usize>: Send + Sync + 'static {
     /// When the shapes of the arguments don't fit together.
     fn forward<T: Real>(&self, args: [View<'_, T>; N]) -> Result<(Vec<T>, Shape)>;
 
-    /// The gradients of the arguments that are `wanted`, given the result `out` of the forward pass
-    /// and the gradient `grad` that flows into it.
+    /// The gradients of the arguments.
     ///
     /// # Errors
-    /// None are expected where [`forward`](Self::forward) succeeded.
-    fn backward<T: Real>(
-        &self,
-        args: [View<'_, T>; N],
-        out: View<'_, T>,
-        grad: View<'_, T>,
-        wanted: [bool; N],
-    ) -> Result<[Option<Vec<T>>; N]>;
+    /// When there was a backward pass before, and it has overwritten what the forward pass saved.
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, N>) -> ArgGradients<T, N>;
 }
 
-/// What a forward pass gives beside its result, such as a batch's statistics: Candle's ops return one tensor.
-#[derive(Debug)]
-pub struct SideResult<S>(Arc<OnceLock<S>>);
-
-impl<S> Default for SideResult<S> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<S> Clone for SideResult<S> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<S> SideResult<S> {
-    /// Gives it, once.
-    pub fn put(&self, side: S) -> &S {
-        self.0.get_or_init(|| side)
-    }
-
-    /// What the forward pass gave.
-    ///
-    /// # Errors
-    /// When there was none.
-    pub fn get(&self) -> Result<&S> {
-        match self.0.get() {
-            Some(side) => Ok(side),
-            None => bail!("the forward pass gathered no statistics"),
-        }
-    }
-}
+/// What a forward pass gives beside its result, the statistics it went by: Candle's ops return one tensor.
+pub type SideResult<S> = Arc<OnceLock<S>>;
 
 struct Op<K>(K);
 
-/// Applies a kernel of one tensor.
-///
-/// # Errors
-/// When the kernel refuses the shapes, or the tensor isn't `f32` or `f64` on the CPU.
-pub fn apply1<K: Kernel<1>>(kernel: K, a: &Tensor) -> Result<Tensor> {
-    a.contiguous()?.apply_op1(Op(kernel))
+/// Candle's op of so many tensors, and the function that applies a kernel of as many.
+macro_rules! op {
+    ($n:literal, $op:ident, $apply:ident, $apply_op:ident, $a:ident $la:ident $(, $b:ident $lb:ident)*) => {
+        /// Applies a kernel.
+        ///
+        /// # Errors
+        /// When the kernel refuses the shapes, or a tensor isn't `f32` or `f64` on the CPU.
+        pub fn $apply<K: Kernel<$n>>(kernel: K, $a: &Tensor $(, $b: &Tensor)*) -> Result<Tensor> {
+            $a.contiguous()?.$apply_op($(&$b.contiguous()?,)* Op(kernel))
+        }
+
+        impl<K: Kernel<$n>> $op for Op<K> {
+            fn name(&self) -> &'static str {
+                K::NAME
+            }
+
+            fn cpu_fwd(
+                &self,
+                $a: &CpuStorage,
+                $la: &Layout,
+                $($b: &CpuStorage, $lb: &Layout,)*
+            ) -> Result<(CpuStorage, Shape)> {
+                forward(&self.0, [($a, $la) $(, ($b, $lb))*])
+            }
+
+            fn bwd(
+                &self,
+                $a: &Tensor,
+                $($b: &Tensor,)*
+                res: &Tensor,
+                grad: &Tensor,
+            ) -> Result<op!(@gradients $a $($b)*)> {
+                backward(&self.0, [$a $(, $b)*], res, grad).map(|[$a $(, $b)*]| ($a $(, $b)*))
+            }
+        }
+    };
+    (@gradients $a:ident) => { Option<Tensor> };
+    (@gradients $a:ident $b:ident) => { (Option<Tensor>, Option<Tensor>) };
+    (@gradients $a:ident $b:ident $c:ident) => { (Option<Tensor>, Option<Tensor>, Option<Tensor>) };
 }
 
-/// Applies a kernel of two tensors. Errors as [`apply1`].
-///
-/// # Errors
-/// See [`apply1`].
-pub fn apply2<K: Kernel<2>>(kernel: K, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    a.contiguous()?.apply_op2(&b.contiguous()?, Op(kernel))
-}
-
-/// Applies a kernel of three tensors. Errors as [`apply1`].
-///
-/// # Errors
-/// See [`apply1`].
-pub fn apply3<K: Kernel<3>>(kernel: K, a: &Tensor, b: &Tensor, c: &Tensor) -> Result<Tensor> {
-    a.contiguous()?
-        .apply_op3(&b.contiguous()?, &c.contiguous()?, Op(kernel))
-}
-
-impl<K: Kernel<1>> CustomOp1 for Op<K> {
-    fn name(&self) -> &'static str {
-        K::NAME
-    }
-
-    fn cpu_fwd(&self, s: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
-        forward(&self.0, [(s, l)])
-    }
-
-    fn bwd(&self, a: &Tensor, res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        backward(&self.0, [a], res, grad).map(|[a]| a)
-    }
-}
-
-impl<K: Kernel<2>> CustomOp2 for Op<K> {
-    fn name(&self) -> &'static str {
-        K::NAME
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        forward(&self.0, [(s1, l1), (s2, l2)])
-    }
-
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        res: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        backward(&self.0, [a, b], res, grad).map(|[a, b]| (a, b))
-    }
-}
-
-impl<K: Kernel<3>> CustomOp3 for Op<K> {
-    fn name(&self) -> &'static str {
-        K::NAME
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        forward(&self.0, [(s1, l1), (s2, l2), (s3, l3)])
-    }
-
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        c: &Tensor,
-        res: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        backward(&self.0, [a, b, c], res, grad).map(|[a, b, c]| (a, b, c))
-    }
-}
+op!(1, CustomOp1, apply1, apply_op1, a la);
+op!(2, CustomOp2, apply2, apply_op2, a la, b lb);
+op!(3, CustomOp3, apply3, apply_op3, a la, b lb, c lc);
 
 fn forward<K: Kernel<N>, const N: usize>(
     kernel: &K,
@@ -262,12 +197,12 @@ fn backward_as<T: Real, K: Kernel<N>, const N: usize>(
     }
     let (res_storage, res_layout) = res.storage_and_layout();
     let (grad_storage, grad_layout) = grad.storage_and_layout();
-    let grads = kernel.backward::<T>(
-        views,
-        cpu_slice(K::NAME, &res_storage, res_layout)?,
-        cpu_slice(K::NAME, &grad_storage, grad_layout)?,
+    let grads = kernel.backward::<T>(BackwardArgs {
+        args: views,
+        out: cpu_slice(K::NAME, &res_storage, res_layout)?,
+        grad: cpu_slice(K::NAME, &grad_storage, grad_layout)?,
         wanted,
-    )?;
+    })?;
     let mut out = [const { None }; N];
     for ((slot, grad), arg) in out.iter_mut().zip(grads).zip(args) {
         *slot = match grad {

@@ -2,11 +2,10 @@
 
 use candle_core::{Result, Shape, bail};
 
-use crate::cpu::chunks;
-use crate::cpu::kernel::{Kernel, View};
-use crate::cpu::matrix::{Matrix, MatrixMut, transpose};
-use crate::cpu::product::product;
-use crate::cpu::real::Real;
+use crate::cpu::{
+    ArgGradients, BackwardArgs, Kernel, Matrix, MatrixMut, Real, View, add_product, chunks,
+    product, transpose, weight_gradient,
+};
 
 /// Of x, W and b.
 pub struct Linear;
@@ -15,19 +14,10 @@ impl Kernel<3> for Linear {
     const NAME: &'static str = "linear";
 
     fn forward<T: Real>(&self, [x, w, b]: [View<'_, T>; 3]) -> Result<(Vec<T>, Shape)> {
-        let &[d_out, d_in] = w.dims else {
-            bail!(
-                "linear: expected a weight (d_out, d_in), found {:?}",
-                w.dims
-            );
-        };
-        if x.width() != d_in || b.dims != [d_out] {
-            bail!(
-                "linear: x {:?} and bias {:?} don't fit weight {:?}",
-                x.dims,
-                b.dims,
-                w.dims
-            );
+        let (d_out, d_in) = (w.rows(), w.width());
+        if w.dims.len() != 2 || x.width() != d_in || b.dims != [d_out] {
+            let (x, w, b) = (x.dims, w.dims, b.dims);
+            bail!("linear: x {x:?} and bias {b:?} don't fit a weight (d_out, d_in) of {w:?}");
         }
         let mut dims = x.dims.to_vec();
         dims[x.dims.len() - 1] = d_out;
@@ -39,35 +29,28 @@ impl Kernel<3> for Linear {
             for row in out.chunks_exact_mut(d_out) {
                 row.copy_from_slice(b.data);
             }
-            product(
+            add_product(
                 MatrixMut::new(out, n, d_out),
-                Matrix::new(x.between(from, from + n), n, d_in),
+                x.matrix(from, from + n),
                 weight,
-                true,
             );
         });
         Ok((out, dims.into()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        [x, w, _]: [View<'_, T>; 3],
-        _: View<'_, T>,
-        grad: View<'_, T>,
-        wanted: [bool; 3],
-    ) -> Result<[Option<Vec<T>>; 3]> {
-        let (d_out, d_in) = (w.dims[0], w.dims[1]);
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 3>) -> ArgGradients<T, 3> {
+        let ([x, w, _], grad, wanted) = (given.args, given.grad, given.wanted);
+        let (d_out, d_in) = (w.rows(), w.width());
         // dL/dx = g W
         let dx = wanted[0].then(|| {
             let mut dx = vec![T::zero(); x.data.len()];
             chunks::fill(&mut dx, d_in, |from, dx| {
                 let n = dx.len() / d_in;
-                let g = Matrix::new(grad.between(from, from + n), n, d_out);
+                let weight = w.matrix(0, d_out);
                 product(
                     MatrixMut::new(dx, n, d_in),
-                    g,
-                    Matrix::new(w.data, d_out, d_in),
-                    false,
+                    grad.matrix(from, from + n),
+                    weight,
                 );
             });
             dx
@@ -75,30 +58,18 @@ impl Kernel<3> for Linear {
         // dL/dW = g^T x
         let dw = wanted[1].then(|| {
             chunks::sum(x.rows(), d_out * d_in, |from, to| {
-                let mut part = vec![T::zero(); d_out * d_in];
-                let g = Matrix::new(grad.between(from, to), to - from, d_out).transposed();
-                product(
-                    MatrixMut::new(&mut part, d_out, d_in),
-                    g,
-                    Matrix::new(x.between(from, to), to - from, d_in),
-                    false,
-                );
+                weight_gradient(grad.matrix(from, to), x.matrix(from, to))
+            })
+        });
+        // dL/db: the sum of the gradient's rows.
+        let db = wanted[2].then(|| {
+            chunks::sum(grad.rows(), d_out, |from, to| {
+                let mut part = vec![T::zero(); d_out];
+                let rows = grad.between(from, to).chunks_exact(d_out);
+                rows.for_each(|row| chunks::add(&mut part, row));
                 part
             })
         });
-        let db = wanted[2].then(|| bias_gradient(grad));
         Ok([dx, dw, db])
     }
-}
-
-/// dL/db: the sum of the gradient's rows.
-fn bias_gradient<T: Real>(grad: View<'_, T>) -> Vec<T> {
-    let d = grad.width();
-    chunks::sum(grad.rows(), d, |from, to| {
-        let mut part = vec![T::zero(); d];
-        for row in grad.between(from, to).chunks_exact(d) {
-            chunks::add(&mut part, row);
-        }
-        part
-    })
 }

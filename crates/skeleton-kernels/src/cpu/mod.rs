@@ -32,4 +32,15 @@ pub mod tiles;
 pub mod track_mean;
 pub mod uninit;
 
+pub use buffer::{Buffer, SavedForBackward};
+pub use folded_linear::{FoldedLinear, add_leak, leak};
+pub use kernel::{ArgGradients, BackwardArgs, Kernel, SideResult, View, apply1, apply2, apply3};
+pub use matrix::{Matrix, MatrixMut, transpose};
+pub use mixing::{Mixing, add_to_joints, repeat_joints, sum_joints};
+pub use moments::{Moments, Sums};
+pub use norm::{Norm, NormBackward};
+pub use prefetch::Prefetch;
+pub use product::{add_product, product, weight_gradient};
+pub use real::Real;
 pub use simd::instruction_set;
+pub use uninit::Uninit;

@@ -1,8 +1,9 @@
 //! Statistics of a batch, gathered chunk by chunk.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, bail};
 
 use crate::cpu::columns::{columns, lanes, lanes_mut};
+use crate::cpu::kernel::SideResult;
 use crate::cpu::real::Real;
 use crate::stats::{BatchStats, Stats};
 
@@ -98,13 +99,24 @@ impl Moments {
     ///
     /// # Errors
     /// When a tensor can't be made.
-    pub fn to_stats(&self) -> Result<BatchStats> {
+    fn to_stats(&self) -> Result<BatchStats> {
         let vector = |values: &[f64]| Tensor::from_slice(values, values.len(), &Device::Cpu);
         Ok(BatchStats {
             rows: self.rows,
             mean: vector(&self.mean)?,
             variance: vector(&self.variance)?,
         })
+    }
+
+    /// Those that a forward pass has gathered.
+    ///
+    /// # Errors
+    /// When it hasn't.
+    pub fn gathered(side: &SideResult<Vec<Self>>) -> Result<Vec<BatchStats>> {
+        match side.get() {
+            Some(all) => all.iter().map(Self::to_stats).collect(),
+            None => bail!("the forward pass gathered no statistics"),
+        }
     }
 
     /// Of an op's argument.

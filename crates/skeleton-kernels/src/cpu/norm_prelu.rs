@@ -5,12 +5,10 @@ use std::ops::Range;
 use candle_core::{Result, Shape, bail};
 use rayon::prelude::*;
 
-use crate::cpu::chunks::{each_of, frames_per_chunk, total};
-use crate::cpu::kernel::{Kernel, SideResult, View};
-use crate::cpu::mixing::{repeat_joints, sum_joints};
-use crate::cpu::moments::{Moments, Sums};
-use crate::cpu::norm::Norm;
-use crate::cpu::real::Real;
+use crate::cpu::{
+    ArgGradients, BackwardArgs, Kernel, Moments, Norm, Real, SideResult, Sums, View, chunks,
+    repeat_joints, sum_joints,
+};
 use crate::params::{Activation, Affine, flatten, unpack};
 use crate::wide;
 
@@ -23,7 +21,7 @@ pub struct NormPrelu {
     /// The statistics to go by where they aren't the batch's.
     pub given: Option<Moments>,
     /// The statistics gone by.
-    pub used: SideResult<Moments>,
+    pub used: SideResult<Vec<Moments>>,
 }
 
 impl NormPrelu {
@@ -42,15 +40,13 @@ impl NormPrelu {
     }
 
     fn norm<T: Real>(&self, z: &View<'_, T>, affine: &Affine<&[T]>, size: usize) -> Norm<T> {
-        let moments = match (self.used.get(), &self.given) {
-            (Ok(used), _) => used,
-            (Err(_), Some(given)) => self.used.put(given.clone()),
-            (Err(_), None) => {
-                let sums = z.data.par_chunks(size);
-                let sums = sums.map(|chunk| wide!(Sums::of(chunk, z.width())));
-                self.used.put(Moments::combine(&sums.collect::<Vec<_>>()))
-            }
+        let gather = || {
+            let sums = z.data.par_chunks(size);
+            let sums = sums.map(|chunk| wide!(Sums::of(chunk, z.width())));
+            Moments::combine(&sums.collect::<Vec<_>>())
         };
+        let moments = || vec![self.given.clone().unwrap_or_else(gather)];
+        let moments = &self.used.get_or_init(moments)[0];
         Norm::new(moments, affine)
     }
 
@@ -78,7 +74,7 @@ impl Kernel<2> for NormPrelu {
     fn forward<T: Real>(&self, [z, theta]: [View<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
         let (v, d) = self.check(&z)?;
         let p = unpack(&self.places, theta.data);
-        let (frames, slope) = (frames_per_chunk(v), p.slope[0]);
+        let (frames, slope) = (chunks::frames_per_chunk(v), p.slope[0]);
         let size = frames * v * d;
         let norm = self.norm(&z, &p.norm, size);
         let Some(factor) = self.pooled.map(T::real) else {
@@ -104,21 +100,16 @@ impl Kernel<2> for NormPrelu {
         Ok((y, (z.dims[0], z.dims[1], d).into()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        [z, theta]: [View<'_, T>; 2],
-        _: View<'_, T>,
-        grad: View<'_, T>,
-        _: [bool; 2],
-    ) -> Result<[Option<Vec<T>>; 2]> {
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
+        let ([z, theta], grad) = (given.args, given.grad);
         let (v, d) = self.check(&z)?;
         let p = unpack(&self.places, theta.data);
-        let (frames, slope) = (frames_per_chunk(v), p.slope[0]);
+        let (frames, slope) = (chunks::frames_per_chunk(v), p.slope[0]);
         let size = frames * v * d;
         let norm = self.norm(&z, &p.norm, size);
         let chunks = z.data.len().div_ceil(size);
         let chunk = |i: usize| &z.data[i * size..z.data.len().min((i + 1) * size)];
-        let parts = each_of(chunks, |i| {
+        let parts = chunks::each_of(chunks, |i| {
             let z = chunk(i);
             let mut scratch = vec![T::zero(); z.len()];
             wide!({
@@ -127,7 +118,7 @@ impl Kernel<2> for NormPrelu {
             })
         });
         // Of the slope feature by feature, of the bias, of the weight.
-        let sums = total(3 * d, parts.iter().map(Vec::as_slice));
+        let sums = chunks::total(&parts);
         let own = self.given.is_none().then_some(&sums[d..]);
         let backward = norm.backward(own, z.rows());
         let mut dz = vec![T::zero(); z.data.len()];
@@ -157,9 +148,8 @@ pub fn activation_gradients<T: Real>(sums: &[f64]) -> Activation<Vec<T>> {
 /// The gradients of a norm's parameters from the sums of (g, g z^), (2, d).
 pub fn norm_gradients<T: Real>(sums: &[f64]) -> Affine<Vec<T>> {
     let (of_g, of_gz) = sums.split_at(sums.len() / 2);
-    let reals = |sums: &[f64]| sums.iter().map(|&sum| T::real(sum)).collect();
     Affine {
-        weight: reals(of_gz),
-        bias: reals(of_g),
+        weight: chunks::reals(of_gz),
+        bias: chunks::reals(of_g),
     }
 }

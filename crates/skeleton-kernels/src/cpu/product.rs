@@ -8,25 +8,66 @@ use crate::cpu::matrix::{Matrix, MatrixMut};
 use crate::cpu::prefetch::Prefetch;
 use crate::cpu::real::Real;
 
-/// `out = a b`, or `out += a b` where `accumulate`. On one thread: the callers share out chunks of
-/// rows, which keeps results independent of the number of threads.
+/// `out = a b`. On one thread: the callers share out chunks of rows, which keeps results independent of the number of
+/// threads.
 ///
 /// # Panics
 /// When the shapes don't fit or reach outside a slice: the kernels check theirs before they call.
-pub fn product<T: Real>(
-    out: MatrixMut<'_, T>,
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
-    accumulate: bool,
-) {
-    product_prefetching(out, a, b, accumulate, &mut Prefetch::none());
+pub fn product<T: Real>(out: MatrixMut<'_, T>, a: Matrix<'_, T>, b: Matrix<'_, T>) {
+    multiply(out, a, b, false, &mut Prefetch::none());
 }
 
-/// [`product`], which asks for other memory meanwhile.
+/// `out += a b`.
 ///
 /// # Panics
 /// As [`product`].
-pub fn product_prefetching<T: Real>(
+pub fn add_product<T: Real>(out: MatrixMut<'_, T>, a: Matrix<'_, T>, b: Matrix<'_, T>) {
+    multiply(out, a, b, true, &mut Prefetch::none());
+}
+
+/// `dz^T x`, the gradient of W in `z = x W^T`.
+///
+/// # Panics
+/// As [`product`].
+pub fn weight_gradient<T: Real>(dz: Matrix<'_, T>, x: Matrix<'_, T>) -> Vec<T> {
+    Prefetch::none().weight_gradient(dz, x)
+}
+
+impl Prefetch {
+    /// [`weight_gradient`], which asks for this memory meanwhile.
+    ///
+    /// # Panics
+    /// As [`product`].
+    pub fn weight_gradient<T: Real>(&mut self, dz: Matrix<'_, T>, x: Matrix<'_, T>) -> Vec<T> {
+        let mut dw = vec![T::zero(); dz.columns * x.columns];
+        let out = MatrixMut::new(&mut dw, dz.columns, x.columns);
+        self.product(out, dz.transposed(), x);
+        dw
+    }
+
+    /// [`product`], which asks for this memory meanwhile.
+    ///
+    /// # Panics
+    /// As [`product`].
+    pub fn product<T: Real>(&mut self, out: MatrixMut<'_, T>, a: Matrix<'_, T>, b: Matrix<'_, T>) {
+        multiply(out, a, b, false, self);
+    }
+
+    /// [`add_product`], which asks for this memory meanwhile.
+    ///
+    /// # Panics
+    /// As [`product`].
+    pub fn add_product<T: Real>(
+        &mut self,
+        out: MatrixMut<'_, T>,
+        a: Matrix<'_, T>,
+        b: Matrix<'_, T>,
+    ) {
+        multiply(out, a, b, true, self);
+    }
+}
+
+fn multiply<T: Real>(
     mut out: MatrixMut<'_, T>,
     a: Matrix<'_, T>,
     b: Matrix<'_, T>,

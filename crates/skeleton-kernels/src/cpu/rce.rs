@@ -2,9 +2,7 @@
 
 use candle_core::{Result, Shape, bail};
 
-use crate::cpu::chunks;
-use crate::cpu::kernel::{Kernel, View};
-use crate::cpu::real::Real;
+use crate::cpu::{ArgGradients, BackwardArgs, Kernel, Real, View, chunks};
 use crate::plain::SMALLEST_NORM;
 
 /// Of y and x.
@@ -63,13 +61,8 @@ impl Kernel<2> for Rce {
         ))
     }
 
-    fn backward<T: Real>(
-        &self,
-        [y, x]: [View<'_, T>; 2],
-        _: View<'_, T>,
-        grad: View<'_, T>,
-        wanted: [bool; 2],
-    ) -> Result<[Option<Vec<T>>; 2]> {
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
+        let ([y, x], grad, wanted) = (given.args, given.grad, given.wanted);
         let (d, grad) = (y.width(), grad.data[0].double());
         let towards = |a: View<'_, T>, b: View<'_, T>| {
             let mut out = vec![T::zero(); a.data.len()];

@@ -3,10 +3,7 @@
 use candle_core::{Result, Shape};
 use rayon::prelude::*;
 
-use crate::cpu::chunks;
-use crate::cpu::kernel::{Kernel, View};
-use crate::cpu::real::Real;
-use crate::cpu::uninit::Uninit;
+use crate::cpu::{ArgGradients, BackwardArgs, Kernel, Real, Uninit, View, chunks};
 
 /// Of x (n, t, v, d).
 pub struct TrackMean;
@@ -28,13 +25,8 @@ impl Kernel<1> for TrackMean {
         Ok((out, (n, d).into()))
     }
 
-    fn backward<T: Real>(
-        &self,
-        [x]: [View<'_, T>; 1],
-        _: View<'_, T>,
-        grad: View<'_, T>,
-        _: [bool; 1],
-    ) -> Result<[Option<Vec<T>>; 1]> {
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 1>) -> ArgGradients<T, 1> {
+        let ([x], grad) = (given.args, given.grad);
         let (_, t, v, d) = x.dims4()?;
         let factor = T::real(1.0 / (t * v) as f64);
         let mut dx = Uninit::new(x.data.len());

@@ -1,6 +1,6 @@
 //! What every training is told, whatever it learns.
 
-use crate::error::{Error, Result};
+use crate::error::{Result, positive};
 use crate::train::{Guard, OptimizerConfig, Schedule};
 
 /// How a training goes. [`PretrainConfig`](crate::train::PretrainConfig) and `strl`'s `FinetuneConfig` give it; a
@@ -42,12 +42,4 @@ impl TrainConfig {
     pub fn rate(&self, epoch: usize) -> f64 {
         self.optimizer.lr() * self.schedule.factor(epoch, self.epochs)
     }
-}
-
-/// Refuses 0.
-///
-/// # Errors
-/// Names the field.
-pub fn positive(field: &str, value: usize) -> Result<()> {
-    Error::refuse_unless(value > 0, field, "a number above 0", value)
 }

@@ -9,7 +9,7 @@ mod optimizer;
 mod pretrain;
 mod schedule;
 
-pub use config::{TrainConfig, positive};
+pub use config::TrainConfig;
 pub use engine::{BoxError, EpochReport, Observer, Pass, Progress, StepReport, plan, run_epoch};
 pub use gradients::Gradients;
 pub use guard::{Guard, OnNonFinite};

@@ -1,17 +1,19 @@
 //! Pre-training: paper section 3.2.
 
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 
 use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
+use crate::layers::Mode;
 use crate::mask::At;
 use crate::model::SkeletonMae;
 use crate::objective::Objective;
-use crate::pretext::Pretext;
+use crate::pretext::{Draw, Pretext};
 use crate::reconstruct::Reconstruction;
 use crate::train::engine::BoxError;
-use crate::train::{Guard, OptimizerConfig, Schedule, TrainConfig};
+use crate::train::{Guard, Learner, OptimizerConfig, Schedule, TrainConfig};
 
 /// How a model is pre-trained: a [`TrainConfig`] and the objective.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +60,18 @@ impl PretrainConfig {
         Error::refuse_unless(!alone, "micro_batch", expected, self.micro_batch)?;
         let objective = self.objective.validate(layout);
         objective.map_err(|error| error.within("objective"))
+    }
+}
+
+impl Learner for Pretext {
+    type Draw = Draw;
+
+    fn draw(&self, batch: &TrackBatch, at: At) -> Result<(Draw, f64)> {
+        Ok(self.draw(batch, at))
+    }
+
+    fn loss(&self, batch: &TrackBatch, draw: &Draw, total: f64) -> candle_core::Result<Tensor> {
+        self.loss(batch, draw, total, Mode::Train)
     }
 }
 

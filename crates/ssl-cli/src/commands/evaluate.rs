@@ -1,18 +1,13 @@
 //! `ssl evaluate`
 
-use strl::score;
-
-use super::labelled::Labelled;
+use super::labelled::{Labelled, evaluation};
 use super::vacant;
 use crate::args::EvaluateArgs;
 use crate::checkpoint::{Kind, write_whole};
-use crate::data::Data;
-use crate::failure::{Failure, Outcome};
-use crate::feed::Feed;
-use crate::machine::Machine;
+use crate::failure::Outcome;
 use crate::models::Opened;
 use crate::printer::Printer;
-use crate::report::{Evaluation, confusion, count};
+use crate::report::{confusion, count};
 use crate::scores::{self, About};
 use crate::signal::Interrupt;
 
@@ -20,8 +15,7 @@ use crate::signal::Interrupt;
 pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     vacant(&args.svg, args.overwrite)?;
     let opened = Opened::read(&args.checkpoint, Kind::Finetune)?;
-    let data = Data::open(Some(&args.data))?;
-    opened.fit(&data.facts())?;
+    let data = opened.data(&args.data)?;
     if let Some(difference) = data.facts().renamed(&opened.checkpoint.meta) {
         printer.warn(difference);
     }
@@ -29,21 +23,11 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         Some(split) => (split.clone(), data.split(split)?),
         None => Labelled::held_by(&opened, &data)?,
     };
-    let machine = Machine::of(args.machine)?;
-    let model = opened.classifier(&machine)?;
-    let feed = Feed::new(
-        data.source(),
-        clips,
-        &opened.reading(args.clips),
-        None,
-        &machine,
-        interrupt,
-    )?;
-    let scores = score(
-        &model,
-        feed.watched_batches(usize::from(args.batch), printer, "evaluating"),
-    )?
-    .averaged(feed.views());
+    let feeds = opened.feeds(data.source(), args.clips, args.machine, interrupt)?;
+    let model = opened.classifier(&feeds.machine)?;
+    let feed = feeds.of(clips, None)?;
+    let batches = feed.watched_batches(usize::from(args.batch), printer, "evaluating");
+    let scores = feed.scores(&model, batches)?;
     let (meta, views, fingerprint) = (&opened.checkpoint.meta, feed.views(), data.fingerprint());
     let classes = &meta.classes;
     if let Some(path) = &args.scores {
@@ -61,10 +45,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         let clips = count(scores.ids.len(), "clip");
         printer.say(format!("scores of {clips}: {}", path.display()));
     }
-    let metrics = scores
-        .metrics(classes.len())
-        .ok_or_else(|| nothing_labelled(&split))?;
-    let evaluation = Evaluation::new(metrics, views, &split, fingerprint, classes);
+    let evaluation = evaluation(&scores, views, &split, fingerprint, classes)?;
     if let Some(path) = &args.svg {
         write_whole(path, confusion(&evaluation).as_bytes())?;
     }
@@ -73,12 +54,4 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     } else {
         printer.document(&evaluation.text())
     }
-}
-
-/// A split that can't be measured on.
-pub fn nothing_labelled(split: &str) -> Failure {
-    Failure::error(format!(
-        "split {split:?}: expected labelled clips, found none"
-    ))
-    .hint("`ssl predict` needs no labels")
 }

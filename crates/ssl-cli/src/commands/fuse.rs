@@ -3,12 +3,12 @@
 use strl::Scores;
 use strl::fuse::{MOST_STREAMS, fuse, tune};
 
-use super::evaluate::nothing_labelled;
+use super::labelled::{evaluation, nothing_labelled};
 use crate::args::FuseArgs;
 use crate::checkpoint::Fingerprint;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::report::{Chosen, Evaluation, Fused, FusedStream};
+use crate::report::{Chosen, Fused, FusedStream};
 use crate::scores::{self, About, ScoreFile};
 
 /// Measures the weighted mean of several models' scores.
@@ -19,15 +19,11 @@ pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
     let fused = fuse(&streams, &weights);
     let about = &files[0].about;
     let classes = &about.classes;
-    let measure = |scores: &Scores| {
-        scores
-            .metrics(classes.len())
-            .ok_or_else(|| nothing_labelled(&about.split))
-    };
     let sum: f64 = weights.iter().sum();
     let mut parts = Vec::new();
     for ((file, scores), weight) in files.iter().zip(&streams).zip(&weights) {
-        let metrics = measure(scores)?;
+        let metrics = scores.metrics(classes.len());
+        let metrics = metrics.ok_or_else(|| nothing_labelled(&about.split))?;
         parts.push(FusedStream {
             path: file.path.display().to_string(),
             stream: file.about.stream.clone(),
@@ -41,7 +37,7 @@ pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
         dataset: about.dataset.clone(),
         digest: about.digest.clone(),
     };
-    let evaluation = Evaluation::new(measure(&fused)?, about.views, &about.split, data, classes);
+    let evaluation = evaluation(&fused, about.views, &about.split, data, classes)?;
     if let Some(path) = &args.out {
         scores::write(path, &together(&files), &fused)?;
     }

@@ -7,7 +7,6 @@ use serde_json::Value;
 use strl::cost::{Reads, modules};
 
 use crate::args::InfoArgs;
-use crate::checkpoint::Kind;
 use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::printer::Printer;
@@ -87,10 +86,7 @@ fn training(opened: &Opened, beside: &Beside) -> Training {
     Training {
         dataset: meta.data.dataset.clone(),
         digest: meta.data.digest.clone(),
-        split: match meta.kind {
-            Kind::Pretrain => run.split.clone(),
-            Kind::Finetune => run.train.clone(),
-        },
+        split: opened.config.split(meta.kind).ok().map(str::to_owned),
         clips: beside.info["clips"].as_u64(),
         labels: run.labels,
         holdout: run.holdout,

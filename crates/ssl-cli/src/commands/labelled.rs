@@ -1,13 +1,15 @@
-//! The clips that training with labels may look at.
+//! The clips that training with labels may look at, and the measurement of those that have some.
 
 use skeleton_data::split::{labelled_share, stratified_holdout};
+use strl::Scores;
 
+use crate::checkpoint::Fingerprint;
 use crate::config::RunSection;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::printer::Printer;
-use crate::report::count;
+use crate::report::{Evaluation, count};
 use crate::run::Labels;
 
 /// The labelled clips of a split.
@@ -98,4 +100,25 @@ fn labelled(data: &Data, split: &str, clips: &[u32]) -> Outcome<Vec<u32>> {
         );
     }
     Ok(labelled)
+}
+
+/// How good the scores of a split are.
+pub fn evaluation(
+    scores: &Scores,
+    views: usize,
+    split: &str,
+    data: Fingerprint,
+    classes: &[String],
+) -> Outcome<Evaluation> {
+    let metrics = scores.metrics(classes.len());
+    let metrics = metrics.ok_or_else(|| nothing_labelled(split))?;
+    Ok(Evaluation::new(metrics, views, split, data, classes))
+}
+
+/// A split that can't be measured on.
+pub fn nothing_labelled(split: &str) -> Failure {
+    Failure::error(format!(
+        "split {split:?}: expected labelled clips, found none"
+    ))
+    .hint("`ssl predict` needs no labels")
 }

@@ -18,19 +18,17 @@ mod probe;
 mod reconstruct;
 mod represent;
 mod summary;
+mod training;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use skeleton_data::ClipSource;
 use skeleton_data::survey::Survey;
-use skeletonmae::Store;
 
-use crate::args::{Command, RunArgs, SettingsArgs};
-use crate::config::RunSection;
+use crate::args::Command;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::run::Resumed;
 use crate::signal::Interrupt;
 
 /// Runs what was typed.
@@ -48,44 +46,10 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Predict(args) => predict::run(args, printer, interrupt),
         Command::Probe(args) => probe::run(args, printer, interrupt),
         Command::Represent(args) => represent::run(args, printer, interrupt),
-        Command::Reconstruct(args) => reconstruct::run(args, printer),
+        Command::Reconstruct(args) => reconstruct::run(args, printer, interrupt),
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
         Command::Preset(args) => preset::run(args, printer),
-    }
-}
-
-/// Flags that both training commands have, as settings.
-fn flags(args: &RunArgs, run: &mut RunSection) {
-    take(&args.data, &mut run.data);
-    take(&args.machine.threads, &mut run.threads);
-    run.seed = args.seed.unwrap_or(run.seed);
-    run.device = args.machine.device.unwrap_or(run.device);
-}
-
-/// The settings as typed; those of the run that goes on where none are.
-fn settings(typed: &SettingsArgs, resumed: Option<&Resumed>) -> SettingsArgs {
-    let mut settings = typed.clone();
-    if let Some(resumed) = resumed
-        && settings.preset.is_none()
-        && settings.config.is_none()
-    {
-        settings.config = Some(resumed.config());
-    }
-    settings
-}
-
-/// Whether a count needs no mention in a line.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-fn none(count: &usize) -> bool {
-    *count == 0
-}
-
-/// `, 2 steps skipped`
-fn skipped(steps: usize) -> String {
-    match steps {
-        0 => String::new(),
-        steps => format!(", {} skipped", crate::report::count(steps, "step")),
     }
 }
 
@@ -94,13 +58,6 @@ fn take<T: Clone>(flag: &Option<T>, setting: &mut Option<T>) {
     if flag.is_some() {
         setting.clone_from(flag);
     }
-}
-
-/// A setting that a flag or the config must give.
-fn required<'a>(value: &'a Option<String>, flag: &str, key: &str) -> Outcome<&'a str> {
-    value
-        .as_deref()
-        .ok_or_else(|| Failure::usage(format!("expected {flag} NAME (or {key} in the config)")))
 }
 
 /// One pass over all clips, with progress; joints of scores up to `threshold` are missing.
@@ -144,23 +101,5 @@ fn vacant(file: &Option<PathBuf>, overwrite: bool) -> Outcome {
             let message = format!("{}: expected no such file, found one", path.display());
             Err(Failure::error(message).hint("choose another name, or replace it with --overwrite"))
         }
-    }
-}
-
-/// Numbers that training changes.
-fn parameters(store: &Store) -> usize {
-    store
-        .parameters()
-        .iter()
-        .map(|(_, var)| var.elem_count())
-        .sum()
-}
-
-/// BatchNorm's statistics depend on it, so the reader of a log should know.
-fn say_micro_batches(printer: &Printer, batch: usize, micro_batch: usize) {
-    if micro_batch < batch {
-        printer.say(format!(
-            "an update takes {batch} clips, BatchNorm sees micro-batches of {micro_batch}"
-        ));
     }
 }

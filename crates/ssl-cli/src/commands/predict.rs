@@ -6,15 +6,12 @@ use std::sync::Arc;
 use skeleton_data::raw::RawFile;
 use skeleton_data::split::resolve;
 use skeleton_data::{ClipSource, Error, MemoryClips, Sequence};
-use strl::score;
 
 use crate::args::PredictArgs;
 use crate::checkpoint::Kind;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::feed::Feed;
 use crate::fit::Facts;
-use crate::machine::Machine;
 use crate::models::Opened;
 use crate::printer::Printer;
 use crate::report::Prediction;
@@ -31,21 +28,11 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     } else {
         cache(args, &opened)?
     };
-    let machine = Machine::of(args.machine)?;
-    let model = opened.classifier(&machine)?;
-    let feed = Feed::new(
-        source,
-        clips,
-        &opened.reading(args.clips),
-        None,
-        &machine,
-        interrupt,
-    )?;
-    let scores = score(
-        &model,
-        feed.watched_batches(usize::from(args.batch), printer, "predicting"),
-    )?
-    .averaged(feed.views());
+    let feeds = opened.feeds(source, args.clips, args.machine, interrupt)?;
+    let model = opened.classifier(&feeds.machine)?;
+    let feed = feeds.of(clips, None)?;
+    let batches = feed.watched_batches(usize::from(args.batch), printer, "predicting");
+    let scores = feed.scores(&model, batches)?;
     let (classes, top) = (&opened.checkpoint.meta.classes, usize::from(args.top));
     let predictions: Vec<Prediction> = scores
         .ids

@@ -6,18 +6,17 @@ use skeletonmae::{Store, Trunk};
 use strl::Scores;
 use strl::probe::{DECAYS, Features, Linear, STRETCHES, choose_decay, neighbours, represent};
 
-use super::evaluate::nothing_labelled;
-use super::labelled::Labelled;
+use super::labelled::{Labelled, evaluation};
 use crate::args::{ProbeArgs, ProbeMethod};
 use crate::checkpoint::{Kind, write_whole};
 use crate::config::{Config, RunSection};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::feed::Feed;
+use crate::feed::Feeds;
 use crate::machine::Machine;
 use crate::models::Opened;
 use crate::printer::Printer;
-use crate::report::{Evaluation, Method, ProbeReport, Probed, Trained};
+use crate::report::{Method, ProbeReport, Probed, Trained};
 use crate::signal::Interrupt;
 use crate::weights::digest;
 
@@ -27,11 +26,7 @@ const HELD_OUT: f64 = 0.2;
 /// Measures what a frozen encoder knows.
 pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let encoder = Source::of(args)?;
-    let data = Data::open(Some(&args.data))?;
-    if let Source::Trained(encoder) = &encoder {
-        encoder.fit(&data.facts())?;
-        printer.say(encoder.told(&data));
-    }
+    let data = encoder.data(args, printer)?;
     let run = RunSection {
         seed: args.seed,
         labels: args.labels,
@@ -41,12 +36,11 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
     run.check()?;
     let labelled = Labelled::of(&data, &args.train, &run, printer)?;
     let test = data.split(&args.test)?;
-    let machine = Machine::of(args.machine)?;
-    let (store, model) = encoder.model(&data, args.seed, &machine)?;
-    let reading = encoder.reading();
+    let feeds = encoder.feeds(&data, args, interrupt)?;
+    let (store, model) = encoder.model(&data, args.seed, &feeds.machine)?;
     let frozen = digest(&store.tensors())?;
     let features = |clips, what: &str| -> Outcome<Features> {
-        let feed = Feed::new(data.source(), clips, &reading, None, &machine, interrupt)?;
+        let feed = feeds.of(clips, None)?;
         let batches = feed.watched_batches(usize::from(args.batch), printer, what);
         Ok(represent(&model, batches)?)
     };
@@ -58,10 +52,7 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
     let weights = digest(&store.tensors())?;
     assert_eq!(frozen, weights, "a frozen encoder's weights stay");
 
-    let metrics = scores
-        .metrics(classes.len())
-        .ok_or_else(|| nothing_labelled(&args.test))?;
-    let evaluation = Evaluation::new(metrics, 1, &args.test, data.fingerprint(), classes);
+    let evaluation = evaluation(&scores, 1, &args.test, data.fingerprint(), classes)?;
     let report = ProbeReport {
         method,
         representation: format!(
@@ -150,14 +141,37 @@ impl Source {
         }
     }
 
-    /// As in pre-training: several views are for class probabilities.
-    fn reading(&self) -> Reading {
+    fn data(&self, args: &ProbeArgs, printer: &Printer) -> Outcome<Data> {
         match self {
-            Source::Trained(opened) => opened.reading(Some(1)),
-            Source::Random(config) => Reading {
-                clips: 1,
-                ..config.reading.clone()
-            },
+            Source::Random(_) => Data::open(Some(&args.data)),
+            Source::Trained(opened) => {
+                let data = opened.data(&args.data)?;
+                printer.say(opened.told(&data));
+                Ok(data)
+            }
+        }
+    }
+
+    /// As in pre-training: several views are for class probabilities.
+    fn feeds<'a>(
+        &self,
+        data: &Data,
+        args: &ProbeArgs,
+        interrupt: &'a Interrupt,
+    ) -> Outcome<Feeds<'a>> {
+        match self {
+            Source::Trained(opened) => {
+                opened.feeds(data.source(), Some(1), args.machine, interrupt)
+            }
+            Source::Random(config) => Ok(Feeds {
+                source: data.source(),
+                reading: Reading {
+                    clips: 1,
+                    ..config.reading.clone()
+                },
+                machine: Machine::of(args.machine)?,
+                interrupt,
+            }),
         }
     }
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use serde::Serialize;
-use skeleton_data::reading::Reading;
 use strl::pca::plane;
 use strl::probe::{Features, represent};
 
@@ -12,8 +11,6 @@ use crate::args::RepresentArgs;
 use crate::checkpoint::{Kind, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::feed::Feed;
-use crate::machine::Machine;
 use crate::models::Opened;
 use crate::printer::Printer;
 use crate::report::{Group, count, percent, scatter};
@@ -37,20 +34,15 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     vacant(&args.svg, args.overwrite)?;
     let opened = Opened::any(&args.checkpoint)?;
     let kind = opened.checkpoint.meta.kind;
-    let data = Data::open(Some(&args.data))?;
-    opened.fit(&data.facts())?;
-    let machine = Machine::of(args.machine)?;
-    // A clip is represented once, not view by view.
-    let reading = Reading {
-        clips: 1,
-        ..opened.reading(None)
-    };
+    let data = opened.data(&args.data)?;
     let clips = data.split(&args.split)?;
-    let feed = Feed::new(data.source(), clips, &reading, None, &machine, interrupt)?;
+    // A clip is represented once, not view by view.
+    let feeds = opened.feeds(data.source(), Some(1), args.machine, interrupt)?;
+    let feed = feeds.of(clips, None)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "representing");
     let features = match kind {
-        Kind::Pretrain => represent(&opened.trunk(&machine)?.1, batches)?,
-        Kind::Finetune => strl::probe::of_classifier(&opened.classifier(&machine)?, batches)?,
+        Kind::Pretrain => represent(&opened.trunk(&feeds.machine)?.1, batches)?,
+        Kind::Finetune => strl::probe::of_classifier(&opened.classifier(&feeds.machine)?, batches)?,
     };
     let mut said = vec![format!(
         "{} of {} {}: {} numbers each",

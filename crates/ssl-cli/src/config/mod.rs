@@ -10,8 +10,9 @@ pub mod set;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use skeleton_data::augment::Augment;
 use skeleton_data::reading::Reading;
-use skeletonmae::train::PretrainConfig;
+use skeletonmae::train::{PretrainConfig, TrainConfig};
 use strl::{FinetuneConfig, StrlConfig};
 
 pub use self::presets::{PRESETS, Preset};
@@ -100,6 +101,33 @@ impl Config {
         self.finetune.as_ref().ok_or_else(|| missing("finetune"))
     }
 
+    /// What a training is told, and how its clips are changed.
+    pub fn training(&self, kind: Kind) -> Outcome<(TrainConfig, &Augment)> {
+        Ok(match kind {
+            Kind::Pretrain => {
+                let job = self.pretrain()?;
+                (job.engine.training(), &job.augment)
+            }
+            Kind::Finetune => {
+                let job = self.finetune()?;
+                (job.engine.training(), &job.augment)
+            }
+        })
+    }
+
+    /// The split to train on.
+    pub fn split(&self, kind: Kind) -> Outcome<&str> {
+        let (split, key) = match kind {
+            Kind::Pretrain => (&self.run.split, "split"),
+            Kind::Finetune => (&self.run.train, "train"),
+        };
+        split.as_deref().ok_or_else(|| {
+            Failure::usage(format!(
+                "expected --{key} NAME (or run.{key} in the config)"
+            ))
+        })
+    }
+
     /// The classifier's shape.
     pub fn strl(&self) -> Outcome<&StrlConfig> {
         self.model
@@ -145,13 +173,14 @@ impl Config {
             both.map_err(|error| error.within("model"))?;
         }
         if let Some(job) = &self.pretrain {
+            // The objective's own settings are checked beside the layout that they are about.
             let training = job.engine.training().validate();
             training.map_err(|error| error.within("pretrain"))?;
             job.augment.check()?;
         }
         if let Some(job) = &self.finetune {
-            let training = job.engine.validate();
-            training.map_err(|error| error.within("finetune"))?;
+            let all = job.engine.validate();
+            all.map_err(|error| error.within("finetune"))?;
             job.augment.check()?;
         }
         if self.run.seed > i64::MAX as u64 {

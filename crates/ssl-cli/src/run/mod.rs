@@ -35,11 +35,10 @@ use self::lock::Lock;
 pub use self::resumed::Resumed;
 pub use self::states::States;
 use crate::args::RunArgs;
-use crate::checkpoint::{self, BESIDE, Checkpoint, State, write_whole};
+use crate::checkpoint::{self, BESIDE, Checkpoint, Meta, State, write_whole};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::train::Training;
 
 const CONFIG: &str = "config.toml";
 const INFO: &str = "run.json";
@@ -119,21 +118,19 @@ impl Run {
         }
     }
 
-    /// Goes on with a run that was found, or makes a new one; the state is where to go on.
-    pub fn open<T: Training>(
+    /// Goes on with a run that was found, or makes a new one; the state is where to go on. `now` is what this process
+    /// would train, after so many epochs.
+    pub fn open(
         resumed: Option<Resumed>,
         args: &RunArgs,
         config: &Config,
         info: &Info,
-        training: &T,
+        now: impl FnOnce(usize) -> Outcome<Meta>,
         printer: &Printer,
     ) -> Outcome<(Run, Option<State>)> {
         let config = config.to_toml()?;
         match resumed {
-            Some(resumed) => {
-                let now = |epochs| training.meta(epochs);
-                resumed.open(args, &config, info, now, printer)
-            }
+            Some(resumed) => resumed.open(args, &config, info, now, printer),
             None => Ok((Run::create(args, &config, info)?, None)),
         }
     }

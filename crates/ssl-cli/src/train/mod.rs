@@ -1,6 +1,7 @@
 //! What pre-training and fine-tuning share: epochs one after the other, each watched, recorded and
 //! saved, from the beginning or from where an earlier process was stopped.
 
+mod setup;
 mod timing;
 mod watch;
 
@@ -8,49 +9,54 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use skeletonmae::Store;
-use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress};
+use skeletonmae::train::{EpochReport, Optimizer, Progress};
 
+pub use self::setup::{Setup, Task, Training};
 use self::timing::timing;
 use self::watch::Watch;
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
+use crate::report::count;
 use crate::run::Run;
 use crate::signal::Interrupt;
 
-/// One of the two trainings.
-pub trait Training {
-    /// What an epoch measures.
-    type Line: Metrics;
-
-    /// Trains the rest of an epoch.
-    fn epoch(
-        &mut self,
-        epoch: usize,
-        from: Progress,
-        observer: &mut dyn Observer,
-    ) -> skeletonmae::Result<EpochReport>;
-
-    /// What it reached.
-    fn measure(&self, epoch: usize, report: EpochReport) -> Outcome<Self::Line>;
-
-    /// What a checkpoint after `epochs` epochs says about itself.
-    fn meta(&self, epochs: usize) -> Outcome<Meta>;
-
-    /// The model's tensors.
-    fn store(&self) -> &Store;
-
-    /// Its optimizer.
-    fn optimizer(&mut self) -> &mut Optimizer;
-}
-
-/// What an epoch measured: a line of metrics.jsonl, and a few words for people.
+/// What an epoch measured on held-out clips, if there are any.
 pub trait Metrics: Serialize {
-    /// `loss 0.1234, val 0.1300`
+    /// `, val 0.1300`, or nothing.
     fn words(&self) -> String;
 
-    /// What the best epoch is chosen by, on held-out clips: higher is better.
+    /// What the best epoch is chosen by: higher is better.
     fn score(&self) -> Option<f64>;
+}
+
+/// A line of metrics.jsonl.
+#[derive(Serialize)]
+struct Line<M> {
+    epoch: usize,
+    loss: f64,
+    #[serde(flatten)]
+    measured: M,
+    /// Steps left out since they weren't finite.
+    #[serde(skip_serializing_if = "none")]
+    skipped: usize,
+}
+
+/// Whether a count needs no mention in a line.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn none(count: &usize) -> bool {
+    *count == 0
+}
+
+impl<M: Metrics> Line<M> {
+    /// `loss 0.1234, val 0.1300, 2 steps skipped`
+    fn words(&self) -> String {
+        let skipped = match self.skipped {
+            0 => String::new(),
+            steps => format!(", {} skipped", count(steps, "step")),
+        };
+        format!("loss {:.4}{}{skipped}", self.loss, self.measured.words())
+    }
 }
 
 /// Where and how long a training goes.
@@ -88,11 +94,14 @@ struct Left {
 
 impl Session<'_> {
     /// Does the epochs that are left after `from`, all of them where there is none.
-    pub fn train<T: Training>(&mut self, training: &mut T, from: Option<State>) -> Outcome {
+    pub fn train<T: Task>(
+        &mut self,
+        training: &mut Training<'_, T>,
+        from: Option<State>,
+    ) -> Outcome {
         let (mut done, mut progress, mut best) = (0, Progress::default(), None);
         if let Some(state) = from {
-            let store = training.store().clone();
-            state.restore(&store, training.optimizer())?;
+            state.restore(&training.setup.store, &mut training.optimizer)?;
             (done, progress, best) = (state.meta.epoch, state.progress, state.best);
             self.printer.say(self.whence(done, progress.steps));
             self.derived(training, done, progress, best)?;
@@ -109,10 +118,15 @@ impl Session<'_> {
             let line = self.epoch(training, done, &mut progress, best, (&mut bar, &label))?;
             let (spent, clips) = (started.elapsed(), progress.clips - seen);
             let line = line.and_then(|report| {
-                let line = training.measure(done, report);
-                line.map_err(|failure| Left {
+                let measured = T::measure(training).map_err(|failure| Left {
                     failure,
                     sound: true,
+                })?;
+                Ok(Line {
+                    epoch: done + 1,
+                    loss: report.loss,
+                    measured,
+                    skipped: report.skipped,
                 })
             });
             let line = match line {
@@ -121,7 +135,7 @@ impl Session<'_> {
             };
             self.run.note(&line)?;
             (done, progress) = (done + 1, Progress::default());
-            best = match (line.score(), best) {
+            best = match (line.measured.score(), best) {
                 (Some(score), None) => Some(Best { epoch: done, score }),
                 (Some(score), Some(old)) if score > old.score => Some(Best { epoch: done, score }),
                 _ => best,
@@ -143,9 +157,9 @@ impl Session<'_> {
     }
 
     /// Trains one epoch; the inner error is one of training, which is left behind in good order.
-    fn epoch<T: Training>(
+    fn epoch<T: Task>(
         &self,
-        training: &mut T,
+        training: &mut Training<'_, T>,
         done: usize,
         progress: &mut Progress,
         best: Option<Best>,
@@ -156,13 +170,17 @@ impl Session<'_> {
             bar,
             label,
             meta: training.meta(done)?,
-            store: training.store().clone(),
+            store: training.setup.store.clone(),
             best,
             progress: *progress,
             saved: Instant::now(),
             failure: None,
         };
-        let trained = training.epoch(done, *progress, &mut watch);
+        let (task, optimizer) = (&training.task, &mut training.optimizer);
+        let place = (done, *progress);
+        let trained = training
+            .setup
+            .epoch(task.learner(), optimizer, place, &mut watch);
         *progress = watch.progress;
         Ok(match (watch.failure, trained) {
             (Some(failure), _) => return Err(failure),
@@ -175,15 +193,15 @@ impl Session<'_> {
     }
 
     /// Saves what `--resume` goes on from.
-    fn save<T: Training>(
+    fn save<T: Task>(
         &self,
-        training: &mut T,
+        training: &mut Training<'_, T>,
         done: usize,
         progress: Progress,
         best: Option<Best>,
     ) -> Outcome {
-        let (meta, store) = (training.meta(done)?, training.store().clone());
-        self.keep(meta, progress, best, &store, training.optimizer())
+        let (meta, store) = (training.meta(done)?, &training.setup.store);
+        self.keep(meta, progress, best, store, &training.optimizer)
     }
 
     /// The same with all that a state is made of at hand, as an epoch has it between two steps.
@@ -201,9 +219,9 @@ impl Session<'_> {
     }
 
     /// Writes the files that follow from a state between two epochs.
-    fn derived<T: Training>(
+    fn derived<T: Task>(
         &self,
-        training: &T,
+        training: &Training<'_, T>,
         done: usize,
         progress: Progress,
         best: Option<Best>,
@@ -211,7 +229,7 @@ impl Session<'_> {
         if done == 0 || progress.steps > 0 {
             return Ok(());
         }
-        let (meta, tensors) = (training.meta(done)?, training.store().tensors());
+        let (meta, tensors) = (training.meta(done)?, training.setup.store.tensors());
         let checkpoint = Checkpoint { meta, tensors };
         self.run.checkpoint(&checkpoint)?;
         match best {
@@ -255,9 +273,9 @@ impl Session<'_> {
     }
 
     /// Saves where an interrupted or failed epoch stands, and says so.
-    fn leave<T: Training>(
+    fn leave<T: Task>(
         &self,
-        training: &mut T,
+        training: &mut Training<'_, T>,
         (done, progress, best): (usize, Progress, Option<Best>),
         left: Left,
     ) -> Outcome {

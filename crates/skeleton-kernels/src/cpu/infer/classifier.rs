@@ -3,10 +3,7 @@
 use candle_core::{Result, Shape, Tensor, bail};
 
 use super::{Spatial, Temporal};
-use crate::cpu::buffer::Buffer;
-use crate::cpu::chunks::{add, each_of};
-use crate::cpu::folded_linear::FoldedLinear;
-use crate::cpu::real::Real;
+use crate::cpu::{Buffer, FoldedLinear, Real, chunks};
 use crate::params::{Embedding, numbers};
 
 /// Embedding, layers and head, folded.
@@ -91,13 +88,13 @@ impl<T: Real> Classifier<T> {
         }
         let s = s.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1::<T>()?;
         let size = t * v * c;
-        let tracks = each_of(n, |track| self.track(&s[track * size..(track + 1) * size]));
+        let tracks = chunks::each_of(n, |track| self.track(&s[track * size..(track + 1) * size]));
         let d = tracks.first().map_or(0, Vec::len);
         let mut sums = vec![T::zero(); clips * d];
         let mut counts = vec![0usize; clips];
         for (&clip, track) in track_clip.iter().zip(&tracks) {
             let clip = clip as usize;
-            add(&mut sums[clip * d..(clip + 1) * d], track);
+            chunks::add(&mut sums[clip * d..(clip + 1) * d], track);
             counts[clip] += 1;
         }
         for (sum, &count) in sums.chunks_exact_mut(d.max(1)).zip(&counts) {
@@ -120,7 +117,8 @@ impl<T: Real> Classifier<T> {
         let d = h.len() / (t * v);
         let mut mean = vec![T::zero(); d];
         let share = T::real(1.0 / (t * v) as f64);
-        h.chunks_exact(d).for_each(|row| add(&mut mean, row));
+        h.chunks_exact(d)
+            .for_each(|row| chunks::add(&mut mean, row));
         mean.iter_mut().for_each(|x| *x *= share);
         mean
     }

@@ -3,21 +3,13 @@
 
 use std::sync::Arc;
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use super::constant;
 use crate::cpu::attention::{self, attend_frame};
-use crate::cpu::buffer::Buffer;
-use crate::cpu::chunks::{add, fill_with, frames_per_chunk};
-use crate::cpu::folded_linear::{FoldedLinear, add_leak};
-use crate::cpu::kernel::{Kernel, View, apply1};
-use crate::cpu::mixing::{Mixing, sum_joints};
-use crate::cpu::moments::Moments;
-use crate::cpu::norm::Norm;
-use crate::cpu::real::Real;
+use crate::cpu::{Buffer, FoldedLinear, Mixing, Moments, Norm, Real, add_leak, chunks};
 use crate::graph::{Attention, JointMatrix};
 use crate::params::{Activation, Affine, GinEnd, GinLayer, numbers, slices};
-use crate::rows::Readout;
 use crate::stats::BatchStats;
 use crate::wide;
 
@@ -33,10 +25,7 @@ pub struct Encoder<T> {
 
 /// A folded layer.
 #[derive(Clone, Debug)]
-pub struct Layer<T>(Form<T>);
-
-#[derive(Clone, Debug)]
-enum Form<T> {
+pub enum Layer<T> {
     /// Joints are mixed, then mapped: GIN, which has a hidden map with ReLU, and GCN.
     Mixed {
         mixing: Mixing<T>,
@@ -92,12 +81,12 @@ impl<T: Real> Layer<T> {
             }
         };
         let hidden = FoldedLinear::folded(&p.first.weight, &norm(stats.first(), &p.first.norm)?);
-        Ok(Self(Form::Mixed {
+        Ok(Self::Mixed {
             mixing: Mixing::plus(graph, T::one() + p.eps[0]),
             hidden: Some(hidden),
             map,
             slope,
-        }))
+        })
     }
 
     /// A GCN layer: `PReLU(norm(M x W^T))`.
@@ -112,12 +101,12 @@ impl<T: Real> Layer<T> {
     ) -> Result<Self> {
         let end = numbers::<T, _>(end)?;
         let weight = weight.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1()?;
-        Ok(Self(Form::Mixed {
+        Ok(Self::Mixed {
             mixing: Mixing::plus(matrix, T::zero()),
             hidden: None,
             map: FoldedLinear::folded(&weight, &norm(Some(stats), &end.norm)?),
             slope: end.slope[0],
-        }))
+        })
     }
 
     /// A GAT layer: `PReLU(norm(attend(x W^T)))`.
@@ -134,27 +123,27 @@ impl<T: Real> Layer<T> {
         let end = numbers::<T, _>(end)?;
         let values = |t: &Tensor| t.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1();
         let no_shift = vec![T::zero(); end.norm.bias.len()];
-        Ok(Self(Form::Attended {
+        Ok(Self::Attended {
             map: FoldedLinear::new(&values(weight)?, &no_shift),
             attention: attention.clone(),
             a: values(a)?,
             norm: norm(Some(stats), &end.norm)?,
             slope: end.slope[0],
-        }))
+        })
     }
 
     /// The first map, which reads the layer's input, possibly mixed.
     fn first(&mut self) -> &mut FoldedLinear<T> {
-        match &mut self.0 {
-            Form::Mixed { hidden, map, .. } => hidden.as_mut().unwrap_or(map),
-            Form::Attended { map, .. } => map,
+        match self {
+            Layer::Mixed { hidden, map, .. } => hidden.as_mut().unwrap_or(map),
+            Layer::Attended { map, .. } => map,
         }
     }
 
     /// d, features of the result.
     fn width(&self) -> usize {
-        match &self.0 {
-            Form::Mixed { map, .. } | Form::Attended { map, .. } => map.width(),
+        match self {
+            Layer::Mixed { map, .. } | Layer::Attended { map, .. } => map.width(),
         }
     }
 }
@@ -178,18 +167,6 @@ impl<T: Real> Encoder<T> {
         Ok(encoder)
     }
 
-    fn of_gin(
-        layers: &[GinLayer<Tensor>],
-        graph: &JointMatrix,
-        stats: &[BatchStats],
-    ) -> Result<Self> {
-        let layers = layers.iter().enumerate().map(|(i, layer)| {
-            let own = stats.get(2 * i..).unwrap_or_default();
-            Layer::gin(layer, graph, own)
-        });
-        Self::new(layers.collect::<Result<_>>()?, graph.joints())
-    }
-
     /// The encoder on `s E^T + o_t`, E (d, c) and o (t, d), without making these features: it reads s (t, v,
     /// c) itself. What E comes to is folded into the first map, what o comes to is a constant of each frame
     /// and joint.
@@ -198,9 +175,9 @@ impl<T: Real> Encoder<T> {
         let (c, joints) = (e.len() / self.c, self.joints);
         let layer = &mut self.layers[0];
         // How much of o reaches a joint: mixing is linear, and attention stands behind the map.
-        let sums = match &layer.0 {
-            Form::Mixed { mixing, .. } => mixing.sums(),
-            Form::Attended { .. } => vec![T::one(); joints],
+        let sums = match layer {
+            Layer::Mixed { mixing, .. } => mixing.sums(),
+            Layer::Attended { .. } => vec![T::one(); joints],
         };
         let map = layer.first();
         self.constant = Some(constant(&[(map, &sums)], o, map.shift()));
@@ -222,13 +199,13 @@ impl<T: Real> Encoder<T> {
     /// Buffers for up to `rows` rows.
     pub fn scratch(&self, rows: usize) -> Scratch<T> {
         let widest = self.layers.iter().map(Layer::width).max().unwrap_or(0);
-        let hidden = |layer: &Layer<T>| match &layer.0 {
-            Form::Mixed { hidden, .. } => hidden.as_ref().map_or(0, FoldedLinear::width),
-            Form::Attended { map, .. } => map.width(),
+        let hidden = |layer: &Layer<T>| match layer {
+            Layer::Mixed { hidden, .. } => hidden.as_ref().map_or(0, FoldedLinear::width),
+            Layer::Attended { map, .. } => map.width(),
         };
-        let attention = self.layers.iter().find_map(|layer| match &layer.0 {
-            Form::Attended { attention, .. } => Some(attention::Scratch::new(attention)),
-            Form::Mixed { .. } => None,
+        let attention = self.layers.iter().find_map(|layer| match layer {
+            Layer::Attended { attention, .. } => Some(attention::Scratch::new(attention)),
+            Layer::Mixed { .. } => None,
         });
         Scratch {
             y: Buffer::new(rows * widest),
@@ -253,8 +230,8 @@ impl<T: Real> Encoder<T> {
         let mut before: Option<(&FoldedLinear<T>, T)> = None;
         for (i, layer) in self.layers.iter().enumerate() {
             let out = n * layer.width();
-            match &layer.0 {
-                Form::Mixed {
+            match layer {
+                Layer::Mixed {
                     mixing,
                     hidden,
                     map,
@@ -278,7 +255,7 @@ impl<T: Real> Encoder<T> {
                     let first = hidden.as_ref().unwrap_or(map);
                     let constant = self.constant_of(i, first.width(), row, n);
                     let Some(first) = hidden else {
-                        map.product(mixed, &mut y[..out], false);
+                        map.product(mixed, &mut y[..out]);
                         if let Some(constant) = constant {
                             wide!(add_leak(&mut y[..out], constant, *slope));
                             before = None;
@@ -290,13 +267,13 @@ impl<T: Real> Encoder<T> {
                     match constant {
                         None => first.rows(mixed, T::zero(), a),
                         Some(constant) => {
-                            first.product(mixed, a, false);
+                            first.product(mixed, a);
                             wide!(add_leak(a, constant, T::zero()));
                         }
                     }
-                    map.product(a, &mut y[..out], false);
+                    map.product(a, &mut y[..out]);
                 }
-                Form::Attended {
+                Layer::Attended {
                     map,
                     attention,
                     a,
@@ -305,9 +282,9 @@ impl<T: Real> Encoder<T> {
                 } => {
                     let d = map.width();
                     let u = &mut hidden_buffer[..n * d];
-                    map.product(if i == 0 { x } else { &y[..n * width] }, u, false);
+                    map.product(if i == 0 { x } else { &y[..n * width] }, u);
                     if let Some(constant) = self.constant_of(i, d, row, n) {
-                        add(u, constant);
+                        chunks::add(u, constant);
                     }
                     let own =
                         of_attention.get_or_insert_with(|| attention::Scratch::new(attention));
@@ -336,80 +313,5 @@ impl<T: Real> Encoder<T> {
     fn constant_of(&self, i: usize, d: usize, row: usize, n: usize) -> Option<&[T]> {
         let constant = self.constant.as_ref().filter(|_| i == 0)?;
         Some(&constant[row * d..(row + n) * d])
-    }
-}
-
-/// [`gin`](crate::gin()) by running statistics where nothing wants a gradient. There is no backward pass.
-///
-/// # Errors
-/// When the statistics aren't the layers'.
-pub fn apply_gin(
-    x: &Tensor,
-    layers: &[GinLayer<Tensor>],
-    graph: &Arc<JointMatrix>,
-    readout: &Readout,
-    stats: &[BatchStats],
-) -> Result<Tensor> {
-    let op = Inference {
-        layers: layers.to_vec(),
-        graph: graph.clone(),
-        readout: readout.clone(),
-        stats: stats.to_vec(),
-    };
-    apply1(op, x)
-}
-
-struct Inference {
-    layers: Vec<GinLayer<Tensor>>,
-    graph: Arc<JointMatrix>,
-    readout: Readout,
-    stats: Vec<BatchStats>,
-}
-
-impl Kernel<1> for Inference {
-    const NAME: &'static str = "gin_inference";
-
-    fn forward<T: Real>(&self, [x]: [View<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let (n, t, v, _) = x.dims4()?;
-        let folded = Encoder::of_gin(&self.layers, &self.graph, &self.stats)?;
-        let (d, frames) = (folded.width(), frames_per_chunk(v));
-        let scratch = || folded.scratch(frames * v);
-        let all = |scratch: &mut Scratch<T>, from: usize, out: &mut [T]| {
-            let x = x.between(from, from + out.len() / d);
-            out.copy_from_slice(folded.frames(x, 0, scratch));
-        };
-        match &self.readout {
-            Readout::Joints => {
-                let mut y = vec![T::zero(); n * t * v * d];
-                fill_with(&mut y, d, frames * v, scratch, all);
-                Ok((y, Shape::from((n, t, v, d))))
-            }
-            Readout::Pooled(factor) => {
-                let mut y = vec![T::zero(); n * t * d];
-                fill_with(&mut y, d, frames, scratch, |scratch, frame, out| {
-                    let rows = out.len() / d * v;
-                    let y = folded.frames(x.between(frame * v, frame * v + rows), 0, scratch);
-                    wide!(sum_joints(y, out, v, d, T::real(*factor)));
-                });
-                Ok((y, Shape::from((n, t, d))))
-            }
-            Readout::Rows(rows) => {
-                let mut y = vec![T::zero(); n * t * v * d];
-                fill_with(&mut y, d, frames * v, scratch, all);
-                let chosen = rows.iter().map(|&row| row as usize * d);
-                let y = chosen.flat_map(|at| y[at..at + d].iter().copied());
-                Ok((y.collect(), Shape::from((rows.len(), d))))
-            }
-        }
-    }
-
-    fn backward<T: Real>(
-        &self,
-        _: [View<'_, T>; 1],
-        _: View<'_, T>,
-        _: View<'_, T>,
-        _: [bool; 1],
-    ) -> Result<[Option<Vec<T>>; 1]> {
-        bail!("inference has no backward pass")
     }
 }

@@ -3,18 +3,17 @@
 //! A few frames at a time pass through a whole encoder and the spatial half of a layer in the cache; only what the temporal
 //! half needs, the frames of one track, meets the memory.
 
+use crate::cpu::{FoldedLinear, Real};
+
 mod classifier;
 mod encoder;
 mod spatial;
 mod temporal;
 
 pub use classifier::Classifier;
-pub use encoder::{Encoder, Layer, Scratch, apply_gin};
+pub use encoder::{Encoder, Layer, Scratch};
 pub use spatial::Spatial;
 pub use temporal::Temporal;
-
-use crate::cpu::folded_linear::FoldedLinear;
-use crate::cpu::real::Real;
 
 /// What maps give of a constant part o (t, d) of their input, which mixing joints multiplies by `sums` (v): the sum over
 /// maps of `sums_j W o_t`, with `shift` (d) added, (t, v, d).

@@ -3,13 +3,9 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::{constant, encoder};
-use crate::cpu::buffer::Buffer;
-use crate::cpu::chunks::{add, add_scaled, fill_with, frames_per_chunk};
-use crate::cpu::folded_linear::{FoldedLinear, add_leak};
-use crate::cpu::mixing::{Mixing, add_to_joints, sum_joints};
-use crate::cpu::moments::Moments;
-use crate::cpu::norm::Norm;
-use crate::cpu::real::Real;
+use crate::cpu::{
+    Buffer, FoldedLinear, Mixing, Moments, Norm, Real, add_leak, add_to_joints, chunks, sum_joints,
+};
 use crate::graph::JointMatrix;
 use crate::params::{NormedMap, SpatialWeights, numbers, slices};
 use crate::stats::BatchStats;
@@ -75,7 +71,7 @@ impl<T: Real> Spatial<T> {
         };
         let mut w = folded(&weights.w, stats.first())?;
         let residual = folded(&weights.residual, stats.get(1))?;
-        add(w.shift_mut(), residual.shift());
+        chunks::add(w.shift_mut(), residual.shift());
         Ok(Self {
             encoder,
             factor: T::real(factor),
@@ -112,7 +108,7 @@ impl<T: Real> Spatial<T> {
     pub fn track(&self, h: &[T], v: usize) -> Buffer<T> {
         let (d, width) = (self.w.width(), self.encoder.reads());
         let mut out = Buffer::new(h.len() / width * d);
-        let chunk = frames_per_chunk(v) * v;
+        let chunk = chunks::frames_per_chunk(v) * v;
         let scratch = || Scratch {
             encoder: self.encoder.scratch(chunk),
             pooled: Buffer::new(chunk / v * d),
@@ -120,7 +116,7 @@ impl<T: Real> Spatial<T> {
             both: Buffer::new(chunk * d.max(2 * width)),
             mixed: Buffer::new(chunk * d.max(width)),
         };
-        fill_with(&mut out, d, chunk, scratch, |scratch, row, out| {
+        chunks::fill_with(&mut out, d, chunk, scratch, |scratch, row, out| {
             let n = out.len() / d;
             let h = &h[row * width..(row + n) * width];
             let codes = self.encoder.frames(h, row, &mut scratch.encoder);
@@ -148,8 +144,8 @@ impl<T: Real> Spatial<T> {
             add_to_joints(h, p, sum, v, d);
             self.mixing.apply(sum, mixed, d);
         });
-        self.w.product(mixed, out, false);
-        self.residual.product(h, out, true);
+        self.w.product(mixed, out);
+        self.residual.add_product(h, out);
         wide!(self.w.finish(T::zero(), out));
     }
 
@@ -172,13 +168,13 @@ impl<T: Real> Spatial<T> {
             both[..c].copy_from_slice(mixed);
             both[c..].copy_from_slice(s);
         }
-        self.w.product(p, of_p, false);
-        entry.map.product(both, out, false);
+        self.w.product(p, of_p);
+        entry.map.product(both, out);
         let constant = &entry.constant[row * d..row * d + out.len()];
         wide!({
             for (out, p) in out.chunks_exact_mut(v * d).zip(of_p.chunks_exact(d)) {
                 for (out, &sum) in out.chunks_exact_mut(d).zip(&entry.sums) {
-                    add_scaled(out, sum, p);
+                    chunks::add_scaled(out, sum, p);
                 }
             }
             add_leak(out, constant, T::zero());

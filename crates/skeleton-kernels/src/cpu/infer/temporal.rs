@@ -3,16 +3,12 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::branches::{Branches, Window};
-use crate::cpu::buffer::Buffer;
-use crate::cpu::chunks::add;
-use crate::cpu::folded_linear::{FoldedLinear, leak};
-use crate::cpu::matrix::{Matrix, MatrixMut, transpose};
-use crate::cpu::moments::Moments;
-use crate::cpu::norm::Norm;
-use crate::cpu::product::product;
-use crate::cpu::real::Real;
-use crate::cpu::temporal::forward::{Pass, Shapes};
 use crate::cpu::temporal::window::{Columns, every};
+use crate::cpu::temporal::{Pass, Shapes};
+use crate::cpu::{
+    Buffer, FoldedLinear, Matrix, MatrixMut, Moments, Norm, Real, add_product, chunks, leak,
+    transpose,
+};
 use crate::params::{Affine, NormedMap, TemporalWeights, numbers, slices};
 use crate::stats::BatchStats;
 use crate::wide;
@@ -72,7 +68,7 @@ impl<T: Real> Temporal<T> {
                 norm: affine,
             }) => {
                 let own = norm(2, affine)?;
-                add(&mut shift, &own.shift);
+                chunks::add(&mut shift, &own.shift);
                 Some(scaled(weight, &own.scale))
             }
         };
@@ -123,11 +119,10 @@ impl<T: Real> Temporal<T> {
         let mut add_map = |column: usize, width: usize, x: &[T], weight: &[T]| {
             let side = weight.len() / width;
             let out = MatrixMut::within(&mut out[column..], n, width, d);
-            product(
+            add_product(
                 out,
                 Matrix::new(x, n, side),
                 Matrix::new(weight, side, width),
-                true,
             );
         };
         for (branch, (window, from, weight)) in self.convolutions.iter().enumerate() {
@@ -146,7 +141,7 @@ impl<T: Real> Temporal<T> {
         if let Some(map) = &self.residual {
             add_map(0, d, seen, map);
         } else {
-            wide!(add(&mut out, x));
+            wide!(chunks::add(&mut out, x));
         }
         wide!(leak(&mut out, T::zero()));
         out

@@ -2,16 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::forward::{Pass, Saved, Shapes, tap_by_tap};
-use crate::cpu::buffer::Buffer;
-use crate::cpu::chunks;
-use crate::cpu::matrix::{Matrix, MatrixMut};
-use crate::cpu::norm::{Norm, NormBackward};
+use super::{Pass, Saved, Shapes, tap_by_tap};
 use crate::cpu::norm_prelu::norm_gradients;
-use crate::cpu::prefetch::Prefetch;
-use crate::cpu::product::{product, product_prefetching};
-use crate::cpu::real::Real;
-use crate::cpu::uninit::Uninit;
+use crate::cpu::{
+    Buffer, Matrix, MatrixMut, NormBackward, Prefetch, Real, Uninit, add_product, chunks,
+    weight_gradient,
+};
 use crate::params::{NormedMap, TemporalWeights, flatten};
 use crate::wide;
 
@@ -30,29 +26,15 @@ struct EndNorms<T> {
     residual: Option<NormBackward<T>>,
 }
 
-/// Buffers of a track.
-struct Scratch<T> {
-    g: Vec<T>,
-    dc: Vec<T>,
-    a: Vec<T>,
-    taps: Vec<T>,
-    strided: Vec<T>,
-    dstrided: Vec<T>,
-}
-
 impl<T: Real> Backward<'_, T> {
     /// The gradients of x and of the parameters in their order.
     pub fn run(&self) -> (Vec<T>, Vec<T>) {
         let Shapes { n, d, reduced, .. } = self.pass.s;
         let end = self.end_sums();
-        let rows_out = self.y.len() / d;
+        let (rows_out, residual) = (self.y.len() / d, self.saved.residual.as_ref());
         let ends = EndNorms {
             branches: self.saved.norm2.backward(Some(&end[..2 * d]), rows_out),
-            residual: self
-                .saved
-                .residual
-                .as_ref()
-                .map(|(_, norm)| norm.backward(Some(&end[2 * d..]), rows_out)),
+            residual: residual.map(|(_, norm)| norm.backward(Some(&end[2 * d..]), rows_out)),
         };
         let mut dx = Uninit::new(self.x.len());
         let mut g1 = Buffer::new(n * self.pass.track(reduced));
@@ -66,7 +48,7 @@ impl<T: Real> Backward<'_, T> {
             )
             .collect();
         let mut dx = dx.finish();
-        let middle = total(&parts);
+        let middle = chunks::total(&parts);
         let sums1 = &middle[middle.len() - 2 * reduced..];
         let backward1 = self.saved.norm1.backward(Some(sums1), self.x.len() / d);
         let parts: Vec<Vec<T>> = dx
@@ -78,58 +60,43 @@ impl<T: Real> Backward<'_, T> {
                 |scratch, (track, (dx, g1))| self.reduce(track, &backward1, dx, g1, scratch),
             )
             .collect();
-        (dx, self.in_order(&total(&parts), &middle, &end))
+        (dx, self.in_order(&chunks::total(&parts), &middle, &end))
     }
 
     /// The parameters' gradients in their order, of sums over all tracks: of the first maps, of what
     /// [`branches`](Self::branches) gives, of the norms at the end.
     fn in_order(&self, reduce: &[f64], middle: &[f64], end: &[f64]) -> Vec<T> {
-        let Shapes {
-            d, part, reduced, ..
-        } = self.pass.s;
-        let reals = |values: &[f64]| {
-            values
-                .iter()
-                .map(|&value| T::real(value))
-                .collect::<Vec<T>>()
-        };
+        let (d, part, reduced) = (self.pass.s.d, self.pass.s.part, self.pass.s.reduced);
         let (weights, sums1) = middle.split_at(middle.len() - 2 * reduced);
         let mut rest = weights;
         let convolutions = self.pass.convolutions.iter().map(|convolution| {
             let kernel = convolution.window.kernel;
             let (own, left) = rest.split_at(kernel * part * part);
             rest = left;
-            reals(&tap_by_tap(own, kernel, part))
+            chunks::reals(&tap_by_tap(own, kernel, part))
         });
         let convolutions = convolutions.collect();
         let (point, residual) = rest.split_at(part * d);
         flatten(&TemporalWeights {
             reduce: NormedMap {
-                weight: reals(reduce),
+                weight: chunks::reals(reduce),
                 norm: norm_gradients(sums1),
             },
             convolutions,
-            point: reals(point),
+            point: chunks::reals(point),
             norm: norm_gradients(&end[..2 * d]),
             residual: self.saved.residual.as_ref().map(|_| NormedMap {
-                weight: reals(residual),
+                weight: chunks::reals(residual),
                 norm: norm_gradients(&end[2 * d..]),
             }),
         })
     }
 
-    fn scratch(&self) -> Scratch<T> {
-        let Shapes { d, reduced, .. } = self.pass.s;
-        let buffer = |n: usize| vec![T::zero(); n];
-        let out = self.pass.track_out(d);
-        Scratch {
-            g: buffer(out),
-            dc: buffer(out),
-            a: buffer(self.pass.track(reduced)),
-            taps: buffer(self.pass.taps()),
-            strided: buffer(out),
-            dstrided: buffer(out),
-        }
+    /// Buffers of a track: for g, dc, a, taps, the strided frames and their gradient.
+    fn scratch(&self) -> [Vec<T>; 6] {
+        let (pass, out) = (self.pass, self.pass.track_out(self.pass.s.d));
+        let sizes = [out, out, pass.track(pass.s.reduced), pass.taps(), out, out];
+        sizes.map(|n| vec![T::zero(); n])
     }
 
     /// A track's part of rows that come out of the op.
@@ -148,22 +115,16 @@ impl<T: Real> Backward<'_, T> {
                 g.copy_from_slice(self.out(self.grad, track));
                 let mut sums = vec![T::zero(); 4 * d];
                 let (branches, residual) = sums.split_at_mut(2 * d);
-                let add = |norm: &Norm<T>, z: &[T], g: &mut [T], sums: &mut [T]| {
-                    wide!(norm.relu_sums(g, y, z, sums));
-                };
-                add(
-                    &self.saved.norm2,
-                    self.out(&self.saved.c, track),
-                    g,
-                    branches,
-                );
+                let c = self.out(&self.saved.c, track);
+                wide!(self.saved.norm2.relu_sums(g, y, c, branches));
                 if let Some((q, norm)) = &self.saved.residual {
-                    add(norm, self.out(q, track), g, residual);
+                    let q = self.out(q, track);
+                    wide!(norm.relu_sums(g, y, q, residual));
                 }
                 sums
             },
         );
-        total(&parts.collect::<Vec<_>>())
+        chunks::total(&parts.collect::<Vec<_>>())
     }
 
     /// Of a track: the part of dx that comes through the residual and the point, g1 (the gradient behind
@@ -175,26 +136,10 @@ impl<T: Real> Backward<'_, T> {
         ends: &EndNorms<T>,
         dx: &mut [T],
         g1: &mut [T],
-        scratch: &mut Scratch<T>,
+        [g, dc, a, taps, strided, dstrided]: &mut [Vec<T>; 6],
     ) -> Vec<T> {
-        let Shapes {
-            t,
-            t_out,
-            v,
-            d,
-            part,
-            reduced,
-            ..
-        } = self.pass.s;
-        let n = t_out * v;
-        let Scratch {
-            g,
-            dc,
-            a,
-            taps,
-            strided,
-            dstrided,
-        } = scratch;
+        let s = self.pass.s;
+        let (t, v, d, part, reduced, n) = (s.t, s.v, s.d, s.part, s.reduced, s.t_out * s.v);
         let (y, c) = (self.out(self.y, track), self.out(&self.saved.c, track));
         let z = &self.saved.z[track * self.pass.track(reduced)..][..self.pass.track(reduced)];
         let x = &self.x[track * self.pass.track(d)..][..self.pass.track(d)];
@@ -216,24 +161,9 @@ impl<T: Real> Backward<'_, T> {
             let taps = &mut taps[..n * side];
             wide!(window.gather(a, convolution.from, taps, t, v));
             let dc = Matrix::within(&dc[self.pass.to(branch).from..], n, part, d);
-            let mut dw = vec![T::zero(); part * side];
-            let by_side = Matrix::new(taps, n, side);
-            product_prefetching(
-                MatrixMut::new(&mut dw, part, side),
-                dc.transposed(),
-                by_side,
-                false,
-                &mut prefetch,
-            );
-            parts.extend(dw);
+            parts.extend(prefetch.weight_gradient(dc, Matrix::new(taps, n, side)));
             let weight = Matrix::new(&convolution.weight, part, side);
-            product_prefetching(
-                MatrixMut::new(taps, n, side),
-                dc,
-                weight,
-                false,
-                &mut prefetch,
-            );
+            prefetch.product(MatrixMut::new(taps, n, side), dc, weight);
             wide!(window.scatter(taps, g1, convolution.from, t, v));
         }
         let pool = self.pass.convolutions.len();
@@ -245,39 +175,17 @@ impl<T: Real> Backward<'_, T> {
         );
         let x = Matrix::new(self.pass.strided(x, strided), n, d);
         let dpoint = Matrix::within(&dc[self.pass.to(pool + 1).from..], n, part, d);
-        let mut dw = vec![T::zero(); part * d];
-        product_prefetching(
-            MatrixMut::new(&mut dw, part, d),
-            dpoint.transposed(),
-            x,
-            false,
-            &mut prefetch,
-        );
-        parts.extend(dw);
+        parts.extend(prefetch.weight_gradient(dpoint, x));
         let point = Matrix::new(self.pass.p.point, part, d);
         match (&self.saved.residual, &ends.residual, &self.pass.p.residual) {
             (Some((q, _)), Some(back), Some(residual)) => {
-                product_prefetching(
-                    MatrixMut::new(dstrided, n, d),
-                    dpoint,
-                    point,
-                    false,
-                    &mut prefetch,
-                );
+                prefetch.product(MatrixMut::new(dstrided, n, d), dpoint, point);
                 let q = self.out(q, track);
                 wide!(back.rows(g, q, dc));
                 let dq = Matrix::new(dc, n, d);
-                let mut dw = vec![T::zero(); d * d];
-                product_prefetching(
-                    MatrixMut::new(&mut dw, d, d),
-                    dq.transposed(),
-                    x,
-                    false,
-                    &mut prefetch,
-                );
-                parts.extend(dw);
+                parts.extend(prefetch.weight_gradient(dq, x));
                 let map = Matrix::new(residual.weight, d, d);
-                product_prefetching(MatrixMut::new(dstrided, n, d), dq, map, true, &mut prefetch);
+                prefetch.add_product(MatrixMut::new(dstrided, n, d), dq, map);
                 let frame = v * d;
                 let frames = dx.chunks_exact_mut(frame).step_by(self.pass.stride);
                 for (dx, from) in frames.zip(dstrided.chunks_exact(frame)) {
@@ -286,7 +194,7 @@ impl<T: Real> Backward<'_, T> {
             }
             _ => {
                 dx.copy_from_slice(g);
-                product_prefetching(MatrixMut::new(dx, n, d), dpoint, point, true, &mut prefetch);
+                prefetch.add_product(MatrixMut::new(dx, n, d), dpoint, point);
             }
         }
         let at = parts.len();
@@ -304,28 +212,18 @@ impl<T: Real> Backward<'_, T> {
         g1: &[T],
         dz: &mut [T],
     ) -> Vec<T> {
-        let Shapes {
-            t, v, d, reduced, ..
-        } = self.pass.s;
-        let n = t * v;
+        let (n, d, reduced) = (
+            self.pass.s.t * self.pass.s.v,
+            self.pass.s.d,
+            self.pass.s.reduced,
+        );
         let z = &self.saved.z[track * n * reduced..(track + 1) * n * reduced];
         let x = &self.x[track * n * d..(track + 1) * n * d];
         wide!(backward.rows(g1, z, dz));
         let dz = Matrix::new(dz, n, reduced);
-        let mut dw = vec![T::zero(); reduced * d];
-        product(
-            MatrixMut::new(&mut dw, reduced, d),
-            dz.transposed(),
-            Matrix::new(x, n, d),
-            false,
-        );
+        let dw = weight_gradient(dz, Matrix::new(x, n, d));
         let weight = Matrix::new(self.pass.p.reduce.weight, reduced, d);
-        product(MatrixMut::new(dx, n, d), dz, weight, true);
+        add_product(MatrixMut::new(dx, n, d), dz, weight);
         dw
     }
-}
-
-fn total<T: Real>(parts: &[Vec<T>]) -> Vec<f64> {
-    let width = parts.first().map_or(0, Vec::len);
-    chunks::total(width, parts.iter().map(Vec::as_slice))
 }

@@ -4,8 +4,7 @@
 //! matrix product over rows in which the taps of a window stand side by side.
 
 use crate::branches::Window;
-use crate::cpu::chunks;
-use crate::cpu::real::Real;
+use crate::cpu::{Real, chunks};
 
 /// Some columns of the rows of a track: `width` of them from `from` on, in rows of `row` numbers.
 #[derive(Clone, Copy, Debug)]

@@ -4,26 +4,24 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use candle_core::DType;
 use skeleton_data::augment::Augment;
 use skeleton_data::survey::Survey;
 use skeleton_graph::random::shuffled;
-use skeletonmae::Store;
 use skeletonmae::train::{
     BoxError, Decay, Guard, Observer, Optimizer, Pass, Schedule, StepReport, run_epoch,
 };
-use strl::{Finetuning, Strl, Task};
+use strl::Finetuning;
 
 use crate::args::{DoctorArgs, SettingsArgs};
 use crate::checkpoint::Kind;
 use crate::config::{Config, PRESETS};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::feed::Feed;
-use crate::machine::Machine;
+use crate::models::classifier;
 use crate::printer::{Printer, Progress};
 use crate::report::Overfit;
 use crate::signal::Interrupt;
+use crate::train::Setup;
 
 /// Clips of the batch, of as many classes as can be.
 const CLIPS: usize = 16;
@@ -56,6 +54,7 @@ impl Trial {
             super::super::take(&args.machine.threads, &mut run.threads);
             run.device = args.machine.device.unwrap_or(run.device);
         })?;
+        config.run.seed = SEED;
         // What keeps a model from learning by heart, which is what is asked of it here.
         if let Some(job) = &mut config.finetune {
             job.engine.label_smoothing = 0.0;
@@ -64,12 +63,14 @@ impl Trial {
                 warmup_epochs: 0,
                 decay: Decay::Constant,
             };
+            job.augment = Augment::default();
         }
         if let Some(strl) = &mut config.model.strl {
             strl.dropout = 0.0;
         }
-        let checked = config.finetune()?.engine.validate();
-        checked.map_err(|error| error.within("finetune"))?;
+        // What lacks is said before all clips are read.
+        config.finetune()?;
+        config.strl()?;
         let clips = split.map_or_else(|| Ok(data.all()), |name| data.split(name))?;
         Ok(Trial {
             config,
@@ -121,36 +122,25 @@ impl Trial {
 
     /// Makes a new model and trains it on the batch again and again; says whether the loss stayed finite.
     fn train(&self, data: &Data, batch: Vec<u32>, watch: &mut Watch<'_>) -> Outcome<bool> {
-        let (job, strl, run) = (
-            self.config.finetune()?,
-            self.config.strl()?,
-            &self.config.run,
-        );
-        let machine = Machine::start(run.device, run.threads)?;
-        let clips = batch.len();
-        let reading = &self.config.reading;
-        // Read as training reads, without changes.
-        let (source, still) = (data.source(), Some(&Augment::default()));
-        let feed = Feed::new(source, batch, reading, still, &machine, watch.interrupt)?;
+        let (config, clips) = (&self.config, batch.len());
+        let (kind, interrupt) = (Kind::Finetune, watch.interrupt);
+        let setup = Setup::new(kind, config, data.clone(), batch, interrupt)?;
+        let own = &config.finetune()?.engine;
         // The one step of an epoch of this batch, as training makes it.
-        let step: Vec<Vec<_>> = feed
-            .steps(SEED, 0, 0, clips, job.engine.micro_batch)
+        let step: Vec<Vec<_>> = setup
+            .train
+            .steps(SEED, 0, 0, clips, own.micro_batch)
             .collect::<Result<_, BoxError>>()
             .map_err(skeletonmae::Error::Data)?;
-        let store = Store::new(SEED, DType::F32, &machine.device);
-        let task = Task {
-            layout: data.layout(),
-            coordinates: data.coordinates(),
-            frames: reading.frames,
-            classes: data.classes().len(),
-        };
-        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())?;
-        let mut optimizer = Optimizer::new(job.engine.optimizer, store.parameters())?;
+        let model = classifier(config, data, &setup.store)?;
+        let mut optimizer = Optimizer::new(own.optimizer, setup.store.parameters())?;
         let steps = step.into_iter().cycle().take(STEPS).map(Ok);
-        let pass = Pass::new(&store, SEED, 0);
-        let learner = Finetuning::new(model, &job.engine);
-        let training = job.engine.training();
-        match run_epoch(&learner, &pass, &training, &mut optimizer, steps, watch) {
+        let (pass, learner) = (
+            Pass::new(&setup.store, SEED, 0),
+            Finetuning::new(model, own),
+        );
+        let settings = &setup.settings;
+        match run_epoch(&learner, &pass, settings, &mut optimizer, steps, watch) {
             Ok(_) => Ok(true),
             Err(skeletonmae::Error::Stopped { .. }) => match watch.interrupt.received() {
                 Some(signal) => Err(Failure::Interrupted {

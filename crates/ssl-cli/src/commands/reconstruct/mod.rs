@@ -2,8 +2,6 @@
 
 mod drawing;
 
-use skeleton_data::loader::Loader;
-use skeleton_data::reading::Reading;
 use skeleton_graph::random::{Key, Purpose, stream};
 use skeletonmae::TrackBatch;
 use skeletonmae::reconstruct::Picture;
@@ -12,30 +10,25 @@ use self::drawing::Drawing;
 use super::inspect::clip::find;
 use super::vacant;
 use crate::args::ReconstructArgs;
-use crate::batch::track_batch;
 use crate::checkpoint::{Kind, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::machine::Machine;
+use crate::feed::Feed;
 use crate::models::Opened;
 use crate::printer::Printer;
+use crate::signal::Interrupt;
 
 /// Hides joints of one clip, puts them back, and shows both.
-pub fn run(args: &ReconstructArgs, printer: &Printer) -> Outcome {
+pub fn run(args: &ReconstructArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     vacant(&args.svg, args.overwrite)?;
     let opened = Opened::read(&args.checkpoint, Kind::Pretrain)?;
-    let data = Data::open(Some(&args.data))?;
-    opened.fit(&data.facts())?;
+    let data = opened.data(&args.data)?;
     let index = clip(args, &data)?;
     let id = data.cache().sample(index).id.to_owned();
     let hidden = hidden(args, &opened, &id)?;
-    let machine = Machine::of(args.machine)?;
-    let (_, model) = opened.autoencoder(&machine)?;
-    let reading = Reading {
-        clips: 1,
-        ..opened.reading(None)
-    };
-    let batch = read(&data, index, &reading, &machine)?;
+    let feeds = opened.feeds(data.source(), Some(1), args.machine, interrupt)?;
+    let (_, model) = opened.autoencoder(&feeds.machine)?;
+    let batch = read(&feeds.of(vec![index as u32], None)?)?;
     let picture = Picture::new(&model, data.layout(), &batch, &hidden)?;
     let truth: Vec<f32> = batch.keypoints.flatten_all()?.to_vec1()?;
     let drawing = Drawing {
@@ -50,7 +43,7 @@ pub fn run(args: &ReconstructArgs, printer: &Printer) -> Outcome {
     };
     if let Some(path) = &args.svg {
         let facts = drawing.facts();
-        write_whole(path, drawing.svg(args, &reading, &facts)?.as_bytes())?;
+        write_whole(path, drawing.svg(args, &feeds.reading, &facts)?.as_bytes())?;
     }
     if args.json {
         return printer.json(&drawing.document()?);
@@ -121,16 +114,14 @@ fn hidden(args: &ReconstructArgs, opened: &Opened, id: &str) -> Outcome<Vec<bool
     }
 }
 
-/// The clip as the model reads it.
-fn read(data: &Data, index: usize, reading: &Reading, machine: &Machine) -> Outcome<TrackBatch> {
-    let loader = Loader::new(data.source(), reading.clone(), None, machine.workers())?;
-    let mut batches = loader.epoch(&[index as u32], 1, 0, 0);
-    let batch = batches
-        .next()
-        .ok_or_else(|| Failure::error("expected a clip, found none"))??;
-    if batch.tracks() == 0 {
+/// The one clip of a feed, as the model reads it.
+fn read(feed: &Feed) -> Outcome<TrackBatch> {
+    let batch = feed.batches(1).next();
+    let batch = batch.ok_or_else(|| Failure::error("expected a clip, found none"))?;
+    let batch = batch.map_err(skeletonmae::Error::Data)?;
+    if batch.track_clip.is_empty() {
         let message = format!("{}: expected a person, found none", batch.ids.join(""));
         return Err(Failure::error(message).hint("choose another clip"));
     }
-    Ok(track_batch(batch, &machine.device)?)
+    Ok(batch)
 }

@@ -1,19 +1,127 @@
-//! One frame: its weights, what they make of it, and the backward pass.
+//! Attention, fused. A joint has about three neighbours, so a frame's weights are some two hundred numbers; they are all
+//! that the forward pass saves.
 
-use crate::cpu::chunks::add_scaled;
-use crate::cpu::real::Real;
+use std::sync::Arc;
+
+use candle_core::{Result, Shape, bail};
+use rayon::prelude::*;
+
+use crate::cpu::{
+    ArgGradients, BackwardArgs, Buffer, Kernel, Real, SavedForBackward, View, chunks,
+};
 use crate::graph::{Attention, SLOPE};
+use crate::wide;
+
+/// Of u and a.
+pub struct Attend {
+    attention: Arc<Attention>,
+    saved: SavedForBackward,
+}
+
+impl Attend {
+    /// By heads on a graph.
+    pub fn new(attention: &Arc<Attention>) -> Self {
+        Self {
+            attention: attention.clone(),
+            saved: SavedForBackward::default(),
+        }
+    }
+
+    /// d, having looked at all shapes.
+    fn check<T>(&self, u: &View<'_, T>, a: &View<'_, T>) -> Result<usize> {
+        let (_, _, v, d) = u.dims4()?;
+        let Attention { others, heads } = &*self.attention;
+        let fits = v == others.len() && d.is_multiple_of(*heads) && a.data.len() == 2 * d;
+        if !fits || u.data.is_empty() {
+            let (joints, a) = (others.len(), a.dims);
+            bail!(
+                "attend: {heads} heads on {joints} joints, u {:?}, a {a:?}",
+                u.dims
+            );
+        }
+        Ok(d)
+    }
+}
+
+impl Kernel<2> for Attend {
+    const NAME: &'static str = "attend";
+
+    fn forward<T: Real>(&self, [u, a]: [View<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
+        let d = self.check(&u, &a)?;
+        let attention = &*self.attention;
+        let (v, per_frame) = (attention.joints(), weights_per_frame(attention));
+        let frames = chunks::frames_per_chunk(v);
+        let mut y = vec![T::zero(); u.data.len()];
+        let mut weights = Buffer::new(u.rows() / v * per_frame);
+        y.par_chunks_mut(frames * v * d)
+            .zip(weights.par_chunks_mut(frames * per_frame))
+            .zip(u.data.par_chunks(frames * v * d))
+            .for_each_init(
+                || Scratch::new(attention),
+                |scratch, ((y, weights), u)| {
+                    wide!({
+                        let frames = y.chunks_exact_mut(v * d).zip(u.chunks_exact(v * d));
+                        let frames = frames.zip(weights.chunks_exact_mut(per_frame));
+                        for ((y, u), weights) in frames {
+                            attend_frame(attention, [u, a.data], y, scratch);
+                            weights.copy_from_slice(&scratch.weights);
+                        }
+                    });
+                },
+            );
+        self.saved.put(weights);
+        Ok((y, u.dims.into()))
+    }
+
+    fn backward<T: Real>(&self, given: BackwardArgs<'_, T, 2>) -> ArgGradients<T, 2> {
+        let ([u, a], grad) = (given.args, given.grad);
+        let d = self.check(&u, &a)?;
+        let attention = &*self.attention;
+        let (v, per_frame) = (attention.joints(), weights_per_frame(attention));
+        let frames = chunks::frames_per_chunk(v);
+        let weights = self.saved.take::<Buffer<T>>()?;
+        let mut du = vec![T::zero(); u.data.len()];
+        let parts: Vec<Vec<T>> = du
+            .par_chunks_mut(frames * v * d)
+            .zip(weights.par_chunks(frames * per_frame))
+            .enumerate()
+            .map(|(i, (du, weights))| {
+                let rows = (i * frames * v, i * frames * v + du.len() / d);
+                let (u, dy) = (u.between(rows.0, rows.1), grad.between(rows.0, rows.1));
+                let mut da = vec![T::zero(); 2 * d];
+                let mut scores = vec![T::zero(); 2 * v * attention.heads];
+                let mut of_weights = vec![T::zero(); v];
+                wide!({
+                    let frames = u.chunks_exact(v * d).zip(dy.chunks_exact(v * d));
+                    let frames = frames.zip(weights.chunks_exact(per_frame));
+                    for (((u, dy), weights), du) in frames.zip(du.chunks_exact_mut(v * d)) {
+                        let mut gradients = Gradients {
+                            du,
+                            da: &mut da,
+                            scores: &mut scores,
+                            of_weights: &mut of_weights,
+                        };
+                        backward_frame(attention, [u, a.data, dy], weights, &mut gradients);
+                    }
+                });
+                da
+            })
+            .collect();
+        let da = chunks::reals(&chunks::total(&parts));
+        Ok([Some(du), Some(da)])
+    }
+}
 
 /// Buffers of one frame.
 #[derive(Clone, Debug)]
 pub struct Scratch<T> {
     /// (v, heads) each: a_to u and a_from u.
     scores: [Vec<T>; 2],
-    pub(super) weights: Vec<T>,
+    weights: Vec<T>,
 }
 
 /// Where gradients go.
-pub(super) struct Gradients<'a, T> {
+struct Gradients<'a, T> {
     pub du: &'a mut [T],
     pub da: &'a mut [T],
     /// (2, v, heads).
@@ -22,7 +130,7 @@ pub(super) struct Gradients<'a, T> {
 }
 
 /// Numbers a frame's weights are.
-pub(super) fn weights(attention: &Attention) -> usize {
+fn weights_per_frame(attention: &Attention) -> usize {
     attention.others.iter().map(Vec::len).sum::<usize>() * attention.heads
 }
 
@@ -32,7 +140,7 @@ impl<T: Real> Scratch<T> {
         let scores = vec![T::zero(); attention.joints() * attention.heads];
         Self {
             scores: [scores.clone(), scores],
-            weights: vec![T::zero(); weights(attention)],
+            weights: vec![T::zero(); weights_per_frame(attention)],
         }
     }
 }
@@ -68,7 +176,7 @@ pub fn attend_frame<T: Real>(
             let columns = h * part..(h + 1) * part;
             for (k, &j) in others.iter().enumerate() {
                 let u = &u[j * d..(j + 1) * d][columns.clone()];
-                add_scaled(&mut y[columns.clone()], weights[k * heads + h].abs(), u);
+                chunks::add_scaled(&mut y[columns.clone()], weights[k * heads + h].abs(), u);
             }
         }
     }
@@ -76,7 +184,7 @@ pub fn attend_frame<T: Real>(
 
 /// Adds the gradients of a frame's u and of `a`, given `dy`.
 #[inline(always)]
-pub(super) fn backward<T: Real>(
+fn backward_frame<T: Real>(
     attention: &Attention,
     [u, a, dy]: [&[T]; 3],
     weights: &[T],
@@ -101,7 +209,7 @@ pub(super) fn backward<T: Real>(
                 let of_weight = dot(dy, &u[j * d..(j + 1) * d][columns.clone()]);
                 gradients.of_weights[k] = of_weight;
                 mean += weight * of_weight;
-                add_scaled(
+                chunks::add_scaled(
                     &mut gradients.du[j * d..(j + 1) * d][columns.clone()],
                     weight,
                     dy,
@@ -130,8 +238,8 @@ pub(super) fn backward<T: Real>(
         for ((u, du), scores) in rows.zip(scores.chunks_exact(heads)) {
             for (h, &score) in scores.iter().enumerate() {
                 let columns = h * part..(h + 1) * part;
-                add_scaled(&mut du[columns.clone()], score, &a[columns.clone()]);
-                add_scaled(&mut da[columns.clone()], score, &u[columns]);
+                chunks::add_scaled(&mut du[columns.clone()], score, &a[columns.clone()]);
+                chunks::add_scaled(&mut da[columns.clone()], score, &u[columns]);
             }
         }
     }

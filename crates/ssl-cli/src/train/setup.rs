@@ -1,0 +1,207 @@
+//! What a training is set up with, checked before anything is written.
+
+use candle_core::DType;
+use skeleton_data::reading::Reading;
+use skeletonmae::Store;
+use skeletonmae::train::{
+    EpochReport, Learner, Observer, Optimizer, Pass, Progress, TrainConfig, run_epoch,
+};
+
+use super::Metrics;
+use crate::checkpoint::{Kind, Meta, Origin};
+use crate::config::Config;
+use crate::data::Data;
+use crate::failure::Outcome;
+use crate::feed::{Feed, Feeds};
+use crate::fits;
+use crate::machine::Machine;
+use crate::models::meta;
+use crate::printer::Printer;
+use crate::report::count;
+use crate::run::{Info, Labels, Run};
+use crate::signal::Interrupt;
+
+/// What is one training's own.
+pub trait Task: Sized {
+    /// Which training it is.
+    const KIND: Kind;
+    /// The same in a sentence: `pre-training`.
+    const DOING: &str;
+    /// What learns.
+    type Learner: Learner;
+    /// What an epoch measures.
+    type Measured: Metrics;
+
+    /// Chooses the clips, and builds the model.
+    fn set_up<'a>(
+        config: &'a Config,
+        printer: &Printer,
+        interrupt: &'a Interrupt,
+    ) -> Outcome<Training<'a, Self>>;
+
+    /// What learns.
+    fn learner(&self) -> &Self::Learner;
+
+    /// What an epoch reached.
+    fn measure(training: &Training<'_, Self>) -> Outcome<Self::Measured>;
+
+    /// After the last epoch, measures once what is measured once.
+    fn finish(training: &Training<'_, Self>, run: &Run, printer: &Printer) -> Outcome;
+
+    /// What is said of the clips beside their number: `, 10 held out`.
+    fn clips(&self, _data: &Data) -> String {
+        String::new()
+    }
+
+    /// What is said of the model that is the start.
+    fn start(&self, _data: &Data) -> Option<String> {
+        None
+    }
+
+    /// The checkpoint whose encoder is the start.
+    fn origin(&self) -> Option<&Origin> {
+        None
+    }
+
+    /// The labels that are known, where it isn't all.
+    fn labels(&self) -> Option<&Labels> {
+        None
+    }
+}
+
+/// What a training needs before there is a model: data, machine, feeds.
+pub struct Setup<'a> {
+    pub config: &'a Config,
+    pub settings: TrainConfig,
+    pub data: Data,
+    pub feeds: Feeds<'a>,
+    /// The clips trained on.
+    pub train: Feed,
+    /// Where the model's tensors will lie.
+    pub store: Store,
+}
+
+impl<'a> Setup<'a> {
+    /// For training on `clips`. A step that doesn't fit into memory is refused.
+    pub fn new(
+        kind: Kind,
+        config: &'a Config,
+        data: Data,
+        clips: Vec<u32>,
+        interrupt: &'a Interrupt,
+    ) -> Outcome<Setup<'a>> {
+        let (settings, augment) = config.training(kind)?;
+        let at_once = settings.micro_batch.min(clips.len());
+        fits::Step {
+            setting: &format!("{}.micro_batch", kind.name()),
+            clips: at_once,
+            tracks: data.most_tracks(&clips, at_once, config.reading.persons),
+            frames: config.reading.frames,
+            joints: data.layout().len(),
+            mae: &config.model.mae,
+            strl: config.model.strl.as_ref(),
+        }
+        .check()?;
+        let machine = Machine::start(config.run.device, config.run.threads)?;
+        let views = match kind {
+            // Several views are for class probabilities, of which there are none.
+            Kind::Pretrain => 1,
+            Kind::Finetune => config.reading.clips,
+        };
+        let feeds = Feeds {
+            source: data.source(),
+            reading: Reading {
+                clips: views,
+                ..config.reading.clone()
+            },
+            machine,
+            interrupt,
+        };
+        Ok(Setup {
+            config,
+            settings,
+            train: feeds.of(clips, Some(augment))?,
+            store: Store::new(config.run.seed, DType::F32, &feeds.machine.device),
+            data,
+            feeds,
+        })
+    }
+
+    /// A split that is measured on, where there is one, with its name.
+    pub fn measured(&self, split: &Option<String>) -> Outcome<Option<(Feed, String)>> {
+        let Some(name) = split else { return Ok(None) };
+        let clips = self.data.split(name)?;
+        Ok(Some((self.feeds.of(clips, None)?, name.clone())))
+    }
+
+    /// Trains the rest of an epoch.
+    pub fn epoch(
+        &self,
+        learner: &impl Learner,
+        optimizer: &mut Optimizer,
+        (epoch, from): (usize, Progress),
+        observer: &mut dyn Observer,
+    ) -> skeletonmae::Result<EpochReport> {
+        let (seed, settings) = (self.config.run.seed, &self.settings);
+        let (batch, micro_batch) = (settings.batch, settings.micro_batch);
+        let steps = self
+            .train
+            .steps(seed, epoch, from.steps, batch, micro_batch);
+        let pass = Pass {
+            from,
+            ..Pass::new(&self.store, seed, epoch)
+        };
+        run_epoch(learner, &pass, settings, optimizer, steps, observer)
+    }
+}
+
+/// A training that is ready.
+pub struct Training<'a, T> {
+    pub setup: Setup<'a>,
+    pub optimizer: Optimizer,
+    pub task: T,
+}
+
+impl<T: Task> Training<'_, T> {
+    /// What a checkpoint after `epochs` epochs says about itself.
+    pub fn meta(&self, epochs: usize) -> Outcome<Meta> {
+        let Setup { config, data, .. } = &self.setup;
+        meta(T::KIND, config, data, epochs, self.task.origin())
+    }
+
+    /// The circumstances it is recorded with.
+    pub fn info(&self) -> Info {
+        let (setup, task) = (&self.setup, &self.task);
+        let (seed, data) = (setup.config.run.seed, setup.data.fingerprint());
+        let mut info = Info::new(T::KIND, seed, data, &setup.feeds.machine, task.origin());
+        (info.clips, info.labels) = (Some(setup.train.len()), task.labels().cloned());
+        info
+    }
+
+    /// Says what is about to happen.
+    pub fn announce(&self, printer: &Printer) -> Outcome {
+        let Setup { data, store, .. } = &self.setup;
+        let parameters = store.parameters();
+        let parameters: usize = parameters.iter().map(|(_, var)| var.elem_count()).sum();
+        printer.say(format!(
+            "{} on {} {}: {}{}, {parameters} parameters, {}",
+            T::DOING,
+            data.dataset(),
+            self.setup.config.split(T::KIND)?,
+            count(self.setup.train.len(), "clip"),
+            self.task.clips(data),
+            count(self.setup.feeds.machine.threads, "thread"),
+        ));
+        if let Some(start) = self.task.start(data) {
+            printer.say(start);
+        }
+        let (batch, micro_batch) = (self.setup.settings.batch, self.setup.settings.micro_batch);
+        // BatchNorm's statistics depend on it, so the reader of a log should know.
+        if micro_batch < batch {
+            printer.say(format!(
+                "an update takes {batch} clips, BatchNorm sees micro-batches of {micro_batch}"
+            ));
+        }
+        Ok(())
+    }
+}
