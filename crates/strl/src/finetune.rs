@@ -1,6 +1,6 @@
 //! Fine-tuning and scoring: paper sections 3.3 and 4.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::ops::{log_softmax, softmax_last_dim};
 use serde::{Deserialize, Serialize};
 use skeleton_kernels::constant;
@@ -170,9 +170,11 @@ pub fn score(
     for batch in batches {
         let batch = batch.map_err(Error::Data)?;
         let p = softmax_last_dim(&model.forward(&batch)?)?;
-        scores
-            .probabilities
-            .extend(p.to_dtype(DType::F64)?.to_vec2::<f64>()?);
+        scores.probabilities.extend(
+            p.to_device(&Device::Cpu)?
+                .to_dtype(DType::F64)?
+                .to_vec2::<f64>()?,
+        );
         scores.ids.extend(batch.ids);
         scores.labels.extend(batch.labels);
     }

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use candle_core::{DType, Device};
+
 use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
 use crate::mask::At;
@@ -170,7 +172,8 @@ pub fn run_epoch<L: Learner>(
         let mut step_loss = 0.0;
         for (batch, draw, _) in prepared.iter().filter(|(.., weight)| *weight > 0.0) {
             let part = learner.loss(batch, draw, weight)?;
-            step_loss += part.to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?;
+            let host = part.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+            step_loss += host.to_scalar::<f64>()?;
             gradients.add(&part, optimizer.parameters())?;
         }
         let ids = || prepared.iter().flat_map(|(batch, ..)| &batch.ids);

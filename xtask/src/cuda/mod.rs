@@ -1,0 +1,259 @@
+//! `cargo xtask cuda-build`: the programs that run on NVIDIA's GPUs, built on a machine that needs neither a GPU nor CUDA.
+//!
+//! The toolkit is the installed one, or PyPI's under `target/tools`. Linking asks for the driver's library too, which comes
+//! with a GPU: a stub of the functions that `cuda.h` declares stands in for it and is never shipped. What is built goes to
+//! `target/cuda/programs`; its build folder is its own, so that the CPU's programs stay as they are.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::{Failure, run};
+use crate::wheel;
+use crate::workspace::Workspace;
+
+/// What pip is asked for. A driver refuses code of a newer toolkit than it knows: 13.0 asks for driver 580 or newer.
+const REQUIREMENTS: [&str; 8] = [
+    "nvidia-cuda-nvcc==13.0.*",
+    "nvidia-cuda-crt==13.0.*",
+    "nvidia-nvvm==13.0.*",
+    "nvidia-cuda-runtime==13.0.*",
+    "nvidia-cuda-cccl==13.0.*",
+    "nvidia-cuda-nvrtc==13.0.*",
+    "nvidia-cublas==13.0.*",
+    "nvidia-curand==10.4.0.*",
+];
+/// The GPUs that are built for, Ampere and newer: code of 80 is compiled further by the driver of a newer one.
+const COMPUTE_CAP: &str = "80";
+/// What finds CUDA's libraries on another machine and runs the check.
+const SCRIPT: &str = include_str!("gpu-check");
+
+/// Builds what runs on a GPU. ARGS go to `cargo build`.
+pub fn build(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure> {
+    let toolkit = provide(workspace)?;
+    let folder = workspace.target().join("cuda");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(
+        std::iter::once(toolkit.join("bin")).chain(std::env::split_paths(&path)),
+    );
+    let path = path.map_err(|e| Failure::Task(format!("{}: {e}", toolkit.display())))?;
+    let mut cargo = workspace.cargo("build");
+    cargo
+        .args(["--release", "--package", "strl", "--features", "cuda"])
+        .args(["--example", "gpu_check"])
+        .args(args)
+        .env("CARGO_TARGET_DIR", folder.join("build"))
+        .env("PATH", path);
+    for name in ["CUDA_HOME", "CUDA_PATH", "CUDA_ROOT"] {
+        cargo.env(name, &toolkit);
+    }
+    if std::env::var_os("CUDA_COMPUTE_CAP").is_none() {
+        cargo.env("CUDA_COMPUTE_CAP", COMPUTE_CAP);
+    }
+    eprintln!("xtask: CUDA's toolkit is {}", toolkit.display());
+    run(&mut cargo)?;
+    let built = folder.join("build/release/examples/gpu_check");
+    let programs = folder.join("programs");
+    make(&programs)?;
+    ship(&built, &programs.join("gpu_check"))?;
+    let script = programs.join("gpu-check");
+    write(&script, SCRIPT)?;
+    run(Command::new("chmod").arg("755").arg(&script))?;
+    println!("{}", workspace.shown(&programs).display());
+    Ok(())
+}
+
+/// A copy without symbols and lines, which are most of it.
+fn ship(built: &Path, to: &Path) -> Result<(), Failure> {
+    run(Command::new("strip").arg("-o").arg(to).arg(built))
+}
+
+/// The toolkit's folder: what the environment names, that of the `nvcc` on PATH, the usual place, or one from PyPI.
+fn provide(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let named = ["CUDA_HOME", "CUDA_PATH"].map(|name| std::env::var_os(name).map(PathBuf::from));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).filter_map(|bin| {
+        let nvcc = bin.join("nvcc").canonicalize().ok()?;
+        Some(nvcc.ancestors().nth(2)?.to_owned())
+    });
+    let installed = named.into_iter().flatten().chain(on_path);
+    let mut installed = installed.chain([PathBuf::from("/usr/local/cuda")]);
+    if let Some(found) = installed.find(|root| serves(root)) {
+        return Ok(found);
+    }
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Err(Failure::Task(
+            "no CUDA toolkit: install NVIDIA's and set CUDA_HOME; one is fetched on Linux on x86-64 only".into(),
+        ));
+    }
+    let folder = workspace.target().join("tools").join("cuda");
+    let root = match toolkit_in(&folder) {
+        Some(root) => root,
+        None => {
+            eprintln!("xtask: no CUDA toolkit found: fetching one from PyPI, 1.2 GB unpacked");
+            wheel::fetch(&REQUIREMENTS, &folder, toolkit_in).map_err(|tried| {
+                let tried = tried.join("\n  ");
+                let hint = "hint: install CUDA 13.0 or newer and set CUDA_HOME to its folder";
+                Failure::Task(format!(
+                    "CUDA's toolkit could not be fetched from PyPI:\n  {tried}\n{hint}"
+                ))
+            })?
+        }
+    };
+    complete(&root)?;
+    Ok(root)
+}
+
+/// Whether a toolkit's compiler runs.
+fn serves(root: &Path) -> bool {
+    let outcome = Command::new(root.join("bin/nvcc"))
+        .arg("--version")
+        .output();
+    outcome.is_ok_and(|output| output.status.success())
+}
+
+fn toolkit_in(folder: &Path) -> Option<PathBuf> {
+    let root = folder.join("nvidia/cu13");
+    serves(&root).then_some(root)
+}
+
+/// What the wheels lack of a toolkit: `lib64`, the names that a linker asks for, and the driver's stub.
+fn complete(root: &Path) -> Result<(), Failure> {
+    let (lib, stubs) = (root.join("lib"), root.join("lib/stubs"));
+    link(Path::new("lib"), &root.join("lib64"))?;
+    let entries = std::fs::read_dir(&lib).map_err(|e| cannot("read", &lib, &e))?;
+    for entry in entries {
+        let name = entry.map_err(|e| cannot("read", &lib, &e))?.file_name();
+        let name = name.to_string_lossy();
+        if let Some((library, _)) = name.split_once(".so.") {
+            link(Path::new(&*name), &lib.join(format!("{library}.so")))?;
+        }
+    }
+    let (stub, source) = (stubs.join("libcuda.so"), stubs.join("cuda.c"));
+    if stub.exists() {
+        return Ok(());
+    }
+    make(&stubs)?;
+    let header = root.join("include/cuda.h");
+    let header = std::fs::read_to_string(&header).map_err(|e| cannot("read", &header, &e))?;
+    let functions = functions(&header).into_iter();
+    let text: String = functions
+        .map(|name| format!("void {name}(void) {{}}\n"))
+        .collect();
+    write(&source, &text)?;
+    let mut cc = Command::new("cc");
+    cc.args([
+        "-shared",
+        "-fPIC",
+        "-nostdlib",
+        "-Wl,-soname,libcuda.so.1",
+        "-o",
+    ]);
+    run(cc.arg(&stub).arg(&source))
+}
+
+/// What the driver's library may be asked for: the functions that `cuda.h` declares, and the names of their newer versions
+/// that it defines.
+fn functions(header: &str) -> BTreeSet<&str> {
+    let word = |text: &'_ str| -> usize {
+        text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(text.len())
+    };
+    let mut names = BTreeSet::new();
+    for line in header.lines() {
+        let declared = line
+            .split_once("CUDAAPI ")
+            .map(|(_, rest)| rest.trim_start());
+        let defined = line.strip_prefix("#define cu").map(|rest| {
+            let rest = &rest[word(rest)..];
+            rest.trim_start()
+        });
+        for text in [declared, defined].into_iter().flatten() {
+            let name = &text[..word(text)];
+            let function = name
+                .strip_prefix("cu")
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()));
+            // A pointer to a function is declared as `(CUDAAPI *name)`.
+            if function {
+                names.insert(name);
+            }
+        }
+    }
+    names
+}
+
+fn make(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|e| cannot("make", folder, &e))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|e| cannot("write", path, &e))
+}
+
+/// A symbolic link, unless something of this name is there.
+fn link(to: &Path, at: &Path) -> Result<(), Failure> {
+    if at.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    #[cfg(unix)]
+    let made = std::os::unix::fs::symlink(to, at);
+    #[cfg(not(unix))]
+    let made = Err(std::io::Error::other(format!(
+        "no link to {}",
+        to.display()
+    )));
+    made.map_err(|e| cannot("make", at, &e))
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Task(format!("cannot {what} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stub_has_the_functions_that_the_header_declares() {
+        let header = "\
+#define cuMemAlloc                          cuMemAlloc_v2
+#define CUDA_VERSION 13000
+    #define cuThisIsIndented 1
+#define cuSomething __CUDA_API_PTSZ(cuSomething)
+CUresult CUDAAPI cuInit(unsigned int Flags);
+CUresult CUDAAPI cuMemAlloc(CUdeviceptr *dptr, size_t bytesize);
+typedef void (CUDA_CB *CUhostFn)(void *userData);
+typedef size_t (CUDAAPI *CUoccupancyB2DSize)(int blockSize);
+";
+        let found: Vec<&str> = functions(header).into_iter().collect();
+        assert_eq!(found, ["cuInit", "cuMemAlloc", "cuMemAlloc_v2"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_made_once() {
+        let folder = std::env::temp_dir().join(format!("xtask-link-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
+        let at = folder.join("lib64");
+        for _ in 0..2 {
+            link(Path::new("lib"), &at).expect("it is there or can be made");
+        }
+        assert_eq!(std::fs::read_link(&at).expect("a link"), Path::new("lib"));
+        wheel::remove(&folder);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_script_is_one() {
+        let folder = std::env::temp_dir().join(format!("xtask-script-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
+        let script = folder.join("gpu-check");
+        std::fs::write(&script, SCRIPT).expect("the temporary folder is writable");
+        let output = Command::new("sh").arg("-n").arg(&script).output();
+        let output = output.expect("a POSIX system has sh");
+        let said = String::from_utf8_lossy(&output.stderr);
+        wheel::remove(&folder);
+        assert!(output.status.success(), "{said}");
+    }
+}
