@@ -171,8 +171,11 @@ fn attend() {
     }
 }
 
-/// (layers by their shapes, readout, widths of the norms) for d = 6.
-fn stacks() -> Vec<(Vec<GinLayer<Vec<usize>>>, Readout, Vec<usize>)> {
+/// Layers by their shapes, readout, widths of the norms.
+type Stack = (Vec<GinLayer<Vec<usize>>>, Readout, Vec<usize>);
+
+/// For d = 6.
+fn stacks() -> Vec<Stack> {
     let rows = Readout::Rows(Arc::new(
         (0..3 * 100 * 17).filter(|row| row % 7 < 2).collect(),
     ));

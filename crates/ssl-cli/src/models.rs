@@ -168,7 +168,7 @@ impl Opened {
             classes: meta.classes.len(),
         };
         let model = Strl::new(&self.config.model.mae, strl, task, store.builder())
-            .map_err(|error| self.refused(error.into()))?;
+            .map_err(|error| self.refused(error))?;
         store.all_used().map_err(|error| self.refused(error))?;
         Ok(model)
     }
@@ -190,7 +190,7 @@ impl Opened {
         let store = Self::store(Trunk::tensors(&self.checkpoint.tensors), machine);
         let (mae, c) = (&self.config.model.mae, self.checkpoint.meta.coordinates);
         let trunk = Trunk::new(mae, &self.layout, c, store.builder())
-            .map_err(|error| self.refused(error.into()))?;
+            .map_err(|error| self.refused(error))?;
         store.all_used().map_err(|error| self.refused(error))?;
         Ok((store, trunk))
     }
@@ -215,7 +215,7 @@ impl Opened {
         let target = self.reconstruction()?.target;
         let mae = &self.config.model.mae;
         let model = SkeletonMae::with_target(target, mae, &self.layout, c, store.builder())
-            .map_err(|error| self.refused(error.into()))?;
+            .map_err(|error| self.refused(error))?;
         store.all_used().map_err(|error| self.refused(error))?;
         Ok((store, model))
     }
