@@ -14,7 +14,7 @@ use skeletonmae::{
 };
 
 /// Eight clips of 16 frames of coco17: a still body, the wrists on circles.
-fn clips(layout: &Layout) -> candle_core::Result<TrackBatch> {
+fn clips(layout: &Layout) -> skeletonmae::Result<TrackBatch> {
     let (n, t, v) = (8, 16, layout.len());
     let mut keypoints = vec![0.0f32; n * t * v * 2];
     for (row, point) in keypoints.chunks_exact_mut(2).enumerate() {

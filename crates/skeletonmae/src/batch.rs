@@ -32,28 +32,32 @@ impl TrackBatch {
         track_clip: Vec<u32>,
         ids: Vec<String>,
         labels: Vec<i64>,
-    ) -> candle_core::Result<Self> {
-        let (n, t, v, _) = keypoints.dims4()?;
-        if presence.len() != n * t * v || track_clip.len() != n || labels.len() != ids.len() {
-            bail!(
-                "a batch of keypoints {:?} with {} presences, {} tracks, {} ids, {} labels",
-                keypoints.dims(),
-                presence.len(),
-                track_clip.len(),
-                ids.len(),
-                labels.len()
-            );
-        }
-        if let Some(clip) = track_clip.iter().find(|&&clip| clip as usize >= ids.len()) {
-            bail!("a track of clip {clip} in a batch of {} clips", ids.len());
-        }
-        Ok(Self {
+    ) -> crate::Result<Self> {
+        let batch = Self {
             keypoints,
             presence,
             track_clip,
             ids,
             labels,
-        })
+        };
+        batch.check()?;
+        Ok(batch)
+    }
+
+    fn check(&self) -> candle_core::Result<()> {
+        let (n, t, v, _) = self.keypoints.dims4()?;
+        let (seen, tracks) = (self.presence.len(), self.track_clip.len());
+        let (b, labels) = (self.ids.len(), self.labels.len());
+        if seen != n * t * v || tracks != n || labels != b {
+            let dims = self.keypoints.dims();
+            bail!(
+                "a batch of keypoints {dims:?} with {seen} presences, {tracks} tracks, {b} ids, {labels} labels"
+            );
+        }
+        match self.track_clip.iter().find(|&&clip| clip as usize >= b) {
+            Some(clip) => bail!("a track of clip {clip} in a batch of {b} clips"),
+            None => Ok(()),
+        }
     }
 
     /// b, clips.

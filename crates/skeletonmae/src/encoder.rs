@@ -127,7 +127,7 @@ impl Layer {
         [d, d_out]: [usize; 2],
         activated: bool,
         vb: VarBuilder<'_>,
-    ) -> Result<Self> {
+    ) -> crate::Result<Self> {
         let (map, norm) = match graph {
             Graph::Gin(_) => ("linear2", "norm2"),
             _ => ("linear", "norm"),
@@ -149,9 +149,13 @@ impl Layer {
             Graph::Gcn(_) => {}
             Graph::Gat(attention) => {
                 let heads = attention.heads();
-                if !d_out.is_multiple_of(heads) {
-                    bail!("{d_out} features for {heads} heads");
-                }
+                let expected = format!("a multiple of the {heads} heads");
+                crate::Error::refuse_unless(
+                    d_out.is_multiple_of(heads),
+                    "width",
+                    &expected,
+                    d_out,
+                )?;
                 // Glorot's bound for a map from a head's features to one number, as the paper's authors have it.
                 let up = (6.0 / (d_out / heads + 1) as f64).sqrt();
                 let init = Init::Uniform { lo: -up, up };
@@ -222,7 +226,7 @@ impl Encoder {
         let graph = Graph::new(backbone, adjacency, HEADS);
         let vb = vb.pp("layers");
         let layer = |i: usize| Layer::new(&graph, [d, d], true, vb.pp(i));
-        let layers = (0..layers).map(layer).collect::<Result<_>>()?;
+        let layers = (0..layers).map(layer).collect::<crate::Result<_>>()?;
         Ok(Self { graph, layers })
     }
 

@@ -38,7 +38,7 @@ impl Linear {
     ///
     /// # Errors
     /// When the builder has no such parameters.
-    pub fn new(d_in: usize, d_out: usize, vb: VarBuilder<'_>) -> Result<Self> {
+    pub fn new(d_in: usize, d_out: usize, vb: VarBuilder<'_>) -> crate::Result<Self> {
         let weight = vb.get_with_hints((d_out, d_in), "weight", uniform(d_in))?;
         let bias = vb.get_with_hints(d_out, "bias", uniform(d_in))?;
         Ok(Self { weight, bias })
@@ -48,7 +48,7 @@ impl Linear {
     ///
     /// # Errors
     /// When the builder has no such parameter.
-    pub fn without_bias(d_in: usize, d_out: usize, vb: VarBuilder<'_>) -> Result<Self> {
+    pub fn without_bias(d_in: usize, d_out: usize, vb: VarBuilder<'_>) -> crate::Result<Self> {
         let weight = vb.get_with_hints((d_out, d_in), "weight", uniform(d_in))?;
         let bias = Tensor::zeros(d_out, weight.dtype(), weight.device())?;
         Ok(Self { weight, bias })
@@ -88,7 +88,7 @@ impl BatchNorm {
     ///
     /// # Errors
     /// When the builder has no such tensors.
-    pub fn new(d: usize, vb: VarBuilder<'_>) -> Result<Self> {
+    pub fn new(d: usize, vb: VarBuilder<'_>) -> crate::Result<Self> {
         Ok(Self {
             weight: vb.get_with_hints(d, "weight", init::ONE)?,
             bias: vb.get_with_hints(d, "bias", init::ZERO)?,
@@ -168,7 +168,7 @@ impl Prelu {
     ///
     /// # Errors
     /// When the builder has no such parameter.
-    pub fn new(vb: VarBuilder<'_>) -> Result<Self> {
+    pub fn new(vb: VarBuilder<'_>) -> crate::Result<Self> {
         Ok(Self {
             weight: vb.get_with_hints(1, "weight", Init::Const(0.25))?,
         })

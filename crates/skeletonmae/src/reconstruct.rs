@@ -5,11 +5,12 @@
 //! y ~ s (W c + b) per joint, W and b the embedding, s > 0. Where coordinates are the decoder's target, they are its
 //! output.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Tensor};
 use nalgebra::{DMatrix, DVector};
 use skeleton_graph::Layout;
 
 use crate::batch::TrackBatch;
+use crate::error::Result;
 use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
 use crate::model::SkeletonMae;
@@ -201,7 +202,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 fn to_f64(x: &Tensor) -> Result<Vec<f64>> {
-    x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+    Ok(x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }
 
 /// The way back from features to coordinates: with M = \[W b\] (d, c + 1), the least-squares solution z of
@@ -227,7 +228,10 @@ impl Lift {
         let singular = pivots.iter().any(|x| x.abs() <= 1e-12 * scale);
         match lu.solve(&m.transpose()) {
             Some(inverse) if !singular => Ok(Self { inverse }),
-            _ => candle_core::bail!("the embedding maps different coordinates to one feature"),
+            _ => {
+                let message = "the embedding maps different coordinates to one feature";
+                Err(candle_core::Error::msg(message).into())
+            }
         }
     }
 

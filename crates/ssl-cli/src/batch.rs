@@ -9,7 +9,7 @@ use skeletonmae::TrackBatch;
 ///
 /// # Errors
 /// When the arrays don't fit together, which would be a bug of the loader.
-pub fn track_batch(batch: Batch, device: &Device) -> candle_core::Result<TrackBatch> {
+pub fn track_batch(batch: Batch, device: &Device) -> skeletonmae::Result<TrackBatch> {
     let shape = (
         batch.tracks(),
         batch.frames,

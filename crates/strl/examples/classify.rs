@@ -11,7 +11,7 @@ use skeletonmae::{MaeConfig, Store, TrackBatch};
 use strl::{FinetuneConfig, Finetuning, Strl, StrlConfig, Task, Tuning, score};
 
 /// Sixteen clips of 16 frames of coco17; in even ones the left wrist circles, in odd ones the right.
-fn clips(phase: f32) -> candle_core::Result<TrackBatch> {
+fn clips(phase: f32) -> skeletonmae::Result<TrackBatch> {
     let (n, t, v) = (16, 16, 17);
     let mut keypoints = vec![0.0f32; n * t * v * 2];
     for (row, point) in keypoints.chunks_exact_mut(2).enumerate() {

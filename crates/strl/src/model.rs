@@ -147,7 +147,7 @@ impl Strl {
             position: vb.get_with_hints((task.frames, d), "position", init::ZERO)?,
             layers,
             dropout: config.dropout,
-            head: head.collect::<Result<_>>()?,
+            head: head.collect::<skeletonmae::Result<_>>()?,
             shape: [task.frames, task.layout.len(), task.coordinates],
         })
     }

@@ -28,7 +28,7 @@ struct Strided {
 }
 
 impl Strided {
-    fn new(d_in: usize, d_out: usize, vb: VarBuilder<'_>) -> Result<Self> {
+    fn new(d_in: usize, d_out: usize, vb: VarBuilder<'_>) -> skeletonmae::Result<Self> {
         Ok(Self {
             map: convolution(1, d_in, d_out, vb.pp("map"))?,
             norm: BatchNorm::new(d_out, vb.pp("norm"))?,
@@ -70,7 +70,7 @@ impl Temporal {
         let expected = format!("a multiple of {count}, the temporal branches");
         Error::refuse_unless(d.is_multiple_of(count), "width", &expected, d)?;
         let part = d / count;
-        let branch = |i: usize| -> Result<Branch> {
+        let branch = |i: usize| -> skeletonmae::Result<Branch> {
             let vb = vb.pp("branches").pp(i);
             let convolution = match shape.dilations.get(i) {
                 None => None,
@@ -88,7 +88,9 @@ impl Temporal {
             _ => Some(Strided::new(d, d, vb.pp("residual"))?),
         };
         Ok(Self {
-            branches: (0..count - 1).map(branch).collect::<Result<_>>()?,
+            branches: (0..count - 1)
+                .map(branch)
+                .collect::<skeletonmae::Result<_>>()?,
             point: Strided::new(d, part, vb.pp("point"))?,
             residual,
             shape,

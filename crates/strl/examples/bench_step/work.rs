@@ -177,7 +177,7 @@ fn count(parameters: &[(String, candle_core::Var)]) -> usize {
 }
 
 /// Coordinates that look random between -1 and 1, labels of all classes.
-fn clips(shape: &Shape<'_>, layout: &Layout, persons: usize) -> candle_core::Result<TrackBatch> {
+fn clips(shape: &Shape<'_>, layout: &Layout, persons: usize) -> skeletonmae::Result<TrackBatch> {
     let (b, t, v) = (shape.clips, shape.frames, layout.len());
     let n = b * persons;
     let size = n * t * v * COORDINATES;
