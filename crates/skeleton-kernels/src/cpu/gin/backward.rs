@@ -243,13 +243,15 @@ impl<T: Real> Backward<'_, T> {
             let mut da = vec![T::zero(); n * d];
             product(MatrixMut::new(&mut da, n, d), dz, w);
             let (sums, bias) = rest.split_at_mut(2 * d);
-            for (i, &row) in rows.iter().enumerate() {
-                let (at, of) = (row as usize * d, (row as usize - first) * d);
-                let (g, a) = (&mut da[i * d..(i + 1) * d], &a1[i * d..(i + 1) * d]);
-                layer.norm1.relu_sums(g, a, &layer.z1[at..at + d], sums);
-                g1[of..of + d].copy_from_slice(g);
-                chunks::add(bias, &dy[i * d_out..(i + 1) * d_out]);
-            }
+            wide!({
+                for (i, &row) in rows.iter().enumerate() {
+                    let (at, of) = (row as usize * d, (row as usize - first) * d);
+                    let (g, a) = (&mut da[i * d..(i + 1) * d], &a1[i * d..(i + 1) * d]);
+                    layer.norm1.relu_sums(g, a, &layer.z1[at..at + d], sums);
+                    g1[of..of + d].copy_from_slice(g);
+                    chunks::add(bias, &dy[i * d_out..(i + 1) * d_out]);
+                }
+            });
             part
         });
         parts.collect()
