@@ -88,23 +88,19 @@ fn fits(
         bail!("gin: a stack has a layer");
     };
     let d = first.first.norm.bias.elem_count();
+    let mut without_norm = 0;
     for layer in layers {
         let ends_in = match &layer.end {
             GinEnd::Activated(_) => None,
             GinEnd::Bias(bias) => Some(bias.elem_count()),
         };
         check("gin", layer, &GinLayer::shapes(c, d, ends_in))?;
+        without_norm += usize::from(ends_in.is_some());
         c = d;
     }
     let rows = matches!(readout, Readout::Rows(_));
-    let alone = layers.len() == 1 && matches!(first.end, GinEnd::Bias(_));
-    let activated = layers
-        .iter()
-        .all(|layer| matches!(layer.end, GinEnd::Activated(_)));
-    if (rows && !alone) || (!rows && !activated) {
-        bail!(
-            "gin: a layer that ends with its map stands alone and gives rows, others give joints or their sum"
-        );
+    if without_norm != usize::from(rows) || rows && layers.len() > 1 {
+        bail!("gin: a layer that ends with its map stands alone and gives rows");
     }
     if let Readout::Rows(rows) = readout {
         let end = rows.last().map_or(0, |&row| row as usize + 1);
