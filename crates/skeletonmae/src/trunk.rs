@@ -124,7 +124,10 @@ impl Trunk {
     /// # Errors
     /// When s doesn't have the layout's joints or as many coordinates.
     pub fn encode(&self, s: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = self.embed.forward(s)?;
+        let mut x = self.embed.forward(s)?;
+        if mode == Mode::Eval {
+            x = x.detach(); // parameters are constants
+        }
         self.encoder
             .forward(Input::Features(&x), &Readout::Joints, mode)
     }
