@@ -104,7 +104,7 @@ fn linear(criterion: &mut Criterion) {
         variable(&[D], 0.1),
     );
     both(criterion, "linear", rows(ONE), || {
-        skeleton_kernels::linear(&x, &weight, &bias)
+        skeleton_kernels::linear(&x, &weight, Some(&bias))
     });
 }
 

@@ -7,7 +7,9 @@ use candle_core::{D, Result, Tensor};
 
 use crate::cpu;
 use crate::graph::{Attention, SLOPE};
-use crate::plain::{constant, fused_on_cpu, linear_without_bias, repeat_column, sum_of_each_row};
+use crate::plain::{
+    at_least_f32, fused_on_cpu, linear_without_bias, repeat_column, sum_of_each_row,
+};
 
 /// `y_i = sum over j of alpha_ij u_j`, head by head, `alpha_ij` = softmax over j of LeakyReLU(`a_to` `u_i` + `a_from`
 /// `u_j`), j the joint i and its neighbours. u and y are (n, t, v, d), their features the heads' side by side; `a` (2, d)
@@ -41,31 +43,17 @@ pub fn reference(u: &Tensor, a: &Tensor, attention: &Attention) -> Result<Tensor
         Tensor::cat(&of_heads.collect::<Result<Vec<_>>>()?, 1)?.reshape((frames, v))
     };
     let always = Tensor::ones((frames, 1), u.dtype(), u.device())?;
-    let scores = Tensor::cat(&[&score(0)?, &score(1)?, &always], 1)?; // (frames, 2 v + 1)
+    let scores = at_least_f32(&Tensor::cat(&[&score(0)?, &score(1)?, &always], 1)?)?; // (frames, 2 v + 1)
     let e = scores
-        .matmul(&pairs(attention, &u)?)?
+        .matmul(&attention.pairs(&scores)?)?
         .reshape((frames * v, v))?; // of joint i to all j
     let e = (e.relu()? - (e.neg()?.relu()? * SLOPE)?)?;
     let largest = e.max_keepdim(D::Minus1)?.detach();
     let e = (e - repeat_column(&largest, v)?)?.exp()?;
     let alpha = (&e / repeat_column(&sum_of_each_row(&e)?, v)?)?.reshape((frames, v, v))?;
-    let y = alpha.matmul(&u.reshape((frames, v, d / heads))?)?;
+    let y = alpha
+        .to_dtype(u.dtype())?
+        .matmul(&u.reshape((frames, v, d / heads))?)?;
     let y = y.reshape((n * t, heads, v, d / heads))?.transpose(1, 2)?;
     y.contiguous()?.reshape((n, t, v, d))
-}
-
-/// What makes of (to, from, 1), (2 v + 1), the sum `to_i` + `from_j` of all pairs, (v v), far below any score where j is
-/// no neighbour of i.
-fn pairs(attention: &Attention, like: &Tensor) -> Result<Tensor> {
-    let v = attention.joints();
-    let mut pairs = vec![0.0; (2 * v + 1) * v * v];
-    for (i, others) in attention.others.iter().enumerate() {
-        for j in 0..v {
-            let at = i * v + j;
-            pairs[i * v * v + at] = 1.0;
-            pairs[(v + j) * v * v + at] = 1.0;
-            pairs[2 * v * v * v + at] = if others.contains(&j) { 0.0 } else { -1e9 };
-        }
-    }
-    constant(pairs, (2 * v + 1, v * v), like)
 }

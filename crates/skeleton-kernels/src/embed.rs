@@ -35,7 +35,8 @@ pub fn reference(s: &Tensor, parameters: &Embedding<Tensor>) -> Result<Tensor> {
     // P_t at every joint of frame t, (1, t, v, d), then in every track.
     let d = parameters.bias.dim(0)?;
     let everywhere = Tensor::ones((v, 1), s.dtype(), s.device())?;
-    let p = in_each_frame(&everywhere, &parameters.position.reshape((1, t, 1, d))?)?;
+    let p = parameters.position.to_dtype(s.dtype())?;
+    let p = in_each_frame(&everywhere, &p.reshape((1, t, 1, d))?)?;
     let p = repeat_row(&p.flatten_all()?, n)?;
     h + p.reshape((n, t, v, d))?
 }

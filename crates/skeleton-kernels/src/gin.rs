@@ -56,7 +56,8 @@ pub fn reference(
     let mut h = x.clone();
     for layer in layers {
         let (n, t, v, c) = h.dims4()?;
-        let own = repeat_number(&(&layer.eps + 1.0)?, n * t * v, c)?.reshape(h.dims())?;
+        let factor = (&layer.eps + 1.0)?.to_dtype(h.dtype())?;
+        let own = repeat_number(&factor, n * t * v, c)?.reshape(h.dims())?;
         let sum = ((&h * own)? + in_each_frame(&a, &h)?)?; // (1 + eps) x + sum of the neighbours' x
         let hidden = norms
             .apply(

@@ -1,17 +1,37 @@
 //! How joints are related: constants of an op.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use candle_core::{Result, Tensor};
 use skeleton_graph::Adjacency;
 
 use crate::plain::constant;
 
+/// A constant tensor, made at the first request for each type and device.
+#[derive(Clone, Debug, Default)]
+struct Constant(Arc<Mutex<Vec<Tensor>>>);
+
+impl Constant {
+    fn get(&self, like: &Tensor, make: impl FnOnce() -> Result<Tensor>) -> Result<Tensor> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |t: &&Tensor| t.dtype() == like.dtype() && t.device().same_device(like.device());
+        if let Some(constant) = made.iter().find(fits) {
+            return Ok(constant.clone());
+        }
+        let constant = make()?;
+        made.push(constant.clone());
+        Ok(constant)
+    }
+}
+
 /// A fixed (v, v) matrix over joints, stored by its non-zeros: a joint has a handful of neighbours.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct JointMatrix {
     /// Of each row j its (i, `m_ji`).
     pub(crate) terms: Vec<Vec<(usize, f64)>>,
     /// The same of the transposed matrix.
     pub(crate) transposed: Vec<Vec<(usize, f64)>>,
+    dense: Constant,
 }
 
 impl JointMatrix {
@@ -33,6 +53,7 @@ impl JointMatrix {
         Self {
             terms: terms(&|j, i| dense[j * v + i]),
             transposed: terms(&|j, i| dense[i * v + j]),
+            dense: Constant::default(),
         }
     }
 
@@ -43,12 +64,14 @@ impl JointMatrix {
 
     /// The matrix as a tensor (v, v), of the type and on the device of `like`.
     pub(crate) fn dense(&self, like: &Tensor) -> Result<Tensor> {
-        let v = self.joints();
-        let mut dense = vec![0.0; v * v];
-        for (j, terms) in self.terms.iter().enumerate() {
-            terms.iter().for_each(|&(i, w)| dense[j * v + i] = w);
-        }
-        constant(dense, (v, v), like)
+        self.dense.get(like, || {
+            let v = self.joints();
+            let mut dense = vec![0.0; v * v];
+            for (j, terms) in self.terms.iter().enumerate() {
+                terms.iter().for_each(|&(i, w)| dense[j * v + i] = w);
+            }
+            constant(dense, (v, v), like)
+        })
     }
 }
 
@@ -56,10 +79,11 @@ impl JointMatrix {
 pub(crate) const SLOPE: f64 = 0.2;
 
 /// Whom each joint attends to, itself first, and by how many heads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Attention {
     pub(crate) others: Vec<Vec<usize>>,
     pub(crate) heads: usize,
+    pairs: Constant,
 }
 
 impl Attention {
@@ -68,7 +92,11 @@ impl Attention {
         let others = (0..adjacency.len())
             .map(|i| [&[i][..], adjacency.neighbours(i)].concat())
             .collect();
-        Self { others, heads }
+        Self {
+            others,
+            heads,
+            pairs: Constant::default(),
+        }
     }
 
     /// How many heads.
@@ -79,5 +107,23 @@ impl Attention {
     /// v, joints.
     pub fn joints(&self) -> usize {
         self.others.len()
+    }
+
+    /// What makes of (to, from, 1), (2 v + 1), the sum `to_i` + `from_j` of all pairs, (v v), far below any score where j is
+    /// no neighbour of i: (2 v + 1, v v), of the type and on the device of `like`.
+    pub(crate) fn pairs(&self, like: &Tensor) -> Result<Tensor> {
+        self.pairs.get(like, || {
+            let v = self.joints();
+            let mut pairs = vec![0.0; (2 * v + 1) * v * v];
+            for (i, others) in self.others.iter().enumerate() {
+                for j in 0..v {
+                    let at = i * v + j;
+                    pairs[i * v * v + at] = 1.0;
+                    pairs[(v + j) * v * v + at] = 1.0;
+                    pairs[2 * v * v * v + at] = if others.contains(&j) { 0.0 } else { -1e9 };
+                }
+            }
+            constant(pairs, (2 * v + 1, v * v), like)
+        })
     }
 }

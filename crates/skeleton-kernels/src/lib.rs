@@ -7,6 +7,7 @@ pub mod cpu;
 pub mod embed;
 pub mod gin;
 pub mod graph;
+pub mod host;
 pub mod joints;
 pub mod linear;
 pub mod norm_prelu;

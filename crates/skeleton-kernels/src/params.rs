@@ -309,11 +309,7 @@ pub(crate) fn numbers<T: candle_core::WithDType, S: Named<Tensor>>(
 ) -> Result<S::Of<Vec<T>>> {
     let mut failed = Ok(());
     let numbers = parameters.map(&mut |tensor: &Tensor| {
-        let numbers = tensor
-            .to_dtype(T::DTYPE)
-            .and_then(|t| t.flatten_all())
-            .and_then(|t| t.to_vec1::<T>());
-        numbers.unwrap_or_else(|error| {
+        crate::host::read(tensor).unwrap_or_else(|error| {
             failed = Err(error);
             Vec::new()
         })

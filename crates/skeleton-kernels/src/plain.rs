@@ -24,6 +24,15 @@ pub fn fused_on_cpu(x: &Tensor) -> bool {
     x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) && !reference_only()
 }
 
+/// x in the type in which its statistics and errors are computed: its own, or `f32` where that has 16 bits. Parameters
+/// are `f32` then, and take the type of the features where they meet them.
+pub(crate) fn at_least_f32(x: &Tensor) -> Result<Tensor> {
+    match x.dtype() {
+        DType::BF16 | DType::F16 => x.to_dtype(DType::F32),
+        _ => Ok(x.clone()),
+    }
+}
+
 /// A constant of the type and on the device of `like`.
 ///
 /// # Errors
@@ -95,9 +104,8 @@ pub(crate) fn sum_of_joints(x: &Tensor) -> Result<Tensor> {
 pub(crate) fn linear_without_bias(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let mut dims = x.dims().to_vec();
     dims[x.rank() - 1] = weight.dim(0)?;
-    as_rows(x)?
-        .matmul(&weight.t()?.contiguous()?)?
-        .reshape(dims)
+    let weight = weight.to_dtype(x.dtype())?.t()?.contiguous()?;
+    as_rows(x)?.matmul(&weight)?.reshape(dims)
 }
 
 /// x + b over the last axis: x (.., d), b (d).
@@ -106,7 +114,7 @@ pub(crate) fn linear_without_bias(x: &Tensor, weight: &Tensor) -> Result<Tensor>
 /// When the widths differ.
 pub fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     let rows = as_rows(x)?;
-    let bias = repeat_row(bias, rows.dim(0)?)?;
+    let bias = repeat_row(&bias.to_dtype(x.dtype())?, rows.dim(0)?)?;
     (rows + bias)?.reshape(x.dims())
 }
 
@@ -114,6 +122,7 @@ pub fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
 pub(crate) fn prelu(x: &Tensor, slope: &Tensor) -> Result<Tensor> {
     let rows = as_rows(x)?;
     let (n, d) = rows.dims2()?;
-    let below = (rows.neg()?.relu()? * repeat_number(slope, n, d)?)?;
+    let slope = slope.to_dtype(x.dtype())?;
+    let below = (rows.neg()?.relu()? * repeat_number(&slope, n, d)?)?;
     (rows.relu()? - below)?.reshape(x.dims())
 }

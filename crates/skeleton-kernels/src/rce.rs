@@ -3,7 +3,9 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::cpu;
-use crate::plain::{SMALLEST_NORM, as_rows, fused_on_cpu, sum_of_all, sum_of_each_row};
+use crate::plain::{
+    SMALLEST_NORM, as_rows, at_least_f32, fused_on_cpu, sum_of_all, sum_of_each_row,
+};
 
 /// `sum over the rows i of (1 - cos(y_i, x_i))^beta / denominator`, a scalar. `y` (the decoder's output) and `x` (the
 /// embedded, unmasked feature) are (masked joints, d), or of more axes before
@@ -37,7 +39,8 @@ pub fn reference(y: &Tensor, x: &Tensor, beta: f64, denominator: f64) -> Result<
             x.dims()
         );
     }
-    let (y, x) = (as_rows(y)?, as_rows(x)?);
+    let [y, x] = [y, x].map(|a| at_least_f32(&as_rows(a)?));
+    let (y, x) = (y?, x?);
     let norm = |a: &Tensor| {
         sum_of_each_row(&a.sqr()?)?
             .maximum(SMALLEST_NORM * SMALLEST_NORM)?

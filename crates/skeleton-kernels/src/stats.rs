@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::params::Affine;
-use crate::plain::{as_rows, repeat_row, sum_of_rows};
+use crate::plain::{as_rows, at_least_f32, repeat_row, sum_of_rows};
 
 /// Added to the variance, as in PyTorch's `BatchNorm`.
 pub const EPSILON: f64 = 1e-5;
@@ -76,9 +76,10 @@ impl<'a> Norms<'a> {
         }
     }
 
-    /// `(z - mean) / sqrt(variance + EPSILON) * weight + bias` over the rows of z (.., d).
+    /// `(z - mean) / sqrt(variance + EPSILON) * weight + bias` over the rows of z (.., d), computed [in `f32` at
+    /// least](at_least_f32).
     pub fn apply(&mut self, z: &Tensor, affine: &Affine<Tensor>) -> Result<Tensor> {
-        let x = as_rows(z)?;
+        let x = at_least_f32(&as_rows(z)?)?;
         let n = x.dim(0)?;
         let (centred, variance) = match &mut self.running {
             None => {
@@ -103,6 +104,7 @@ impl<'a> Norms<'a> {
         };
         let scale = (affine.weight.reshape((1, ()))? / (variance + EPSILON)?.sqrt()?)?;
         let y = (centred * repeat_row(&scale, n)?)?;
-        (y + repeat_row(&affine.bias, n)?)?.reshape(z.dims())
+        let y = (y + repeat_row(&affine.bias, n)?)?;
+        y.to_dtype(z.dtype())?.reshape(z.dims())
     }
 }

@@ -54,8 +54,8 @@ fn linear() {
     let (x, w, b) = (random(&SHAPE, 0), random(&[5, 8], 1), random(&[5], 2));
     same(
         &[&x, &w, &b],
-        || kernels::linear(&x, &w, &b),
-        || kernels::linear::reference(&x, &w, &b),
+        || kernels::linear(&x, &w, Some(&b)),
+        || kernels::linear::reference(&x, &w, Some(&b)),
     );
 }
 
@@ -518,7 +518,7 @@ fn a_second_backward_pass_is_an_error() {
 #[test]
 fn shapes_that_do_not_fit_are_errors() {
     let (x, w, b) = (random(&[2, 3], 0), random(&[5, 4], 1), random(&[5], 2));
-    assert!(kernels::linear(&x, &w, &b).is_err());
+    assert!(kernels::linear(&x, &w, Some(&b)).is_err());
     assert!(kernels::reweighted_cosine_error(&x, &w, 2.0, 1.0).is_err());
     assert!(kernels::mean_squared_error(&x, &w, 1.0).is_err());
     let x = random(&[2, 3, 17, 8], 0);

@@ -54,7 +54,7 @@ fn ops_do_not_depend_on_the_vectors() {
     }
     let (weight, bias) = (random(&[48, d], 1), random(&[48], 2));
     same(&[&x, &weight, &bias], |args| {
-        skeleton_kernels::linear(&args[0], &args[1], &args[2])
+        skeleton_kernels::linear(&args[0], &args[1], Some(&args[2]))
     });
     let target = random(&[2, 20, 17, d], 3);
     same(&[&x, &target], |args| {

@@ -1,12 +1,12 @@
 //! Contrastive pre-training of the same encoder after `GraphCL` ([`Contrastive`]): what Table 4b compares
 //! `SkeletonMAE` with.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::ops::log_softmax;
 use skeleton_graph::random::{Key, Purpose, Rng, stream};
 use skeleton_graph::{Adjacency, Layout};
-use skeleton_kernels::constant;
+use skeleton_kernels::{constant, track_mean};
 
 use crate::batch::TrackBatch;
 use crate::encoder::{Input, Readout};
@@ -89,6 +89,13 @@ impl GraphCl {
         })
     }
 
+    /// The same with features of [another type](Trunk::with_features).
+    #[must_use]
+    pub fn with_features(self, features: DType) -> Self {
+        let trunk = self.trunk.with_features(features);
+        Self { trunk, ..self }
+    }
+
     /// The graph without anything dropped.
     pub fn adjacency(&self) -> &Adjacency {
         &self.adjacency
@@ -117,15 +124,21 @@ impl GraphCl {
     /// # Errors
     /// As [`loss`](Self::loss).
     pub fn project(&self, batch: &TrackBatch, view: &View, mode: Mode) -> Result<Tensor> {
-        let (s, Trunk { embed, encoder }) = (&batch.keypoints, &self.trunk);
+        let Trunk {
+            embed,
+            encoder,
+            features,
+        } = &self.trunk;
+        let s = &batch.keypoints;
         let seen = visible(s, &view.dropped)?;
         // A joint's feature is W s + b, a dropped one's 0: the map [W, b] of (s, 1) and of (0, 0).
         let s = Tensor::cat(&[&s.broadcast_mul(&seen)?, &seen], 3)?; // (n, t, v, c + 1)
+        let s = s.to_dtype(*features)?;
         let e = Tensor::cat(&[embed.weight(), &embed.bias().unsqueeze(1)?], 1)?;
         let x = Input::Embedded { s: &s, map: &e };
         let mean = Readout::Pooled(1.0 / view.graph.len() as f64);
         let h = encoder.on(&view.graph).forward(x, &mean, mode)?; // (n, t, d)
-        let h = batch.mean_by_clip(&h.mean(1)?)?; // (b, d)
+        let h = batch.mean_by_clip(&track_mean(&h.unsqueeze(2)?)?)?; // (b, d)
         let [first, second] = &self.head;
         second.forward(&first.forward(&h)?.relu()?)
     }

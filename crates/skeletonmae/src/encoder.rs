@@ -18,7 +18,7 @@ use skeleton_kernels::{
 
 pub use skeleton_kernels::Readout;
 
-use crate::layers::{BatchNorm, Linear, Mode, Prelu};
+use crate::layers::{BatchNorm, Linear, Mode, Prelu, uniform};
 
 /// Heads of the encoder's attention.
 pub const HEADS: usize = 4;
@@ -316,13 +316,12 @@ impl Encoder {
         let (mut h, mut gathered) = (x.clone(), Vec::new());
         for (i, layer) in self.layers.iter().enumerate() {
             let w = own(&behind(layer.map.weight(), map.filter(|_| i == 0))?);
-            let zero = layer.map.bias().detach().zeros_like()?;
             let z = match (&self.graph, &layer.attention) {
                 (Graph::Gat(graph), Some(a)) => {
-                    kernels::attend(&kernels::linear(&h, &w, &zero)?, &own(a), graph)?
+                    kernels::attend(&kernels::linear(&h, &w, None)?, &own(a), graph)?
                 }
                 (Graph::Gcn(matrix), _) => {
-                    kernels::linear(&kernels::mix_joints(&h, matrix)?, &w, &zero)?
+                    kernels::linear(&kernels::mix_joints(&h, matrix)?, &w, None)?
                 }
                 _ => bail!("a layer of attention without its parameters"),
             };
@@ -373,7 +372,8 @@ impl Encoder {
 /// a map without bias that joins it to the encoder.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    join: Linear,
+    /// (d, d).
+    join: Tensor,
     layer: Encoder,
 }
 
@@ -394,7 +394,7 @@ impl Decoder {
         let graph = Graph::new(backbone, adjacency, 1);
         let layers = vec![Layer::new(&graph, [d, d_out], false, vb)?];
         Ok(Self {
-            join: Linear::without_bias(d, d, join)?,
+            join: join.get_with_hints((d, d), "weight", uniform(d))?,
             layer: Encoder { graph, layers },
         })
     }
@@ -406,7 +406,7 @@ impl Decoder {
     pub fn forward(&self, h: &Tensor, rows: &Arc<Vec<u32>>, mode: Mode) -> Result<Tensor> {
         let input = Input::Embedded {
             s: h,
-            map: self.join.weight(),
+            map: &self.join,
         };
         self.layer
             .forward(input, &Readout::Rows(rows.clone()), mode)

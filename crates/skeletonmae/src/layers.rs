@@ -44,22 +44,12 @@ impl Linear {
         Ok(Self { weight, bias })
     }
 
-    /// Parameter `weight` alone.
-    ///
-    /// # Errors
-    /// When the builder has no such parameter.
-    pub fn without_bias(d_in: usize, d_out: usize, vb: VarBuilder<'_>) -> crate::Result<Self> {
-        let weight = vb.get_with_hints((d_out, d_in), "weight", uniform(d_in))?;
-        let bias = Tensor::zeros(d_out, weight.dtype(), weight.device())?;
-        Ok(Self { weight, bias })
-    }
-
     /// x (.., `d_in`) to (.., `d_out`).
     ///
     /// # Errors
     /// When the last axis of x isn't `d_in`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        skeleton_kernels::linear(x, &self.weight, &self.bias)
+        skeleton_kernels::linear(x, &self.weight, Some(&self.bias))
     }
 
     /// W, (`d_out`, `d_in`).

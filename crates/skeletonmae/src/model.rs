@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use skeleton_graph::Layout;
 use skeleton_kernels::{mean_squared_error, reweighted_cosine_error};
@@ -134,7 +134,12 @@ impl SkeletonMae {
         let visible = visible(s, &mask.hidden)?;
         let masked = s.broadcast_mul(&visible)?;
         let s = Tensor::cat(&[&masked, &visible, &(1.0 - &visible)?], 3)?; // (n, t, v, c + 2)
-        let Trunk { embed, encoder } = &self.trunk;
+        let Trunk {
+            embed,
+            encoder,
+            features,
+        } = &self.trunk;
+        let s = s.to_dtype(*features)?;
         let [b, token] = [embed.bias(), &self.mask_token].map(|column| column.unsqueeze(1));
         let e = Tensor::cat(&[embed.weight(), &b?, &token?], 1)?; // (d, c + 2)
         let x = Input::Embedded { s: &s, map: &e };
@@ -148,6 +153,13 @@ impl SkeletonMae {
             return Ok(h);
         }
         h.broadcast_mul(&visible(&h, &mask.hidden)?)
+    }
+
+    /// The same with features of [another type](Trunk::with_features).
+    #[must_use]
+    pub fn with_features(self, features: DType) -> Self {
+        let trunk = self.trunk.with_features(features);
+        Self { trunk, ..self }
     }
 
     /// The embedding: W (d, c) and b (d), by which coordinates become features.

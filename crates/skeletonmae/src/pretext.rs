@@ -1,8 +1,9 @@
 //! What is pre-trained, whatever the objective.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 use skeleton_graph::Layout;
+use skeleton_kernels::host;
 
 use crate::batch::TrackBatch;
 use crate::contrast::{GraphCl, View};
@@ -55,6 +56,17 @@ impl Pretext {
         }
     }
 
+    /// The same with features of [another type](crate::Trunk::with_features).
+    #[must_use]
+    pub fn with_features(self, features: DType) -> Self {
+        match self {
+            Self::Reconstruction(model, own, layout) => {
+                Self::Reconstruction(model.with_features(features), own, layout)
+            }
+            Self::Contrastive(model, own) => Self::Contrastive(model.with_features(features), own),
+        }
+    }
+
     /// The autoencoder, where there is one.
     pub fn autoencoder(&self) -> Option<&SkeletonMae> {
         match self {
@@ -101,7 +113,6 @@ impl Pretext {
     pub fn held_out(&self, batch: &TrackBatch, at: At) -> Result<(f64, f64)> {
         let (draw, weight) = self.draw(batch, at);
         let loss = self.loss(batch, &draw, 1.0, Mode::Eval)?;
-        let loss = loss.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-        Ok((loss.to_scalar::<f64>()?, weight))
+        Ok((host::read::<f64>(&loss)?[0], weight))
     }
 }

@@ -5,9 +5,10 @@
 //! y ~ s (W c + b) per joint, W and b the embedding, s > 0. Where coordinates are the decoder's target, they are its
 //! output.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use nalgebra::{DMatrix, DVector};
 use skeleton_graph::Layout;
+use skeleton_kernels::host;
 
 use crate::batch::TrackBatch;
 use crate::error::Result;
@@ -202,7 +203,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 fn to_f64(x: &Tensor) -> Result<Vec<f64>> {
-    Ok(x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
+    Ok(host::read(x)?)
 }
 
 /// The way back from features to coordinates: with M = \[W b\] (d, c + 1), the least-squares solution z of
@@ -245,7 +246,7 @@ impl Lift {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     use super::*;
     use crate::Store;

@@ -71,6 +71,8 @@ impl MaeConfig {
 pub struct Trunk {
     pub(crate) embed: Linear,
     pub(crate) encoder: Encoder,
+    /// The type of the features: the parameters' unless [`with_features`](Self::with_features) said another.
+    pub(crate) features: DType,
 }
 
 /// Beginnings of these names.
@@ -90,7 +92,15 @@ impl Trunk {
         Ok(Self {
             embed: Linear::new(coordinates, config.width, vb.pp("embed"))?,
             encoder: config.encoder(&layout.adjacency(), vb.pp("encoder"))?,
+            features: vb.dtype(),
         })
+    }
+
+    /// The same with features and products of another type, such as `bf16` on a GPU; parameters, statistics and losses
+    /// keep theirs.
+    #[must_use]
+    pub fn with_features(self, features: DType) -> Self {
+        Self { features, ..self }
     }
 
     /// The trunk of a pre-trained model, all of whose tensors `tensors` are.
@@ -124,7 +134,7 @@ impl Trunk {
     /// # Errors
     /// When s doesn't have the layout's joints or as many coordinates.
     pub fn encode(&self, s: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut x = self.embed.forward(s)?;
+        let mut x = self.embed.forward(s)?.to_dtype(self.features)?;
         if mode == Mode::Eval {
             x = x.detach(); // parameters are constants
         }

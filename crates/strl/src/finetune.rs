@@ -1,9 +1,9 @@
 //! Fine-tuning and scoring: paper sections 3.3 and 4.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use candle_nn::ops::{log_softmax, softmax_last_dim};
 use serde::{Deserialize, Serialize};
-use skeleton_kernels::constant;
+use skeleton_kernels::{constant, host};
 use skeletonmae::error::positive;
 use skeletonmae::mask::At;
 use skeletonmae::train::{BoxError, Guard, Learner, OptimizerConfig, Schedule, TrainConfig};
@@ -144,6 +144,13 @@ pub fn cross_entropy(
     smoothing: f64,
     denominator: f64,
 ) -> candle_core::Result<Tensor> {
+    let target = target(logits, labels, smoothing)?;
+    let log_p = log_softmax(logits, 1)?;
+    (log_p * target)?.sum_all()? * (-1.0 / denominator)
+}
+
+/// What the logits (b, k) aim at: 1 at each clip's label, less the share that is spread over all classes.
+fn target(logits: &Tensor, labels: &[i64], smoothing: f64) -> candle_core::Result<Tensor> {
     let (b, k) = logits.dims2()?;
     let mut target = vec![smoothing / k as f64; b * k];
     for (clip, &label) in labels.iter().enumerate() {
@@ -152,9 +159,7 @@ pub fn cross_entropy(
             _ => candle_core::bail!("label {label} of clip {clip}: expected 0 to {}", k - 1),
         }
     }
-    let target = constant(target, (b, k), logits)?;
-    let log_p = log_softmax(logits, 1)?;
-    (log_p * target)?.sum_all()? * (-1.0 / denominator)
+    constant(target, (b, k), logits)
 }
 
 /// Class probabilities of every clip.
@@ -170,11 +175,9 @@ pub fn score(
     for batch in batches {
         let batch = batch.map_err(Error::Data)?;
         let p = softmax_last_dim(&model.forward(&batch)?)?;
-        scores.probabilities.extend(
-            p.to_device(&Device::Cpu)?
-                .to_dtype(DType::F64)?
-                .to_vec2::<f64>()?,
-        );
+        let (numbers, k) = (host::read::<f64>(&p)?, p.dim(1)?);
+        let rows = numbers.chunks_exact(k).map(<[f64]>::to_vec);
+        scores.probabilities.extend(rows);
         scores.ids.extend(batch.ids);
         scores.labels.extend(batch.labels);
     }

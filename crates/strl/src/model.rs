@@ -97,6 +97,8 @@ pub struct Strl {
     head: Vec<Linear>,
     /// t, v, c of what it reads.
     shape: [usize; 3],
+    /// The type of the features up to a track's mean.
+    features: DType,
 }
 
 /// What the model is built for.
@@ -149,7 +151,15 @@ impl Strl {
             dropout: config.dropout,
             head: head.collect::<skeletonmae::Result<_>>()?,
             shape: [task.frames, task.layout.len(), task.coordinates],
+            features: vb.dtype(),
         })
+    }
+
+    /// The same with features and products of another type, such as `bf16` on a GPU; parameters, statistics, a track's
+    /// mean and the loss keep theirs.
+    #[must_use]
+    pub fn with_features(self, features: DType) -> Self {
+        Self { features, ..self }
     }
 
     /// Scores before softmax, (b, k), by the running statistics.
@@ -190,7 +200,7 @@ impl Strl {
         }
         let frozen = mode == Mode::Eval || encoder == Tuning::Frozen;
         let of_encoder = if frozen { Mode::Eval } else { Mode::Train };
-        let s = batch.keypoints.to_dtype(self.position.dtype())?;
+        let s = batch.keypoints.to_dtype(self.features)?;
         let mut h = embed(&s, &self.embedding(mode, of_encoder))?; // (n, t, v, d)
         for (spatial, temporal) in &self.layers {
             h = spatial.forward(&h, mode, of_encoder)?;
@@ -232,7 +242,9 @@ impl Strl {
     /// When a parameter can't be read.
     pub fn frozen(&self) -> Result<Frozen> {
         Ok(Frozen(match self.position.dtype() {
-            _ if !fused_on_cpu(&self.position) => Form::Model(Box::new(self.clone())),
+            of if of != self.features || !fused_on_cpu(&self.position) => {
+                Form::Model(Box::new(self.clone()))
+            }
             DType::F64 => Form::F64(self.folded()?),
             _ => Form::F32(self.folded()?),
         }))

@@ -30,7 +30,7 @@ impl Attend {
     /// d, having looked at all shapes.
     fn check<T>(&self, u: &View<'_, T>, a: &View<'_, T>) -> Result<usize> {
         let (_, _, v, d) = u.dims4()?;
-        let Attention { others, heads } = &*self.attention;
+        let Attention { others, heads, .. } = &*self.attention;
         let fits = v == others.len() && d.is_multiple_of(*heads) && a.data.len() == 2 * d;
         if !fits || u.data.is_empty() {
             let (joints, a) = (others.len(), a.dims);

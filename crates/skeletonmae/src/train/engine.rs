@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use candle_core::{DType, Device};
+use candle_core::Tensor;
+use skeleton_kernels::host;
 
 use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
@@ -152,32 +153,29 @@ pub fn run_epoch<L: Learner>(
 ) -> Result<EpochReport> {
     let (epoch, mut progress) = (pass.epoch, pass.from);
     let (lr, guard) = (config.rate(epoch), &config.guard);
-    for batches in steps {
-        let batches = batches.map_err(Error::Data)?;
-        let step = progress.steps;
-        let mut prepared = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let at = At {
-                seed: pass.seed,
-                epoch: epoch as u64,
-                index: progress.micro_batches as u64,
-            };
-            let (draw, weight) = learner.draw(&batch, at)?;
-            prepared.push((batch, draw, weight));
-            progress.micro_batches += 1;
-        }
-        let weight: f64 = prepared.iter().map(|(.., weight)| weight).sum();
+    let mut steps = steps.fuse();
+    let mut prepare = |first: usize| {
+        let batches = steps.next()?.map_err(Error::Data);
+        Some(batches.and_then(|batches| prepared(learner, pass, first, batches)))
+    };
+    let mut next = prepare(progress.micro_batches);
+    while let Some(batches) = next {
+        let (step, batches) = (progress.steps, batches?);
+        let weight: f64 = batches.iter().map(|(.., weight)| weight).sum();
         let statistics = pass.store.statistics()?;
         let mut gradients = Gradients::none(optimizer.parameters().len());
-        let mut step_loss = 0.0;
-        for (batch, draw, _) in prepared.iter().filter(|(.., weight)| *weight > 0.0) {
+        let mut losses = Vec::with_capacity(batches.len() + 1);
+        for (batch, draw, _) in batches.iter().filter(|(.., weight)| *weight > 0.0) {
             let part = learner.loss(batch, draw, weight)?;
-            let host = part.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-            step_loss += host.to_scalar::<f64>()?;
             gradients.add(&part, optimizer.parameters())?;
+            losses.push(part.detach().reshape(1)?);
         }
-        let ids = || prepared.iter().flat_map(|(batch, ..)| &batch.ids);
-        match guard.admit(step_loss, &mut gradients)? {
+        progress.micro_batches += batches.len();
+        // A device computes what it was asked for until it is read from.
+        next = prepare(progress.micro_batches);
+        let (step_loss, norm) = read(losses, &gradients)?;
+        let ids = || batches.iter().flat_map(|(batch, ..)| &batch.ids);
+        match guard.admit(step_loss, norm, &mut gradients)? {
             None => {
                 optimizer.step(gradients.as_slice(), lr)?;
                 progress.loss += step_loss * weight;
@@ -219,6 +217,44 @@ pub fn run_epoch<L: Learner>(
         return Err(Error::AllSkipped { epoch, steps });
     }
     Ok(progress.report())
+}
+
+/// The micro-batches of a step, of which `first` is the number of the first in its epoch, with what is drawn for each and
+/// its weight.
+fn prepared<L: Learner>(
+    learner: &L,
+    pass: &Pass<'_>,
+    first: usize,
+    batches: Vec<TrackBatch>,
+) -> Result<Vec<(TrackBatch, L::Draw, f64)>> {
+    let each = batches.into_iter().enumerate().map(|(i, batch)| {
+        let at = At {
+            seed: pass.seed,
+            epoch: pass.epoch as u64,
+            index: (first + i) as u64,
+        };
+        let (draw, weight) = learner.draw(&batch, at)?;
+        Ok((batch, draw, weight))
+    });
+    each.collect()
+}
+
+/// The sum of the losses, (1) each, and the gradients' norm: the one read of a step.
+fn read(mut losses: Vec<Tensor>, gradients: &Gradients) -> Result<(f64, f64)> {
+    let parts = losses.len();
+    if let Some(square) = gradients.square()? {
+        losses = losses
+            .iter()
+            .map(|loss| loss.to_dtype(square.dtype()))
+            .collect::<candle_core::Result<_>>()?;
+        losses.push(square);
+    }
+    if losses.is_empty() {
+        return Ok((0.0, 0.0));
+    }
+    let numbers = host::read::<f64>(&Tensor::cat(&losses, 0)?)?;
+    let square = numbers.get(parts).copied().unwrap_or_default();
+    Ok((numbers[..parts].iter().sum(), square.sqrt()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Gradients of all parameters, accumulated over micro-batches.
 
 use candle_core::{DType, Result, Tensor, Var};
+use skeleton_kernels::host;
+use skeleton_kernels::plain::fused_on_cpu;
 
 /// One gradient a parameter, in the store's order; `None` where the loss doesn't depend on it.
 #[derive(Clone, Debug)]
@@ -27,17 +29,24 @@ impl Gradients {
         Ok(())
     }
 
+    /// The square of the [norm](Self::norm), (1), on the device; `None` where there is no gradient.
+    ///
+    /// # Errors
+    /// When an operation fails.
+    pub fn square(&self) -> Result<Option<Tensor>> {
+        match &flat(self.0.iter().flatten())? {
+            None => Ok(None),
+            Some(all) => Ok(Some(exact(all)?.sqr()?.sum_keepdim(0)?)),
+        }
+    }
+
     /// The Euclidean norm over all of them; not finite where one of them isn't.
     ///
     /// # Errors
-    /// When a gradient can't be read.
+    /// When it can't be read.
     pub fn norm(&self) -> Result<f64> {
-        let mut sum = 0.0;
-        for gradient in self.0.iter().flatten() {
-            let values = gradient.to_dtype(DType::F64)?.flatten_all()?;
-            sum += values.to_vec1::<f64>()?.iter().map(|g| g * g).sum::<f64>();
-        }
-        Ok(sum.sqrt())
+        let square = self.square()?.map(|square| host::read::<f64>(&square));
+        Ok(square.transpose()?.map_or(0.0, |square| square[0].sqrt()))
     }
 
     /// Multiplies all of them by `factor`.
@@ -54,5 +63,25 @@ impl Gradients {
     /// The gradients, in order.
     pub fn as_slice(&self) -> &[Option<Tensor>] {
         &self.0
+    }
+}
+
+/// All numbers of some tensors one after the other; `None` where there is no tensor.
+pub(super) fn flat<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> Result<Option<Tensor>> {
+    let flat = tensors
+        .map(Tensor::flatten_all)
+        .collect::<Result<Vec<_>>>()?;
+    match flat.is_empty() {
+        true => Ok(None),
+        false => Tensor::cat(&flat, 0).map(Some),
+    }
+}
+
+/// x in the type of moments and norms: `f64` beside the fused forms of the CPU, its own on other devices, some of which
+/// have no `f64`.
+pub(super) fn exact(x: &Tensor) -> Result<Tensor> {
+    match fused_on_cpu(x) {
+        true => x.to_dtype(DType::F64),
+        false => Ok(x.clone()),
     }
 }

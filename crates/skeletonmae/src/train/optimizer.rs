@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
+use skeleton_kernels::{constant, host};
 
 use crate::error::{Error, Result};
+use crate::train::gradients::{exact, flat};
 
 /// An update rule, as PyTorch defines it (weight decay is added to the gradient).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,14 +97,16 @@ impl OptimizerConfig {
     }
 }
 
-/// Parameters with the moments of their gradients. Moments are kept and updates computed in double precision whatever
-/// the parameters' type; these are few numbers beside the activations.
+/// Parameters with the moments of their gradients. All moments are one tensor on the parameters' device, so that an update is
+/// a dozen operations however many parameters there are. Beside the CPU's fused forms moments and updates are `f64`, whatever
+/// the parameters' type; on other devices they have that type.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     config: OptimizerConfig,
     parameters: Vec<(String, Var)>,
-    /// Of each parameter the first moment or velocity, and the second moment, which is empty for SGD.
-    moments: Vec<[Vec<f64>; 2]>,
+    /// First moment or velocity, and Adam's second moment: each the numbers of all parameters, in their order. None for
+    /// no parameters.
+    moments: Vec<Tensor>,
     steps: u64,
 }
 
@@ -116,17 +120,18 @@ impl Optimizer {
     /// When the configuration is refused.
     pub fn new(config: OptimizerConfig, parameters: Vec<(String, Var)>) -> Result<Self> {
         config.validate()?;
-        let zeros = |(_, var): &(String, Var)| {
-            let first = vec![0.0; var.elem_count()];
-            match config {
-                OptimizerConfig::Adam { .. } => [first.clone(), first],
-                OptimizerConfig::Sgd { .. } => [first, Vec::new()],
-            }
+        let count = match config {
+            OptimizerConfig::Adam { .. } => 2,
+            OptimizerConfig::Sgd { .. } => 1,
+        };
+        let moments = match flat(parameters.iter().map(|(_, var)| var.as_tensor()))? {
+            None => Vec::new(),
+            Some(all) => vec![exact(&all.detach())?.zeros_like()?; count],
         };
         Ok(Self {
             config,
-            moments: parameters.iter().map(zeros).collect(),
             parameters,
+            moments,
             steps: 0,
         })
     }
@@ -147,84 +152,150 @@ impl Optimizer {
     /// When a gradient doesn't have its parameter's shape.
     pub fn step(&mut self, gradients: &[Option<Tensor>], lr: f64) -> Result<()> {
         self.steps += 1;
-        let own = self.parameters.iter().zip(&mut self.moments);
-        for (((_, var), [first, second]), gradient) in own.zip(gradients) {
-            let Some(gradient) = gradient else { continue };
-            let mut values = numbers(var)?;
-            let gradient = numbers(&gradient.broadcast_as(var.shape())?)?;
-            let each = values.iter_mut().zip(&gradient).zip(first);
-            match self.config {
+        let own: Vec<(&Var, &Option<Tensor>)> = self
+            .parameters
+            .iter()
+            .map(|(_, var)| var)
+            .zip(gradients)
+            .collect();
+        let mut moved = vec![Vec::new(); self.moments.len()];
+        let mut from = 0;
+        // Neighbours that all have a gradient, or none: as a rule that is all of them.
+        for run in own.chunk_by(|(_, a), (_, b)| a.is_some() == b.is_some()) {
+            let numbers = run.iter().map(|(var, _)| var.elem_count()).sum();
+            let moments = self.moments.iter().map(|all| all.narrow(0, from, numbers));
+            let mut moments = moments.collect::<candle_core::Result<Vec<_>>>()?;
+            if run[0].1.is_some() {
+                moments = self.update(run, &moments, lr)?;
+            }
+            for (moved, moment) in moved.iter_mut().zip(moments) {
+                moved.push(moment);
+            }
+            from += numbers;
+        }
+        let moments = moved.iter().map(|parts| Tensor::cat(parts, 0));
+        self.moments = moments.collect::<candle_core::Result<_>>()?;
+        Ok(())
+    }
+
+    /// Changes parameters that have gradients; returns the moments after it.
+    fn update(
+        &self,
+        run: &[(&Var, &Option<Tensor>)],
+        moments: &[Tensor],
+        lr: f64,
+    ) -> candle_core::Result<Vec<Tensor>> {
+        let shaped = run.iter().filter_map(|(var, gradient)| {
+            let gradient = gradient.as_ref()?;
+            Some(gradient.broadcast_as(var.shape()))
+        });
+        let shaped = shaped.collect::<candle_core::Result<Vec<_>>>()?;
+        let (Some(g), Some(x)) = (
+            flat(shaped.iter())?,
+            flat(run.iter().map(|(var, _)| var.as_tensor()))?,
+        ) else {
+            return Ok(moments.to_vec());
+        };
+        let (mut g, x) = (exact(&g)?, exact(&x.detach())?);
+        let (step, moments) = match (self.config, moments) {
+            (
                 OptimizerConfig::Adam {
                     beta1,
                     beta2,
                     weight_decay,
                     ..
-                } => {
-                    let t = self.steps as i32;
-                    let (mean, square) = (1.0 - beta1.powi(t), 1.0 - beta2.powi(t));
-                    for (((x, &g), m), v) in each.zip(second) {
-                        let g = g + weight_decay * *x;
-                        *m = beta1 * *m + (1.0 - beta1) * g;
-                        *v = beta2 * *v + (1.0 - beta2) * g * g;
-                        *x -= lr * (*m / mean) / ((*v / square).sqrt() + EPSILON);
-                    }
-                }
+                },
+                [m, v],
+            ) => {
+                g = decayed(g, &x, weight_decay)?;
+                let m = ((m * beta1)? + (&g * (1.0 - beta1))?)?;
+                let v = ((v * beta2)? + ((&g * (1.0 - beta2))? * &g)?)?;
+                let [mean, square] = [beta1, beta2].map(|beta| 1.0 - beta.powi(self.steps as i32));
+                let below = (over(&v, square)?.sqrt()? + EPSILON)?;
+                (((over(&m, mean)? * lr)? / below)?, vec![m, v])
+            }
+            (
                 OptimizerConfig::Sgd {
                     momentum,
                     nesterov,
                     weight_decay,
                     ..
-                } => {
-                    for ((x, &g), v) in each {
-                        let g = g + weight_decay * *x;
-                        *v = momentum * *v + g;
-                        *x -= lr * if nesterov { g + momentum * *v } else { *v };
-                    }
-                }
+                },
+                [v],
+            ) => {
+                g = decayed(g, &x, weight_decay)?;
+                let v = ((v * momentum)? + &g)?;
+                let along = if nesterov {
+                    (g + (&v * momentum)?)?
+                } else {
+                    v.clone()
+                };
+                ((along * lr)?, vec![v])
             }
-            let values = Tensor::from_vec(values, var.shape(), var.device())?;
-            var.set(&values.to_dtype(var.dtype())?)?;
+            _ => candle_core::bail!("the moments of another rule"),
+        };
+        let x = (x - step)?;
+        let mut from = 0;
+        for (var, _) in run {
+            let own = x.narrow(0, from, var.elem_count())?.reshape(var.shape())?;
+            var.set(&own.to_dtype(var.dtype())?)?;
+            from += var.elem_count();
         }
-        Ok(())
+        Ok(moments)
     }
 
-    /// Updates so far and the moments, named `first.PARAMETER` and `second.PARAMETER`, in `f64`.
+    /// Updates so far and the moments, named `first.PARAMETER` and `second.PARAMETER`, in `f64` on the host.
     ///
     /// # Errors
     /// When a tensor can't be made.
     pub fn state(&self) -> Result<(u64, BTreeMap<String, Tensor>)> {
-        let mut moments = BTreeMap::new();
-        for ((name, var), own) in self.parameters.iter().zip(&self.moments) {
-            for (kind, moment) in MOMENTS.iter().zip(own).filter(|(_, m)| !m.is_empty()) {
-                let moment = Tensor::from_slice(moment, var.shape(), &Device::Cpu)?;
-                moments.insert(format!("{kind}.{name}"), moment);
+        let mut named = BTreeMap::new();
+        for (kind, moment) in MOMENTS.iter().zip(&self.moments) {
+            let numbers = host::read::<f64>(moment)?;
+            let mut left = &numbers[..];
+            for (name, var) in &self.parameters {
+                let (own, others) = left.split_at(var.elem_count());
+                let moment = Tensor::from_slice(own, var.shape(), &Device::Cpu)?;
+                named.insert(format!("{kind}.{name}"), moment);
+                left = others;
             }
         }
-        Ok((self.steps, moments))
+        Ok((self.steps, named))
     }
 
-    /// Takes a saved [`state`](Self::state) on.
+    /// Takes a saved [`state`](Self::state) on, whatever device it was saved on.
     ///
     /// # Errors
     /// When a moment is missing or has another shape; nothing is taken on then.
     pub fn restore(&mut self, steps: u64, moments: &BTreeMap<String, Tensor>) -> Result<()> {
-        let mut restored = self.moments.clone();
-        for ((name, var), own) in self.parameters.iter().zip(&mut restored) {
-            for (kind, moment) in MOMENTS.iter().zip(own).filter(|(_, m)| !m.is_empty()) {
+        let mut restored = Vec::new();
+        for (kind, moment) in MOMENTS.iter().zip(&self.moments) {
+            let mut numbers: Vec<f64> = Vec::with_capacity(moment.elem_count());
+            for (name, var) in &self.parameters {
                 let name = format!("{kind}.{name}");
                 let given = moments.get(&name);
                 let Some(given) = given.filter(|given| given.dims() == var.dims()) else {
                     let given = given.map(Tensor::dims);
                     return Err(Error::parameter(&name, Some(var.dims()), given));
                 };
-                *moment = numbers(given)?;
+                numbers.extend(host::read::<f64>(given)?);
             }
+            restored.push(constant(numbers, moment.shape(), moment)?);
         }
         (self.moments, self.steps) = (restored, steps);
         Ok(())
     }
 }
 
-fn numbers(t: &Tensor) -> candle_core::Result<Vec<f64>> {
-    t.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+/// Weight decay as PyTorch has it: `g + decay x`.
+fn decayed(g: Tensor, x: &Tensor, decay: f64) -> candle_core::Result<Tensor> {
+    match decay {
+        0.0 => Ok(g),
+        decay => g + (x * decay)?,
+    }
+}
+
+/// `x / divisor`, where Candle's own division by a number multiplies by its rounded inverse.
+fn over(x: &Tensor, divisor: f64) -> candle_core::Result<Tensor> {
+    x.broadcast_div(&constant(vec![divisor], 1, x)?)
 }

@@ -56,7 +56,7 @@ impl Op {
                 inputs = vec![vec![one, t, v, D]];
                 let [w, b] = [&[D, D][..], &[D]].map(|dims| variable(dims, 0.1));
                 learned.extend([w.clone(), b.clone()]);
-                Box::new(move |a| linear(&a[0], &w, &b))
+                Box::new(move |a| linear(&a[0], &w, Some(&b)))
             }
             "op_rce" => {
                 inputs = vec![vec![rows, D]; 2];

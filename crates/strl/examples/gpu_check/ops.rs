@@ -215,8 +215,8 @@ fn plain() -> Vec<Case> {
             vec![x(), (vec![D, D], 0.1), (vec![D], 0.1)],
             Box::new(|a, _, form| {
                 alone(match form {
-                    Form::Definition => kernels::linear::reference(&a[0], &a[1], &a[2]),
-                    Form::Public => kernels::linear(&a[0], &a[1], &a[2]),
+                    Form::Definition => kernels::linear::reference(&a[0], &a[1], Some(&a[2])),
+                    Form::Public => kernels::linear(&a[0], &a[1], Some(&a[2])),
                 })
             }),
         ),

@@ -185,7 +185,7 @@ fn ops(clips: usize, device: &Device, report: &mut Report) -> Outcome<()> {
     let readout = Readout::Rows(Arc::new(hidden.clone()));
     let (joints, batch) = (&Readout::Joints, Stats::Batch);
     let all: Vec<Piece<'_>> = vec![
-        ("linear", Box::new(|| kernels::linear(&x, &w, &b))),
+        ("linear", Box::new(|| kernels::linear(&x, &w, Some(&b)))),
         ("mix_joints", Box::new(|| kernels::mix_joints(&x, &normal))),
         (
             "norm_prelu",

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
-use skeleton_kernels::linear;
+use skeleton_kernels::{host, linear};
 use skeletonmae::Result;
 use skeletonmae::error::positive;
 
@@ -23,13 +23,14 @@ pub fn neighbours(train: &Features, clips: &Features, classes: usize, k: usize) 
     let labels = train.classes("the training clips of neighbours", classes)?;
     let standard = Standard::of(train);
     let known = directions(&standard, train)?; // (n, w)
-    let nothing = Tensor::zeros(train.len(), known.dtype(), known.device())?;
     let asked = directions(&standard, clips)?; // (m, w)
     let mut probabilities = Vec::with_capacity(clips.len());
     for from in (0..clips.len()).step_by(TOGETHER) {
         let some = asked.narrow(0, from, TOGETHER.min(clips.len() - from))?;
-        let cosines = linear(&some.contiguous()?, &known, &nothing)?.to_vec2::<f32>()?; // (some, n)
-        let votes = cosines.par_iter().map(|row| vote(row, &labels, classes, k));
+        let cosines = linear(&some.contiguous()?, &known, None)?; // (some, n)
+        let cosines = host::read::<f32>(&cosines)?;
+        let rows = cosines.par_chunks_exact(train.len());
+        let votes = rows.map(|row| vote(row, &labels, classes, k));
         probabilities.extend(votes.collect::<Vec<_>>());
     }
     Ok(Scores {

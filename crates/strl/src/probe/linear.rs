@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Var};
 use candle_nn::ops::softmax_last_dim;
-use skeleton_kernels::linear;
+use skeleton_kernels::{host, linear};
 use skeletonmae::Result;
 use skeletonmae::train::{Decay, Gradients, Optimizer, OptimizerConfig, Schedule};
 
@@ -65,7 +65,7 @@ impl Linear {
             decay: Decay::Cosine,
         };
         for step in 0..STEPS {
-            let logits = linear(&x, weight.as_tensor(), bias.as_tensor())?; // (n, k)
+            let logits = linear(&x, weight.as_tensor(), Some(bias.as_tensor()))?; // (n, k)
             let loss = cross_entropy(&logits, &train.labels, 0.0, train.len() as f64)?;
             let mut gradients = Gradients::none(2);
             gradients.add(&loss, optimizer.parameters())?;
@@ -85,12 +85,15 @@ impl Linear {
     /// When their features aren't of the width that was fitted.
     pub fn score(&self, clips: &Features) -> Result<Scores> {
         let x = self.standard.tensor(clips)?;
-        let logits = linear(&x, self.weight.as_tensor(), self.bias.as_tensor())?;
-        let p = softmax_last_dim(&logits)?.to_dtype(DType::F64)?;
+        let logits = linear(&x, self.weight.as_tensor(), Some(self.bias.as_tensor()))?;
+        let p = host::read::<f64>(&softmax_last_dim(&logits)?)?;
         Ok(Scores {
             ids: clips.ids.clone(),
             labels: clips.labels.clone(),
-            probabilities: p.to_vec2()?,
+            probabilities: p
+                .chunks_exact(logits.dim(1)?)
+                .map(<[f64]>::to_vec)
+                .collect(),
         })
     }
 }

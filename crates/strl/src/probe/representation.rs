@@ -1,7 +1,8 @@
 //! A clip as one row of numbers.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use rayon::prelude::*;
+use skeleton_kernels::host;
 use skeletonmae::train::BoxError;
 use skeletonmae::{Error, Mode, Result, TrackBatch, Trunk};
 
@@ -86,7 +87,7 @@ pub fn represent(
         let (n, t, v, _) = batch.keypoints.dims4()?;
         let h = encoder.encode(&batch.keypoints, Mode::Eval)?; // (n, t, v, d)
         let d = h.dim(3)?;
-        let h = h.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let h = host::read::<f32>(&h)?;
         let tracks: Vec<f64> = h
             .par_chunks(t * v * d)
             .zip(batch.presence.par_chunks(t * v))
@@ -118,9 +119,9 @@ fn gather(
     let mut all = Features::default();
     for batch in batches {
         let batch = batch.map_err(Error::Data)?;
-        let rows = rows(&batch)?.to_dtype(DType::F32)?;
+        let rows = rows(&batch)?;
         all.width = rows.dim(1)?;
-        all.values.extend(rows.flatten_all()?.to_vec1::<f32>()?);
+        all.values.extend(host::read::<f32>(&rows)?);
         all.ids.extend(batch.ids);
         all.labels.extend(batch.labels);
     }
@@ -231,6 +232,8 @@ impl Standard {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::DType;
+
     use super::*;
 
     #[test]
