@@ -194,7 +194,8 @@ mod tests {
     fn feed(n: usize, threads: usize, interrupt: &Interrupt) -> Feed {
         let machine = Machine {
             device: Device::Cpu,
-            name: "cpu",
+            name: "cpu".into(),
+            features: candle_core::DType::F32,
             threads,
         };
         let augment = Augment {

@@ -5,13 +5,12 @@
 //! estimate is above what is free, the system would start to swap or kill the process within the first
 //! step, and say nothing of the reason.
 
-use std::fs;
-use std::path::Path;
-
 use skeletonmae::MaeConfig;
 use strl::StrlConfig;
 
 use crate::failure::{Failure, Outcome};
+use crate::machine::Machine;
+use crate::memory;
 
 /// Activations that a pre-training step keeps beside those of its encoder layers.
 const PRETRAIN: f64 = 10.0;
@@ -61,8 +60,8 @@ impl Step<'_> {
     }
 
     /// Refuses a step that is larger than the memory that is free, where that is known.
-    pub fn check(&self) -> Outcome {
-        match free(Path::new("/")) {
+    pub fn check(&self, machine: &Machine) -> Outcome {
+        match memory::free(&machine.device) {
             Some(free) => self.check_in(free),
             None => Ok(()),
         }
@@ -95,33 +94,6 @@ impl Step<'_> {
         ))
         .hint(hint))
     }
-}
-
-/// Bytes that this process may still take: what the system has, or the control group it is in, as
-/// containers and batch systems set them. `root` is where /proc and /sys are.
-fn free(root: &Path) -> Option<u64> {
-    let system = fs::read_to_string(root.join("proc/meminfo"))
-        .ok()
-        .and_then(|text| {
-            let line = text
-                .lines()
-                .find(|line| line.starts_with("MemAvailable:"))?;
-            let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-            Some(kilobytes * 1024)
-        });
-    let number = |path: &str| -> Option<u64> {
-        let text = fs::read_to_string(root.join(path)).ok()?;
-        text.trim().parse().ok()
-    };
-    let group = |most: &str, used: &str| Some(number(most)?.saturating_sub(number(used)?));
-    let groups = [
-        group("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory.current"),
-        group(
-            "sys/fs/cgroup/memory/memory.limit_in_bytes",
-            "sys/fs/cgroup/memory/memory.usage_in_bytes",
-        ),
-    ];
-    groups.into_iter().flatten().chain(system).min()
 }
 
 #[cfg(test)]
@@ -199,23 +171,5 @@ mod tests {
             ..step
         };
         assert!(smaller.check_in(4_000_000_000).is_ok(), "{hint}");
-    }
-
-    #[test]
-    fn what_is_free_is_the_least_that_anyone_allows() {
-        let root = tempfile::tempdir().unwrap();
-        assert_eq!(free(root.path()), None);
-        let write = |path: &str, text: &str| {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("proc/meminfo", "MemTotal: 9 kB\nMemAvailable:   4 kB\n");
-        assert_eq!(free(root.path()), Some(4096));
-        write("sys/fs/cgroup/memory.max", "max\n");
-        write("sys/fs/cgroup/memory.current", "100\n");
-        assert_eq!(free(root.path()), Some(4096));
-        write("sys/fs/cgroup/memory.max", "1100\n");
-        assert_eq!(free(root.path()), Some(1000));
     }
 }

@@ -12,7 +12,6 @@ use skeletonmae::objective::{Objective, Reconstruction};
 use skeletonmae::{SkeletonMae, Store, Trunk};
 use strl::{Strl, Task, load_encoder};
 
-use crate::args::MachineArgs;
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
 use crate::config::Config;
 use crate::data::Data;
@@ -53,7 +52,7 @@ pub fn meta(
 }
 
 /// The classifier that `config` says, of the classes of `data`, in `store`.
-pub fn classifier(config: &Config, data: &Data, store: &Store) -> Outcome<Strl> {
+pub fn classifier(config: &Config, data: &Data, store: &Store, machine: &Machine) -> Outcome<Strl> {
     let task = Task {
         layout: data.layout(),
         coordinates: data.coordinates(),
@@ -61,7 +60,8 @@ pub fn classifier(config: &Config, data: &Data, store: &Store) -> Outcome<Strl> 
         classes: data.classes().len(),
     };
     let mae = &config.model.mae;
-    Ok(Strl::new(mae, config.strl()?, task, store.builder())?)
+    let model = Strl::new(mae, config.strl()?, task, store.builder())?;
+    Ok(model.with_features(machine.features))
 }
 
 /// A checkpoint whose metadata have been understood.
@@ -111,19 +111,18 @@ impl Opened {
         Ok(data)
     }
 
-    /// What the model is fed from, by what `args` say computes: `clips` views of each clip, or as many as the
-    /// checkpoint says.
+    /// What the model is fed from: `clips` views of each clip, or as many as the checkpoint says.
     pub fn feeds<'a>(
         &self,
         source: Arc<dyn ClipSource>,
         clips: Option<u16>,
-        args: MachineArgs,
+        machine: Machine,
         interrupt: &'a Interrupt,
     ) -> Outcome<Feeds<'a>> {
         Ok(Feeds {
             source,
             reading: self.reading(clips),
-            machine: Machine::of(args)?,
+            machine,
             interrupt,
         })
     }
@@ -170,7 +169,7 @@ impl Opened {
         let model = Strl::new(&self.config.model.mae, strl, task, store.builder())
             .map_err(|error| self.refused(error))?;
         store.all_used().map_err(|error| self.refused(error))?;
-        Ok(model)
+        Ok(model.with_features(machine.features))
     }
 
     /// A store that holds these numbers of the checkpoint and no others.
@@ -192,7 +191,7 @@ impl Opened {
         let trunk = Trunk::new(mae, &self.layout, c, store.builder())
             .map_err(|error| self.refused(error))?;
         store.all_used().map_err(|error| self.refused(error))?;
-        Ok((store, trunk))
+        Ok((store, trunk.with_features(machine.features)))
     }
 
     /// What the pre-training hid and aimed at, where it reconstructed.
@@ -217,7 +216,7 @@ impl Opened {
         let model = SkeletonMae::with_target(target, mae, &self.layout, c, store.builder())
             .map_err(|error| self.refused(error))?;
         store.all_used().map_err(|error| self.refused(error))?;
-        Ok((store, model))
+        Ok((store, model.with_features(machine.features)))
     }
 
     /// Copies the encoder into a classifier built by `config` in `store`.

@@ -24,7 +24,9 @@ pub use self::recordings::RecordingsArgs;
 pub use self::results::{FuseArgs, SummaryArgs};
 pub use self::scoring::{EvaluateArgs, PredictArgs};
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
-use crate::config::Device;
+use crate::failure::Outcome;
+use crate::machine::{Device, Machine, Precision};
+use crate::printer::Printer;
 
 /// SkeletonMAE pre-training and STRL fine-tuning on skeleton sequences.
 #[derive(Debug, Parser)]
@@ -162,13 +164,27 @@ impl From<UnitsArg> for Units {
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Machine")]
 pub struct MachineArgs {
-    /// What computes.
-    #[arg(long, value_enum)]
+    /// What computes: cpu, cuda (or cuda:1, the second GPU), metal, or auto, the first GPU if there is one [default: cpu, or
+    /// what the settings say].
+    #[arg(long, value_name = "DEVICE")]
     pub device: Option<Device>,
+
+    /// The type of features and their products; tf32 and bf16 are faster and need a GPU [default: f32, or what the settings
+    /// say].
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
 
     /// Threads to compute with [default: one a core]; results don't depend on it.
     #[arg(long, value_name = "N", value_parser = positive())]
     pub threads: Option<u16>,
+}
+
+impl MachineArgs {
+    /// Starts the machine of a command that has no settings.
+    pub fn start(self, printer: &Printer) -> Outcome<Machine> {
+        let device = self.device.unwrap_or_default().settled(printer);
+        Machine::start(device, self.precision.unwrap_or_default(), self.threads)
+    }
 }
 
 /// A count of something that must be there.

@@ -23,7 +23,12 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         Some(split) => (split.clone(), data.split(split)?),
         None => Labelled::held_by(&opened, &data)?,
     };
-    let feeds = opened.feeds(data.source(), args.clips, args.machine, interrupt)?;
+    let feeds = opened.feeds(
+        data.source(),
+        args.clips,
+        args.machine.start(printer)?,
+        interrupt,
+    )?;
     let model = opened.classifier(&feeds.machine)?;
     let feed = feeds.of(clips, None)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "evaluating");

@@ -92,7 +92,8 @@ impl Task for Classification {
         }
         let setup = Setup::new(Self::KIND, config, data, train, interrupt)?;
         let held = (!held.is_empty()).then(|| setup.feeds.of(held, None));
-        let model = classifier(config, &setup.data, &setup.store)?;
+        let machine = &setup.feeds.machine;
+        let model = classifier(config, &setup.data, &setup.store, machine)?;
         if let Some(encoder) = &encoder {
             encoder.lend_encoder(&setup.store, config)?;
         }

@@ -28,7 +28,7 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     } else {
         cache(args, &opened)?
     };
-    let feeds = opened.feeds(source, args.clips, args.machine, interrupt)?;
+    let feeds = opened.feeds(source, args.clips, args.machine.start(printer)?, interrupt)?;
     let model = opened.classifier(&feeds.machine)?;
     let feed = feeds.of(clips, None)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "predicting");

@@ -76,9 +76,10 @@ impl Task for Pretraining {
         let setup = Setup::new(Self::KIND, config, data, clips, interrupt)?;
         let (layout, c) = (setup.data.layout(), setup.data.coordinates());
         let (mae, vb) = (&config.model.mae, setup.store.builder());
+        let model = Pretext::new(&own.objective, mae, layout, c, vb)?;
         Ok(Training {
             task: Pretraining {
-                model: Pretext::new(&own.objective, mae, layout, c, vb)?,
+                model: model.with_features(setup.feeds.machine.features),
                 val: setup.measured(&config.run.val)?,
             },
             optimizer: Optimizer::new(own.optimizer, setup.store.parameters())?,

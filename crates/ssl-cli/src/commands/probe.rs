@@ -36,7 +36,7 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
     run.check()?;
     let labelled = Labelled::of(&data, &args.train, &run, printer)?;
     let test = data.split(&args.test)?;
-    let feeds = encoder.feeds(&data, args, interrupt)?;
+    let feeds = encoder.feeds(&data, args.machine.start(printer)?, interrupt)?;
     let (store, model) = encoder.model(&data, args.seed, &feeds.machine)?;
     let frozen = digest(&store.tensors())?;
     let features = |clips, what: &str| -> Outcome<Features> {
@@ -156,20 +156,18 @@ impl Source {
     fn feeds<'a>(
         &self,
         data: &Data,
-        args: &ProbeArgs,
+        machine: Machine,
         interrupt: &'a Interrupt,
     ) -> Outcome<Feeds<'a>> {
         match self {
-            Source::Trained(opened) => {
-                opened.feeds(data.source(), Some(1), args.machine, interrupt)
-            }
+            Source::Trained(opened) => opened.feeds(data.source(), Some(1), machine, interrupt),
             Source::Random(config) => Ok(Feeds {
                 source: data.source(),
                 reading: Reading {
                     clips: 1,
                     ..config.reading.clone()
                 },
-                machine: Machine::of(args.machine)?,
+                machine,
                 interrupt,
             }),
         }

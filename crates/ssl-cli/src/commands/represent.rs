@@ -37,7 +37,12 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let data = opened.data(&args.data)?;
     let clips = data.split(&args.split)?;
     // A clip is represented once, not view by view.
-    let feeds = opened.feeds(data.source(), Some(1), args.machine, interrupt)?;
+    let feeds = opened.feeds(
+        data.source(),
+        Some(1),
+        args.machine.start(printer)?,
+        interrupt,
+    )?;
     let feed = feeds.of(clips, None)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "representing");
     let features = match kind {

@@ -23,9 +23,8 @@ pub fn run<T: Task>(
     let settings = settings(typed, resumed.as_ref());
     let config = Config::resolve(&settings, T::KIND, |run| {
         take(&args.data, &mut run.data);
-        take(&args.machine.threads, &mut run.threads);
         run.seed = args.seed.unwrap_or(run.seed);
-        run.device = args.machine.device.unwrap_or(run.device);
+        run.on(args.machine, printer);
         flags(run);
     })?;
     if resumed.is_none() {

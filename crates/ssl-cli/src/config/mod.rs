@@ -24,24 +24,6 @@ use crate::checkpoint::Kind;
 use crate::failure::{Failure, Outcome};
 use crate::text::read_text;
 
-/// What computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Device {
-    /// The processor.
-    #[default]
-    Cpu,
-}
-
-impl Device {
-    /// As it is typed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Device::Cpu => "cpu",
-        }
-    }
-}
-
 /// All settings. Unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Device;
+use crate::args::MachineArgs;
 use crate::failure::{Failure, Outcome};
+use crate::machine::{Device, Precision};
+use crate::printer::Printer;
 
 /// `[run]`: what flags say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +17,9 @@ pub struct RunSection {
     pub seed: u64,
     /// What computes.
     pub device: Device,
+    /// The type of features.
+    #[serde(skip_serializing_if = "Precision::is_f32")]
+    pub precision: Precision,
     /// Threads to compute with; one a core where it isn't said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u16>,
@@ -45,6 +50,13 @@ pub struct RunSection {
 }
 
 impl RunSection {
+    /// Takes what was typed of the machine in place of what the settings say; `auto` becomes what it stands for.
+    pub fn on(&mut self, typed: MachineArgs, printer: &Printer) {
+        self.device = typed.device.unwrap_or(self.device).settled(printer);
+        self.precision = typed.precision.unwrap_or(self.precision);
+        self.threads = typed.threads.or(self.threads);
+    }
+
     /// Checks the shares.
     pub fn check(&self) -> Outcome {
         let refuse = |flag: &str, expected: &str, share: f64| {

@@ -88,7 +88,8 @@ fn what_a_checkpoint_does_not_hold_is_never_allocated() {
     let whole = whole.unwrap();
     let machine = Machine {
         device: candle_core::Device::Cpu,
-        name: "cpu",
+        name: "cpu".into(),
+        features: candle_core::DType::F32,
         threads: 1,
     };
     let started = std::time::Instant::now();

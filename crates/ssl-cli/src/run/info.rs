@@ -16,7 +16,7 @@ pub struct Info {
     pub commit: String,
     /// The data trained on.
     pub data: Fingerprint,
-    /// What computes.
+    /// What computes: the device, and the GPU's name.
     pub device: String,
     /// Threads computed with.
     pub threads: usize,
@@ -96,7 +96,7 @@ impl Info {
             seed,
             commit: env!("SSL_COMMIT").into(),
             data,
-            device: machine.name.into(),
+            device: machine.name.clone(),
             threads: machine.threads,
             instruction_set: instruction_set(),
             encoder,

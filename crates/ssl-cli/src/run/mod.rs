@@ -289,7 +289,8 @@ mod tests {
         };
         let machine = Machine {
             device: Device::Cpu,
-            name: "cpu",
+            name: "cpu".into(),
+            features: candle_core::DType::F32,
             threads: 1,
         };
         let info = Info::new(Kind::Pretrain, 1, data, &machine, None);

@@ -70,7 +70,10 @@ impl Resumed {
             // It was killed before it saved anything.
             return Ok((Run::begin(args, self.lock, config, info)?, None));
         };
-        same(&self.folder, &state.meta, &now(state.meta.epoch)?)?;
+        let now = now(state.meta.epoch)?;
+        same(&self.folder, &state.meta, &now)?;
+        let told = args.machine.device.is_some();
+        other_device(&self.folder, &state.meta, &now, told, printer)?;
         record(&self.folder, &state, info, printer)?;
         clean(&self.folder)?;
         clean(&self.folder.join(states::FOLDER))?;
@@ -121,14 +124,48 @@ fn same(folder: &Path, run: &Meta, now: &Meta) -> Outcome {
         let text = |meta: &Meta| meta.encoder.clone().unwrap_or("none".into());
         return differ("encoder (SHA-256)", &text(run), &text(now));
     }
-    let table = |meta: &Meta| meta.config.parse::<toml::Table>().unwrap_or_default();
-    if let Some((key, run, now)) = difference("", &table(run), &table(now)) {
+    let [run_table, now_table] = [run, now].map(|meta| without_device(meta).0);
+    if let Some((key, run, now)) = difference("", &run_table, &now_table) {
         return differ(&format!("setting: {key}"), &run, &now);
     }
-    if run != now {
+    let kind = |meta: &Meta| Meta {
+        config: String::new(),
+        ..meta.clone()
+    };
+    if kind(run) != kind(now) {
         let text = |meta: &Meta| format!("{:?}", (meta.units, meta.coordinates, &meta.classes));
         return differ("kind of clips", &text(run), &text(now));
     }
+    Ok(())
+}
+
+/// A checkpoint's settings but for the device, and the device.
+fn without_device(meta: &Meta) -> (toml::Table, String) {
+    let mut table = meta.config.parse::<toml::Table>().unwrap_or_default();
+    let run = table.get_mut("run").and_then(toml::Value::as_table_mut);
+    let device = run.and_then(|run| run.remove("device"));
+    let device = device.and_then(|device| Some(device.as_str()?.to_owned()));
+    (table, device.unwrap_or_default())
+}
+
+/// On another device a run goes on only when told so.
+fn other_device(folder: &Path, run: &Meta, now: &Meta, told: bool, printer: &Printer) -> Outcome {
+    let [run, now] = [run, now].map(|meta| without_device(meta).1);
+    if run == now {
+        return Ok(());
+    }
+    if !told {
+        let folder = folder.display();
+        return Err(Failure::error(format!(
+            "{folder} can't go on: another device: the run has {run}, now it is {now}"
+        ))
+        .hint(format!(
+            "--device {run} goes on where it was, --device {now} here, with other last bits"
+        )));
+    }
+    printer.warn(format!(
+        "the run was on {run} and goes on with {now}: its bytes may differ from those of an uninterrupted run"
+    ));
     Ok(())
 }
 
@@ -177,6 +214,7 @@ fn record(folder: &Path, state: &State, info: &Info, printer: &Printer) -> Outco
     let here = json!({
         "epoch": state.meta.epoch,
         "step": state.progress.steps,
+        "device": info.device,
         "commit": info.commit,
         "threads": info.threads,
         "instruction_set": info.instruction_set,

@@ -9,7 +9,7 @@ use skeletonmae::train::{
 
 use super::Metrics;
 use crate::checkpoint::{Kind, Meta, Origin};
-use crate::config::Config;
+use crate::config::{Config, RunSection};
 use crate::data::Data;
 use crate::failure::Outcome;
 use crate::feed::{Feed, Feeds};
@@ -91,6 +91,13 @@ impl<'a> Setup<'a> {
         interrupt: &'a Interrupt,
     ) -> Outcome<Setup<'a>> {
         let (settings, augment) = config.training(kind)?;
+        let RunSection {
+            device,
+            precision,
+            threads,
+            ..
+        } = config.run;
+        let machine = Machine::start(device, precision, threads)?;
         let at_once = settings.micro_batch.min(clips.len());
         fits::Step {
             setting: &format!("{}.micro_batch", kind.name()),
@@ -101,8 +108,7 @@ impl<'a> Setup<'a> {
             mae: &config.model.mae,
             strl: config.model.strl.as_ref(),
         }
-        .check()?;
-        let machine = Machine::start(config.run.device, config.run.threads)?;
+        .check(&machine)?;
         let views = match kind {
             // Several views are for class probabilities, of which there are none.
             Kind::Pretrain => 1,

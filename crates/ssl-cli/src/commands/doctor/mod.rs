@@ -30,6 +30,7 @@ pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outco
             args,
             &data,
             pairs.first().map(|(train, _)| train.as_str()),
+            printer,
         )?),
         false => None,
     };

@@ -42,7 +42,12 @@ pub struct Trial {
 
 impl Trial {
     /// Takes the settings of a fine-tuning, and labelled clips of `split`, or of all clips where there is none.
-    pub fn new(args: &DoctorArgs, data: &Data, split: Option<&str>) -> Outcome<Trial> {
+    pub fn new(
+        args: &DoctorArgs,
+        data: &Data,
+        split: Option<&str>,
+        printer: &Printer,
+    ) -> Outcome<Trial> {
         // `jhmdb` is the preset of `jhmdb14`.
         let own = PRESETS
             .iter()
@@ -51,8 +56,7 @@ impl Trial {
             .overfit
             .settings(own.map_or("quick", |preset| preset.name));
         let mut config = Config::resolve(&typed, Kind::Finetune, |run| {
-            super::super::take(&args.machine.threads, &mut run.threads);
-            run.device = args.machine.device.unwrap_or(run.device);
+            run.on(args.machine, printer);
         })?;
         config.run.seed = SEED;
         // What keeps a model from learning by heart, which is what is asked of it here.
@@ -132,7 +136,7 @@ impl Trial {
             .steps(SEED, 0, 0, clips, own.micro_batch)
             .collect::<Result<_, BoxError>>()
             .map_err(skeletonmae::Error::Data)?;
-        let model = classifier(config, data, &setup.store)?;
+        let model = classifier(config, data, &setup.store, &setup.feeds.machine)?;
         let mut optimizer = Optimizer::new(own.optimizer, setup.store.parameters())?;
         let steps = step.into_iter().cycle().take(STEPS).map(Ok);
         let (pass, learner) = (
