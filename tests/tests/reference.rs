@@ -9,8 +9,12 @@ const PRETRAIN: &str = "pretrain --preset quick --data toy.h5 --split train --va
 // form and not in the same direction: at the preset's rate of 0.1 two trainings soon go ways of their own.
 const FINETUNE: &str = "finetune --preset quick --data toy.h5 --train train --test test --set reading.frames=16 --set finetune.epochs=2 --set finetune.batch=6 --set finetune.optimizer.lr=1e-4";
 
+const PROBE: &str = "probe --data toy.h5 --train train --test test --method linear";
+
 /// Losses of two trainings may differ by this share: rounding grows from step to step.
 const LOSSES: f64 = 1e-3;
+/// Losses of trainings with features of 16 bits may differ by this share.
+const LOW: f64 = 0.03;
 /// Class probabilities of the two classifiers, each trained in its own way, may differ by this much.
 const TRAINED: f64 = 1e-3;
 /// Class probabilities of one and the same classifier may differ by this much.
@@ -79,6 +83,7 @@ fn train(desk: &Desk, ops: Ops) {
         }
     }
     evaluate(desk, ops, ops);
+    ops.ssl(desk, &format!("{PROBE} --encoder {name}-pretrain"));
 }
 
 /// Evaluates the classifier that was trained by `trained`.
@@ -153,4 +158,39 @@ fn the_definitions_and_the_fused_forms_train_the_same() {
         &scores("fused-by-definitions.jsonl"),
         PROBABILITIES,
     );
+}
+
+/// What `--precision bf16` does on a GPU, by the definitions on the CPU.
+#[test]
+fn features_of_16_bits_train_nearly_the_same_and_resume_to_the_same_bytes() {
+    let desk = Desk::new();
+    TOY.prepare(&desk, "toy", "coco17");
+    let ops = Ops::Definitions;
+    for precision in ["f32", "bf16"] {
+        let how = format!("--precision {precision} --save-every 0");
+        ops.ssl(
+            &desk,
+            &format!("{PRETRAIN} {how} --out {precision}-pretrain"),
+        );
+        ops.ssl(
+            &desk,
+            &format!("{FINETUNE} {how} --encoder {precision}-pretrain --out {precision}-finetune"),
+        );
+    }
+    for (run, key) in [("pretrain", "loss"), ("finetune", "loss")] {
+        let [full, low] = ["f32", "bf16"]
+            .map(|precision| numbers(&desk, &format!("{precision}-{run}/metrics.jsonl"), key));
+        assert_ne!(full, low, "features of 32 bits");
+        let size = full.iter().copied().fold(0.0, f64::max);
+        close(&format!("{run}: {key} in bf16"), &full, &low, LOW * size);
+    }
+    let config = String::from_utf8(desk.read("bf16-finetune/config.toml")).expect("text");
+    assert!(config.contains("precision = \"bf16\""), "{config}");
+    let whole = desk.read("bf16-pretrain/model.safetensors");
+    std::fs::remove_file(desk.path("bf16-pretrain/resume/000002-000000.safetensors"))
+        .expect("the state after the last epoch");
+    ops.ssl(&desk, "pretrain --out bf16-pretrain --resume");
+    assert!(desk.read("bf16-pretrain/model.safetensors") == whole);
+    let refused = desk.ssl("pretrain --out bf16-pretrain --resume --precision f32");
+    refused.refused(1, &["run.precision", "bf16"]);
 }

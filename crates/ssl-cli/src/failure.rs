@@ -110,6 +110,14 @@ impl Failure {
         }
     }
 
+    /// Whether a GPU had no memory left, as CUDA and Metal say it.
+    pub fn is_out_of_memory(&self) -> bool {
+        let message = self.message().to_ascii_lowercase();
+        ["out_of_memory", "out of memory"]
+            .iter()
+            .any(|words| message.contains(words))
+    }
+
     /// The exit code by which scripts tell the kinds apart.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -226,7 +234,7 @@ impl From<skeletonmae::Error> for Failure {
                 .hint("change it with --set KEY=VALUE or in the --config file"),
             Error::Parameter { .. } => Failure::from_error(&error)
                 .hint("compare [model] with the config.toml of the run that made the checkpoint"),
-            _ => Failure::from_error(&error),
+            _ => tensors(&error),
         }
     }
 }
@@ -250,7 +258,16 @@ fn from_data(source: Box<dyn Error + Send + Sync>) -> Failure {
 
 impl From<candle_core::Error> for Failure {
     fn from(error: candle_core::Error) -> Failure {
-        Failure::from_error(&error)
+        tensors(&error)
+    }
+}
+
+/// Arithmetic that failed: on the CPU a bug, on a device perhaps its memory.
+fn tensors(error: &(dyn Error + 'static)) -> Failure {
+    let failure = Failure::from_error(error);
+    match failure.is_out_of_memory() {
+        true => failure.hint("fewer clips at once take less: --batch, where the command has it"),
+        false => failure,
     }
 }
 
@@ -262,6 +279,19 @@ mod tests {
     fn the_first_hint_stays() {
         let failure = Failure::error("no").hint("near").hint("far");
         assert!(matches!(failure, Failure::Error { hint: Some(hint), .. } if hint == "near"));
+    }
+
+    #[test]
+    fn a_gpu_without_memory_is_known_by_its_words() {
+        let cuda = candle_core::Error::Msg(
+            "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into(),
+        );
+        let failure = Failure::from(cuda);
+        assert!(failure.is_out_of_memory());
+        assert!(
+            matches!(failure, Failure::Error { hint: Some(hint), .. } if hint.contains("--batch"))
+        );
+        assert!(!Failure::error("a full disk").is_out_of_memory());
     }
 
     #[test]

@@ -1,25 +1,71 @@
 //! Whether a training step fits into memory, asked before it allocates anything.
 //!
 //! A step keeps its activations until the backward pass: a number of tensors of (tracks, frames, joints,
-//! width), counted here for the paper's models and checked against what processes grew by. Where the
+//! width), counted here for the paper's models and checked against what processes grew by, and what GPUs gave. Where the
 //! estimate is above what is free, the system would start to swap or kill the process within the first
 //! step, and say nothing of the reason.
 
-use skeletonmae::MaeConfig;
+use skeleton_kernels::reference_only;
+use skeletonmae::{Backbone, MaeConfig};
 use strl::StrlConfig;
 
 use crate::failure::{Failure, Outcome};
 use crate::machine::Machine;
 use crate::memory;
 
-/// Activations that a pre-training step keeps beside those of its encoder layers.
-const PRETRAIN: f64 = 10.0;
-/// The same of a fine-tuning step, beside those of its STRL layers.
-const FINETUNE: f64 = 6.0;
-/// Those of an STRL layer beside its encoder's, at the frames it reads.
-const STRL_LAYER: f64 = 7.0;
-/// Those of an encoder layer: what stands in front of its norms, and its part of the gradients.
-const ENCODER_LAYER: f64 = 2.75;
+/// How many activations a step keeps.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    /// Of a pre-training step, beside those of its encoder layers.
+    pretrain: f64,
+    /// Of a fine-tuning step, beside those of its STRL layers.
+    finetune: f64,
+    /// Of an STRL layer beside its encoder's, at the frames it reads.
+    strl_layer: f64,
+    /// Of an encoder layer: what stands in front of its norms, and its part of the gradients.
+    encoder_layer: f64,
+}
+
+/// By what the ops go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ops {
+    /// The CPU's fused forms, which compute much again in the backward pass.
+    Fused,
+    /// The definitions, on a GPU: every intermediate result is kept.
+    Definitions,
+}
+
+impl Ops {
+    /// Those of a machine.
+    pub fn of(machine: &Machine) -> Ops {
+        match machine.device.is_cpu() && !reference_only() {
+            true => Ops::Fused,
+            false => Ops::Definitions,
+        }
+    }
+
+    fn kept(self, backbone: Backbone) -> Kept {
+        match self {
+            Ops::Fused => Kept {
+                pretrain: 10.0,
+                finetune: 6.0,
+                strl_layer: 7.0,
+                encoder_layer: 2.75,
+            },
+            Ops::Definitions => Kept {
+                pretrain: 25.0,
+                finetune: 14.0,
+                strl_layer: 60.0,
+                encoder_layer: match backbone {
+                    Backbone::Gin => 39.0,
+                    Backbone::Gcn => 25.0,
+                    Backbone::Gat => 41.0,
+                },
+            },
+        }
+    }
+}
+
 /// How much of the memory that is free a smaller step is proposed to take.
 const MARGIN: f64 = 0.8;
 
@@ -40,23 +86,50 @@ pub struct Step<'a> {
     pub mae: &'a MaeConfig,
     /// The classifier's, when one is trained.
     pub strl: Option<&'a StrlConfig>,
+    /// By what its ops go.
+    pub ops: Ops,
 }
 
 impl Step<'_> {
     /// Bytes that one step takes, roughly.
     pub fn bytes(&self) -> f64 {
-        let encoder = ENCODER_LAYER * self.mae.encoder_layers as f64;
+        let kept = self.ops.kept(self.mae.backbone);
+        let encoder = kept.encoder_layer * self.mae.encoder_layers as f64;
         let activations = match self.strl {
-            None => PRETRAIN + encoder,
+            None => kept.pretrain + encoder,
             Some(strl) => {
                 // The temporal halves after the first go two frames a step.
                 let frames = |layer: usize| 0.5f64.powi(layer.saturating_sub(1) as i32);
-                let layer = |layer| frames(layer) * (encoder + STRL_LAYER);
-                FINETUNE + (0..strl.layers).map(layer).sum::<f64>()
+                let layer = |layer| frames(layer) * (encoder + kept.strl_layer);
+                kept.finetune + (0..strl.layers).map(layer).sum::<f64>()
             }
         };
         let rows = self.tracks as f64 * self.frames as f64 * self.joints as f64;
         rows * self.mae.width as f64 * size_of::<f32>() as f64 * activations
+    }
+
+    /// After a device had no memory left for the step after all: what was asked of it, and a size that may do.
+    pub fn out_of_memory(&self, machine: &Machine) -> Failure {
+        let estimated = memory::free(&machine.device).map_or(0.0, |free| self.fitting(free));
+        let half = self.clips as f64 / 2.0;
+        let fewer = if estimated >= 1.0 {
+            estimated.min(half)
+        } else {
+            half
+        };
+        let (name, setting, clips) = (&machine.name, self.setting, self.clips);
+        let failure = Failure::error(format!(
+            "{name} is out of memory with {clips} clips at once ({setting})"
+        ));
+        failure.hint(match fewer as usize {
+            0 => "fewer frames (reading.frames) or a narrower model (model.width) take less".to_owned(),
+            fewer => format!("--set {setting}={fewer} takes less: an update stays that of the whole batch, and BatchNorm sees the smaller part"),
+        })
+    }
+
+    /// Clips that fit into so many free bytes, with a margin.
+    fn fitting(&self, free: u64) -> f64 {
+        self.clips as f64 * MARGIN * free as f64 / self.bytes()
     }
 
     /// Refuses a step that is larger than the memory that is free, where that is known.
@@ -81,7 +154,7 @@ impl Step<'_> {
             mae,
             ..
         } = self;
-        let hint = match (*clips as f64 * MARGIN * free as f64 / bytes) as usize {
+        let hint = match self.fitting(free) as usize {
             0 => "fewer frames (reading.frames) or a narrower model (model.width) take less"
                 .to_owned(),
             fits => format!(
@@ -109,6 +182,7 @@ mod tests {
             joints: 17,
             mae,
             strl,
+            ops: Ops::Fused,
         }
     }
 
@@ -140,6 +214,33 @@ mod tests {
             assert!(
                 (0.8..1.25).contains(&ratio),
                 "L_D {layers}, M {strl:?}: {ratio:.2}"
+            );
+        }
+    }
+
+    /// The most memory in use on an H200 in the steps of docs/gpu.md, in mebibytes.
+    #[test]
+    fn the_estimate_for_a_gpu_is_near_what_was_measured() {
+        let own = StrlConfig::default();
+        for (backbone, strl, tracks, measured) in [
+            (Backbone::Gin, None, 16, 604.0),
+            (Backbone::Gin, None, 1024, 38647.0),
+            (Backbone::Gcn, None, 256, 6054.0),
+            (Backbone::Gat, None, 256, 9834.0),
+            (Backbone::Gin, Some(&own), 128, 15259.0),
+        ] {
+            let mae = MaeConfig {
+                backbone,
+                ..MaeConfig::default()
+            };
+            let step = Step {
+                ops: Ops::Definitions,
+                ..step(&mae, strl, tracks)
+            };
+            let ratio = step.bytes() / (measured * 1024.0 * 1024.0);
+            assert!(
+                (0.9..1.2).contains(&ratio),
+                "{backbone:?}, {tracks}: {ratio:.2}"
             );
         }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::args::{FinetuneArgs, PretrainArgs, SettingsArgs};
 use crate::config::Config;
+use crate::machine::Device;
 
 /// Looking for what would make training on a new cache fail, or its results lie.
 pub fn after_prepare(cache: &Path) -> String {
@@ -21,6 +22,7 @@ pub fn after_pretrain(args: &PretrainArgs, config: &Config) -> String {
     ]);
     words.extend(option("--encoder", Some(&args.run.out)));
     words.extend(option("--out", Some(&beside(&args.run.out, "-finetune"))));
+    words.extend(device(config));
     words.join(" ")
 }
 
@@ -30,7 +32,16 @@ pub fn after_finetune(args: &FinetuneArgs, config: &Config) -> String {
     words.extend(option("--data", config.run.data.as_deref()));
     let split = config.run.test.as_deref().map_or("NAME".to_owned(), quoted);
     words.extend(["--split".to_owned(), split]);
+    words.extend(device(config));
     words.join(" ")
+}
+
+/// Where the run was computed, where that is not the default.
+fn device(config: &Config) -> Vec<String> {
+    match config.run.device {
+        Device::Cpu => Vec::new(),
+        device => vec!["--device".to_owned(), device.to_string()],
+    }
 }
 
 /// This program as it was started: what is not on the PATH has to be typed again as it was.

@@ -42,7 +42,14 @@ pub fn run<T: Task>(
         clips: training.setup.train.len(),
         save_every: Duration::from_secs(args.save_every),
     };
-    session.train(&mut training, state)?;
+    let trained = session.train(&mut training, state);
+    trained.map_err(|failure| match failure.is_out_of_memory() {
+        true => training
+            .setup
+            .step
+            .out_of_memory(&training.setup.feeds.machine),
+        false => failure,
+    })?;
     T::finish(&training, &run, printer)?;
     printer.document(&format!("checkpoint: {}", run.checkpoint_path().display()))?;
     printer.document(&format!("next: {}", next(&config)))

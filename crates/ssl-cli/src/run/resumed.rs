@@ -267,6 +267,46 @@ mod tests {
     }
 
     #[test]
+    fn a_run_goes_on_with_another_device_only_when_told_so() {
+        let on = |device: &str| Meta {
+            config: format!("[run]\nseed = 1\ndevice = \"{device}\"\n"),
+            ..crate::checkpoint::tests::checkpoint().meta
+        };
+        let (run, now) = (on("cuda:0"), on("cpu"));
+        let (folder, printer) = (Path::new("runs/x"), Printer::new(true));
+        assert!(
+            same(folder, &run, &now).is_ok(),
+            "it is no setting that makes another run"
+        );
+        assert!(other_device(folder, &run, &run, false, &printer).is_ok());
+        assert!(other_device(folder, &run, &now, true, &printer).is_ok());
+        let refused = other_device(folder, &run, &now, false, &printer).unwrap_err();
+        let (message, hint) = match &refused {
+            Failure::Error {
+                message,
+                hint: Some(hint),
+            } => (message, hint),
+            other => panic!("{other:?}"),
+        };
+        assert!(
+            message.contains("the run has cuda:0, now it is cpu"),
+            "{message}"
+        );
+        assert!(
+            hint.contains("--device cpu goes on") || hint.contains("--device cpu here"),
+            "{hint}"
+        );
+        let mut other = on("cpu");
+        other.config = other.config.replace("seed = 1", "seed = 2");
+        let refused = same(folder, &run, &other).unwrap_err();
+        assert!(
+            refused.message().contains("run.seed"),
+            "{}",
+            refused.message()
+        );
+    }
+
+    #[test]
     fn torn_and_later_lines_of_timings_are_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(TIMINGS);

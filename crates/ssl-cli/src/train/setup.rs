@@ -73,6 +73,8 @@ pub trait Task: Sized {
 pub struct Setup<'a> {
     pub config: &'a Config,
     pub settings: TrainConfig,
+    /// The largest of its steps.
+    pub step: fits::Step<'a>,
     pub data: Data,
     pub feeds: Feeds<'a>,
     /// The clips trained on.
@@ -99,16 +101,20 @@ impl<'a> Setup<'a> {
         } = config.run;
         let machine = Machine::start(device, precision, threads)?;
         let at_once = settings.micro_batch.min(clips.len());
-        fits::Step {
-            setting: &format!("{}.micro_batch", kind.name()),
+        let step = fits::Step {
+            setting: match kind {
+                Kind::Pretrain => "pretrain.micro_batch",
+                Kind::Finetune => "finetune.micro_batch",
+            },
             clips: at_once,
             tracks: data.most_tracks(&clips, at_once, config.reading.persons),
             frames: config.reading.frames,
             joints: data.layout().len(),
             mae: &config.model.mae,
             strl: config.model.strl.as_ref(),
-        }
-        .check(&machine)?;
+            ops: fits::Ops::of(&machine),
+        };
+        step.check(&machine)?;
         let views = match kind {
             // Several views are for class probabilities, of which there are none.
             Kind::Pretrain => 1,
@@ -126,6 +132,7 @@ impl<'a> Setup<'a> {
         Ok(Setup {
             config,
             settings,
+            step,
             train: feeds.of(clips, Some(augment))?,
             store: Store::new(config.run.seed, DType::F32, &feeds.machine.device),
             data,
