@@ -21,7 +21,9 @@ impl Gradients {
     pub fn add(&mut self, loss: &Tensor, parameters: &[(String, Var)]) -> Result<()> {
         let mut grads = loss.backward()?;
         for (slot, (_, var)) in self.0.iter_mut().zip(parameters) {
-            *slot = match (slot.take(), grads.remove(var.as_tensor())) {
+            // Candle's gradient holds the activations that it was computed from.
+            let grad = grads.remove(var.as_tensor()).map(|grad| grad.detach());
+            *slot = match (slot.take(), grad) {
                 (Some(sum), Some(grad)) => Some((sum + grad)?),
                 (sum, grad) => sum.or(grad),
             };
@@ -66,14 +68,15 @@ impl Gradients {
     }
 }
 
-/// All numbers of some tensors one after the other; `None` where there is no tensor.
+/// All numbers of some tensors one after the other, constants of whatever is computed from them; `None` where there is no
+/// tensor.
 pub(super) fn flat<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> Result<Option<Tensor>> {
     let flat = tensors
         .map(Tensor::flatten_all)
         .collect::<Result<Vec<_>>>()?;
     match flat.is_empty() {
         true => Ok(None),
-        false => Tensor::cat(&flat, 0).map(Some),
+        false => Ok(Some(Tensor::cat(&flat, 0)?.detach())),
     }
 }
 

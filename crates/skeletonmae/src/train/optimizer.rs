@@ -126,7 +126,7 @@ impl Optimizer {
         };
         let moments = match flat(parameters.iter().map(|(_, var)| var.as_tensor()))? {
             None => Vec::new(),
-            Some(all) => vec![exact(&all.detach())?.zeros_like()?; count],
+            Some(all) => vec![exact(&all)?.zeros_like()?; count],
         };
         Ok(Self {
             config,
@@ -196,7 +196,7 @@ impl Optimizer {
         ) else {
             return Ok(moments.to_vec());
         };
-        let (mut g, x) = (exact(&g)?, exact(&x.detach())?);
+        let (mut g, x) = (exact(&g)?, exact(&x)?);
         let (step, moments) = match (self.config, moments) {
             (
                 OptimizerConfig::Adam {

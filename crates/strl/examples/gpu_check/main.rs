@@ -1,14 +1,16 @@
 //! Whether a device computes what the CPU computes, and how long a step takes there.
 //!
-//! `gpu_check DEVICE [--json FILE] [--clips 16,256] [--parts ops,steps,repeat,times,pieces]`, DEVICE `cpu`, `cuda:0` or
-//! `metal:0`. It needs no files and no network, prints Markdown, goes on where one check fails, and ends with code 1 if
-//! any did.
+//! `gpu_check DEVICE [--json FILE] [--clips 16,256] [--parts ops,steps,...]`, DEVICE `cpu`, `cuda:0` or `metal:0`. It needs no
+//! files and no network, prints Markdown, goes on where one check fails, and ends with code 1 if any did. The part `program`
+//! runs the program `ssl` that `GPU_CHECK_SSL` names, or that stands beside it.
 
 mod memory;
 mod numbers;
 mod ops;
 mod pieces;
+mod program;
 mod report;
+mod scaling;
 mod steps;
 mod times;
 
@@ -19,9 +21,11 @@ use candle_core::Device;
 use report::{Outcome, Report};
 
 /// What is done, in order.
-const PARTS: [&str; 5] = ["ops", "steps", "repeat", "times", "pieces"];
+const PARTS: [&str; 7] = [
+    "ops", "steps", "repeat", "program", "times", "pieces", "scaling",
+];
 const USAGE: &str = "usage: gpu_check cpu|cuda:N|metal:N [--json FILE] [--clips N,N,...] \
-                     [--parts ops,steps,repeat,times,pieces]";
+                     [--parts ops,steps,repeat,program,times,pieces,scaling]";
 
 struct Options {
     name: String,
@@ -49,7 +53,9 @@ fn main() -> ExitCode {
             "ops" => ops::check(&device, &mut report),
             "steps" => steps::check(&device, &mut report),
             "repeat" => steps::repeat(&device, &mut report),
+            "program" => program::check(&options.name, &mut report),
             "times" => times::measure(&device, &options.clips, &mut report),
+            "scaling" => scaling::measure(&mut report),
             _ => pieces::measure(&device, &options.clips, &mut report),
         }
         report.part_ended(part, start.elapsed());

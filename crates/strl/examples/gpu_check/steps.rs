@@ -10,6 +10,7 @@ use skeletonmae::{
     Backbone, Contrastive, GraphCl, LossConfig, MaeConfig, Mask, Mode, SkeletonMae, Store,
     TrackBatch,
 };
+use strl::cost::{Reads, modules};
 use strl::{Strl, StrlConfig, Task, Tuning, cross_entropy};
 
 use crate::numbers::{Found, joined, numbers, off, variable, worst};
@@ -72,7 +73,13 @@ pub struct Step {
 }
 
 impl Step {
-    pub fn new(work: Work, clips: usize, dtype: DType, device: &Device) -> Outcome<Self> {
+    /// Parameters of type `dtype`, features of type `features`.
+    pub fn new(
+        work: Work,
+        clips: usize,
+        [dtype, features]: [DType; 2],
+        device: &Device,
+    ) -> Outcome<Self> {
         let layout = Layout::built_in("coco17")?;
         let store = Store::new(0, dtype, device);
         let config = |backbone| MaeConfig {
@@ -93,11 +100,13 @@ impl Step {
                 let hidden = |joint| parts.iter().any(|joints| joints.contains(&joint));
                 let hidden: Vec<bool> = (0..layout.len()).map(hidden).collect();
                 let mask = Mask::of_tracks(&batch, &vec![hidden; clips * persons]);
+                let model = model.with_features(features);
                 (Model::Mae(model, mask), store.parameters())
             }
             Work::Contrast => {
                 let config = config(Backbone::Gin);
                 let model = GraphCl::new(&config, &layout, COORDINATES, store.builder())?;
+                let model = model.with_features(features);
                 (Model::Contrast(model), store.parameters())
             }
             Work::Finetune(backbone, tuning) => {
@@ -110,6 +119,7 @@ impl Step {
                 let own = StrlConfig::default();
                 let model = Strl::new(&config(backbone), &own, task, store.builder())?;
                 let parameters = tuning.trained(store.parameters());
+                let model = model.with_features(features);
                 (Model::Classifier(model, tuning), parameters)
             }
         };
@@ -125,6 +135,20 @@ impl Step {
             optimizer: Optimizer::new(adam, parameters)?,
             store,
         })
+    }
+
+    /// Multiply-adds of the forward pass of one clip.
+    pub fn cost(&self) -> Outcome<usize> {
+        let layout = Layout::built_in("coco17")?;
+        let reads = Reads {
+            frames: FRAMES,
+            joints: layout.len(),
+            edges: layout.edges().len(),
+        };
+        let tensors = self.store.tensors();
+        let shapes = tensors.iter().map(|(name, t)| (name.as_str(), t.dims()));
+        let one: usize = modules(shapes, reads).iter().map(|m| m.multiply_adds).sum();
+        Ok(one * self.batch.track_clip.len() / self.batch.clips())
     }
 
     /// The loss, with the results that it comes from.
@@ -246,6 +270,18 @@ pub fn check(device: &Device, report: &mut Report) {
         report.guarded(&work.name(), |report| compare(work, device, report));
     }
     report.table(
+        "Features of 16 bits (bf16), and TF32 on CUDA: relative difference from the CPU in f64",
+        &["step", "precision", "loss", "cosine of all gradients", ""],
+    );
+    for work in Work::all() {
+        for precision in precisions(device).into_iter().skip(1) {
+            let name = format!("{} in {}", work.name(), precision.name());
+            report.guarded(&name, |report| {
+                compare_low(&name, work, precision, device, report)
+            });
+        }
+    }
+    report.table(
         "Ten updates by Adam: losses",
         &[
             "step",
@@ -267,10 +303,10 @@ pub fn check(device: &Device, report: &mut Report) {
 }
 
 fn compare(work: Work, device: &Device, report: &mut Report) -> Outcome<()> {
-    let run = |dtype, device: &Device| Step::new(work, CLIPS, dtype, device)?.found();
-    let truth = run(DType::F64, &Device::Cpu)?;
-    let cpu = run(DType::F32, &Device::Cpu)?;
-    let found = run(DType::F32, device)?;
+    let run = |dtypes, device: &Device| Step::new(work, CLIPS, dtypes, device)?.found();
+    let truth = run([DType::F64; 2], &Device::Cpu)?;
+    let cpu = run([DType::F32; 2], &Device::Cpu)?;
+    let found = run([DType::F32; 2], device)?;
     let all = |of: &[Found; 2]| off(&joined(&of[1]), &joined(&truth[1]));
     let of_cpu = [worst(&cpu[0], &truth[0]).0, all(&cpu)];
     let (results, which) = worst(&found[0], &truth[0]);
@@ -296,8 +332,80 @@ fn compare(work: Work, device: &Device, report: &mut Report) -> Outcome<()> {
     Ok(())
 }
 
+/// How features are computed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Precision {
+    F32,
+    Tf32,
+    Bf16,
+}
+
+impl Precision {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    pub fn features(self) -> DType {
+        match self {
+            Self::F32 | Self::Tf32 => DType::F32,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+
+    /// Does something with products as this precision has them.
+    pub fn with<T>(self, work: impl FnOnce() -> T) -> T {
+        candle_core::cuda::set_gemm_reduced_precision_f32(self == Self::Tf32);
+        let done = work();
+        candle_core::cuda::set_gemm_reduced_precision_f32(false);
+        done
+    }
+}
+
+/// Those of a device, f32 first.
+pub fn precisions(device: &Device) -> Vec<Precision> {
+    match device.is_cuda() {
+        true => vec![Precision::F32, Precision::Tf32, Precision::Bf16],
+        false => vec![Precision::F32, Precision::Bf16],
+    }
+}
+
+/// Loss and gradients in a lower precision: near those in `f64`, and not those in `f32`.
+fn compare_low(
+    name: &str,
+    work: Work,
+    precision: Precision,
+    device: &Device,
+    report: &mut Report,
+) -> Outcome<()> {
+    let run = |dtypes, device: &Device| Step::new(work, CLIPS, dtypes, device)?.found();
+    let truth = run([DType::F64; 2], &Device::Cpu)?;
+    let low = precision.with(|| run([DType::F32, precision.features()], device))?;
+    let loss = off(&low[0][0].1, &truth[0][0].1);
+    let (a, b) = (joined(&low[1]), joined(&truth[1]));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let cosine = dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt();
+    let passed = loss < 0.05 && cosine > 0.8;
+    let verdict = report.verdict(name, passed);
+    let cells = [
+        work.name(),
+        precision.name().into(),
+        short(loss),
+        format!("{cosine:.4}"),
+        verdict,
+    ];
+    let value = json!({
+        "step": work.name(), "precision": precision.name(), "loss": loss, "cosine": cosine, "passed": passed,
+    });
+    report.row("precisions", &cells, value);
+    Ok(())
+}
+
 fn curves(name: &str, work: Work, device: &Device, report: &mut Report) -> Outcome<()> {
-    let run = |dtype, device: &Device| Step::new(work, CLIPS, dtype, device)?.curve(10);
+    let run = |dtype, device: &Device| Step::new(work, CLIPS, [dtype; 2], device)?.curve(10);
     let truth = run(DType::F64, &Device::Cpu)?;
     let (cpu, found) = (run(DType::F32, &Device::Cpu)?, run(DType::F32, device)?);
     let (of_cpu, of_device) = (off(&cpu, &truth), off(&found, &truth));
@@ -334,7 +442,7 @@ pub fn repeat(device: &Device, report: &mut Report) {
 
 fn twice(name: &str, work: Work, device: &Device, report: &mut Report) -> Outcome<()> {
     let run = || -> Outcome<[Found; 2]> {
-        let mut step = Step::new(work, CLIPS, DType::F32, device)?;
+        let mut step = Step::new(work, CLIPS, [DType::F32; 2], device)?;
         let [_, gradients] = step.found()?;
         step.curve(3)?;
         let tensors = step.store.tensors().into_iter();

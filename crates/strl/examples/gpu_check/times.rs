@@ -10,7 +10,7 @@ use strl::Tuning;
 use crate::memory;
 use crate::numbers::median;
 use crate::report::{Outcome, Report};
-use crate::steps::{Step, Work};
+use crate::steps::{Precision, Step, Work, precisions};
 
 /// Most steps that are timed, and the time after which no further one is begun.
 const STEPS: usize = 20;
@@ -19,9 +19,10 @@ const LONGEST: Duration = Duration::from_secs(5);
 const FINETUNE: usize = 64;
 
 /// The parts of a step: until the loss is asked for, until it is there, and so on.
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 14] = [
     "step",
     "clips",
+    "features",
     "loss, asked (ms)",
     "loss (ms)",
     "backward, asked (ms)",
@@ -30,6 +31,9 @@ const COLUMNS: [&str; 10] = [
     "optimizer (ms)",
     "whole step (ms)",
     "peak memory (MiB)",
+    "GFLOP of products",
+    "TFLOP/s",
+    "results of the forward pass",
 ];
 
 pub fn measure(device: &Device, clips: &[usize], report: &mut Report) {
@@ -46,7 +50,7 @@ pub fn measure(device: &Device, clips: &[usize], report: &mut Report) {
 }
 
 fn all(device: &Device, clips: &[usize], memory: &str, report: &mut Report) {
-    let title = format!("Times of a step, f32, 64 frames, coco17, D = 64; {memory}");
+    let title = format!("Times of a step, 64 frames, coco17, D = 64; {memory}");
     report.table(&title, &COLUMNS);
     let mut all: Vec<(Work, usize)> = Vec::new();
     for &clips in clips {
@@ -61,13 +65,43 @@ fn all(device: &Device, clips: &[usize], memory: &str, report: &mut Report) {
         all.push((Work::Finetune(Backbone::Gin, Tuning::Tuned), FINETUNE));
     }
     for (work, clips) in all {
-        let name = format!("time of {}, {clips} clips, {memory}", work.name());
-        report.guarded(&name, |report| time(work, clips, memory, device, report));
+        for precision in precisions(device) {
+            let name = format!(
+                "time of {}, {clips} clips, {}, {memory}",
+                work.name(),
+                precision.name()
+            );
+            report.guarded(&name, |report| {
+                precision.with(|| time(work, clips, precision, memory, device, report))
+            });
+        }
     }
 }
 
-fn time(work: Work, clips: usize, kept: &str, device: &Device, report: &mut Report) -> Outcome<()> {
-    let mut step = Step::new(work, clips, DType::F32, device)?;
+/// Floating-point operations of the products of a step: two a multiply-add of the forward pass, twice as many of the
+/// backward pass.
+fn flops(step: &Step, clips: usize) -> Outcome<f64> {
+    let cost = step.cost()?;
+    Ok(6.0 * cost as f64 * clips as f64)
+}
+
+fn time(
+    work: Work,
+    clips: usize,
+    precision: Precision,
+    kept: &str,
+    device: &Device,
+    report: &mut Report,
+) -> Outcome<()> {
+    let mut step = Step::new(work, clips, [DType::F32, precision.features()], device)?;
+    let (loss, _) = step.loss(Mode::Train)?;
+    let results = loss.sorted_nodes();
+    let bytes: usize = results
+        .iter()
+        .map(|result| result.elem_count() * result.dtype().size_in_bytes())
+        .sum();
+    let (launches, bytes) = (results.len(), bytes as f64 / 1e9);
+    drop(loss);
     memory::forget_peak(device);
     let mut samples: Vec<[f64; 7]> = Vec::new();
     let begun = Instant::now();
@@ -83,11 +117,16 @@ fn time(work: Work, clips: usize, kept: &str, device: &Device, report: &mut Repo
     }
     let middle = [0, 1, 2, 3, 4, 5, 6].map(|i| median(samples.iter().map(|s| s[i]).collect()));
     let memory = memory::peak(device).map(|bytes| bytes >> 20);
-    let mut cells = vec![work.name(), clips.to_string()];
+    let mut cells = vec![work.name(), clips.to_string(), precision.name().into()];
     cells.extend(middle.map(|seconds| format!("{:.2}", seconds * 1e3)));
     cells.push(memory.map_or_else(|| "?".into(), |mib| mib.to_string()));
+    let flops = flops(&step, clips)?;
+    cells.push(format!("{:.0}", flops / 1e9));
+    cells.push(format!("{:.1}", flops / middle[6] / 1e12));
+    cells.push(format!("{launches}, {bytes:.1} GB"));
     let value = json!({
-        "step": work.name(), "clips": clips, "seconds": middle, "columns": COLUMNS[2..9],
+        "step": work.name(), "clips": clips, "precision": precision.name(), "seconds": middle, "columns": COLUMNS[3..10],
+        "flops": flops, "results": launches, "results_gb": bytes,
         "steps": samples.len(), "peak_mib": memory, "memory": kept,
     });
     report.row("times", &cells, value);
