@@ -46,7 +46,8 @@ Tasks:
                    all everything; --rounds N, --threads N, --clock wall|cpu, --json FILE, --markdown FILE, --readme
   lines [CRATE]... Count lines that are neither blank nor comments, with those of tests, benches and examples apart; --json
   cuda-build [ARGS] Build what runs on NVIDIA's GPUs into target/cuda/programs, without a GPU (ARGS go to `cargo build`); CUDA's
-                   toolkit is fetched where none is installed. There, `gpu-check cuda:0` compares the GPU with the CPU
+                   toolkit is fetched where none is installed. There, `ssl-cuda` is the program, and `gpu-check` compares the GPU
+                   with the CPU and PyTorch. `cuda-build clippy` looks over the sources instead
   cmake            Print the cmake that builds HDF5, after fetching one where the system has none
 
 Every task builds in release mode, since models and readers are unusably slow without it.

@@ -26,10 +26,26 @@ const REQUIREMENTS: [&str; 8] = [
 ];
 /// The GPUs that are built for, Ampere and newer: code of 80 is compiled further by the driver of a newer one.
 const COMPUTE_CAP: &str = "80";
-/// What finds CUDA's libraries on another machine and runs the check.
-const SCRIPT: &str = include_str!("gpu-check");
+/// What stands beside the programs: the scripts that find CUDA's libraries on another machine and start them, and PyTorch's
+/// side of the check. All but the first two are read, not run.
+const BESIDE: [(&str, &str); 5] = [
+    ("ssl-cuda", include_str!("ssl-cuda")),
+    ("gpu-check", include_str!("gpu-check")),
+    ("cuda-libraries.sh", include_str!("cuda-libraries.sh")),
+    (
+        "torch/torch_ssl.py",
+        include_str!("../../../tests/reference/torch_ssl.py"),
+    ),
+    (
+        "torch/bench_gpu.py",
+        include_str!("../../../tests/reference/bench_gpu.py"),
+    ),
+];
+/// How many of them are run.
+const SCRIPTS: usize = 2;
 
-/// Builds what runs on a GPU. ARGS go to `cargo build`.
+/// Builds what runs on a GPU. ARGS go to `cargo build`; with `clippy` as the first of them the sources are looked over in place
+/// of it, and ARGS go to `cargo clippy`.
 pub fn build(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure> {
     let toolkit = provide(workspace)?;
     let folder = workspace.target().join("cuda");
@@ -38,10 +54,15 @@ pub fn build(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure> {
         std::iter::once(toolkit.join("bin")).chain(std::env::split_paths(&path)),
     );
     let path = path.map_err(|e| Failure::Task(format!("{}: {e}", toolkit.display())))?;
-    let mut cargo = workspace.cargo("build");
+    let (subcommand, args) = match args.split_first() {
+        Some((first, args)) if first == "clippy" => ("clippy", args),
+        _ => ("build", args),
+    };
+    let mut cargo = workspace.build(subcommand)?;
     cargo
-        .args(["--release", "--package", "strl", "--features", "cuda"])
-        .args(["--example", "gpu_check"])
+        .args(["--package", "ssl-cli", "--bin", "ssl"])
+        .args(["--package", "strl", "--example", "gpu_check"])
+        .args(["--features", "ssl-cli/cuda,strl/cuda"])
         .args(args)
         .env("CARGO_TARGET_DIR", folder.join("build"))
         .env("PATH", path);
@@ -53,13 +74,25 @@ pub fn build(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure> {
     }
     eprintln!("xtask: CUDA's toolkit is {}", toolkit.display());
     run(&mut cargo)?;
-    let built = folder.join("build/release/examples/gpu_check");
+    if subcommand == "clippy" {
+        return Ok(());
+    }
     let programs = folder.join("programs");
-    make(&programs)?;
-    ship(&built, &programs.join("gpu_check"))?;
-    let script = programs.join("gpu-check");
-    write(&script, SCRIPT)?;
-    run(Command::new("chmod").arg("755").arg(&script))?;
+    for inner in ["programs", "torch"] {
+        make(&programs.join(inner))?;
+    }
+    for built in ["ssl", "examples/gpu_check"] {
+        let built = folder.join("build/release").join(built);
+        let name = built.file_name().unwrap_or_default();
+        ship(&built, &programs.join("programs").join(name))?;
+    }
+    for (at, (name, text)) in BESIDE.into_iter().enumerate() {
+        let path = programs.join(name);
+        write(&path, text)?;
+        if at < SCRIPTS {
+            run(Command::new("chmod").arg("755").arg(&path))?;
+        }
+    }
     println!("{}", workspace.shown(&programs).display());
     Ok(())
 }
@@ -245,15 +278,52 @@ typedef size_t (CUDAAPI *CUoccupancyB2DSize)(int blockSize);
 
     #[cfg(unix)]
     #[test]
-    fn the_script_is_one() {
+    fn the_scripts_start_a_program_and_say_which_libraries_lack() {
         let folder = std::env::temp_dir().join(format!("xtask-script-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
-        let script = folder.join("gpu-check");
-        std::fs::write(&script, SCRIPT).expect("the temporary folder is writable");
-        let output = Command::new("sh").arg("-n").arg(&script).output();
-        let output = output.expect("a POSIX system has sh");
-        let said = String::from_utf8_lossy(&output.stderr);
+        make(&folder.join("programs")).expect("the temporary folder is writable");
+        for (name, text) in &BESIDE[..3] {
+            write(&folder.join(name), text).expect("the temporary folder is writable");
+        }
+        let start = || {
+            let mut sh = Command::new("sh");
+            let output = sh.arg(folder.join("ssl-cuda")).arg("started").output();
+            let output = output.expect("a POSIX system has sh");
+            let said = [output.stdout, output.stderr].concat();
+            (
+                output.status.code(),
+                String::from_utf8_lossy(&said).into_owned(),
+            )
+        };
+        let cc = |text: &str, output: &Path, others: &[&str]| {
+            let source = folder.join("x.c");
+            write(&source, text).expect("the temporary folder is writable");
+            let mut cc = Command::new("cc");
+            cc.arg("-o").args([output, &source]).args(others);
+            assert!(cc.status().is_ok_and(|status| status.success()), "{cc:?}");
+        };
+        let program = folder.join("programs/ssl");
+        std::fs::copy("/bin/echo", &program).expect("a system has echo");
+        let whole = start();
+        let library = folder.join("libnowhere.so");
+        let shared = ["-shared", "-fPIC", "-Wl,-soname,libnowhere.so"];
+        cc("int nowhere(void) { return 0; }\n", &library, &shared);
+        let library = library.to_string_lossy();
+        cc(
+            "int nowhere(void);\nint main(void) { return nowhere(); }\n",
+            &program,
+            &[&library],
+        );
+        std::fs::remove_file(&*library).expect("it was built");
+        let lacking = start();
         wheel::remove(&folder);
-        assert!(output.status.success(), "{said}");
+        assert!(
+            whole.0 == Some(0) && whole.1.contains("started"),
+            "{whole:?}"
+        );
+        assert!(
+            lacking.0 == Some(3) && lacking.1.contains("libnowhere.so"),
+            "{lacking:?}"
+        );
+        assert!(lacking.1.contains("hint: "), "{lacking:?}");
     }
 }

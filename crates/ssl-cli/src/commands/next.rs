@@ -46,8 +46,10 @@ fn device(config: &Config) -> Vec<String> {
 
 /// This program as it was started: what is not on the PATH has to be typed again as it was.
 fn program() -> String {
-    std::env::args_os()
-        .next()
+    // A script that starts it says under which name.
+    let script = std::env::var_os("SSL_STARTED_AS");
+    script
+        .or_else(|| std::env::args_os().next())
         .map_or_else(|| "ssl".to_owned(), |name| path(Path::new(&name)))
 }
 

@@ -187,7 +187,7 @@ fn commands(desk: &Desk, report: &mut Report) {
         "reconstruct device --data toy.h5 --split val --json",
         "doctor toy.h5 --overfit --json",
     ] {
-        let what = format!("ssl {}", typed.split(" --").next().unwrap_or_default());
+        let what = format!("ssl {}", typed.split(" --data").next().unwrap_or_default());
         report.guarded(&what, |report| {
             let said = match desk.on_device(typed) {
                 // A finding about the clips is not one about the device.
