@@ -6,7 +6,8 @@ use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::{Adjacency, Layout};
-use skeleton_kernels::constant;
+use skeleton_kernels::plain::fused_on_cpu;
+use skeleton_kernels::{constant, host, infer};
 
 use crate::encoder::{Backbone, Encoder, HEADS, Input, Readout};
 use crate::error::Error;
@@ -119,6 +120,21 @@ impl Trunk {
         let trunk = Self::new(config, layout, coordinates, store.builder())?;
         store.load(&Self::tensors(tensors))?;
         Ok(trunk)
+    }
+
+    /// Embedding and encoder as they are now, for inference on tracks of `frames` by the CPU's fused forms; `None` where the
+    /// ops go through their definitions.
+    ///
+    /// # Errors
+    /// When a parameter can't be read.
+    pub fn folded(&self, frames: usize) -> Result<Option<infer::Encoder<f32>>> {
+        let [w, b] = [self.embed.weight(), self.embed.bias()];
+        if self.features != DType::F32 || !fused_on_cpu(w) {
+            return Ok(None);
+        }
+        let bias = host::read::<f32>(b)?.repeat(frames);
+        let encoder = self.encoder.folded::<f32>()?;
+        Ok(Some(encoder.embedded(&host::read::<f32>(w)?, &bias)))
     }
 
     /// Those of a pre-trained model's tensors that are the trunk's.

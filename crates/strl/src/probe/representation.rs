@@ -83,16 +83,40 @@ pub fn represent(
     encoder: &Trunk,
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<Features> {
+    let (mut frames, mut folded) = (None, None);
     gather(batches, |batch| {
-        let (n, t, v, _) = batch.keypoints.dims4()?;
-        let h = encoder.encode(&batch.keypoints, Mode::Eval)?; // (n, t, v, d)
-        let d = h.dim(3)?;
-        let h = host::read::<f32>(&h)?;
-        let tracks: Vec<f64> = h
-            .par_chunks(t * v * d)
-            .zip(batch.presence.par_chunks(t * v))
-            .flat_map_iter(|(h, presence)| over_time(&over_joints(h, presence, v, d), d))
-            .collect();
+        let (n, t, v, c) = batch.keypoints.dims4()?;
+        if frames != Some(t) {
+            (frames, folded) = (Some(t), encoder.folded(t)?);
+        }
+        let seen = batch.presence.par_chunks(t * v);
+        let (d, tracks): (usize, Vec<f64>) = match &folded {
+            Some(encoder) if [v, c] == [encoder.joints(), encoder.reads()] => {
+                let (s, d) = (host::read::<f32>(&batch.keypoints)?, encoder.width());
+                let of = |(s, seen): (&[f32], &[bool])| {
+                    over_time(&over_joints(&encoder.track(s), seen, v, d), d)
+                };
+                (
+                    d,
+                    s.par_chunks(t * v * c)
+                        .zip(seen)
+                        .flat_map_iter(of)
+                        .collect(),
+                )
+            }
+            _ => {
+                let h = encoder.encode(&batch.keypoints, Mode::Eval)?; // (n, t, v, d)
+                let (d, h) = (h.dim(3)?, host::read::<f32>(&h)?);
+                let of = |(h, seen): (&[f32], &[bool])| over_time(&over_joints(h, seen, v, d), d);
+                (
+                    d,
+                    h.par_chunks(t * v * d)
+                        .zip(seen)
+                        .flat_map_iter(of)
+                        .collect(),
+                )
+            }
+        };
         let tracks = Tensor::from_vec(tracks, (n, (STRETCHES + 1) * d), &Device::Cpu)?;
         Ok(batch.mean_by_clip(&tracks)?)
     })
@@ -114,7 +138,7 @@ pub fn of_classifier(
 /// The `rows` of all batches, (b, w) of each.
 fn gather(
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
-    rows: impl Fn(&TrackBatch) -> Result<Tensor>,
+    mut rows: impl FnMut(&TrackBatch) -> Result<Tensor>,
 ) -> Result<Features> {
     let mut all = Features::default();
     for batch in batches {

@@ -191,6 +191,11 @@ impl<T: Real> Encoder<T> {
         self.layers.last().map_or(0, Layer::width)
     }
 
+    /// v, joints.
+    pub fn joints(&self) -> usize {
+        self.joints
+    }
+
     /// c, numbers of a joint that it reads.
     pub fn reads(&self) -> usize {
         self.c
@@ -307,6 +312,17 @@ impl<T: Real> Encoder<T> {
             wide!(map.finish(slope, y));
         }
         y
+    }
+
+    /// The codes of a track x (t, v, c), (t, v, d).
+    pub fn track(&self, x: &[T]) -> Vec<T> {
+        let rows = chunks::frames_per_chunk(self.joints) * self.joints;
+        let mut scratch = self.scratch(rows);
+        let mut codes = Vec::with_capacity(x.len() / self.c * self.width());
+        for (i, x) in x.chunks(rows * self.c).enumerate() {
+            codes.extend_from_slice(self.frames(x, i * rows, &mut scratch));
+        }
+        codes
     }
 
     /// The constant part of layer `i`'s first map, which gives d numbers a row: those of `n` rows from `row` on.
