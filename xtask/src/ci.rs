@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::deny;
 use crate::package;
 use crate::process::{Failure, run};
-use crate::reproduce;
+use crate::ssl;
 use crate::test;
 use crate::workspace::Workspace;
 
@@ -71,8 +71,7 @@ impl Step {
             Step::Package => package::package(workspace),
             Step::Test => test::test_all(workspace),
             Step::Reference => test::test_definitions(workspace),
-            // Every table and figure, on synthetic clips: their numbers have to be in their ranges.
-            Step::Reproduce => reproduce::reproduce(workspace, &["all".into()]),
+            Step::Reproduce => ssl::reproduce_all(workspace),
         }
     }
 }

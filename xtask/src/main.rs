@@ -11,9 +11,8 @@ mod cuda;
 mod deny;
 mod lines;
 mod package;
-mod pretrain;
 mod process;
-mod reproduce;
+mod ssl;
 mod test;
 mod wheel;
 mod workspace;
@@ -37,8 +36,7 @@ Tasks:
   test [ARGS]      Run all tests (ARGS go to `cargo test`)
   ci [STEP]...     What the continuous integration runs: fmt deny clippy doc package test reproduce; and, on GitHub,
                    advisories, which fetches RustSec's database
-  reproduce TABLE  Make tables and figures of the paper: table1 2 3 4a 4b 4c 5a 5b (table4c), figure4a 4c 5 6, protocols, all;
-                   --scale ci|small|paper, --data [SET=]FILE, --seeds 0,1,2, --jobs N, --results DIR, --out DIR
+  reproduce [ARGS] Make tables and figures of the paper: ARGS go to `ssl reproduce`; --out is filled in where it is missing
   bench data       Measure the readers beside Python stand-ins, as ratios; --section NAME, --repetitions N,
                    --json FILE
   bench models     Measure training steps and inference beside PyTorch, as ratios; pretrain, finetune, infer, infer1
@@ -64,12 +62,12 @@ fn main() -> ExitCode {
 
 fn dispatch(task: Option<&str>, args: Vec<OsString>) -> Result<(), Failure> {
     match task {
-        Some("pretrain") => pretrain::pretrain(&Workspace::find()?, args),
-        Some("ssl") => pretrain::ssl(&Workspace::find()?, args),
+        Some("pretrain") => ssl::pretrain(&Workspace::find()?, args),
+        Some("ssl") => ssl::ssl(&Workspace::find()?, args),
         Some("test") => test::test(&Workspace::find()?, &args),
         Some("ci") => ci::ci(&Workspace::find()?, &args),
         Some("bench") => bench::bench(&Workspace::find()?, &args),
-        Some("reproduce") => reproduce::reproduce(&Workspace::find()?, &args),
+        Some("reproduce") => ssl::reproduce(&Workspace::find()?, args),
         Some("lines") => lines::lines(&Workspace::find()?, &args),
         Some("cuda-build") => cuda::build(&Workspace::find()?, &args),
         Some("cmake") => cmake::show(&Workspace::find()?),

@@ -12,8 +12,6 @@ pub enum Failure {
     Task(String),
     /// A child failed after it said why: its exit code is ours.
     Child { command: String, code: u8 },
-    /// Somebody asked for it: exit code 130 or 143.
-    Stopped { message: String, code: u8 },
 }
 
 impl Failure {
@@ -23,7 +21,7 @@ impl Failure {
         match self {
             Failure::Usage(_) => ExitCode::from(2),
             Failure::Task(_) => ExitCode::from(1),
-            Failure::Child { code, .. } | Failure::Stopped { code, .. } => ExitCode::from(*code),
+            Failure::Child { code, .. } => ExitCode::from(*code),
         }
     }
 }
@@ -32,7 +30,6 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(message) | Failure::Task(message) => write!(f, "{message}"),
-            Failure::Stopped { message, .. } => write!(f, "stopped: {message}"),
             Failure::Child { command, code } => write!(f, "`{command}` ended with code {code}"),
         }
     }

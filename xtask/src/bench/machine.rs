@@ -38,10 +38,6 @@ pub fn of_models(python: &OsString, root: &Path, vectors: &str, has_torch: bool)
 }
 
 /// What doesn't depend on a Python: processor, cores, system, compiler.
-pub fn here() -> Facts {
-    machine()
-}
-
 fn machine() -> Facts {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     vec![

@@ -6,7 +6,7 @@
 //! needed; others are shown beside them. Models are measured differently: see [`models`].
 
 mod data;
-pub mod machine;
+mod machine;
 mod measure;
 mod models;
 mod report;

@@ -29,6 +29,7 @@ use skeleton_data::survey::Survey;
 use crate::args::Command;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::reproduce;
 use crate::signal::Interrupt;
 
 /// Runs what was typed.
@@ -49,6 +50,7 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Reconstruct(args) => reconstruct::run(args, printer, interrupt),
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
+        Command::Reproduce(args) => reproduce::run(args, printer, interrupt),
         Command::Preset(args) => preset::run(args, printer),
     }
 }

@@ -1,13 +1,13 @@
-//! What the scale `ci` is expected to find: ranges, stored in the repository. Outside of one, something has moved.
+//! What the scale `ci` is expected to find: ranges that are a part of the program. Outside of one, something has moved.
 
 use std::fmt::Write;
 
 use serde::Deserialize;
 
-use super::report::Table;
-use crate::process::Failure;
+use super::numbers::Seeded;
+use super::table::{Row, Table};
+use crate::failure::{Failure, Outcome};
 
-const FILE: &str = "xtask/reproduce/ci-expected.toml";
 const TEXT: &str = include_str!("../../reproduce/ci-expected.toml");
 
 /// How far beyond the recorded values a range goes; accuracies in points, the others relative. Sums that another processor,
@@ -40,69 +40,63 @@ struct Cell {
     reconstruction: Option<Range>,
 }
 
-/// What the values of a cell are called in messages, and their least and largest.
-fn found(table: &Table<'_>, at: usize) -> Option<[Option<Range>; 3]> {
-    let numbers = table.rows[at].numbers.as_ref().ok()?;
-    let range = |values: Vec<f64>| {
-        let fold = |pick: fn(f64, f64) -> f64| values.iter().copied().reduce(pick);
-        Some([fold(f64::min)?, fold(f64::max)?])
+/// Of the accuracy, the loss and the reconstruction, the least and the largest of a cell's seeds.
+fn found(row: &Row<'_>) -> Option<[Option<Range>; 3]> {
+    let numbers = row.numbers.as_ref().ok()?;
+    let over = |of: fn(&Seeded) -> Option<f64>| {
+        let values = || numbers.values.iter().filter_map(of);
+        Some([values().reduce(f64::min)?, values().reduce(f64::max)?])
     };
-    let values = &numbers.values;
-    let pretexts = || values.iter().filter_map(|value| value.pretext);
     Some([
-        range(values.iter().map(|value| value.accuracy).collect()),
-        range(pretexts().map(|pretext| pretext.loss).collect()),
-        range(
-            pretexts()
-                .filter_map(|pretext| pretext.reconstruction)
-                .collect(),
-        ),
+        over(|value| Some(value.accuracy)),
+        over(|value| value.pretext.loss),
+        over(|value| value.pretext.reconstruction),
     ])
 }
 
-/// Compares every cell of the tables with its range.
-pub fn check(tables: &[Table<'_>]) -> Result<(), Failure> {
+/// Compares every cell of the tables with its range; the number of cells.
+pub fn check(tables: &[Table<'_>]) -> Outcome<usize> {
     let expected: Expected =
-        toml::from_str(TEXT).map_err(|error| Failure::Task(format!("{FILE}: {error}")))?;
+        toml::from_str(TEXT).map_err(|error| Failure::error(format!("the ranges: {error}")))?;
     let mut wrong = Vec::new();
     let mut compared = 0;
-    for table in tables {
+    let rows = tables.iter().flat_map(|table| {
         let id = &table.planned.experiment.id;
-        for (at, row) in table.rows.iter().enumerate() {
-            let cell = row.planned.cell;
-            let place = format!("{id}, {}, {}", cell.row, cell.column);
-            let stored = expected.cells.iter().find(|stored| {
-                stored.experiment == *id && stored.row == cell.row && stored.column == cell.column
-            });
-            match (stored, found(table, at)) {
-                (None, _) => wrong.push(format!("{place}: no range is stored")),
-                (Some(_), None) => wrong.push(format!("{place}: not made")),
-                (Some(stored), Some(found)) => {
-                    compared += 1;
-                    let ranges = [Some(stored.accuracy), stored.loss, stored.reconstruction];
-                    let names = [
-                        "accuracy, %",
-                        "loss of pre-training",
-                        "reconstruction error : neighbours'",
-                    ];
-                    let sides = names.into_iter().zip(ranges).zip(found);
-                    wrong
-                        .extend(sides.filter_map(|((name, range), found)| {
-                            moved(&place, name, range, found)
-                        }));
-                }
+        table.rows.iter().map(move |row| (id, row))
+    });
+    for (id, row) in rows {
+        let cell = row.planned.cell;
+        let place = format!("{id}, {}, {}", cell.row, cell.column);
+        let stored = expected.cells.iter().find(|stored| {
+            stored.experiment == *id && stored.row == cell.row && stored.column == cell.column
+        });
+        match (stored, found(row)) {
+            (None, _) => wrong.push(format!("{place}: no range is stored")),
+            (Some(_), None) => wrong.push(format!("{place}: not made")),
+            (Some(stored), Some(found)) => {
+                compared += 1;
+                let ranges = [Some(stored.accuracy), stored.loss, stored.reconstruction];
+                let names = [
+                    "accuracy, %",
+                    "loss of pre-training",
+                    "reconstruction error : neighbours'",
+                ];
+                let sides = names.into_iter().zip(ranges).zip(found);
+                wrong.extend(
+                    sides.filter_map(|((name, range), found)| moved(&place, name, range, found)),
+                );
             }
         }
     }
     if wrong.is_empty() {
-        eprintln!("xtask: {compared} cells are in the ranges of {FILE}");
-        return Ok(());
+        return Ok(compared);
     }
-    Err(Failure::Task(format!(
-        "{} numbers left the ranges of {FILE}:\n  {}\nIf that is meant, say why in the commit and store new ranges: cargo xtask reproduce all --record",
-        wrong.len(),
-        wrong.join("\n  ")
-    )))
+    let (left, lines) = (wrong.len(), wrong.join("\n  "));
+    Err(
+        Failure::error(format!("{left} numbers left the ranges:\n  {lines}")).hint(
+            "if that is meant, say why in the commit and store new ranges: --record crates/ssl-cli/reproduce/ci-expected.toml",
+        ),
+    )
 }
 
 fn moved(place: &str, name: &str, range: Option<Range>, found: Option<Range>) -> Option<String> {
@@ -126,12 +120,12 @@ pub fn record(tables: &[Table<'_>]) -> String {
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let seeds = seeds.join(",");
     let mut text = format!(
-        "# What `cargo xtask reproduce all` finds on synthetic clips, as ranges: what was found, and slack for\n\
-         # processors that round otherwise. Written by `cargo xtask reproduce all --seeds {seeds} --record`.\n",
+        "# What `ssl reproduce all` finds on synthetic clips, as ranges: what was found, and slack for processors that\n\
+         # round otherwise. Written by `ssl reproduce all --seeds {seeds} --record FILE`.\n",
     );
     for table in tables {
-        for (at, row) in table.rows.iter().enumerate() {
-            let Some(ranges) = found(table, at) else {
+        for row in &table.rows {
+            let Some([accuracy, loss, reconstruction]) = found(row) else {
                 continue;
             };
             let (cell, id) = (row.planned.cell, &table.planned.experiment.id);
@@ -141,7 +135,6 @@ pub fn record(tables: &[Table<'_>]) -> String {
                 "\n[[cells]]\nexperiment = {id:?}\nrow = {:?}\ncolumn = {:?}\n",
                 cell.row, cell.column
             );
-            let [accuracy, loss, reconstruction] = ranges;
             if let Some([low, high]) = accuracy {
                 let (low, high) = ((low - SLACK[0]).max(0.0), (high + SLACK[0]).min(100.0));
                 let _ = writeln!(text, "accuracy = [{low:.1}, {high:.1}]");
@@ -151,22 +144,13 @@ pub fn record(tables: &[Table<'_>]) -> String {
                 ("reconstruction", reconstruction, SLACK[2]),
             ] {
                 if let Some([low, high]) = range {
-                    let _ = writeln!(
-                        text,
-                        "{name} = [{:.4}, {:.4}]",
-                        low * (1.0 - slack),
-                        high * (1.0 + slack)
-                    );
+                    let (low, high) = (low * (1.0 - slack), high * (1.0 + slack));
+                    let _ = writeln!(text, "{name} = [{low:.4}, {high:.4}]");
                 }
             }
         }
     }
     text
-}
-
-/// Where ranges are stored.
-pub fn path(root: &std::path::Path) -> std::path::PathBuf {
-    root.join(FILE)
 }
 
 #[cfg(test)]

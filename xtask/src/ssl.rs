@@ -1,4 +1,4 @@
-//! `cargo xtask pretrain` and `cargo xtask ssl`: build the program, then become it.
+//! `cargo xtask ssl`, `pretrain` and `reproduce`: build the program, then become it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,27 @@ pub fn pretrain(workspace: &Workspace, mut args: Vec<OsString>) -> Result<(), Fa
 pub fn ssl(workspace: &Workspace, args: Vec<OsString>) -> Result<(), Failure> {
     let ssl = build(workspace)?;
     hand_over(Command::new(ssl).args(args))
+}
+
+/// Makes tables of the paper as the task's last command; runs are kept in the target folder unless ARGS say where.
+pub fn reproduce(workspace: &Workspace, args: Vec<OsString>) -> Result<(), Failure> {
+    hand_over(&mut reproducing(workspace, args)?)
+}
+
+/// Every table and figure on synthetic clips, as one step of many: their numbers have to be in their ranges.
+pub fn reproduce_all(workspace: &Workspace) -> Result<(), Failure> {
+    run(&mut reproducing(workspace, vec!["all".into()])?)
+}
+
+fn reproducing(workspace: &Workspace, mut args: Vec<OsString>) -> Result<Command, Failure> {
+    let ssl = build(workspace)?;
+    if !has(&args, "--out") {
+        let out = workspace.target().join("ssl").join("reproduce");
+        args.extend(["--out".into(), workspace.shown(&out).into()]);
+    }
+    let mut command = Command::new(ssl);
+    command.arg("reproduce").args(args);
+    Ok(command)
 }
 
 /// Builds the program and gives its path as the user would type it, which is also how it names itself in

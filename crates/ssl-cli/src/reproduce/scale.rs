@@ -2,43 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::process::Failure;
+use crate::args::ScaleName;
+use crate::failure::{Failure, Outcome};
 
-/// The three scales.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScaleName {
-    Ci,
-    Small,
-    Paper,
-}
-
-impl ScaleName {
-    /// By its name.
-    pub fn of(text: &str) -> Result<ScaleName, Failure> {
-        let found = [ScaleName::Ci, ScaleName::Small, ScaleName::Paper]
-            .into_iter()
-            .find(|scale| scale.name() == text);
-        found.ok_or_else(|| Failure::Usage(format!("unknown scale `{text}`: ci, small, paper")))
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            ScaleName::Ci => "ci",
-            ScaleName::Small => "small",
-            ScaleName::Paper => "paper",
-        }
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            ScaleName::Ci => include_str!("../../reproduce/ci.toml"),
-            ScaleName::Small => include_str!("../../reproduce/small.toml"),
-            ScaleName::Paper => include_str!("../../reproduce/paper.toml"),
-        }
-    }
-}
-
-/// A scale's description, from `xtask/reproduce/NAME.toml`.
+/// A scale's description, from `reproduce/NAME.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
@@ -62,13 +29,9 @@ pub struct ScaleSet {
     pub made: Option<Made>,
     /// The split whose masked joints are reconstructed after pre-training.
     pub val: Option<String>,
-    /// Settings of both trainings, beyond the preset.
+    /// What is other than in the preset, as in a file of settings.
     #[serde(default)]
-    pub both: Vec<String>,
-    #[serde(default)]
-    pub pretrain: Vec<String>,
-    #[serde(default)]
-    pub finetune: Vec<String>,
+    pub settings: toml::Table,
 }
 
 /// A set that the program makes.
@@ -101,16 +64,30 @@ pub struct Lacking {
 
 impl Scale {
     /// Reads its description.
-    pub fn read(name: ScaleName) -> Result<Scale, Failure> {
-        let file = format!("xtask/reproduce/{}.toml", name.name());
-        let wrong = |why: String| Failure::Task(format!("{file}: {why}"));
-        let scale: Scale = toml::from_str(name.text()).map_err(|error| wrong(error.to_string()))?;
+    pub fn read(name: ScaleName) -> Outcome<Scale> {
+        let text = match name {
+            ScaleName::Ci => include_str!("../../reproduce/ci.toml"),
+            ScaleName::Small => include_str!("../../reproduce/small.toml"),
+            ScaleName::Paper => include_str!("../../reproduce/paper.toml"),
+        };
+        let wrong = |why: String| Failure::error(format!("the scale {}: {why}", name.name()));
+        let scale: Scale = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         for stand_in in &scale.stand_ins {
             if scale.set(&stand_in.set).is_none() {
                 return Err(wrong(format!("no set `{}` is described", stand_in.set)));
             }
         }
         Ok(scale)
+    }
+
+    /// The names of the sets that a user brings.
+    pub fn given(&self) -> String {
+        let names = self.sets.iter().filter(|set| set.made.is_none());
+        let names: Vec<&str> = names.map(|set| set.name.as_str()).collect();
+        match names.is_empty() {
+            true => "none: its clips are made".to_owned(),
+            false => names.join(", "),
+        }
     }
 
     pub fn set(&self, name: &str) -> Option<&ScaleSet> {
@@ -143,7 +120,7 @@ mod tests {
     #[test]
     fn the_scales_are_valid_and_ci_and_paper_have_everything() {
         for name in [ScaleName::Ci, ScaleName::Small, ScaleName::Paper] {
-            let scale = Scale::read(name).unwrap_or_else(|failure| panic!("{failure}"));
+            let scale = Scale::read(name).unwrap_or_else(|failure| panic!("{}", failure.message()));
             assert!(!scale.seeds.is_empty());
             for cell in experiments().iter().flat_map(|one| &one.cells) {
                 let found = scale.stand_in(&cell.clips.set, &cell.clips.train);

@@ -1,24 +1,14 @@
-//! `cargo xtask reproduce` as a user has it: stopped, started again, and noticing that something has moved.
+//! `ssl reproduce` as a user has it: stopped, started again, and noticing that something has moved.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ssl_tests::program::{Desk, Finished};
+
 const PATIENCE: Duration = Duration::from_secs(240);
-
-fn reproduce(words: &str, out: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.arg("reproduce").args(words.split_whitespace());
-    command.arg("--out").arg(out).stdin(Stdio::null());
-    command
-}
-
-fn finish(words: &str, out: &Path) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = reproduce(words, out).output().expect("it starts");
-    (status.code(), String::from_utf8_lossy(&stderr).into_owned())
-}
 
 /// The marks of finished runs and when they were set.
 fn finished(out: &Path) -> BTreeMap<String, std::time::SystemTime> {
@@ -35,11 +25,17 @@ fn finished(out: &Path) -> BTreeMap<String, std::time::SystemTime> {
         .collect()
 }
 
+fn finish(desk: &Desk, words: &str) -> (Option<i32>, String) {
+    let Finished { code, stderr, .. } = desk.ssl(&format!("reproduce {words} --out out"));
+    (code, stderr)
+}
+
 #[test]
 fn what_is_finished_is_not_run_again() {
-    let folder = tempfile::tempdir().expect("the temporary folder is writable");
-    let out = folder.path();
-    let mut child = reproduce("table4b --jobs 1", out)
+    let desk = Desk::new();
+    let out = &desk.path("out");
+    let mut child = desk
+        .command("reproduce table4b --jobs 1 --out out")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -67,7 +63,7 @@ fn what_is_finished_is_not_run_again() {
     let before = finished(out);
     assert!((1..4).contains(&before.len()), "{before:?}");
 
-    let (code, said) = finish("table4b", out);
+    let (code, said) = finish(&desk, "table4b");
     assert_eq!(code, Some(0), "{said}");
     let words = format!(
         "{} runs made, {} were there already",
@@ -90,7 +86,7 @@ fn what_is_finished_is_not_run_again() {
         "{page}"
     );
 
-    let (code, said) = finish("table4b", out);
+    let (code, said) = finish(&desk, "table4b");
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("0 runs made, 4 were there already"), "{said}");
     assert_eq!(finished(out), after);
@@ -103,8 +99,7 @@ fn a_broken_loss_leaves_the_ranges() {
         "pretrain.objective.loss={kind=\"rce\",beta=1.0}",
         "pretrain.optimizer.lr=1e-9",
     ] {
-        let folder = tempfile::tempdir().expect("the temporary folder is writable");
-        let (code, said) = finish(&format!("table1 --break {broken}"), folder.path());
+        let (code, said) = finish(&Desk::new(), &format!("table1 --break {broken}"));
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("left the ranges"), "{said}");
         assert!(
