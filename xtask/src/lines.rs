@@ -5,8 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use xtask::source::items::File;
-use xtask::source::tokens::{Token, tokens};
+use xtask::code::File;
 
 use crate::process::Failure;
 use crate::workspace::Workspace;
@@ -149,11 +148,18 @@ fn of_crate(folder: &Path) -> Result<Lines, Failure> {
         .iter()
         .map(|path| read(path))
         .collect::<Result<_, _>>()?;
-    let sources: Vec<Source<'_>> = texts.iter().map(|text| Source::read(text)).collect();
+    let parse = |(path, text): (&PathBuf, &String)| {
+        File::read(text).map_err(|error| Failure::Task(format!("{}: {error}", path.display())))
+    };
+    let sources: Vec<File> = files
+        .iter()
+        .zip(&texts)
+        .map(parse)
+        .collect::<Result<_, _>>()?;
     let test_modules: Vec<PathBuf> = files
         .iter()
         .zip(&sources)
-        .flat_map(|(path, source)| source.test_modules(path))
+        .flat_map(|(path, source)| test_modules(source, path))
         .collect();
     let mut lines = Lines::default();
     for (path, source) in files.iter().zip(&sources) {
@@ -171,7 +177,7 @@ fn of_crate(folder: &Path) -> Result<Lines, Failure> {
             }
             _ => Purpose::Code,
         };
-        lines.add(source.lines(purpose));
+        lines.add(count_lines(source, purpose));
     }
     Ok(lines)
 }
@@ -197,64 +203,46 @@ fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|e| Failure::Task(format!("{}: {e}", path.display())))
 }
 
-/// A file's tokens and what they are.
-struct Source<'a> {
-    tokens: Vec<Token<'a>>,
-    file: File,
+/// The modules of tests that a file declares, as their paths without `.rs`.
+fn test_modules(file: &File, path: &Path) -> Vec<PathBuf> {
+    let folder = path.with_file_name("");
+    let own_folder = match path.file_stem().and_then(|stem| stem.to_str()) {
+        Some("lib" | "main" | "mod") | None => folder.clone(),
+        Some(stem) => folder.join(stem),
+    };
+    let modules = file.test_modules.iter().map(|module| match &module.path {
+        Some(path) => folder.join(path).with_extension(""),
+        None => own_folder.join(&module.name),
+    });
+    modules.collect()
 }
 
-impl<'a> Source<'a> {
-    fn read(text: &'a str) -> Self {
-        let tokens = tokens(text);
-        let file = File::read(&tokens);
-        Self { tokens, file }
-    }
-
-    /// The modules of tests that this file declares, as their paths without `.rs`.
-    fn test_modules(&self, path: &Path) -> Vec<PathBuf> {
-        let folder = path.with_file_name("");
-        let own_folder = match path.file_stem().and_then(|stem| stem.to_str()) {
-            Some("lib" | "main" | "mod") | None => folder.clone(),
-            Some(stem) => folder.join(stem),
-        };
-        let modules = self.file.items.modules.iter();
-        let tests = modules.filter(|module| module.test);
-        tests
-            .map(|module| match &module.path {
-                Some(path) => folder.join(path).with_extension(""),
-                None => own_folder.join(&module.name),
-            })
-            .collect()
-    }
-
-    /// Counts lines. Those with nothing but tests in them are tests wherever the file is.
-    fn lines(&self, purpose: Purpose) -> Lines {
-        let in_tests = |at: usize| self.file.tests.iter().any(|tests| tests.contains(&at));
-        let (mut all, mut code) = (Vec::new(), Vec::new());
-        for (at, token) in self.tokens.iter().enumerate() {
-            let lines = token.text.lines().enumerate();
-            let lines = lines.filter(|(_, line)| !line.trim().is_empty());
-            let lines = lines.map(|(after, _)| token.line + after);
-            all.extend(lines.clone());
-            if !in_tests(at) {
-                code.extend(lines);
-            }
+/// Counts lines. Those with nothing but tests in them are tests wherever the file is.
+fn count_lines(file: &File, purpose: Purpose) -> Lines {
+    let (mut all, mut code) = (Vec::new(), Vec::new());
+    for token in &file.tokens {
+        let lines = token.text.lines().enumerate();
+        let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+        let lines = lines.map(|(after, _)| token.line + after);
+        all.extend(lines.clone());
+        if !token.test {
+            code.extend(lines);
         }
-        all.dedup();
-        code.dedup();
-        let mut counted = Lines {
-            tests: all.len() - code.len(),
-            files: usize::from(purpose == Purpose::Code && !code.is_empty()),
-            ..Lines::default()
-        };
-        match purpose {
-            Purpose::Code => counted.code += code.len(),
-            Purpose::Tests => counted.tests += code.len(),
-            Purpose::Benches => counted.benches += code.len(),
-            Purpose::Examples => counted.examples += code.len(),
-        }
-        counted
     }
+    all.dedup();
+    code.dedup();
+    let mut counted = Lines {
+        tests: all.len() - code.len(),
+        files: usize::from(purpose == Purpose::Code && !code.is_empty()),
+        ..Lines::default()
+    };
+    match purpose {
+        Purpose::Code => counted.code += code.len(),
+        Purpose::Tests => counted.tests += code.len(),
+        Purpose::Benches => counted.benches += code.len(),
+        Purpose::Examples => counted.examples += code.len(),
+    }
+    counted
 }
 
 fn table(counts: &Counts) -> String {
@@ -284,7 +272,8 @@ mod tests {
 
     /// Lines of code and of tests in a file of a crate's src/.
     fn counted(text: &str) -> (usize, usize) {
-        let lines = Source::read(text).lines(Purpose::Code);
+        let file = File::read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let lines = count_lines(&file, Purpose::Code);
         (lines.code, lines.tests)
     }
 

@@ -259,10 +259,13 @@ pub mod tests {
         let joints: Vec<String> = (0..2 * parts.len()).map(|at| format!("j{at}")).collect();
         let edges: Vec<[usize; 2]> = (1..joints.len()).map(|at| [at, at - 1]).collect();
         let mut text = format!(
-            "name = {name:?}\njoints = {joints:?}\nedges = {edges:?}\nflips = []\norigin = [0]\n[parts]\n"
+            "name = {name:?}\njoints = {joints:?}\nedges = {edges:?}\nflips = []\norigin = [0]\n"
         );
         for (at, part) in parts.iter().enumerate() {
-            text.push_str(&format!("{part:?} = [{}, {}]\n", 2 * at, 2 * at + 1));
+            let joints = [2 * at, 2 * at + 1];
+            text.push_str(&format!(
+                "[[parts]]\nname = {part:?}\njoints = {joints:?}\n"
+            ));
         }
         Layout::from_toml(&text, name).unwrap_or_else(|error| panic!("{error}"))
     }

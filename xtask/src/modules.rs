@@ -1,14 +1,13 @@
-//! Which modules of a crate import which of their siblings.
+//! Which modules of a crate import which of their siblings, and where that goes in circles.
 //!
 //! A module imports a sibling if code in its file, or in one below it, names the sibling or something in it: in a `use` or in a
 //! path, from the crate's root or through `super`. A name that a common parent imports, as in `pub use sibling::Name`, counts as
 //! the sibling's. Tests do not count. Dependencies that no name shows, such as a method's on a returned value, are not found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use super::items::{File, Import, Items};
-use super::tokens::tokens;
+use crate::code::{File, Import, Items};
 
 /// A module's place below the crate's root, which is the empty one.
 type Place = Vec<String>;
@@ -40,10 +39,14 @@ pub fn sibling_imports(
     let text = read(root).ok_or_else(|| format!("{}: no such file", root.display()))?;
     let mut tree = Tree::default();
     let folder = root.parent().unwrap_or(Path::new("")).to_owned();
-    let items = File::read(&tokens(&text)).items;
+    let items = parse(root, &text)?.items;
     tree.add(Vec::new(), root, &folder, items, read)?;
     tree.add_exported_macros();
     Ok(tree.sibling_imports())
+}
+
+fn parse(path: &Path, text: &str) -> Result<File, String> {
+    File::read(text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 struct Module {
@@ -68,34 +71,32 @@ impl Tree {
         read: &dyn Fn(&Path) -> Option<String>,
     ) -> Result<(), String> {
         for module in std::mem::take(&mut items.modules) {
-            if module.test {
-                continue;
-            }
-            let child = below(&place, &module.name);
-            let below_child = folder.join(&module.name);
+            let declared = module.declared;
+            let child = below(&place, &declared.name);
+            let below_child = folder.join(&declared.name);
             if let Some(inline) = module.inline {
                 self.add(child, file, &below_child, inline, read)?;
                 continue;
             }
-            let candidates = match &module.path {
+            let candidates = match &declared.path {
                 Some(path) => vec![file.with_file_name(path)],
                 None => vec![below_child.with_extension("rs"), below_child.join("mod.rs")],
             };
             let found = candidates.iter().find_map(|path| Some((path, read(path)?)));
             let Some((path, text)) = found else {
-                let (file, name) = (file.display(), &module.name);
+                let (file, name) = (file.display(), &declared.name);
                 return Err(format!("{file}: no file for `mod {name}`"));
             };
-            let read_file = File::read(&tokens(&text));
-            if read_file.is_test() {
+            let parsed = parse(path, &text)?;
+            if parsed.is_test {
                 continue;
             }
             // Modules of a file that `#[path]` names are beside it.
-            let folder = match &module.path {
+            let folder = match &declared.path {
                 Some(_) => path.parent().unwrap_or(Path::new("")),
                 None => &below_child,
             };
-            self.add(child, path, folder, read_file.items, read)?;
+            self.add(child, path, folder, parsed.items, read)?;
         }
         let file = file.to_owned();
         self.modules.insert(place, Module { file, items });
@@ -321,6 +322,54 @@ fn shown(module: &[String]) -> String {
     all.join("::")
 }
 
+/// For each edge that is in a cycle, the shortest cycle with it, once. A cycle begins with its least name.
+pub fn shortest_cycles(edges: &BTreeSet<(&str, &str)>) -> BTreeSet<Vec<String>> {
+    let mut after: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (from, to) in edges {
+        after.entry(from).or_default().push(to);
+    }
+    let cycles = edges
+        .iter()
+        .filter_map(|(from, to)| shortest_path(&after, to, from));
+    cycles.map(from_least).collect()
+}
+
+/// The names from `start` to `end`, both included, by the fewest edges.
+fn shortest_path<'a>(
+    after: &BTreeMap<&'a str, Vec<&'a str>>,
+    start: &'a str,
+    end: &str,
+) -> Option<Vec<&'a str>> {
+    let mut before: BTreeMap<&str, &str> = BTreeMap::from([(start, start)]);
+    let mut waiting = VecDeque::from([start]);
+    while let Some(name) = waiting.pop_front() {
+        if name == end {
+            let mut path = vec![name];
+            let mut at = name;
+            while at != start {
+                at = before[at];
+                path.push(at);
+            }
+            path.reverse();
+            return Some(path);
+        }
+        for next in after.get(name).into_iter().flatten() {
+            if !before.contains_key(next) {
+                before.insert(next, name);
+                waiting.push_back(next);
+            }
+        }
+    }
+    None
+}
+
+fn from_least(mut cycle: Vec<&str>) -> Vec<String> {
+    let least = cycle.iter().enumerate().min_by_key(|(_, name)| **name);
+    let at = least.map_or(0, |(at, _)| at);
+    cycle.rotate_left(at);
+    cycle.into_iter().map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -522,5 +571,25 @@ mod tests {
             .map(|i| format!("{}:{} {}", i.file.display(), i.line, i.path))
             .collect();
         assert_eq!(shown, ["src/a.rs:4 crate::b", "src/a.rs:4 crate::b::B"]);
+    }
+
+    fn cycles(edges: &[(&str, &str)]) -> Vec<String> {
+        let found = shortest_cycles(&edges.iter().copied().collect());
+        found.iter().map(|cycle| cycle.join(" ")).collect()
+    }
+
+    #[test]
+    fn cycles_of_two_and_of_more_are_found_once() {
+        assert_eq!(cycles(&[("a", "b"), ("b", "a"), ("b", "c")]), ["a b"]);
+        assert_eq!(cycles(&[("c", "a"), ("b", "c"), ("a", "b")]), ["a b c"]);
+        let both = [("a", "b"), ("b", "a"), ("b", "c"), ("c", "d"), ("d", "a")];
+        assert_eq!(cycles(&both), ["a b", "a b c d"]);
+        assert_eq!(cycles(&[("a", "a")]), ["a"]);
+    }
+
+    #[test]
+    fn without_a_cycle_there_is_none() {
+        let edges = [("a", "b"), ("b", "c"), ("a", "c"), ("d", "c")];
+        assert_eq!(cycles(&edges), [""; 0]);
     }
 }
