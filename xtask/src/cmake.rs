@@ -8,7 +8,6 @@ use std::process::Command;
 
 use crate::process::Failure;
 use crate::wheel;
-use crate::workspace::Workspace;
 
 /// The oldest cmake that HDF5's sources accept.
 const OLDEST: Version = Version(3, 26);
@@ -40,8 +39,8 @@ impl Cmake {
     }
 }
 
-/// Finds a cmake, fetching one where neither the environment nor the system has it.
-pub fn provide(workspace: &Workspace) -> Result<Cmake, Failure> {
+/// Finds a cmake, fetching one into the folder of builds where neither the environment nor the system has it.
+pub fn provide(target: &Path) -> Result<Cmake, Failure> {
     if let Some(chosen) = std::env::var_os("CMAKE").filter(|path| !path.is_empty()) {
         return Ok(Cmake::Chosen(chosen.into()));
     }
@@ -49,7 +48,7 @@ pub fn provide(workspace: &Workspace) -> Result<Cmake, Failure> {
     if system.is_some_and(|found| found >= OLDEST) {
         return Ok(Cmake::System);
     }
-    let folder = workspace.target().join("tools").join("cmake");
+    let folder = target.join("tools").join("cmake");
     if let Some(path) = program_in(&folder) {
         return Ok(Cmake::Provided(path));
     }
@@ -67,8 +66,8 @@ pub fn provide(workspace: &Workspace) -> Result<Cmake, Failure> {
 }
 
 /// `cargo xtask cmake`: the path, for `export CMAKE=$(cargo xtask cmake)` before plain cargo commands.
-pub fn show(workspace: &Workspace) -> Result<(), Failure> {
-    match provide(workspace)? {
+pub fn show(target: &Path) -> Result<(), Failure> {
+    match provide(target)? {
         Cmake::Chosen(path) | Cmake::Provided(path) => println!("{}", path.display()),
         Cmake::System => println!("cmake"),
     }

@@ -64,7 +64,7 @@ impl Workspace {
 
     /// `cargo SUBCOMMAND --release`, with a cmake that can build HDF5.
     pub fn build(&self, subcommand: &str) -> Result<Command, Failure> {
-        let cmake = cmake::provide(self)?;
+        let cmake = cmake::provide(&self.target)?;
         let mut command = self.cargo(subcommand);
         command.arg("--release");
         if let Some(path) = cmake.env() {

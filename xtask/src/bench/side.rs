@@ -5,10 +5,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use super::Work;
-use super::options::{Clock, Options};
-use crate::bench::measure::{parse, value};
-use crate::process::Failure;
+use super::measure::Numbers;
+use super::models::Work;
+use super::options::{Clock, Rounds};
+use super::python;
+use crate::process::{Failure, run};
 use crate::workspace::Workspace;
 
 /// Whose steps they are.
@@ -27,27 +28,28 @@ pub struct Start {
     /// Where PyTorch's side lies.
     scripts: PathBuf,
     pub python: OsString,
-    pub threads: usize,
+    pub rounds: Rounds,
     /// What `taskset` is to be told, where it is there.
     cores: Option<String>,
-    clock: Clock,
-    rounds: usize,
 }
 
 impl Start {
-    pub fn new(workspace: &Workspace, python: OsString, options: &Options) -> Self {
+    /// Builds our side.
+    pub fn new(workspace: &Workspace, rounds: &Rounds) -> Result<Self, Failure> {
+        run(workspace
+            .build("build")?
+            .args(["--package", "strl", "--example", "bench_step"]))?;
         let has_taskset = succeeds(Command::new("taskset").arg("--version"));
         let allowed = std::fs::read_to_string("/proc/self/status").ok();
-        let cores = allowed.and_then(|status| first_cores(&status, options.threads));
-        Self {
+        let threads = usize::from(rounds.threads);
+        let cores = allowed.and_then(|status| first_cores(&status, threads));
+        Ok(Self {
             program: workspace.program("examples/bench_step"),
             scripts: workspace.root().join("tests/reference"),
-            python,
-            threads: options.threads,
+            python: python(),
+            rounds: rounds.clone(),
             cores: cores.filter(|_| has_taskset),
-            clock: options.clock,
-            rounds: options.rounds,
-        }
+        })
     }
 
     /// The instruction set that our ops choose.
@@ -65,9 +67,9 @@ impl Start {
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let cores = self.cores.clone();
         vec![
-            ("rounds", self.rounds.to_string()),
-            ("clock", self.clock.name().to_owned()),
-            ("threads a side", self.threads.to_string()),
+            ("rounds", self.rounds.rounds.to_string()),
+            ("clock", self.rounds.clock.name().to_owned()),
+            ("threads a side", self.rounds.threads.to_string()),
             (
                 "pinned to",
                 cores.map_or_else(|| "no core".into(), |list| format!("core {list}")),
@@ -97,7 +99,7 @@ impl Start {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
         for variable in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"] {
-            command.env(variable, self.threads.to_string());
+            command.env(variable, self.rounds.threads.to_string());
         }
         // Candle's own threads would spin beside rayon's; `ssl` keeps them away too.
         command.env("CANDLE_NUM_THREADS", "1");
@@ -194,8 +196,8 @@ impl Side {
     fn answer(&mut self, name: &str) -> Result<f64, Failure> {
         let mut line = String::new();
         let read = self.output.read_line(&mut line);
-        let numbers = read.ok().and_then(|_| parse(&line));
-        let number = numbers.map(|numbers| value(&numbers, name));
+        let numbers = read.ok().and_then(|_| serde_json::from_str(&line).ok());
+        let number = numbers.and_then(|numbers: Numbers| numbers.get(name).copied());
         number.filter(|&number| number > 0.0).ok_or_else(|| {
             let side = &self.name;
             Failure::Task(format!(

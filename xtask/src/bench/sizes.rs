@@ -1,11 +1,16 @@
-//! How the time of a pre-training step grows: with clips, frames and joints, one at a time.
+//! Other sizes: how the time of a pre-training step grows with clips, frames and joints, one at a time; and what of a
+//! fine-tuning step goes into its batch, where the batch is made on the same thread.
 
-use super::options::Options;
+use std::process::Command;
+
+use super::data::BATCHES_2D;
+use super::measure::{median, numbers_of, value};
+use super::models::{FRAMES, LAYOUT, MODELS, WORKS, Work};
+use super::options::{Clock, Rounds};
 use super::report::milliseconds;
 use super::side::{Kind, Side, Start};
-use super::{FRAMES, LAYOUT, Work};
-use crate::bench::measure::median;
 use crate::process::Failure;
+use crate::workspace::Workspace;
 
 const CLIPS: usize = 16;
 /// Layouts and their joints.
@@ -25,7 +30,7 @@ fn sizes() -> Vec<Size> {
             name: "sizes",
             title: "pre-training step",
             call: "pretrain",
-            script: super::MODELS,
+            script: MODELS,
             clips,
             steps: 3,
             goals: [0.0; 2],
@@ -43,19 +48,21 @@ fn sizes() -> Vec<Size> {
     all.chain(others).map(|(b, t, v)| size(b, t, v)).collect()
 }
 
-pub fn bench(start: &Start, options: &Options) -> Result<(), Failure> {
+/// Measures all sizes, on our side alone.
+pub fn bench(workspace: &Workspace, rounds: &Rounds) -> Result<(), Failure> {
+    let start = Start::new(workspace, rounds)?;
     let sizes = sizes();
     let mut sides = Vec::new();
     for size in &sizes {
         let command = start.command(Kind::Ours, &size.work, size.frames, size.layout);
         sides.push((size, Side::start(command)?, Vec::new()));
     }
-    for _ in 0..options.rounds {
+    for _ in 0..rounds.rounds {
         for (size, side, seconds) in &mut sides {
-            seconds.push(side.step(size.work.steps, options.clock)?);
+            seconds.push(side.step(size.work.steps, rounds.clock)?);
         }
     }
-    println!("a pre-training step; threads: {}", start.threads);
+    println!("a pre-training step; threads: {}", rounds.threads);
     println!("clips  frames  layout    joint rows        time  a row");
     for (size, _, seconds) in sides {
         let time = median(seconds.into_iter());
@@ -69,6 +76,37 @@ pub fn bench(start: &Start, options: &Options) -> Result<(), Failure> {
             time / size.rows as f64 * 1e6
         );
     }
+    Ok(())
+}
+
+/// The largest share of batches that is aimed at.
+const GOAL: f64 = 0.03;
+/// The work whose share it is.
+const FINETUNE: usize = 1;
+
+/// Measures a step and its batch by turns.
+pub fn share(workspace: &Workspace, rounds: &Rounds) -> Result<(), Failure> {
+    let (program, folder) = BATCHES_2D.make(workspace)?;
+    let start = Start::new(workspace, rounds)?;
+    let work = &WORKS[FINETUNE];
+    let mut side = Side::start(start.command(Kind::Ours, work, FRAMES, LAYOUT))?;
+    let (mut steps, mut batches) = (Vec::new(), Vec::new());
+    for _ in 0..rounds.rounds {
+        steps.push(side.step(work.steps, Clock::Wall)?);
+        let numbers = numbers_of(Command::new(&program).arg("run").arg(&folder))?;
+        batches.push(value(&numbers, "ms_a_batch") / 1e3);
+    }
+    let (step, batch) = (median(steps.into_iter()), median(batches.into_iter()));
+    let share = batch / (batch + step);
+    let met = if share <= GOAL { "met" } else { "missed" };
+    println!(
+        "batch {} on one thread, step {} on {}: {:.1} % of both is the batch's, the goal of {} % {met}",
+        milliseconds(batch),
+        milliseconds(step),
+        rounds.threads,
+        share * 100.0,
+        GOAL * 100.0
+    );
     Ok(())
 }
 
@@ -90,5 +128,10 @@ mod tests {
             ];
             assert_eq!(changed.iter().filter(|&&changed| changed).count(), 1);
         }
+    }
+
+    #[test]
+    fn the_share_is_that_of_fine_tuning() {
+        assert_eq!(WORKS[FINETUNE].name, "finetune");
     }
 }
