@@ -11,11 +11,12 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::Args;
+use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
 use super::machine::{self, Facts};
 use super::measure::{Numbers, median, numbers_of, value};
-use super::options::DataOptions;
 use super::{imports, python, write_json};
 use crate::process::{Failure, run};
 use crate::workspace::Workspace;
@@ -68,6 +69,20 @@ pub const BATCHES_2D: Section = Section {
     script: "bench_batches.py",
     goal: 20.0,
 };
+
+/// How readers are measured.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct DataOptions {
+    /// One section [default: all].
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(SECTIONS.map(|one| one.name)))]
+    pub section: Option<String>,
+    /// How often each is measured.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repetitions: u32,
+    /// Write what was found here.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
 
 /// What a section found.
 struct Outcome<'a> {

@@ -8,6 +8,7 @@ mod options;
 mod report;
 mod side;
 mod sizes;
+mod work;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -17,8 +18,9 @@ use serde::Serialize;
 
 use crate::process::Failure;
 use crate::workspace::Workspace;
+use data::DataOptions;
+use options::Files;
 pub use options::Topic;
-use options::{DataOptions, Files};
 
 /// Measures one topic.
 pub fn bench(workspace: &Workspace, topic: &Topic) -> Result<(), Failure> {

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::data::SECTIONS;
+use super::data::DataOptions;
 
 /// What is measured.
 #[derive(Clone, Debug, PartialEq, Subcommand)]
@@ -30,20 +29,6 @@ pub enum Topic {
     Share(Rounds),
     /// Models, ops and readers.
     All(TableOptions),
-}
-
-/// How readers are measured.
-#[derive(Clone, Debug, PartialEq, Args)]
-pub struct DataOptions {
-    /// One section [default: all].
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(SECTIONS.map(|one| one.name)))]
-    pub section: Option<String>,
-    /// How often each is measured.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    pub repetitions: u32,
-    /// Write what was found here.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
 }
 
 /// How models are measured.

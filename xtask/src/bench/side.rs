@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::measure::Numbers;
-use super::models::Work;
 use super::options::{Clock, Rounds};
 use super::python;
+use super::work::Work;
 use crate::process::{Failure, run};
 use crate::workspace::Workspace;
 

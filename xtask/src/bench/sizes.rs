@@ -5,10 +5,10 @@ use std::process::Command;
 
 use super::data::BATCHES_2D;
 use super::measure::{median, numbers_of, value};
-use super::models::{FRAMES, LAYOUT, MODELS, WORKS, Work};
 use super::options::{Clock, Rounds};
 use super::report::milliseconds;
 use super::side::{Kind, Side, Start};
+use super::work::{FRAMES, LAYOUT, MODELS, WORKS, Work};
 use crate::process::Failure;
 use crate::workspace::Workspace;
 

@@ -21,11 +21,7 @@ const METRICS: [&str; 3] = ["test.json", "test_best.json", "reconstruction.json"
 /// Prints a model's card.
 pub fn run(args: &InfoArgs, printer: &Printer) -> Outcome {
     let card = card(&args.model)?;
-    if args.json {
-        printer.json(&card)
-    } else {
-        printer.document(&card.text())
-    }
+    printer.report(args.json, &card, Card::text)
 }
 
 fn card(model: &Path) -> Outcome<Card> {

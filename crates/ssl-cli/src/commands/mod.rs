@@ -95,9 +95,10 @@ fn survey(
     }
 }
 
-/// Refuses a place that is taken.
-fn vacant(file: &Option<PathBuf>, overwrite: bool) -> Outcome {
-    match file.as_ref().filter(|path| path.exists() && !overwrite) {
+/// Refuses places that are taken.
+fn vacant<'a>(files: impl IntoIterator<Item = &'a PathBuf>, overwrite: bool) -> Outcome {
+    let taken = |path: &&PathBuf| path.exists() && !overwrite;
+    match files.into_iter().find(taken) {
         None => Ok(()),
         Some(path) => {
             let message = format!("{}: expected no such file, found one", path.display());

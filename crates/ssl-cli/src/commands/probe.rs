@@ -72,11 +72,7 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
     if let Some(path) = &args.out {
         write_json(path, &report)?;
     }
-    if args.json {
-        printer.json(&report)
-    } else {
-        printer.document(&report.text())
-    }
+    printer.report(args.json, &report, ProbeReport::text)
 }
 
 /// The test clips' scores by what was learnt from the others, and how it was learnt.

@@ -59,11 +59,7 @@ pub fn run(args: &SummaryArgs, printer: &Printer) -> Outcome {
         last: Spread::of(&last),
         best: best.map(|best| Spread::of(&best)),
     };
-    if args.json {
-        printer.json(&summary)
-    } else {
-        printer.document(&summary.text())
-    }
+    printer.report(args.json, &summary, Summary::text)
 }
 
 /// A run's folder, as far as it matters here.

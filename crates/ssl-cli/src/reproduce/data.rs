@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::{Serialize, Serializer};
 use skeleton_data::Units;
 use skeleton_graph::Layout;
 
@@ -12,19 +13,35 @@ use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 
 /// A data set that is here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Set {
     /// As the scale calls it.
     pub name: String,
+    #[serde(skip)]
     pub path: PathBuf,
     /// As the cache calls it.
     pub dataset: String,
+    #[serde(serialize_with = "layout_name")]
     pub layout: Layout,
+    #[serde(skip)]
     pub coordinates: usize,
+    #[serde(skip)]
     pub units: Units,
     pub digest: String,
-    /// Of every split, the number of people of each clip.
+    /// Of every split, the number of people of each clip; in JSON the number of clips.
+    #[serde(serialize_with = "clips")]
     pub splits: BTreeMap<String, Vec<usize>>,
+}
+
+fn layout_name<S: Serializer>(layout: &Layout, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(layout.name())
+}
+
+fn clips<S: Serializer>(
+    splits: &BTreeMap<String, Vec<usize>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(splits.iter().map(|(name, clips)| (name, clips.len())))
 }
 
 impl Set {

@@ -16,7 +16,7 @@ pub fn draw(table: &mut Table<'_>, shop: Shop<'_>, results: &Path) -> Outcome {
     let name = table.name();
     let file = |ending: &str| format!("{name}{ending}.svg");
     if table.planned.experiment.shows == Shows::Bars {
-        if table.rows.iter().any(|row| row.numbers.is_ok()) {
+        if table.cells.iter().any(|cell| cell.numbers.is_some()) {
             write_whole(&results.join(file("")), bars(table).as_bytes())?;
             table.drawings.push(file(""));
         }
@@ -26,7 +26,7 @@ pub fn draw(table: &mut Table<'_>, shop: Shop<'_>, results: &Path) -> Outcome {
     let made = table.planned.cells.iter().find_map(|cell| {
         let runs = cell.runs.as_ref().ok()?.first()?;
         let clips = cell.clips.as_ref()?;
-        let set = table.sets.iter().find(|set| set.name == clips.set)?;
+        let set = table.data.iter().find(|set| set.name == clips.set)?;
         Some((runs, clips, set))
     });
     let Some((runs, clips, set)) = made else {
@@ -60,23 +60,22 @@ pub fn draw(table: &mut Table<'_>, shop: Shop<'_>, results: &Path) -> Outcome {
 
 /// Accuracies as bars. Cells that were not made leave a gap.
 pub fn bars(table: &Table<'_>) -> String {
-    let (rows, columns) = table.axes(|row| row.numbers.is_ok());
+    let (rows, columns) = table.axes(|cell| cell.numbers.is_some());
     let bar = |row: &str, column: &str| {
-        let accuracy = &table.at(row, column)?.numbers.as_ref().ok()?.accuracy;
+        let numbers = table.at(row, column)?.numbers.as_ref()?;
         Some(Bar {
-            mean: accuracy.mean,
-            deviation: accuracy.std.unwrap_or(0.0),
+            mean: numbers.mean,
+            deviation: numbers.std.unwrap_or(0.0),
         })
     };
     let row = |name: &&str| {
-        let row = table.rows.iter().find(|row| row.planned.cell.row == *name);
-        let measured = row.map_or(String::new(), |row| row.clips());
+        let cell = table.cells.iter().find(|cell| cell.row == *name);
+        let measured = cell.map_or("", |cell| &cell.measured_on);
         let bars = columns.iter().map(|column| bar(name, column)).collect();
         (format!("{name} (ours: {measured})"), bars)
     };
-    let (title, scale) = (&table.planned.experiment.title, table.scale.name());
     bars_svg(&Bars {
-        title: format!("{title}, scale {scale}"),
+        title: format!("{}, scale {}", table.title, table.scale),
         rows: rows.iter().map(row).collect(),
         columns: columns.iter().map(|&column| column.to_owned()).collect(),
     })

@@ -1,5 +1,6 @@
 //! One run: a process of this program, named by everything that its result depends on.
 
+use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,11 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::settings::Base;
 use crate::args::ProbeMethod;
-use crate::checkpoint::{Kind, write_whole};
+use crate::checkpoint::{Kind, write_json, write_whole};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::signal::Interrupt;
-use crate::text::read_json;
+use crate::text::{read_json, shell};
 use crate::train::Timing;
 
 /// This program, as it is started for a run.
@@ -102,6 +103,23 @@ pub struct Probe {
     pub encoder: Encoder,
 }
 
+impl Probe {
+    fn flags(&self) -> Vec<(&'static str, OsString)> {
+        let encoder = match &self.encoder {
+            Encoder::Trained(path) => Some(("--encoder", path.into())),
+            Encoder::Random(_) => None,
+        };
+        let rest = [
+            ("--data", self.data.clone().into()),
+            ("--train", self.train.clone().into()),
+            ("--test", self.test.clone().into()),
+            ("--method", method(self.method).into()),
+            ("--seed", self.seed.to_string().into()),
+        ];
+        encoder.into_iter().chain(rest).collect()
+    }
+}
+
 /// A frozen encoder.
 #[derive(Clone, Debug)]
 pub enum Encoder {
@@ -177,23 +195,12 @@ impl Task {
             }
         }
         if let Task::Probe(probe) = self {
-            let mut add = |flag: &str, value: String| words.extend([format!("--{flag}"), value]);
-            if let Encoder::Trained(path) = &probe.encoder {
-                add("encoder", file_name(path));
+            for (flag, value) in probe.flags() {
+                words.extend([flag.to_owned(), file_name(Path::new(&value))]);
             }
-            add("data", file_name(&probe.data));
-            add("train", probe.train.clone());
-            add("test", probe.test.clone());
-            add("method", method(probe.method));
-            add("seed", probe.seed.to_string());
         }
         words.extend(["--out".to_owned(), name.to_owned()]);
-        let plain = |c: char| c.is_alphanumeric() || "-_=./,".contains(c);
-        let quote = |word: String| match word.chars().all(plain) {
-            true => word,
-            false => format!("'{word}'"),
-        };
-        let words: Vec<String> = words.into_iter().map(quote).collect();
+        let words: Vec<String> = words.iter().map(|word| shell(word)).collect();
         words.join(" ")
     }
 }
@@ -224,8 +231,8 @@ fn short_hash(bytes: &[u8]) -> String {
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What stands beside a finished run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What stands beside a finished run; beside an unfinished one, its time and processes so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Done {
     /// The command as one would type it, paths by their last names.
     pub command: String,
@@ -235,13 +242,6 @@ pub struct Done {
     pub processes: usize,
     /// The program that finished it.
     pub program: String,
-}
-
-/// Wall time and number of the earlier processes of an unfinished run.
-#[derive(Default, Serialize, Deserialize)]
-struct Spent {
-    seconds: f64,
-    processes: usize,
 }
 
 /// Where runs, caches and tables of reproductions are.
@@ -299,13 +299,10 @@ impl Folder {
                 command.arg("--resume");
             }
             Task::Probe(probe) => {
-                if let Encoder::Trained(path) = &probe.encoder {
-                    command.arg("--encoder").arg(path);
+                for (flag, value) in probe.flags() {
+                    command.arg(flag).arg(value);
                 }
-                command.arg("--data").arg(&probe.data);
-                command.args(["--train", &probe.train, "--test", &probe.test]);
-                command.args(["--method", &method(probe.method)]);
-                command.args(["--seed", &probe.seed.to_string(), "--threads", "1"]);
+                command.args(["--threads", "1"]);
             }
         }
         Ok(command)
@@ -318,16 +315,14 @@ impl Folder {
 
     /// Notes the wall time of a process that was stopped.
     pub fn spend(&self, name: &str, seconds: f64) {
-        let before = self.spent(name);
-        let spent = Spent {
-            seconds: before.seconds + seconds,
-            processes: before.processes + 1,
-        };
+        let mut spent = self.spent(name);
+        spent.seconds += seconds;
+        spent.processes += 1;
         // Lost, it makes a run seem cheaper than it was, nothing else.
         let _ = write_json(&self.beside(name, "spent"), &spent);
     }
 
-    fn spent(&self, name: &str) -> Spent {
+    fn spent(&self, name: &str) -> Done {
         read_json(&self.beside(name, "spent")).unwrap_or_default()
     }
 
@@ -362,11 +357,6 @@ impl Folder {
         let _ = std::fs::remove_file(self.beside(&job.name, "spent"));
         Ok(done)
     }
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Outcome {
-    let text = serde_json::to_vec_pretty(value).map_err(|error| Failure::from_error(&error))?;
-    write_whole(path, &text)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use self::job_pool::Shop;
 use self::plan::{Plan, Planner};
 use self::scale::Scale;
 use self::settings::Base;
-use self::table::{Source, Table, spell};
+use self::table::{Machine, Source, Table, spell};
 use crate::args::{ReproduceArgs, ScaleName};
 use crate::checkpoint::write_whole;
 use crate::config::Assignment;
@@ -165,13 +165,13 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     for planned in &plan.experiments {
         let mut table = Table::collect(planned, &source)?;
         drawings::draw(&mut table, shop, &results)?;
-        let page = table.write(&results)?;
+        let page = page::write(&table, &results)?;
         printer.document(&page.display().to_string())?;
         tables.push(table);
     }
     match (args.scale, &args.record) {
         (ScaleName::Ci, Some(path)) => {
-            write_whole(path, ranges::record(&tables).as_bytes())?;
+            write_whole(path, ranges::record(&tables)?.as_bytes())?;
             printer.say(format!("ranges stored in {}", path.display()));
         }
         (ScaleName::Ci, None) => {
@@ -222,19 +222,18 @@ fn refuse_empty(plan: &Plan, printer: &Printer) -> Outcome {
     Ok(())
 }
 
-/// What numbers were measured on: names and values.
-fn machine(cores: usize) -> Vec<(&'static str, String)> {
+/// The machine that the program runs on.
+fn machine(cores: usize) -> Machine {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let processor = cpus.lines().find(|line| line.starts_with("model name"));
     let processor = processor.and_then(|line| Some(line.split_once(':')?.1.trim()));
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    let rustc = env!("SSL_RUSTC").trim_start_matches("rustc ");
-    vec![
-        ("processor", processor.unwrap_or("unknown").to_owned()),
-        ("cores", cores.to_string()),
-        ("system", format!("{os} {arch}")),
-        ("rustc", rustc.to_owned()),
-    ]
+    Machine {
+        processor: processor.unwrap_or("unknown").to_owned(),
+        cores: cores.to_string(),
+        system: format!("{os} {arch}"),
+        rustc: env!("SSL_RUSTC").trim_start_matches("rustc ").to_owned(),
+    }
 }
 
 /// The command that makes the same tables, without this machine's folders.

@@ -41,22 +41,26 @@ pub struct Pretext {
 }
 
 /// A cell's numbers over seeds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Numbers {
+    /// Of the accuracies.
+    pub mean: f64,
+    /// Sample standard deviation of the accuracies; none of one seed.
+    pub std: Option<f64>,
     pub values: Vec<Seeded>,
-    /// The accuracies.
-    pub accuracy: Statistic,
     /// The mean of the accuracies at the best epochs by held-out clips, where all have one.
+    #[serde(skip)]
     pub best: Option<f64>,
 }
 
 impl Numbers {
     /// Of at least one seed.
     pub fn new(values: Vec<Seeded>) -> Numbers {
-        let accuracies = values.iter().map(|value| value.accuracy).collect();
+        let accuracy = Statistic::of(values.iter().map(|value| value.accuracy).collect());
         let best: Option<Vec<f64>> = values.iter().map(|value| value.best).collect();
         Numbers {
-            accuracy: Statistic::of(accuracies),
+            mean: accuracy.mean,
+            std: accuracy.std,
             best: best.map(|best| Statistic::of(best).mean),
             values,
         }
@@ -123,10 +127,10 @@ mod tests {
             pretext: Pretext::default(),
         };
         let numbers = Numbers::new([70.0, 72.0, 77.0].map(value).to_vec());
-        assert_eq!(numbers.accuracy.mean, 73.0);
-        let std = numbers.accuracy.std.expect("three seeds");
+        assert_eq!(numbers.mean, 73.0);
+        let std = numbers.std.expect("three seeds");
         assert!((std - 13f64.sqrt()).abs() < 1e-12);
         let one = Numbers::new(vec![value(70.0)]);
-        assert_eq!((one.accuracy.std, one.best), (None, None));
+        assert_eq!((one.std, one.best), (None, None));
     }
 }

@@ -1,160 +1,153 @@
 //! A table as a page for people: ours, the paper's, how ours came about.
 
-use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use skeleton_datasets::paper::Metric;
 
-use super::table::{Row, Table, spell};
+use super::numbers::Numbers;
+use super::table::{Machine, Row, Table, spell};
 use crate::args::ScaleName;
+use crate::checkpoint::{write_json, write_whole};
+use crate::failure::{Failure, Outcome};
+
+/// Writes a table as a page, whose path it gives, with CSV and JSON beside it.
+pub fn write(table: &Table<'_>, folder: &Path) -> Outcome<PathBuf> {
+    std::fs::create_dir_all(folder).map_err(Failure::io(folder))?;
+    let path = |ending: &str| folder.join(format!("{}.{ending}", table.name()));
+    write_whole(&path("csv"), table.csv().as_bytes())?;
+    write_json(&path("json"), table)?;
+    write_whole(&path("md"), markdown(table).as_bytes())?;
+    Ok(path("md"))
+}
 
 /// The page.
 pub fn markdown(table: &Table<'_>) -> String {
-    let experiment = table.planned.experiment;
-    let mut page = format!("# {}, scale {}\n\n", experiment.title, table.scale.name());
-    // Writing to a string can't fail.
-    let _ = writeln!(page, "{}\n", table.about.trim());
-    for words in experiment.note.iter().chain(table.remarks) {
-        let _ = writeln!(page, "{words}\n");
+    let mut parts = vec![format!("# {}, scale {}", table.title, table.scale)];
+    let remarks = table.remarks.iter().map(String::as_str);
+    let words = [table.about].into_iter().chain(table.note).chain(remarks);
+    parts.extend(words.map(str::to_owned));
+    parts.extend(grid(table));
+    parts.push(list(table));
+    parts.push(read(table));
+    let drawings = table.drawings.iter();
+    parts.extend(drawings.map(|drawing| format!("![{}]({drawing})", table.title)));
+    parts.push(format!(
+        "## How it was made\n\n```sh\n{}\n```",
+        table.command
+    ));
+    parts.push(made(table));
+    if !table.runs.is_empty() {
+        let runs = table.runs.values().map(|done| {
+            let command = done.command.replace('|', "\\|");
+            vec![spell(done.seconds), format!("`{command}`")]
+        });
+        let runs = lines(&["wall time", "command"], runs);
+        parts.push(format!(
+            "<details><summary>The runs</summary>\n\n{runs}\n\n</details>"
+        ));
     }
-    grid(table, &mut page);
-    list(table, &mut page);
-    for drawing in &table.drawings {
-        let _ = writeln!(page, "![{}]({drawing})\n", experiment.title);
-    }
-    made(table, &mut page);
-    page
+    parts.join("\n\n") + "\n"
+}
+
+/// A table in Markdown.
+fn lines(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
+    let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
+    let rule = format!("|{}", "---|".repeat(head.len()));
+    let rows = rows.map(|row| line(&row));
+    let all: Vec<String> = [line(&head), rule].into_iter().chain(rows).collect();
+    all.join("\n")
 }
 
 /// Rows by columns, where there are several of both: ours, the paper's in brackets.
-fn grid(table: &Table<'_>, page: &mut String) {
+fn grid(table: &Table<'_>) -> Option<String> {
     let (rows, columns) = table.axes(|_| true);
     if rows.len() < 2 || columns.len() < 2 {
-        return;
+        return None;
     }
-    let _ = writeln!(
-        page,
-        "| | {} |\n|---{}|",
-        columns.join(" | "),
-        "|---".repeat(columns.len())
-    );
-    for name in rows {
-        let of = |column: &&str| table.at(name, column).map_or(String::new(), short);
-        let cells: Vec<String> = columns.iter().map(of).collect();
-        let _ = writeln!(page, "| {name} | {} |", cells.join(" | "));
-    }
-    let paper = table
-        .rows
-        .iter()
-        .any(|row| row.planned.cell.value.is_some());
+    let cells = rows.into_iter().map(|row| {
+        let cell = |&column: &&str| table.at(row, column).map_or(String::new(), short);
+        let cells = columns.iter().map(cell);
+        [row.to_owned()].into_iter().chain(cells).collect()
+    });
+    let grid = lines(&[&[""], columns.as_slice()].concat(), cells);
+    let paper = table.cells.iter().any(|cell| cell.paper.is_some());
     let brackets = if paper {
         ", the paper's in brackets"
     } else {
         ""
     };
-    let _ = writeln!(page, "\nOurs{brackets}.\n");
+    Some(format!("{grid}\n\nOurs{brackets}."))
 }
 
-fn list(table: &Table<'_>, page: &mut String) {
-    let best = table.rows.iter().any(|row| {
-        let numbers = row.numbers.as_ref();
-        numbers.is_ok_and(|numbers| numbers.best.is_some())
+/// A line a cell.
+fn list(table: &Table<'_>) -> String {
+    let numbers = || table.cells.iter().filter_map(|cell| cell.numbers.as_ref());
+    let held_out = numbers().any(|numbers| numbers.best.is_some());
+    let mut head = vec!["row", "column", "measured on", "ours, %", "n"];
+    head.extend(held_out.then_some("best by held-out"));
+    head.extend(["paper, %", "difference"]);
+    let rows = table.cells.iter().map(|cell| {
+        let numbers = cell.numbers.as_ref();
+        let why = || format!("not made: {}", cell.not_made.unwrap_or_default());
+        let best = numbers.and_then(|numbers| numbers.best);
+        let mut words = vec![
+            cell.row.to_owned(),
+            cell.column.to_owned(),
+            cell.measured_on.clone(),
+            numbers.map_or_else(why, spread),
+            numbers.map_or(String::new(), |numbers| numbers.values.len().to_string()),
+        ];
+        words.extend(held_out.then(|| best.map_or(String::new(), points)));
+        words.push(cell.paper.map_or("not known".to_owned(), points));
+        let difference = cell.difference.map(|points| format!("{points:+.1}"));
+        words.push(difference.unwrap_or_default());
+        words
     });
-    let head = if best { " best by held-out |" } else { "" };
-    let line = if best { "---|" } else { "" };
-    let _ = writeln!(
-        page,
-        "| row | column | measured on | ours, % | n |{head} paper, % | difference |\n|---|---|---|---|---|{line}---|---|"
-    );
-    for row in &table.rows {
-        let cell = row.planned.cell;
-        let (ours, n, held) = match &row.numbers {
-            Err(why) => (format!("not made: {why}"), String::new(), String::new()),
-            Ok(numbers) => (
-                spread(row),
-                numbers.values.len().to_string(),
-                numbers.best.map_or(String::new(), points),
-            ),
-        };
-        let held = if best {
-            format!(" {held} |")
-        } else {
-            String::new()
-        };
-        let paper = cell.value.map_or("not known".to_owned(), points);
-        let difference = row
-            .difference()
-            .map_or("".to_owned(), |d| format!("{d:+.1}"));
-        let _ = writeln!(
-            page,
-            "| {} | {} | {} | {ours} | {n} |{held} {paper} | {difference} |",
-            cell.row,
-            cell.column,
-            row.clips()
-        );
-    }
-    let metric = match table.rows.first().map(|row| row.planned.cell.metric) {
+    lines(&head, rows)
+}
+
+/// How to read the numbers.
+fn read(table: &Table<'_>) -> String {
+    let mut cells = table.planned.experiment.cells.iter();
+    let metric = match cells.next().map(|cell| cell.metric) {
         Some(Metric::MeanClass) => "mean over classes of their accuracies",
         _ => "top-1 accuracy",
     };
-    let compared = match table.scale {
+    let compared = match table.scale_name {
         ScaleName::Paper => "The difference is in points.",
         _ => {
             "The paper's numbers are of other data and settings: context, no difference is formed."
         }
     };
-    let _ = writeln!(
-        page,
-        "\nThe number is the {metric} after the last epoch, ± the standard deviation over n seeds; the test split chose nothing. {compared}\n"
-    );
+    format!(
+        "The number is the {metric} after the last epoch, ± the standard deviation over n seeds; the test split chose nothing. {compared}"
+    )
 }
 
-fn made(table: &Table<'_>, page: &mut String) {
-    let _ = writeln!(
-        page,
-        "## How it was made\n\n```sh\n{}\n```\n",
-        table.command
-    );
-    for set in &table.sets {
-        let _ = writeln!(
-            page,
-            "- Data {}: {}, {} joints, digest `{}`.",
-            set.name,
-            set.layout.name(),
-            set.layout.len(),
-            set.digest
-        );
-    }
+/// What went in.
+fn made(table: &Table<'_>) -> String {
+    let data = table.data.iter().map(|set| {
+        let (name, layout, digest) = (&set.name, set.layout.name(), &set.digest);
+        let joints = set.layout.len();
+        format!("- Data {name}: {layout}, {joints} joints, digest `{digest}`.")
+    });
     let seeds: Vec<String> = table.seeds.iter().map(u64::to_string).collect();
-    let _ = writeln!(page, "- Seeds {}.", seeds.join(", "));
-    let _ = writeln!(page, "- Program at commit {}.", table.commits.join(", "));
-    let machine: Vec<String> = table
-        .machine
-        .iter()
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
-    let _ = writeln!(page, "- Machine: {}.", machine.join(", "));
-    let _ = writeln!(
-        page,
-        "- {} runs of one thread each, {} in all, shared ones counted once.\n",
-        table.runs.len(),
-        spell(table.seconds())
-    );
-    if table.runs.is_empty() {
-        return;
-    }
-    let _ = writeln!(
-        page,
-        "<details><summary>The runs</summary>\n\n| wall time | command |\n|---|---|"
-    );
-    for done in table.runs.values() {
-        let _ = writeln!(
-            page,
-            "| {} | `{}` |",
-            spell(done.seconds),
-            done.command.replace('|', "\\|")
-        );
-    }
-    let _ = writeln!(page, "\n</details>");
+    let Machine {
+        processor,
+        cores,
+        system,
+        rustc,
+    } = table.machine;
+    let (runs, time) = (table.runs.len(), spell(table.seconds));
+    let rest = [
+        format!("- Seeds {}.", seeds.join(", ")),
+        format!("- Program at commit {}.", table.commits.join(", ")),
+        format!("- Machine: processor {processor}, cores {cores}, system {system}, rustc {rustc}."),
+        format!("- {runs} runs of one thread each, {time} in all, shared ones counted once."),
+    ];
+    let all: Vec<String> = data.chain(rest).collect();
+    all.join("\n")
 }
 
 /// `77.8`
@@ -163,25 +156,19 @@ fn points(value: f64) -> String {
 }
 
 /// `65.3 ± 1.2`
-fn spread(row: &Row<'_>) -> String {
-    match &row.numbers {
-        Err(_) => String::new(),
-        Ok(numbers) => {
-            let (mean, std) = (points(numbers.accuracy.mean), numbers.accuracy.std);
-            std.map_or(mean.clone(), |std| format!("{mean} ± {}", points(std)))
-        }
+fn spread(numbers: &Numbers) -> String {
+    let mean = points(numbers.mean);
+    match numbers.std {
+        Some(std) => format!("{mean} ± {}", points(std)),
+        None => mean,
     }
 }
 
 /// `65.3 ± 1.2 (88.6)`
-fn short(row: &Row<'_>) -> String {
-    let paper = row
-        .planned
-        .cell
-        .value
-        .map_or(String::new(), |value| format!(" ({})", points(value)));
-    match &row.numbers {
-        Ok(_) => format!("{}{paper}", spread(row)),
-        Err(_) => format!("not made{paper}"),
+fn short(cell: &Row<'_>) -> String {
+    let ours = cell.numbers.as_ref().map_or("not made".to_owned(), spread);
+    match cell.paper {
+        Some(paper) => format!("{ours} ({})", points(paper)),
+        None => ours,
     }
 }

@@ -1,8 +1,6 @@
 //! What the scale `ci` is expected to find: ranges that are a part of the program. Outside of one, something has moved.
 
-use std::fmt::Write;
-
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::numbers::Seeded;
 use super::table::{Row, Table};
@@ -19,14 +17,14 @@ const SLACK: [f64; 3] = [12.0, 0.04, 0.04];
 /// From and to.
 type Range = [f64; 2];
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Expected {
+struct Ranges {
     #[serde(default)]
     cells: Vec<Cell>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Cell {
     experiment: String,
@@ -40,51 +38,61 @@ struct Cell {
     reconstruction: Option<Range>,
 }
 
-/// Of the accuracy, the loss and the reconstruction, the least and the largest of a cell's seeds.
-fn found(row: &Row<'_>) -> Option<[Option<Range>; 3]> {
-    let numbers = row.numbers.as_ref().ok()?;
-    let over = |of: fn(&Seeded) -> Option<f64>| {
-        let values = || numbers.values.iter().filter_map(of);
-        Some([values().reduce(f64::min)?, values().reduce(f64::max)?])
-    };
-    Some([
-        over(|value| Some(value.accuracy)),
-        over(|value| value.pretext.loss),
-        over(|value| value.pretext.reconstruction),
-    ])
+impl Cell {
+    /// The least and the largest of a cell's seeds.
+    fn of(experiment: &str, row: &Row<'_>) -> Option<Cell> {
+        let numbers = row.numbers.as_ref()?;
+        let over = |of: fn(&Seeded) -> Option<f64>| {
+            let values = || numbers.values.iter().filter_map(of);
+            Some([values().reduce(f64::min)?, values().reduce(f64::max)?])
+        };
+        Some(Cell {
+            experiment: experiment.to_owned(),
+            row: row.row.to_owned(),
+            column: row.column.to_owned(),
+            accuracy: over(|value| Some(value.accuracy))?,
+            loss: over(|value| value.pretext.loss),
+            reconstruction: over(|value| value.pretext.reconstruction),
+        })
+    }
+
+    fn names(&self) -> [&str; 3] {
+        [&self.experiment, &self.row, &self.column]
+    }
+
+    /// What the ranges are called in messages.
+    fn ranges(&self) -> [(&'static str, Option<Range>); 3] {
+        [
+            ("accuracy, %", Some(self.accuracy)),
+            ("loss of pre-training", self.loss),
+            ("reconstruction error : neighbours'", self.reconstruction),
+        ]
+    }
+}
+
+fn stored() -> Outcome<Ranges> {
+    toml::from_str(TEXT).map_err(|error| Failure::error(format!("the ranges: {error}")))
 }
 
 /// Compares every cell of the tables with its range; the number of cells.
 pub fn check(tables: &[Table<'_>]) -> Outcome<usize> {
-    let expected: Expected =
-        toml::from_str(TEXT).map_err(|error| Failure::error(format!("the ranges: {error}")))?;
-    let mut wrong = Vec::new();
-    let mut compared = 0;
-    let rows = tables.iter().flat_map(|table| {
-        let id = &table.planned.experiment.id;
-        table.rows.iter().map(move |row| (id, row))
-    });
-    for (id, row) in rows {
-        let cell = row.planned.cell;
-        let place = format!("{id}, {}, {}", cell.row, cell.column);
-        let stored = expected.cells.iter().find(|stored| {
-            stored.experiment == *id && stored.row == cell.row && stored.column == cell.column
-        });
-        match (stored, found(row)) {
-            (None, _) => wrong.push(format!("{place}: no range is stored")),
-            (Some(_), None) => wrong.push(format!("{place}: not made")),
-            (Some(stored), Some(found)) => {
-                compared += 1;
-                let ranges = [Some(stored.accuracy), stored.loss, stored.reconstruction];
-                let names = [
-                    "accuracy, %",
-                    "loss of pre-training",
-                    "reconstruction error : neighbours'",
-                ];
-                let sides = names.into_iter().zip(ranges).zip(found);
-                wrong.extend(
-                    sides.filter_map(|((name, range), found)| moved(&place, name, range, found)),
-                );
+    let stored = stored()?.cells;
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    for table in tables {
+        for row in &table.cells {
+            let names = [table.experiment, row.row, row.column];
+            let place = names.join(", ");
+            let range = stored.iter().find(|stored| stored.names() == names);
+            match (range, Cell::of(table.experiment, row)) {
+                (None, _) => wrong.push(format!("{place}: no range is stored")),
+                (Some(_), None) => wrong.push(format!("{place}: not made")),
+                (Some(range), Some(found)) => {
+                    compared += 1;
+                    let sides = range.ranges().into_iter().zip(found.ranges());
+                    wrong.extend(sides.filter_map(|((name, range), (_, found))| {
+                        moved(&place, name, range, found)
+                    }));
+                }
             }
         }
     }
@@ -115,42 +123,32 @@ fn moved(place: &str, name: &str, range: Option<Range>, found: Option<Range>) ->
 }
 
 /// The tables' values as ranges, in the form of the file.
-pub fn record(tables: &[Table<'_>]) -> String {
+pub fn record(tables: &[Table<'_>]) -> Outcome<String> {
+    let rounded = |range: Range, digits: f64| range.map(|x| (x * digits).round() / digits);
+    let around =
+        |[low, high]: Range, slack| rounded([low * (1.0 - slack), high * (1.0 + slack)], 1e4);
+    let mut ranges = Ranges::default();
+    for table in tables {
+        for row in &table.cells {
+            let Some(mut cell) = Cell::of(table.experiment, row) else {
+                continue;
+            };
+            let [low, high] = cell.accuracy;
+            let wide = [(low - SLACK[0]).max(0.0), (high + SLACK[0]).min(100.0)];
+            cell.accuracy = rounded(wide, 10.0);
+            cell.loss = cell.loss.map(|range| around(range, SLACK[1]));
+            cell.reconstruction = cell.reconstruction.map(|range| around(range, SLACK[2]));
+            ranges.cells.push(cell);
+        }
+    }
     let seeds = tables.first().map_or(&[][..], |table| table.seeds);
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let seeds = seeds.join(",");
-    let mut text = format!(
+    let ranges = toml::to_string(&ranges).map_err(|error| Failure::from_error(&error))?;
+    Ok(format!(
         "# What `ssl reproduce all` finds on synthetic clips, as ranges: what was found, and slack for processors that\n\
-         # round otherwise. Written by `ssl reproduce all --seeds {seeds} --record FILE`.\n",
-    );
-    for table in tables {
-        for row in &table.rows {
-            let Some([accuracy, loss, reconstruction]) = found(row) else {
-                continue;
-            };
-            let (cell, id) = (row.planned.cell, &table.planned.experiment.id);
-            // Writing to a string can't fail.
-            let _ = write!(
-                text,
-                "\n[[cells]]\nexperiment = {id:?}\nrow = {:?}\ncolumn = {:?}\n",
-                cell.row, cell.column
-            );
-            if let Some([low, high]) = accuracy {
-                let (low, high) = ((low - SLACK[0]).max(0.0), (high + SLACK[0]).min(100.0));
-                let _ = writeln!(text, "accuracy = [{low:.1}, {high:.1}]");
-            }
-            for (name, range, slack) in [
-                ("loss", loss, SLACK[1]),
-                ("reconstruction", reconstruction, SLACK[2]),
-            ] {
-                if let Some([low, high]) = range {
-                    let (low, high) = (low * (1.0 - slack), high * (1.0 + slack));
-                    let _ = writeln!(text, "{name} = [{low:.4}, {high:.4}]");
-                }
-            }
-        }
-    }
-    text
+         # round otherwise. Written by `ssl reproduce all --seeds {seeds} --record FILE`.\n\n{ranges}"
+    ))
 }
 
 #[cfg(test)]
@@ -159,12 +157,8 @@ mod tests {
 
     #[test]
     fn the_stored_ranges_are_valid() {
-        let expected: Expected = toml::from_str(TEXT).expect("the stored ranges are TOML");
-        for cell in expected.cells {
-            for range in [Some(cell.accuracy), cell.loss, cell.reconstruction]
-                .into_iter()
-                .flatten()
-            {
+        for cell in stored().expect("the stored ranges are TOML").cells {
+            for range in cell.ranges().into_iter().filter_map(|(_, range)| range) {
                 assert!(
                     range[0] <= range[1],
                     "{}, {}: {range:?}",
