@@ -67,7 +67,7 @@ impl Workspace {
         let cmake = cmake::provide(&self.target)?;
         let mut command = self.cargo(subcommand);
         command.arg("--release");
-        if let Some(path) = cmake.env() {
+        if let Some(path) = cmake {
             command.env("CMAKE", path);
         }
         Ok(command)

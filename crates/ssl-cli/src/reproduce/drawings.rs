@@ -4,14 +4,14 @@ use std::path::Path;
 
 use skeleton_datasets::paper::Shows;
 
-use super::job_pool::Shop;
+use super::job_pool::Runner;
 use super::table::Table;
 use crate::checkpoint::write_whole;
 use crate::failure::{Failure, Outcome};
 use crate::report::{Bar, Bars, bars_svg};
 
 /// Draws what the experiment shows into `results` and notes the files' names in the table.
-pub fn draw(table: &mut Table<'_>, shop: Shop<'_>, results: &Path) -> Outcome {
+pub fn draw(table: &mut Table<'_>, runner: Runner<'_>, results: &Path) -> Outcome {
     std::fs::create_dir_all(results).map_err(Failure::io(results))?;
     let name = table.name();
     let file = |ending: &str| format!("{name}{ending}.svg");
@@ -46,13 +46,13 @@ pub fn draw(table: &mut Table<'_>, shop: Shop<'_>, results: &Path) -> Outcome {
     for (command, of, ending) in drawings {
         let Some(of) = of else { continue };
         let svg = file(ending);
-        let mut command = shop.program.command(command);
+        let mut command = runner.program.command(command);
         command
-            .arg(shop.folder.run(of))
+            .arg(runner.folder.run(of))
             .arg("--data")
             .arg(&set.path);
         command.args(["--split", &clips.test, "--overwrite", "--svg"]);
-        shop.program.run(command.arg(results.join(&svg)))?;
+        runner.program.run(command.arg(results.join(&svg)))?;
         table.drawings.push(svg);
     }
     Ok(())

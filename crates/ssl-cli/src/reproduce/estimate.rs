@@ -9,7 +9,7 @@ use strl::{Strl, Task as Shape};
 
 use super::data::Set;
 use super::job::{Job, Task};
-use super::job_pool::Shop;
+use super::job_pool::Runner;
 use super::plan::Plan;
 use super::table::spell;
 use crate::checkpoint::{Kind, write_whole};
@@ -26,13 +26,14 @@ type Measured = (Kind, Backbone);
 
 /// Says how long the plan's unfinished runs take: their multiply-adds, by how many of them this machine does in a second. Each
 /// training of each backbone is measured at the paper's width, layers and frames on synthetic clips.
-pub fn say(plan: &Plan, sets: &[Set], shop: Shop<'_>) -> Outcome {
-    let missing = |job: &&Job| shop.folder.done(&job.name).is_none();
+pub fn say(plan: &Plan, sets: &[Set], runner: Runner<'_>) -> Outcome {
+    let missing = |job: &&Job| runner.folder.done(&job.name).is_none();
     let missing: Vec<&Job> = plan.jobs.values().filter(missing).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    shop.printer
+    runner
+        .printer
         .say("measuring this machine's speed, a quarter of a minute for each training");
     let mut speeds: BTreeMap<String, f64> = BTreeMap::new();
     let (mut all, mut longest) = (0.0, 0.0f64);
@@ -45,21 +46,21 @@ pub fn say(plan: &Plan, sets: &[Set], shop: Shop<'_>) -> Outcome {
             continue;
         };
         let measured = (*kind, config.model.mae.backbone);
-        let name = format!("{}, {:?}", kind.name(), measured.1);
+        let name = format!("{}, {:?}", kind.name(), measured.1).to_lowercase();
         let speed = match speeds.get(&name) {
             Some(&speed) => speed,
-            None => *speeds.entry(name).or_insert(speed(measured, shop)?),
+            None => *speeds.entry(name).or_insert(speed(measured, runner)?),
         };
         let seconds = multiply_adds(*kind, config, set)? / speed;
         (all, longest) = (all + seconds, longest.max(seconds));
     }
-    let workers = shop.workers;
+    let workers = runner.workers;
     let wall = (all / workers as f64).max(longest);
     let speeds: Vec<String> = speeds
         .iter()
         .map(|(name, speed)| format!("{name}: {:.2}", speed / 1e9))
         .collect();
-    shop.printer.say(format!(
+    runner.printer.say(format!(
         "an estimate: {} runs, {} of one core; with {workers} at once {}. Giga multiply-adds of the forward pass a second of training, on one thread, as busy as the machine is now: {}",
         missing.len(),
         spell(all),
@@ -70,15 +71,15 @@ pub fn say(plan: &Plan, sets: &[Set], shop: Shop<'_>) -> Outcome {
 }
 
 /// Multiply-adds a second of one thread.
-fn speed((kind, backbone): Measured, shop: Shop<'_>) -> Outcome<f64> {
-    let folder = shop.folder.data();
+fn speed((kind, backbone): Measured, runner: Runner<'_>) -> Outcome<f64> {
+    let folder = runner.folder.data();
     let cache = folder.join("speed.h5");
     if !cache.exists() {
-        let mut command = shop.program.command("prepare");
+        let mut command = runner.program.command("prepare");
         command
             .args(["--dataset", "synthetic", "--output"])
             .arg(&cache);
-        shop.program.run(&mut command)?;
+        runner.program.run(&mut command)?;
     }
     let preset = Preset::find("paper")?;
     let mut config = Config::from_toml(preset.text, preset.name)?.only(kind);
@@ -100,13 +101,13 @@ fn speed((kind, backbone): Measured, shop: Shop<'_>) -> Outcome<f64> {
     let settings = folder.join("speed.toml");
     write_whole(&settings, config.to_toml()?.as_bytes())?;
     let out = folder.join("speed");
-    let mut command = shop.program.command(kind.name());
+    let mut command = runner.program.command(kind.name());
     command
         .arg("--config")
         .arg(&settings)
         .arg("--out")
         .arg(&out);
-    shop.program.run(command.arg("--overwrite"))?;
+    runner.program.run(command.arg("--overwrite"))?;
     let epoch: Timing = read_json(&out.join("timings.jsonl"))?;
     let set = Set::open(None, cache)?;
     Ok(multiply_adds(kind, &config, &set)? / epoch.train_seconds.max(1e-9))

@@ -37,7 +37,7 @@ struct Worker<'a> {
 
 /// What runs are made with.
 #[derive(Clone, Copy)]
-pub struct Shop<'a> {
+pub struct Runner<'a> {
     pub program: &'a Program,
     pub folder: &'a Folder,
     pub printer: &'a Printer,
@@ -47,7 +47,7 @@ pub struct Shop<'a> {
 }
 
 struct JobPool<'a> {
-    shop: Shop<'a>,
+    runner: Runner<'a>,
     total: usize,
     pending: Vec<&'a Job>,
     workers: Vec<Worker<'a>>,
@@ -58,15 +58,15 @@ struct JobPool<'a> {
 }
 
 /// Makes every run of the plan that isn't there.
-pub fn run(plan: &Plan, shop: Shop<'_>) -> Outcome<Made> {
-    shop.folder.make()?;
+pub fn run(plan: &Plan, runner: Runner<'_>) -> Outcome<Made> {
+    runner.folder.make()?;
     let started = Instant::now();
     let (done, pending): (Vec<&Job>, Vec<&Job>) = plan
         .jobs
         .values()
-        .partition(|job| shop.folder.done(&job.name).is_some());
+        .partition(|job| runner.folder.done(&job.name).is_some());
     let mut jobs = JobPool {
-        shop,
+        runner,
         total: plan.jobs.len(),
         pending: in_order(plan, pending),
         workers: Vec::new(),
@@ -104,9 +104,9 @@ fn in_order<'a>(plan: &'a Plan, pending: Vec<&'a Job>) -> Vec<&'a Job> {
 
 impl<'a> JobPool<'a> {
     fn work(&mut self) -> Outcome {
-        let Shop {
+        let Runner {
             printer, interrupt, ..
-        } = self.shop;
+        } = self.runner;
         loop {
             self.reap()?;
             let stopping = self.failed.is_some() || interrupt.received().is_some();
@@ -142,13 +142,13 @@ impl<'a> JobPool<'a> {
 
     /// Looks for processes that ended.
     fn reap(&mut self) -> Outcome {
-        let Shop {
+        let Runner {
             folder,
             printer,
             program,
             interrupt,
             ..
-        } = self.shop;
+        } = self.runner;
         let mut running = Vec::new();
         for mut worker in std::mem::take(&mut self.workers) {
             let status = worker.child.try_wait();
@@ -182,9 +182,9 @@ impl<'a> JobPool<'a> {
 
     /// Starts what can be started.
     fn launch(&mut self) -> Outcome {
-        let folder = self.shop.folder;
+        let folder = self.runner.folder;
         let mut at = 0;
-        while self.workers.len() < self.shop.workers && at < self.pending.len() {
+        while self.workers.len() < self.runner.workers && at < self.pending.len() {
             let job = self.pending[at];
             let after = job.after.as_ref();
             let waits = after.is_some_and(|name| folder.done(name).is_none());
@@ -204,7 +204,7 @@ impl<'a> JobPool<'a> {
             }
             self.workers.push(Worker {
                 job,
-                child: start(&self.shop, job)?,
+                child: start(&self.runner, job)?,
                 started: Instant::now(),
                 _lock: lock,
             });
@@ -239,10 +239,10 @@ fn lock(folder: &Folder, job: &Job) -> Outcome<Option<File>> {
     }
 }
 
-fn start(shop: &Shop<'_>, job: &Job) -> Outcome<Child> {
-    let log = shop.folder.beside(&job.name, "log");
+fn start(runner: &Runner<'_>, job: &Job) -> Outcome<Child> {
+    let log = runner.folder.beside(&job.name, "log");
     let out = File::create(&log).map_err(Failure::io(&log))?;
-    let mut command = shop.folder.command(job, shop.program)?;
+    let mut command = runner.folder.command(job, runner.program)?;
     command
         .stdout(out.try_clone().map_err(Failure::io(&log))?)
         .stderr(out);

@@ -24,7 +24,7 @@ use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
 
 use self::data::Set;
 use self::job::{Folder, Program};
-use self::job_pool::Shop;
+use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
 use self::scale::Scale;
 use self::settings::Base;
@@ -91,96 +91,156 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let folder = Folder::at(args.out.clone());
     let wanted = wanted(&scale, &chosen);
     let sets = data::sets(&program, &scale, &wanted, &args.data, &folder.data())?;
-    let changes: Vec<Assignment> = args
-        .wrong
-        .iter()
-        .map(|typed| Assignment::parse(typed))
-        .collect::<Outcome<_>>()?;
-    let mut bases = BTreeMap::new();
-    let mut remarks: Vec<String> = Vec::new();
-    for set in &scale.sets {
-        let base = Base::new(set, &changes, args.batch)?;
-        for remark in &base.remarks {
-            if !remarks.contains(remark) {
-                printer.say(remark);
-                remarks.push(remark.clone());
-            }
-        }
-        bases.insert(set.name.as_str(), base);
-    }
-    let seeds = args.seeds.as_ref().unwrap_or(&scale.seeds);
-    let planner = Planner {
+    let (bases, remarks) = bases(args, &scale)?;
+    remarks.iter().for_each(|remark| printer.say(remark));
+    let this = Reproduction {
+        args,
+        chosen,
         scale: &scale,
         sets: &sets,
-        bases: &bases,
-        seeds,
-        holdout: args.holdout,
-        // What moved between two builds is what `ci` is there to find; elsewhere runs of an earlier build are not thrown
-        // away, and the tables name the commits they were made at.
-        program: match args.scale {
-            ScaleName::Ci => &program.build,
-            _ => &program.version,
-        },
-        folder: &folder,
+        seeds: args.seeds.as_ref().unwrap_or(&scale.seeds),
     };
-    let mut plan = Plan::default();
-    chosen
-        .iter()
-        .for_each(|experiment| planner.add(experiment, &mut plan));
+    let plan = this.plan(&program, &folder, &bases);
     refuse_empty(&plan, printer)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let shop = Shop {
+    let runner = Runner {
         program: &program,
         folder: &folder,
         printer,
         interrupt,
-        workers: args.jobs.map_or(cores, usize::from),
+        workers: args.jobs.map_or_else(cores, usize::from),
     };
     if args.scale == ScaleName::Paper {
-        estimate::say(&plan, &sets, shop)?;
+        estimate::say(&plan, &sets, runner)?;
         if !args.yes {
             return Err(Failure::usage("nothing was started").hint("--yes goes on"));
         }
     }
-    let made = job_pool::run(&plan, shop)?;
+    let made = job_pool::run(&plan, runner)?;
     printer.say(format!(
         "{} runs made, {} were there already, {}",
         made.now,
         made.before,
         spell(made.seconds)
     ));
-    let (machine, command) = (machine(cores), command(args, &chosen, seeds, &scale, &sets));
-    let source = Source {
-        scale: args.scale,
-        description: &scale,
-        seeds,
-        sets: &sets,
-        folder: &folder,
-        machine: &machine,
-        remarks: &remarks,
-        command: &command,
-    };
-    let results = args.results.clone().unwrap_or_else(|| folder.results());
-    let mut tables = Vec::new();
-    for planned in &plan.experiments {
-        let mut table = Table::collect(planned, &source)?;
-        drawings::draw(&mut table, shop, &results)?;
-        let page = page::write(&table, &results)?;
-        printer.document(&page.display().to_string())?;
-        tables.push(table);
-    }
-    match (args.scale, &args.record) {
-        (ScaleName::Ci, Some(path)) => {
-            write_whole(path, ranges::record(&tables)?.as_bytes())?;
-            printer.say(format!("ranges stored in {}", path.display()));
+    this.write(&plan, runner, &remarks)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What was typed, with the clips that are here.
+struct Reproduction<'a> {
+    args: &'a ReproduceArgs,
+    chosen: Vec<&'static Experiment>,
+    scale: &'a Scale,
+    sets: &'a [Set],
+    seeds: &'a [u64],
+}
+
+impl Reproduction<'_> {
+    fn plan(&self, program: &Program, folder: &Folder, bases: &BTreeMap<&str, Base>) -> Plan {
+        let planner = Planner {
+            scale: self.scale,
+            sets: self.sets,
+            bases,
+            seeds: self.seeds,
+            holdout: self.args.holdout,
+            // What moved between two builds is what `ci` is there to find; elsewhere runs of an earlier build are not thrown
+            // away, and the tables name the commits they were made at.
+            program: match self.args.scale {
+                ScaleName::Ci => &program.build,
+                _ => &program.version,
+            },
+            folder,
+        };
+        let mut plan = Plan::default();
+        for experiment in &self.chosen {
+            planner.add(experiment, &mut plan);
         }
-        (ScaleName::Ci, None) => {
-            let cells = ranges::check(&tables)?;
-            printer.say(format!("{cells} cells are in their ranges"));
-        }
-        _ => {}
+        plan
     }
-    Ok(())
+
+    /// Writes what came out, and compares it with the ranges of the scale `ci`.
+    fn write(&self, plan: &Plan, runner: Runner<'_>, remarks: &[String]) -> Outcome {
+        let (args, printer) = (self.args, runner.printer);
+        let source = Source {
+            scale: args.scale,
+            description: self.scale,
+            seeds: self.seeds,
+            sets: self.sets,
+            folder: runner.folder,
+            machine: &machine(),
+            remarks,
+            command: &self.command(),
+        };
+        let results = args.results.clone();
+        let results = results.unwrap_or_else(|| runner.folder.results());
+        let mut tables = Vec::new();
+        for planned in &plan.experiments {
+            let mut table = Table::collect(planned, &source)?;
+            drawings::draw(&mut table, runner, &results)?;
+            let page = page::write(&table, &results)?;
+            printer.document(&page.display().to_string())?;
+            tables.push(table);
+        }
+        match (args.scale, &args.record) {
+            (ScaleName::Ci, Some(path)) => {
+                write_whole(path, ranges::record(&tables)?.as_bytes())?;
+                printer.say(format!("ranges stored in {}", path.display()));
+            }
+            (ScaleName::Ci, None) => {
+                let cells = ranges::check(&tables)?;
+                printer.say(format!("{cells} cells are in their ranges"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The command that makes the same tables, without this machine's folders.
+    fn command(&self) -> String {
+        let args = self.args;
+        let mut words = vec!["ssl reproduce".to_owned()];
+        words.extend(self.chosen.iter().map(|one| one.id.clone()));
+        words.push(format!("--scale {}", args.scale.name()));
+        for Set { name, .. } in self.sets {
+            let described = self.scale.set(name);
+            if described.is_some_and(|set| set.made.is_none()) {
+                words.push(format!("--data {name}={name}.h5"));
+            }
+        }
+        let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+        words.push(format!("--seeds {}", seeds.join(",")));
+        if let Some(share) = args.holdout {
+            words.push(format!("--holdout {share}"));
+        }
+        if let Some(batch) = args.batch {
+            let finetune = batch.finetune.map_or(String::new(), |n| format!(",{n}"));
+            words.push(format!("--batch {}{finetune}", batch.pretrain));
+        }
+        words.extend(args.wrong.iter().map(|set| format!("--break {set}")));
+        words.join(" ")
+    }
+}
+
+/// The settings of each set of the scale, and what there is to say of them.
+fn bases<'a>(
+    args: &ReproduceArgs,
+    scale: &'a Scale,
+) -> Outcome<(BTreeMap<&'a str, Base>, Vec<String>)> {
+    let changes = args.wrong.iter().map(|typed| Assignment::parse(typed));
+    let changes: Vec<Assignment> = changes.collect::<Outcome<_>>()?;
+    let (mut bases, mut remarks) = (BTreeMap::new(), Vec::new());
+    for set in &scale.sets {
+        let base = Base::new(set, &changes, args.batch)?;
+        // Sets of one preset have the same to say.
+        let new = base.remarks.iter().filter(|one| !remarks.contains(*one));
+        let new: Vec<String> = new.cloned().collect();
+        remarks.extend(new);
+        bases.insert(set.name.as_str(), base);
+    }
+    Ok((bases, remarks))
 }
 
 /// The sets that stand for those of the experiments.
@@ -223,45 +283,17 @@ fn refuse_empty(plan: &Plan, printer: &Printer) -> Outcome {
 }
 
 /// The machine that the program runs on.
-fn machine(cores: usize) -> Machine {
+fn machine() -> Machine {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let processor = cpus.lines().find(|line| line.starts_with("model name"));
     let processor = processor.and_then(|line| Some(line.split_once(':')?.1.trim()));
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     Machine {
         processor: processor.unwrap_or("unknown").to_owned(),
-        cores: cores.to_string(),
+        cores: cores().to_string(),
         system: format!("{os} {arch}"),
         rustc: env!("SSL_RUSTC").trim_start_matches("rustc ").to_owned(),
     }
-}
-
-/// The command that makes the same tables, without this machine's folders.
-fn command(
-    args: &ReproduceArgs,
-    chosen: &[&Experiment],
-    seeds: &[u64],
-    scale: &Scale,
-    sets: &[Set],
-) -> String {
-    let mut words = vec!["ssl reproduce".to_owned()];
-    words.extend(chosen.iter().map(|one| one.id.clone()));
-    words.push(format!("--scale {}", args.scale.name()));
-    let given = |set: &&Set| scale.set(&set.name).is_some_and(|one| one.made.is_none());
-    for set in sets.iter().filter(given) {
-        words.push(format!("--data {0}={0}.h5", set.name));
-    }
-    let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-    words.push(format!("--seeds {}", seeds.join(",")));
-    if let Some(share) = args.holdout {
-        words.push(format!("--holdout {share}"));
-    }
-    if let Some(batch) = args.batch {
-        let finetune = batch.finetune.map_or(String::new(), |n| format!(",{n}"));
-        words.push(format!("--batch {}{finetune}", batch.pretrain));
-    }
-    words.extend(args.wrong.iter().map(|set| format!("--break {set}")));
-    words.join(" ")
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ const REQUIREMENTS: [&str; 8] = [
 /// The GPUs that are built for, Ampere and newer: code of 80 is compiled further by the driver of a newer one.
 const COMPUTE_CAP: &str = "80";
 /// What finds CUDA's libraries on another machine and runs the check.
-const SCRIPT: &str = include_str!("gpu-check");
+const SCRIPT: &str = include_str!("cuda/gpu-check");
 
 /// Builds what runs on a GPU. ARGS go to `cargo build`.
 pub fn build(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure> {
@@ -88,19 +88,14 @@ fn provide(workspace: &Workspace) -> Result<PathBuf, Failure> {
         ));
     }
     let folder = workspace.target().join("tools").join("cuda");
-    let root = match toolkit_in(&folder) {
-        Some(root) => root,
-        None => {
-            eprintln!("xtask: no CUDA toolkit found: fetching one from PyPI, 1.2 GB unpacked");
-            wheel::fetch(&REQUIREMENTS, &folder, toolkit_in).map_err(|tried| {
-                let tried = tried.join("\n  ");
-                let hint = "hint: install CUDA 13.0 or newer and set CUDA_HOME to its folder";
-                Failure::Task(format!(
-                    "CUDA's toolkit could not be fetched from PyPI:\n  {tried}\n{hint}"
-                ))
-            })?
-        }
-    };
+    let why = "no CUDA toolkit found, one has 1.2 GB unpacked";
+    let root = wheel::provide(&REQUIREMENTS, &folder, toolkit_in, why).map_err(|tried| {
+        let tried = tried.join("\n  ");
+        let hint = "hint: install CUDA 13.0 or newer and set CUDA_HOME to its folder";
+        Failure::Task(format!(
+            "CUDA's toolkit could not be fetched from PyPI:\n  {tried}\n{hint}"
+        ))
+    })?;
     complete(&root)?;
     Ok(root)
 }
