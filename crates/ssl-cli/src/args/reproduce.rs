@@ -74,7 +74,8 @@ pub struct ReproduceArgs {
 }
 
 /// The three scales.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ScaleName {
     /// Synthetic clips, minutes: whether numbers have moved.
     #[default]

@@ -75,7 +75,7 @@ pub fn bars(table: &Table<'_>) -> String {
         (format!("{name} (ours: {measured})"), bars)
     };
     bars_svg(&Bars {
-        title: format!("{}, scale {}", table.title, table.scale),
+        title: format!("{}, scale {}", table.title, table.source.scale.name()),
         rows: rows.iter().map(row).collect(),
         columns: columns.iter().map(|&column| column.to_owned()).collect(),
     })

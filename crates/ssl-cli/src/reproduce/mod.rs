@@ -165,14 +165,15 @@ impl Reproduction<'_> {
     fn write(&self, plan: &Plan, runner: Runner<'_>, remarks: &[String]) -> Outcome {
         let (args, printer) = (self.args, runner.printer);
         let source = Source {
-            scale: args.scale,
             description: self.scale,
-            seeds: self.seeds,
             sets: self.sets,
             folder: runner.folder,
-            machine: &machine(),
+            scale: args.scale,
+            about: self.scale.about.trim(),
             remarks,
             command: &self.command(),
+            seeds: self.seeds,
+            machine: machine(),
         };
         let results = args.results.clone();
         let results = results.unwrap_or_else(|| runner.folder.results());

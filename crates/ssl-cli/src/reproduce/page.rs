@@ -22,9 +22,10 @@ pub fn write(table: &Table<'_>, folder: &Path) -> Outcome<PathBuf> {
 
 /// The page.
 pub fn markdown(table: &Table<'_>) -> String {
-    let mut parts = vec![format!("# {}, scale {}", table.title, table.scale)];
-    let remarks = table.remarks.iter().map(String::as_str);
-    let words = [table.about].into_iter().chain(table.note).chain(remarks);
+    let source = table.source;
+    let mut parts = vec![format!("# {}, scale {}", table.title, source.scale.name())];
+    let remarks = source.remarks.iter().map(String::as_str);
+    let words = [source.about].into_iter().chain(table.note).chain(remarks);
     parts.extend(words.map(str::to_owned));
     parts.extend(grid(table));
     parts.push(list(table));
@@ -33,7 +34,7 @@ pub fn markdown(table: &Table<'_>) -> String {
     parts.extend(drawings.map(|drawing| format!("![{}]({drawing})", table.title)));
     parts.push(format!(
         "## How it was made\n\n```sh\n{}\n```",
-        table.command
+        source.command
     ));
     parts.push(made(table));
     if !table.runs.is_empty() {
@@ -114,7 +115,7 @@ fn read(table: &Table<'_>) -> String {
         Some(Metric::MeanClass) => "mean over classes of their accuracies",
         _ => "top-1 accuracy",
     };
-    let compared = match table.scale_name {
+    let compared = match table.source.scale {
         ScaleName::Paper => "The difference is in points.",
         _ => {
             "The paper's numbers are of other data and settings: context, no difference is formed."
@@ -132,13 +133,13 @@ fn made(table: &Table<'_>) -> String {
         let joints = set.layout.len();
         format!("- Data {name}: {layout}, {joints} joints, digest `{digest}`.")
     });
-    let seeds: Vec<String> = table.seeds.iter().map(u64::to_string).collect();
+    let seeds: Vec<String> = table.source.seeds.iter().map(u64::to_string).collect();
     let Machine {
         processor,
         cores,
         system,
         rustc,
-    } = table.machine;
+    } = &table.source.machine;
     let (runs, time) = (table.runs.len(), spell(table.seconds));
     let rest = [
         format!("- Seeds {}.", seeds.join(", ")),

@@ -141,7 +141,7 @@ pub fn record(tables: &[Table<'_>]) -> Outcome<String> {
             ranges.cells.push(cell);
         }
     }
-    let seeds = tables.first().map_or(&[][..], |table| table.seeds);
+    let seeds = tables.first().map_or(&[][..], |table| table.source.seeds);
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let seeds = seeds.join(",");
     let ranges = toml::to_string(&ranges).map_err(|error| Failure::from_error(&error))?;

@@ -87,13 +87,12 @@ impl Base {
         let mut pretrain = self.config.pretrain.clone();
         if let Some(job) = &mut pretrain {
             let objective = &mut job.engine.objective;
-            let mask = mask(&setup.masked, layout)?;
-            match (setup.pretraining, &mut *objective, mask) {
-                (Pretraining::GraphCl, ..) => {
-                    *objective = Objective::Contrastive(Contrastive::default());
-                }
-                (_, Objective::Reconstruction(own), Some(mask)) => own.mask = mask,
-                _ => {}
+            if setup.pretraining == Pretraining::GraphCl {
+                *objective = Objective::Contrastive(Contrastive::default());
+            } else if let Some(mask) = mask(&setup.masked, layout)?
+                && let Objective::Reconstruction(own) = objective
+            {
+                own.mask = mask;
             }
         }
         Ok(Config {

@@ -19,21 +19,13 @@ use crate::text::read_json;
 pub struct Table<'a> {
     #[serde(skip)]
     pub planned: &'a Planned,
-    #[serde(skip)]
-    pub scale_name: ScaleName,
+    #[serde(flatten)]
+    pub source: &'a Source<'a>,
     pub experiment: &'a str,
     pub title: &'a str,
-    pub scale: &'a str,
-    pub about: &'a str,
     pub note: Option<&'a str>,
-    /// Sentences that `--batch` and the like make necessary.
-    pub remarks: &'a [String],
-    /// The command that makes it again.
-    pub command: &'a str,
-    pub seeds: &'a [u64],
     /// Commits of the programs that made the runs.
     pub commits: Vec<String>,
-    pub machine: &'a Machine,
     /// The data sets of its cells.
     pub data: Vec<&'a Set>,
     /// Drawings, by their file names.
@@ -43,6 +35,25 @@ pub struct Table<'a> {
     pub cells: Vec<Row<'a>>,
     /// Its runs by name, finished.
     pub runs: BTreeMap<String, Done>,
+}
+
+/// What all tables of a call share.
+#[derive(Serialize)]
+pub struct Source<'a> {
+    #[serde(skip)]
+    pub description: &'a Scale,
+    #[serde(skip)]
+    pub sets: &'a [Set],
+    #[serde(skip)]
+    pub folder: &'a Folder,
+    pub scale: ScaleName,
+    pub about: &'a str,
+    /// Sentences that `--batch` and the like make necessary.
+    pub remarks: &'a [String],
+    /// The command that makes the tables again.
+    pub command: &'a str,
+    pub seeds: &'a [u64],
+    pub machine: Machine,
 }
 
 /// What numbers were measured on.
@@ -72,21 +83,9 @@ pub struct Row<'a> {
     pub runs: Option<&'a [CellRuns]>,
 }
 
-/// What tables are made of.
-pub struct Source<'a> {
-    pub scale: ScaleName,
-    pub description: &'a Scale,
-    pub seeds: &'a [u64],
-    pub sets: &'a [Set],
-    pub folder: &'a Folder,
-    pub machine: &'a Machine,
-    pub remarks: &'a [String],
-    pub command: &'a str,
-}
-
 impl<'a> Table<'a> {
     /// Collects what the runs of an experiment left.
-    pub fn collect(planned: &'a Planned, source: &Source<'a>) -> Outcome<Table<'a>> {
+    pub fn collect(planned: &'a Planned, source: &'a Source<'a>) -> Outcome<Table<'a>> {
         let (mut table, mut used) = (Table::empty(planned, source), Vec::new());
         for cell in &planned.cells {
             let numbers = match &cell.runs {
@@ -123,21 +122,15 @@ impl<'a> Table<'a> {
         Ok(table)
     }
 
-    fn empty(planned: &'a Planned, source: &Source<'a>) -> Table<'a> {
+    fn empty(planned: &'a Planned, source: &'a Source<'a>) -> Table<'a> {
         let experiment = planned.experiment;
         Table {
             planned,
-            scale_name: source.scale,
+            source,
             experiment: &experiment.id,
             title: &experiment.title,
-            scale: source.scale.name(),
-            about: source.description.about.trim(),
             note: experiment.note.as_deref(),
-            remarks: source.remarks,
-            command: source.command,
-            seeds: source.seeds,
             commits: Vec::new(),
-            machine: source.machine,
             data: Vec::new(),
             drawings: Vec::new(),
             seconds: 0.0,
@@ -148,7 +141,7 @@ impl<'a> Table<'a> {
 
     /// `table5a-small`: what its files are called.
     pub fn name(&self) -> String {
-        format!("{}-{}", self.experiment, self.scale)
+        format!("{}-{}", self.experiment, self.source.scale.name())
     }
 
     /// The names of the rows and of the columns that `of` picks, each once, in their order.
@@ -182,7 +175,7 @@ impl<'a> Table<'a> {
             let numbers = cell.numbers.as_ref();
             let fields = [
                 self.experiment.to_owned(),
-                self.scale.to_owned(),
+                self.source.scale.name().to_owned(),
                 cell.row.to_owned(),
                 cell.column.to_owned(),
                 cell.measured_on.clone(),
@@ -289,14 +282,15 @@ mod tests {
     fn with_table(id: &str, scale: ScaleName, look: impl Fn(&Table<'_>)) {
         let planned = planned(id);
         let source = Source {
-            scale,
             description: &Scale::read(scale).expect("the scales are valid"),
-            seeds: &[0, 1],
             sets: &[],
             folder: &Folder::at("/out".into()),
-            machine: &MACHINE,
+            scale,
+            about: "Small.",
             remarks: &[],
             command: "ssl reproduce table4c --scale small",
+            seeds: &[0, 1],
+            machine: MACHINE,
         };
         let seeded = |seed, accuracy| Seeded {
             seed,
