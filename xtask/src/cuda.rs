@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::process::{Failure, run};
+use crate::process::{Failure, cannot, run};
 use crate::wheel;
 use crate::workspace::Workspace;
 
@@ -117,9 +117,9 @@ fn toolkit_in(folder: &Path) -> Option<PathBuf> {
 fn complete(root: &Path) -> Result<(), Failure> {
     let (lib, stubs) = (root.join("lib"), root.join("lib/stubs"));
     link(Path::new("lib"), &root.join("lib64"))?;
-    let entries = std::fs::read_dir(&lib).map_err(|e| cannot("read", &lib, &e))?;
+    let entries = std::fs::read_dir(&lib).map_err(cannot("read", &lib))?;
     for entry in entries {
-        let name = entry.map_err(|e| cannot("read", &lib, &e))?.file_name();
+        let name = entry.map_err(cannot("read", &lib))?.file_name();
         let name = name.to_string_lossy();
         if let Some((library, _)) = name.split_once(".so.") {
             link(Path::new(&*name), &lib.join(format!("{library}.so")))?;
@@ -131,7 +131,7 @@ fn complete(root: &Path) -> Result<(), Failure> {
     }
     make(&stubs)?;
     let header = root.join("include/cuda.h");
-    let header = std::fs::read_to_string(&header).map_err(|e| cannot("read", &header, &e))?;
+    let header = std::fs::read_to_string(&header).map_err(cannot("read", &header))?;
     let functions = functions(&header).into_iter();
     let text: String = functions
         .map(|name| format!("void {name}(void) {{}}\n"))
@@ -179,11 +179,11 @@ fn functions(header: &str) -> BTreeSet<&str> {
 }
 
 fn make(folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder).map_err(|e| cannot("make", folder, &e))
+    std::fs::create_dir_all(folder).map_err(cannot("make", folder))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|e| cannot("write", path, &e))
+    std::fs::write(path, text).map_err(cannot("write", path))
 }
 
 /// A symbolic link, unless something of this name is there.
@@ -198,11 +198,7 @@ fn link(to: &Path, at: &Path) -> Result<(), Failure> {
         "no link to {}",
         to.display()
     )));
-    made.map_err(|e| cannot("make", at, &e))
-}
-
-fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Task(format!("cannot {what} {}: {error}", path.display()))
+    made.map_err(cannot("make", at))
 }
 
 #[cfg(test)]

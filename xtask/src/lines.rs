@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xtask::code::File;
 
-use crate::process::Failure;
+use crate::process::{Failure, cannot};
 use crate::workspace::Workspace;
 
 /// Lines that are neither blank nor comments.
@@ -89,25 +89,34 @@ fn count(root: &Path, names: &[String]) -> Result<Counts, Failure> {
     Ok(Counts { crates, total })
 }
 
+/// What is read of a manifest.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Manifest {
+    workspace: Members,
+    package: Package,
+}
+
+#[derive(Default, Deserialize)]
+struct Members {
+    members: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Package {
+    name: String,
+}
+
 /// The packages of the workspace with their folders, in the manifest's order.
 fn members(root: &Path) -> Result<Vec<(String, String)>, Failure> {
-    let manifest = |folder: &str| -> Result<toml::Table, Failure> {
+    let manifest = |folder: &str| -> Result<Manifest, Failure> {
         let path = root.join(folder).join("Cargo.toml");
-        let table = read(&path)?.parse();
-        table.map_err(|e| Failure::Task(format!("{}: {e}", path.display())))
+        let manifest = toml::from_str(&read(&path)?);
+        manifest.map_err(|e| Failure::Task(format!("{}: {e}", path.display())))
     };
-    let workspace = manifest("")?;
-    let folders = workspace.get("workspace").and_then(|w| w.get("members"));
-    let folders = folders.and_then(toml::Value::as_array);
-    let folders = folders.ok_or_else(|| Failure::Task("Cargo.toml: no members".to_owned()))?;
-    let mut found = Vec::new();
-    for folder in folders.iter().filter_map(toml::Value::as_str) {
-        let package = manifest(folder)?;
-        let name = package.get("package").and_then(|p| p.get("name"));
-        let name = name.and_then(toml::Value::as_str).unwrap_or(folder);
-        found.push((name.to_owned(), folder.to_owned()));
-    }
-    Ok(found)
+    let folders = manifest("")?.workspace.members.into_iter();
+    let named = folders.map(|folder| Ok((manifest(&folder)?.package.name, folder)));
+    named.collect()
 }
 
 /// What a crate's file is for, by the folder of the crate that it is in.
@@ -163,9 +172,8 @@ fn of_crate(folder: &Path) -> Result<Lines, Failure> {
 
 /// The Rust files of a crate's own folders, without what was built.
 fn find_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let cannot_read = |e| Failure::Task(format!("{}: {e}", folder.display()));
-    for entry in std::fs::read_dir(folder).map_err(cannot_read)? {
-        let path = entry.map_err(cannot_read)?.path();
+    for entry in std::fs::read_dir(folder).map_err(cannot("read", folder))? {
+        let path = entry.map_err(cannot("read", folder))?.path();
         if path.is_dir() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name != "target" && !name.starts_with('.') {
@@ -179,7 +187,7 @@ fn find_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|e| Failure::Task(format!("{}: {e}", path.display())))
+    std::fs::read_to_string(path).map_err(cannot("read", path))
 }
 
 /// The modules of tests that a file declares, as their paths without `.rs`.

@@ -1,7 +1,8 @@
 //! Child processes: echoed as a user would type them, their exit codes kept.
 
-use std::fmt;
+use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
+use std::{fmt, io};
 
 /// Why a task ended early.
 #[derive(Debug)]
@@ -24,6 +25,11 @@ impl Failure {
             Failure::Child { code, .. } => ExitCode::from(*code),
         }
     }
+}
+
+/// The system refused something with `path`.
+pub fn cannot<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Failure + 'a {
+    move |error| Failure::Task(format!("cannot {what} {}: {error}", path.display()))
 }
 
 impl fmt::Display for Failure {

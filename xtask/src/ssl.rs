@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::process::{Failure, hand_over, run};
+use crate::process::{Failure, cannot, hand_over, run};
 use crate::workspace::Workspace;
 
 /// Pre-trains; what ARGS don't say is the embedded default.
@@ -94,11 +94,9 @@ fn synthetic_cache(workspace: &Workspace, ssl: &Path) -> Result<PathBuf, Failure
     if is_current(&cache, ssl) {
         return Ok(shown);
     }
-    std::fs::create_dir_all(&folder)
-        .map_err(|e| Failure::Task(format!("cannot make {}: {e}", folder.display())))?;
+    std::fs::create_dir_all(&folder).map_err(cannot("make", &folder))?;
     if cache.exists() {
-        std::fs::remove_file(&cache)
-            .map_err(|e| Failure::Task(format!("cannot replace {}: {e}", cache.display())))?;
+        std::fs::remove_file(&cache).map_err(cannot("replace", &cache))?;
     }
     run(Command::new(ssl).args([
         "prepare".as_ref(),
@@ -118,14 +116,14 @@ fn is_current(made: &Path, from: &Path) -> bool {
 /// The next `NAME-NNN` in a folder: one above the highest that is there, so that numbers tell the order.
 /// `ssl` itself refuses a folder that another run took in the meantime.
 fn next_run(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
-    let unreadable = |e| Failure::Task(format!("cannot read {}: {e}", folder.display()));
+    let unreadable = cannot("read", folder);
     let mut highest = 0;
     match std::fs::read_dir(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(unreadable(e)),
         Ok(entries) => {
             for entry in entries {
-                let file = entry.map_err(unreadable)?.file_name();
+                let file = entry.map_err(&unreadable)?.file_name();
                 highest = highest.max(run_number(&file, name).unwrap_or(0));
             }
         }

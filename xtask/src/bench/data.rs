@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::machine::{self, Facts};
 use super::measure::{Numbers, median, numbers_of, value};
 use super::{imports, python, write_json};
-use crate::process::{Failure, run};
+use crate::process::{Failure, cannot, run};
 use crate::workspace::Workspace;
 
 /// Two programs that do the same work.
@@ -196,13 +196,13 @@ fn make(program: &Path, folder: &Path) -> Result<(), Failure> {
     if matches!((time(&stamp), time(program)), (Some(made), Some(from)) if made >= from) {
         return Ok(());
     }
-    let failed = |e| Failure::Task(format!("cannot make {}: {e}", folder.display()));
+    let failed = cannot("make", folder);
     if folder.exists() {
-        std::fs::remove_dir_all(folder).map_err(failed)?;
+        std::fs::remove_dir_all(folder).map_err(&failed)?;
     }
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    std::fs::create_dir_all(folder).map_err(&failed)?;
     run(Command::new(program).arg("make").arg(folder))?;
-    std::fs::write(&stamp, "").map_err(failed)
+    std::fs::write(&stamp, "").map_err(&failed)
 }
 
 /// Lines to read.

@@ -16,7 +16,7 @@ use std::process::Command;
 
 use serde::Serialize;
 
-use crate::process::Failure;
+use crate::process::{Failure, cannot};
 use crate::workspace::Workspace;
 use data::DataOptions;
 use options::Files;
@@ -64,8 +64,7 @@ fn imports(python: &OsString, packages: &str) -> bool {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text)
-        .map_err(|e| Failure::Task(format!("cannot write {}: {e}", path.display())))
+    std::fs::write(path, text).map_err(cannot("write", path))
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use super::options::Files;
 use super::side::Kind;
 use super::work::Work;
 use super::{write as save, write_json};
-use crate::process::Failure;
+use crate::process::{Failure, cannot};
 use crate::workspace::Workspace;
 
 const NAMES: [(Kind, &str); 3] = [
@@ -110,8 +110,7 @@ pub fn write(
     }
     if readme {
         let path = workspace.root().join("README.md");
-        let old = std::fs::read_to_string(&path)
-            .map_err(|e| Failure::Task(format!("cannot read {}: {e}", path.display())))?;
+        let old = std::fs::read_to_string(&path).map_err(cannot("read", &path))?;
         let new = with_table(&old, &table).ok_or_else(|| {
             Failure::Task(format!("{} lacks the marks {MARKS:?}", path.display()))
         })?;
