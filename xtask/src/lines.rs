@@ -1,14 +1,12 @@
 //! `cargo xtask lines`: how many lines of code each crate has, and how many of its tests.
 
-use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-use xtask::source::items::File;
-use xtask::source::tokens::{Token, tokens};
+use serde::{Deserialize, Serialize};
+use xtask::code::File;
 
-use crate::process::Failure;
+use crate::process::{Failure, cannot};
 use crate::workspace::Workspace;
 
 /// Lines that are neither blank nor comments.
@@ -46,9 +44,8 @@ struct Counts {
 }
 
 /// Prints the lines of the named crates, or of all, as a table or as JSON.
-pub fn lines(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure> {
-    let (json, names) = options(args)?;
-    let counts = count(workspace.root(), &names)?;
+pub fn lines(workspace: &Workspace, names: &[String], json: bool) -> Result<(), Failure> {
+    let counts = count(workspace.root(), names)?;
     if json {
         let text = serde_json::to_string_pretty(&counts)
             .map_err(|e| Failure::Task(format!("the counts as JSON: {e}")))?;
@@ -57,25 +54,6 @@ pub fn lines(workspace: &Workspace, args: &[OsString]) -> Result<(), Failure> {
         print!("{}", table(&counts));
     }
     Ok(())
-}
-
-/// Whether JSON is wanted, and the crates that are named.
-fn options(args: &[OsString]) -> Result<(bool, Vec<String>), Failure> {
-    let mut json = false;
-    let mut names = Vec::new();
-    for arg in args {
-        match arg.to_str() {
-            Some("--json") => json = true,
-            Some(name) if !name.starts_with('-') => names.push(name.to_owned()),
-            _ => {
-                return Err(Failure::Usage(format!(
-                    "unknown option `{}`; lines takes names of crates and --json",
-                    arg.to_string_lossy()
-                )));
-            }
-        }
-    }
-    Ok((json, names))
 }
 
 /// Counts the crates that `names` chooses by package or by folder; without names, all.
@@ -111,25 +89,34 @@ fn count(root: &Path, names: &[String]) -> Result<Counts, Failure> {
     Ok(Counts { crates, total })
 }
 
+/// What is read of a manifest.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Manifest {
+    workspace: Members,
+    package: Package,
+}
+
+#[derive(Default, Deserialize)]
+struct Members {
+    members: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Package {
+    name: String,
+}
+
 /// The packages of the workspace with their folders, in the manifest's order.
 fn members(root: &Path) -> Result<Vec<(String, String)>, Failure> {
-    let manifest = |folder: &str| -> Result<toml::Table, Failure> {
+    let manifest = |folder: &str| -> Result<Manifest, Failure> {
         let path = root.join(folder).join("Cargo.toml");
-        let table = read(&path)?.parse();
-        table.map_err(|e| Failure::Task(format!("{}: {e}", path.display())))
+        let manifest = toml::from_str(&read(&path)?);
+        manifest.map_err(|e| Failure::Task(format!("{}: {e}", path.display())))
     };
-    let workspace = manifest("")?;
-    let folders = workspace.get("workspace").and_then(|w| w.get("members"));
-    let folders = folders.and_then(toml::Value::as_array);
-    let folders = folders.ok_or_else(|| Failure::Task("Cargo.toml: no members".to_owned()))?;
-    let mut found = Vec::new();
-    for folder in folders.iter().filter_map(toml::Value::as_str) {
-        let package = manifest(folder)?;
-        let name = package.get("package").and_then(|p| p.get("name"));
-        let name = name.and_then(toml::Value::as_str).unwrap_or(folder);
-        found.push((name.to_owned(), folder.to_owned()));
-    }
-    Ok(found)
+    let folders = manifest("")?.workspace.members.into_iter();
+    let named = folders.map(|folder| Ok((manifest(&folder)?.package.name, folder)));
+    named.collect()
 }
 
 /// What a crate's file is for, by the folder of the crate that it is in.
@@ -149,11 +136,18 @@ fn of_crate(folder: &Path) -> Result<Lines, Failure> {
         .iter()
         .map(|path| read(path))
         .collect::<Result<_, _>>()?;
-    let sources: Vec<Source<'_>> = texts.iter().map(|text| Source::read(text)).collect();
+    let parse = |(path, text): (&PathBuf, &String)| {
+        File::read(text).map_err(|error| Failure::Task(format!("{}: {error}", path.display())))
+    };
+    let sources: Vec<File> = files
+        .iter()
+        .zip(&texts)
+        .map(parse)
+        .collect::<Result<_, _>>()?;
     let test_modules: Vec<PathBuf> = files
         .iter()
         .zip(&sources)
-        .flat_map(|(path, source)| source.test_modules(path))
+        .flat_map(|(path, source)| test_modules(source, path))
         .collect();
     let mut lines = Lines::default();
     for (path, source) in files.iter().zip(&sources) {
@@ -171,16 +165,15 @@ fn of_crate(folder: &Path) -> Result<Lines, Failure> {
             }
             _ => Purpose::Code,
         };
-        lines.add(source.lines(purpose));
+        lines.add(count_lines(source, purpose));
     }
     Ok(lines)
 }
 
 /// The Rust files of a crate's own folders, without what was built.
 fn find_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let cannot_read = |e| Failure::Task(format!("{}: {e}", folder.display()));
-    for entry in std::fs::read_dir(folder).map_err(cannot_read)? {
-        let path = entry.map_err(cannot_read)?.path();
+    for entry in std::fs::read_dir(folder).map_err(cannot("read", folder))? {
+        let path = entry.map_err(cannot("read", folder))?.path();
         if path.is_dir() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name != "target" && !name.starts_with('.') {
@@ -194,67 +187,49 @@ fn find_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|e| Failure::Task(format!("{}: {e}", path.display())))
+    std::fs::read_to_string(path).map_err(cannot("read", path))
 }
 
-/// A file's tokens and what they are.
-struct Source<'a> {
-    tokens: Vec<Token<'a>>,
-    file: File,
+/// The modules of tests that a file declares, as their paths without `.rs`.
+fn test_modules(file: &File, path: &Path) -> Vec<PathBuf> {
+    let folder = path.with_file_name("");
+    let own_folder = match path.file_stem().and_then(|stem| stem.to_str()) {
+        Some("lib" | "main" | "mod") | None => folder.clone(),
+        Some(stem) => folder.join(stem),
+    };
+    let modules = file.test_modules.iter().map(|module| match &module.path {
+        Some(path) => folder.join(path).with_extension(""),
+        None => own_folder.join(&module.name),
+    });
+    modules.collect()
 }
 
-impl<'a> Source<'a> {
-    fn read(text: &'a str) -> Self {
-        let tokens = tokens(text);
-        let file = File::read(&tokens);
-        Self { tokens, file }
-    }
-
-    /// The modules of tests that this file declares, as their paths without `.rs`.
-    fn test_modules(&self, path: &Path) -> Vec<PathBuf> {
-        let folder = path.with_file_name("");
-        let own_folder = match path.file_stem().and_then(|stem| stem.to_str()) {
-            Some("lib" | "main" | "mod") | None => folder.clone(),
-            Some(stem) => folder.join(stem),
-        };
-        let modules = self.file.items.modules.iter();
-        let tests = modules.filter(|module| module.test);
-        tests
-            .map(|module| match &module.path {
-                Some(path) => folder.join(path).with_extension(""),
-                None => own_folder.join(&module.name),
-            })
-            .collect()
-    }
-
-    /// Counts lines. Those with nothing but tests in them are tests wherever the file is.
-    fn lines(&self, purpose: Purpose) -> Lines {
-        let in_tests = |at: usize| self.file.tests.iter().any(|tests| tests.contains(&at));
-        let (mut all, mut code) = (Vec::new(), Vec::new());
-        for (at, token) in self.tokens.iter().enumerate() {
-            let lines = token.text.lines().enumerate();
-            let lines = lines.filter(|(_, line)| !line.trim().is_empty());
-            let lines = lines.map(|(after, _)| token.line + after);
-            all.extend(lines.clone());
-            if !in_tests(at) {
-                code.extend(lines);
-            }
+/// Counts lines. Those with nothing but tests in them are tests wherever the file is.
+fn count_lines(file: &File, purpose: Purpose) -> Lines {
+    let (mut all, mut code) = (Vec::new(), Vec::new());
+    for token in &file.tokens {
+        let lines = token.text.lines().enumerate();
+        let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+        let lines = lines.map(|(after, _)| token.line + after);
+        all.extend(lines.clone());
+        if !token.test {
+            code.extend(lines);
         }
-        all.dedup();
-        code.dedup();
-        let mut counted = Lines {
-            tests: all.len() - code.len(),
-            files: usize::from(purpose == Purpose::Code && !code.is_empty()),
-            ..Lines::default()
-        };
-        match purpose {
-            Purpose::Code => counted.code += code.len(),
-            Purpose::Tests => counted.tests += code.len(),
-            Purpose::Benches => counted.benches += code.len(),
-            Purpose::Examples => counted.examples += code.len(),
-        }
-        counted
     }
+    all.dedup();
+    code.dedup();
+    let mut counted = Lines {
+        tests: all.len() - code.len(),
+        files: usize::from(purpose == Purpose::Code && !code.is_empty()),
+        ..Lines::default()
+    };
+    match purpose {
+        Purpose::Code => counted.code += code.len(),
+        Purpose::Tests => counted.tests += code.len(),
+        Purpose::Benches => counted.benches += code.len(),
+        Purpose::Examples => counted.examples += code.len(),
+    }
+    counted
 }
 
 fn table(counts: &Counts) -> String {
@@ -284,7 +259,8 @@ mod tests {
 
     /// Lines of code and of tests in a file of a crate's src/.
     fn counted(text: &str) -> (usize, usize) {
-        let lines = Source::read(text).lines(Purpose::Code);
+        let file = File::read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let lines = count_lines(&file, Purpose::Code);
         (lines.code, lines.tests)
     }
 
@@ -300,12 +276,15 @@ mod tests {
     #[test]
     fn what_looks_like_a_comment_in_a_string_is_code() {
         assert_eq!(
-            counted("let a = \"http://x\"; /* b\n*/\nlet c = 1;"),
+            counted("fn f() { let a = \"http://x\"; /* b\n*/\nlet c = 1; }"),
             (2, 0)
         );
-        assert_eq!(counted("let a = \"/*\";\nlet b = 1;\n// \"*/\""), (2, 0));
         assert_eq!(
-            counted("let a = '\"'; // \"\nlet b = r#\"\"//\"#;\n"),
+            counted("fn f() { let a = \"/*\";\nlet b = 1; }\n// \"*/\""),
+            (2, 0)
+        );
+        assert_eq!(
+            counted("fn f() { let a = '\"'; // \"\nlet b = r#\"\"//\"#; }\n"),
             (2, 0)
         );
     }
@@ -419,8 +398,5 @@ mod tests {
             error.to_string(),
             "no crate `two`; the crates are one-package, all-tests"
         );
-        assert!(options(&["--csv".into()]).is_err());
-        let (json, names) = options(&["one".into(), "--json".into()]).expect("both are known");
-        assert!(json && names == ["one"]);
     }
 }

@@ -11,9 +11,8 @@ mod cuda;
 mod deny;
 mod lines;
 mod package;
-mod pretrain;
 mod process;
-mod reproduce;
+mod ssl;
 mod test;
 mod wheel;
 mod workspace;
@@ -21,66 +20,126 @@ mod workspace;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::{Args, Parser, Subcommand};
+
 use process::Failure;
 use workspace::Workspace;
 
-const HELP: &str = "\
-The project's tasks.
+/// The project's tasks.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "Every task builds in release mode, since models and readers are unusably slow without it."
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
 
-Usage: cargo xtask TASK [ARGS]
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Pre-train: without ARGS the preset `quick` on the synthetic clips, which are made first. ARGS go to
+    /// `ssl pretrain`; --preset, --data and --out are filled in where they are missing.
+    #[command(disable_help_flag = true)]
+    Pretrain(Passed),
+    /// Build the program `ssl` and run it with ARGS.
+    #[command(disable_help_flag = true)]
+    Ssl(Passed),
+    /// Run all tests (ARGS go to `cargo test`).
+    #[command(disable_help_flag = true)]
+    Test(Passed),
+    /// What the continuous integration runs, or some of its steps.
+    Ci {
+        /// All but advisories, which fetches RustSec's database, where none is named.
+        steps: Vec<ci::Step>,
+    },
+    /// Make tables and figures of the paper: ARGS go to `ssl reproduce`; --out is filled in where it is missing.
+    #[command(disable_help_flag = true)]
+    Reproduce(Passed),
+    /// Measure beside programs that do the same work.
+    Bench {
+        #[command(subcommand)]
+        topic: bench::Topic,
+    },
+    /// Count lines that are neither blank nor comments, with those of tests, benches and examples apart.
+    Lines {
+        /// Crates by package or by folder; all where none is named.
+        #[arg(value_name = "CRATE")]
+        names: Vec<String>,
+        /// One JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build what runs on NVIDIA's GPUs into target/cuda/programs, without a GPU (ARGS go to `cargo build`); CUDA's toolkit is
+    /// fetched where none is installed. There, `ssl-cuda` is the program, and `gpu-check` compares the GPU with the CPU and
+    /// PyTorch. `cuda-build clippy` looks over the sources instead.
+    #[command(disable_help_flag = true)]
+    CudaBuild(Passed),
+    /// Print the cmake that builds HDF5, after fetching one where the system has none.
+    Cmake,
+}
 
-Tasks:
-  pretrain [ARGS]  Pre-train. Without ARGS: the preset `quick` on the synthetic clips, which are made
-                   first. ARGS go to `ssl pretrain`; --preset, --data and --out are filled in where
-                   they are missing
-  ssl [ARGS]       Build the program `ssl` and run it with ARGS
-  test [ARGS]      Run all tests (ARGS go to `cargo test`)
-  ci [STEP]...     What the continuous integration runs: fmt deny clippy doc package test reproduce; and, on GitHub,
-                   advisories, which fetches RustSec's database
-  reproduce TABLE  Make tables and figures of the paper: table1 2 3 4a 4b 4c 5a 5b (table4c), figure4a 4c 5 6, protocols, all;
-                   --scale ci|small|paper, --data [SET=]FILE, --seeds 0,1,2, --jobs N, --results DIR, --out DIR
-  bench data       Measure the readers beside Python stand-ins, as ratios; --section NAME, --repetitions N,
-                   --json FILE
-  bench models     Measure training steps and inference beside PyTorch, as ratios; pretrain, finetune, infer, infer1
-                   one of them; ops each op, sizes larger and smaller batches, share what batches take of a step,
-                   all everything; --rounds N, --threads N, --clock wall|cpu, --json FILE, --markdown FILE, --readme
-  lines [CRATE]... Count lines that are neither blank nor comments, with those of tests, benches and examples apart; --json
-  cuda-build [ARGS] Build what runs on NVIDIA's GPUs into target/cuda/programs, without a GPU (ARGS go to `cargo build`); CUDA's
-                   toolkit is fetched where none is installed. There, `ssl-cuda` is the program, and `gpu-check` compares the GPU
-                   with the CPU and PyTorch. `cuda-build clippy` looks over the sources instead
-  cmake            Print the cmake that builds HDF5, after fetching one where the system has none
-
-Every task builds in release mode, since models and readers are unusably slow without it.
-";
+/// Handed on as they are.
+#[derive(Debug, Args)]
+struct Passed {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
-    let task = args.next();
-    let args: Vec<OsString> = args.collect();
-    match dispatch(task.as_deref().and_then(|t| t.to_str()), args) {
+    // Prints help and mistakes itself, and exits with 0 or 2.
+    let task = Cli::parse().task;
+    match Workspace::find().and_then(|workspace| dispatch(&workspace, task)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-fn dispatch(task: Option<&str>, args: Vec<OsString>) -> Result<(), Failure> {
+fn dispatch(workspace: &Workspace, task: Task) -> Result<(), Failure> {
     match task {
-        Some("pretrain") => pretrain::pretrain(&Workspace::find()?, args),
-        Some("ssl") => pretrain::ssl(&Workspace::find()?, args),
-        Some("test") => test::test(&Workspace::find()?, &args),
-        Some("ci") => ci::ci(&Workspace::find()?, &args),
-        Some("bench") => bench::bench(&Workspace::find()?, &args),
-        Some("reproduce") => reproduce::reproduce(&Workspace::find()?, &args),
-        Some("lines") => lines::lines(&Workspace::find()?, &args),
-        Some("cuda-build") => cuda::build(&Workspace::find()?, &args),
-        Some("cmake") => cmake::show(&Workspace::find()?),
-        Some("help" | "--help" | "-h") => {
-            print!("{HELP}");
-            Ok(())
-        }
-        Some(other) => Err(Failure::Usage(format!(
-            "unknown task `{other}`; the tasks are pretrain, ssl, test, ci, reproduce, bench, lines, cuda-build, cmake"
-        ))),
-        None => Err(Failure::Usage(format!("no task given\n\n{HELP}"))),
+        Task::Pretrain(passed) => ssl::pretrain(workspace, passed.args),
+        Task::Ssl(passed) => ssl::ssl(workspace, passed.args),
+        Task::Test(passed) => test::test(workspace, &passed.args),
+        Task::Ci { steps } => ci::ci(workspace, &steps),
+        Task::Reproduce(passed) => ssl::reproduce(workspace, passed.args),
+        Task::Bench { topic } => bench::bench(workspace, &topic),
+        Task::Lines { names, json } => lines::lines(workspace, &names, json),
+        Task::CudaBuild(passed) => cuda::build(workspace, &passed.args),
+        Task::Cmake => cmake::show(workspace.target()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Option<Task> {
+        let words = std::iter::once(&"cargo xtask").chain(words);
+        Some(Cli::try_parse_from(words).ok()?.task)
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_handed_on_is_handed_on_as_it_is() {
+        let words = ["--help", "--data", "x", "--", "-q", "--data"];
+        let Some(Task::Ssl(passed)) = parse(&[&["ssl"], &words[..]].concat()) else {
+            panic!("a task")
+        };
+        assert_eq!(passed.args, words);
+    }
+
+    #[test]
+    fn steps_are_chosen_by_name_and_unknown_ones_refused() {
+        let Some(Task::Ci { steps }) = parse(&["ci", "doc", "fmt", "advisories"]) else {
+            panic!("all are known")
+        };
+        assert_eq!(steps, [ci::Step::Doc, ci::Step::Fmt, ci::Step::Advisories]);
+        assert!(parse(&["ci", "lint"]).is_none() && parse(&["lint"]).is_none());
+        assert!(parse(&["lines", "--csv"]).is_none() && parse(&[]).is_none());
     }
 }

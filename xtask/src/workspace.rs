@@ -64,10 +64,10 @@ impl Workspace {
 
     /// `cargo SUBCOMMAND --release`, with a cmake that can build HDF5.
     pub fn build(&self, subcommand: &str) -> Result<Command, Failure> {
-        let cmake = cmake::provide(self)?;
+        let cmake = cmake::provide(&self.target)?;
         let mut command = self.cargo(subcommand);
         command.arg("--release");
-        if let Some(path) = cmake.env() {
+        if let Some(path) = cmake {
             command.env("CMAKE", path);
         }
         Ok(command)

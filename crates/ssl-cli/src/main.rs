@@ -20,6 +20,7 @@ mod memory;
 mod models;
 mod printer;
 mod report;
+mod reproduce;
 mod run;
 mod scores;
 mod signal;

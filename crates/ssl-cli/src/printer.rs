@@ -64,6 +64,19 @@ impl Printer {
         self.document(&text)
     }
 
+    /// What was found, as one JSON document or as text for people.
+    pub fn report<T: serde::Serialize>(
+        &self,
+        json: bool,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Outcome {
+        match json {
+            true => self.json(value),
+            false => self.document(&text(value)),
+        }
+    }
+
     /// What the program is doing, on stderr; nothing under `--quiet`.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+#[cfg(unix)]
+use signal_hook::consts::SIGHUP;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -15,6 +17,8 @@ pub enum Signal {
     Interrupt,
     /// `kill`, or a batch system whose time is up.
     Terminate,
+    /// A terminal that was closed.
+    Hangup,
 }
 
 impl Signal {
@@ -23,6 +27,7 @@ impl Signal {
         match self {
             Signal::Interrupt => 130,
             Signal::Terminate => 143,
+            Signal::Hangup => 129,
         }
     }
 
@@ -31,6 +36,7 @@ impl Signal {
         match self {
             Signal::Interrupt => "SIGINT",
             Signal::Terminate => "SIGTERM",
+            Signal::Hangup => "SIGHUP",
         }
     }
 }
@@ -72,11 +78,26 @@ impl Interrupt {
         Ok(interrupt)
     }
 
+    /// Catches that the terminal was closed, too, for a command whose processes would go on without it.
+    #[cfg(unix)]
+    pub fn catch_hangup(&self) -> io::Result<()> {
+        let number = SIGHUP.unsigned_abs() as usize;
+        flag::register_usize(SIGHUP, self.received.clone(), number).map(|_| ())
+    }
+
+    /// There is no such signal here.
+    #[cfg(not(unix))]
+    pub fn catch_hangup(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// The signal that asked to stop, if one did.
     pub fn received(&self) -> Option<Signal> {
         match self.received.load(Ordering::Relaxed) as i32 {
             SIGINT => Some(Signal::Interrupt),
             SIGTERM => Some(Signal::Terminate),
+            #[cfg(unix)]
+            SIGHUP => Some(Signal::Hangup),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use skeleton_data::draw::steers;
 
 use crate::failure::{Failure, Outcome};
@@ -33,6 +34,26 @@ pub fn read_at_most(path: &Path, most: u64) -> Outcome<String> {
         .hint("is it a file of another kind?"));
     }
     Ok(text)
+}
+
+/// The longest JSON document of a run that is read, in bytes: a measurement of a thousand classes has fewer.
+const LONGEST_JSON: u64 = 64 << 20;
+
+/// A file that is one JSON document.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Outcome<T> {
+    let text = read_at_most(path, LONGEST_JSON)?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::error(format!("{}: {error}", path.display())))
+}
+
+/// A word for a shell: as it is where that is safe, else in single quotes.
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-=+:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// The text with `\u001b` and its like for each character but ends of lines and tabs that could steer a terminal. In JSON, where
@@ -69,6 +90,14 @@ pub fn message(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(shell("runs/a-1.h5"), "runs/a-1.h5");
+        assert_eq!(shell("my runs"), "'my runs'");
+        assert_eq!(shell("it's"), "'it'\\''s'");
+        assert_eq!(shell(""), "''");
+    }
 
     #[test]
     fn a_line_of_a_message_ends() {

@@ -6,6 +6,7 @@ mod looking;
 mod models;
 mod probing;
 mod recordings;
+mod reproduce;
 mod results;
 mod scoring;
 mod training;
@@ -21,6 +22,7 @@ pub use self::looking::{DoctorArgs, InspectArgs};
 pub use self::models::{ImportArgs, InfoArgs};
 pub use self::probing::{ProbeArgs, ProbeMethod};
 pub use self::recordings::RecordingsArgs;
+pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
 pub use self::results::{FuseArgs, SummaryArgs};
 pub use self::scoring::{EvaluateArgs, PredictArgs};
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
@@ -95,6 +97,8 @@ pub enum Command {
     Info(InfoArgs),
     /// Make a checkpoint of weights from elsewhere.
     Import(ImportArgs),
+    /// Make the paper's tables and figures.
+    Reproduce(ReproduceArgs),
     /// Print a preset; without a name, list them.
     Preset(PresetArgs),
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Outcome};
@@ -14,6 +15,13 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome {
     let mut whole = Whole::create(path)?;
     whole.write_all(bytes).map_err(Failure::io(path))?;
     whole.finish()
+}
+
+/// A value as one JSON document, written as [`write_whole`] does.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Outcome {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Failure::from_error(&error))?;
+    text.push(b'\n');
+    write_whole(path, &text)
 }
 
 /// A file that grows beside its place, and goes away if it isn't finished.

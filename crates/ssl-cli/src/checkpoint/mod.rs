@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
 
-pub use self::file::{BESIDE, Whole, read_safetensors, write_whole};
+pub use self::file::{BESIDE, Whole, read_safetensors, write_json, write_whole};
 pub use self::meta::{Fingerprint, Kind, Meta, VERSION, check_version};
 use self::sealed::Unsealed;
 pub use self::state::{Best, State};

@@ -7,7 +7,7 @@ use crate::checkpoint::{Kind, write_whole};
 use crate::failure::Outcome;
 use crate::models::Opened;
 use crate::printer::Printer;
-use crate::report::{confusion, count};
+use crate::report::{Evaluation, confusion, count};
 use crate::scores::{self, About};
 use crate::signal::Interrupt;
 
@@ -54,9 +54,5 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     if let Some(path) = &args.svg {
         write_whole(path, confusion(&evaluation).as_bytes())?;
     }
-    if args.json {
-        printer.json(&evaluation)
-    } else {
-        printer.document(&evaluation.text())
-    }
+    printer.report(args.json, &evaluation, Evaluation::text)
 }

@@ -46,11 +46,7 @@ pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
         weights: chosen,
         evaluation,
     };
-    if args.json {
-        printer.json(&report)
-    } else {
-        printer.document(&report.text())
-    }
+    printer.report(args.json, &report, Fused::text)
 }
 
 fn read(paths: &[std::path::PathBuf]) -> Outcome<Vec<ScoreFile>> {

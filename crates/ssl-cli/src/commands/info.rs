@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use strl::cost::{Reads, modules};
 
@@ -11,21 +12,16 @@ use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::printer::Printer;
 use crate::report::{Card, LayoutCard, ModuleCard, Origins, Training};
+use crate::run::Info;
+use crate::text::read_json;
 
 /// Measurements of a run that a card shows.
 const METRICS: [&str; 3] = ["test.json", "test_best.json", "reconstruction.json"];
 
-/// No JSON of a run is nearly as large, in bytes.
-const MOST_JSON: u64 = 64 << 20;
-
 /// Prints a model's card.
 pub fn run(args: &InfoArgs, printer: &Printer) -> Outcome {
     let card = card(&args.model)?;
-    if args.json {
-        printer.json(&card)
-    } else {
-        printer.document(&card.text())
-    }
+    printer.report(args.json, &card, Card::text)
 }
 
 fn card(model: &Path) -> Outcome<Card> {
@@ -48,6 +44,8 @@ fn card(model: &Path) -> Outcome<Card> {
             multiply_adds: module.multiply_adds,
         })
         .collect();
+    let encoder = run.info.as_ref().and_then(|info| info.encoder.as_ref());
+    let encoder_path = encoder.map(|encoder| encoder.path.clone());
     let multiply_adds = modules.iter().map(|module| module.multiply_adds).sum();
     Ok(Card {
         path: opened.origin.path.display().to_string(),
@@ -74,7 +72,7 @@ fn card(model: &Path) -> Outcome<Card> {
         flops: 2 * multiply_adds,
         modules,
         training: training(&opened, &run),
-        origin: Origins::new(meta, run.text(&["encoder", "path"])),
+        origin: Origins::new(meta, encoder_path),
         settings: settings(&opened)?,
         metrics: run.metrics,
         files: run.files,
@@ -83,16 +81,17 @@ fn card(model: &Path) -> Outcome<Card> {
 
 fn training(opened: &Opened, beside: &Beside) -> Training {
     let (meta, run) = (&opened.checkpoint.meta, &opened.config.run);
+    let info = beside.info.as_ref();
     Training {
         dataset: meta.data.dataset.clone(),
         digest: meta.data.digest.clone(),
         split: opened.config.split(meta.kind).ok().map(str::to_owned),
-        clips: beside.info["clips"].as_u64(),
+        clips: info.and_then(|info| info.clips),
         labels: run.labels,
         holdout: run.holdout,
         epochs: meta.epoch,
         seed: run.seed,
-        commit: beside.text(&["commit"]),
+        commit: info.map(|info| info.commit.clone()),
     }
 }
 
@@ -109,7 +108,7 @@ fn settings(opened: &Opened) -> Outcome<Value> {
 #[derive(Default)]
 struct Beside {
     /// run.json.
-    info: Value,
+    info: Option<Info>,
     metrics: BTreeMap<String, Value>,
     files: BTreeMap<String, u64>,
 }
@@ -138,7 +137,7 @@ impl Beside {
             }
         }
         if beside.files.contains_key("run.json") {
-            beside.info = json(&model.join("run.json"))?;
+            beside.info = Some(json(&model.join("run.json"))?);
         }
         for name in METRICS {
             if beside.files.contains_key(name) {
@@ -148,26 +147,10 @@ impl Beside {
         }
         Ok(beside)
     }
-
-    /// A text in run.json.
-    fn text(&self, keys: &[&str]) -> Option<String> {
-        let value = keys.iter().fold(&self.info, |value, key| &value[*key]);
-        value.as_str().map(str::to_owned)
-    }
 }
 
-fn json(path: &Path) -> Outcome<Value> {
-    let size = std::fs::metadata(path).map_err(Failure::io(path))?.len();
-    if size > MOST_JSON {
-        let message = format!(
-            "{}: {size} bytes, at most {MOST_JSON} are read",
-            path.display()
-        );
-        return Err(Failure::error(message).hint("is this the folder of a run?"));
-    }
-    let text = std::fs::read_to_string(path).map_err(Failure::io(path))?;
-    serde_json::from_str(&text).map_err(|error| {
-        Failure::error(format!("{}: {error}", path.display()))
-            .hint("the file is damaged; `ssl info` of the checkpoint alone needs none of it")
+fn json<T: DeserializeOwned>(path: &Path) -> Outcome<T> {
+    read_json(path).map_err(|failure| {
+        failure.hint("the file is damaged; `ssl info` of the checkpoint alone needs none of it")
     })
 }

@@ -29,6 +29,7 @@ use skeleton_data::survey::Survey;
 use crate::args::Command;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::reproduce;
 use crate::signal::Interrupt;
 
 /// Runs what was typed.
@@ -49,6 +50,7 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Reconstruct(args) => reconstruct::run(args, printer, interrupt),
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
+        Command::Reproduce(args) => reproduce::run(args, printer, interrupt),
         Command::Preset(args) => preset::run(args, printer),
     }
 }
@@ -93,9 +95,10 @@ fn survey(
     }
 }
 
-/// Refuses a place that is taken.
-fn vacant(file: &Option<PathBuf>, overwrite: bool) -> Outcome {
-    match file.as_ref().filter(|path| path.exists() && !overwrite) {
+/// Refuses places that are taken.
+fn vacant<'a>(files: impl IntoIterator<Item = &'a PathBuf>, overwrite: bool) -> Outcome {
+    let taken = |path: &&PathBuf| path.exists() && !overwrite;
+    match files.into_iter().find(taken) {
         None => Ok(()),
         Some(path) => {
             let message = format!("{}: expected no such file, found one", path.display());

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::args::{FinetuneArgs, PretrainArgs, SettingsArgs};
 use crate::config::Config;
 use crate::machine::Device;
+use crate::text::shell;
 
 /// Looking for what would make training on a new cache fail, or its results lie.
 pub fn after_prepare(cache: &Path) -> String {
@@ -18,7 +19,7 @@ pub fn after_pretrain(args: &PretrainArgs, config: &Config) -> String {
     words.extend(option("--data", config.run.data.as_deref()));
     words.extend([
         "--train".to_owned(),
-        quoted(config.run.split.as_deref().unwrap_or_default()),
+        shell(config.run.split.as_deref().unwrap_or_default()),
     ]);
     words.extend(option("--encoder", Some(&args.run.out)));
     words.extend(option("--out", Some(&beside(&args.run.out, "-finetune"))));
@@ -30,7 +31,7 @@ pub fn after_pretrain(args: &PretrainArgs, config: &Config) -> String {
 pub fn after_finetune(args: &FinetuneArgs, config: &Config) -> String {
     let mut words = vec![program(), "evaluate".to_owned(), path(&args.run.out)];
     words.extend(option("--data", config.run.data.as_deref()));
-    let split = config.run.test.as_deref().map_or("NAME".to_owned(), quoted);
+    let split = config.run.test.as_deref().map_or("NAME".to_owned(), shell);
     words.extend(["--split".to_owned(), split]);
     words.extend(device(config));
     words.join(" ")
@@ -56,14 +57,14 @@ fn program() -> String {
 /// The preset or file, and the changes that both jobs share.
 fn settings(args: &SettingsArgs) -> Vec<String> {
     let mut words = match (&args.preset, &args.config) {
-        (Some(name), _) => vec!["--preset".to_owned(), quoted(name)],
+        (Some(name), _) => vec!["--preset".to_owned(), shell(name)],
         (None, Some(file)) => option("--config", Some(file)),
         // Those of a run that went on, whose config.toml lacks the other job's.
         (None, None) => vec!["--preset".to_owned(), "NAME".to_owned()],
     };
     let shared = |set: &&String| set.starts_with("reading.") || set.starts_with("model.");
     for set in args.set.iter().filter(shared) {
-        words.extend(["--set".to_owned(), quoted(set)]);
+        words.extend(["--set".to_owned(), shell(set)]);
     }
     words
 }
@@ -73,7 +74,7 @@ fn option(flag: &str, value: Option<&Path>) -> Vec<String> {
 }
 
 fn path(path: &Path) -> String {
-    quoted(&path.display().to_string())
+    shell(&path.display().to_string())
 }
 
 fn beside(folder: &Path, ending: &str) -> std::path::PathBuf {
@@ -84,27 +85,9 @@ fn beside(folder: &Path, ending: &str) -> std::path::PathBuf {
     folder.with_file_name(name)
 }
 
-/// For a shell: as it is where that is safe, else in single quotes.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-=+:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_survive_a_shell() {
-        assert_eq!(quoted("runs/a-1.h5"), "runs/a-1.h5");
-        assert_eq!(quoted("my runs"), "'my runs'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 
     #[test]
     fn the_next_run_lies_beside_this_one() {

@@ -8,10 +8,10 @@ use strl::probe::{DECAYS, Features, Linear, STRETCHES, choose_decay, neighbours,
 
 use super::labelled::{Labelled, evaluation};
 use crate::args::{ProbeArgs, ProbeMethod};
-use crate::checkpoint::{Kind, write_whole};
+use crate::checkpoint::{Kind, write_json};
 use crate::config::{Config, RunSection};
 use crate::data::Data;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::feed::Feeds;
 use crate::machine::Machine;
 use crate::models::Opened;
@@ -70,15 +70,9 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
         evaluation,
     };
     if let Some(path) = &args.out {
-        let text =
-            serde_json::to_string_pretty(&report).map_err(|error| Failure::from_error(&error))?;
-        write_whole(path, format!("{text}\n").as_bytes())?;
+        write_json(path, &report)?;
     }
-    if args.json {
-        printer.json(&report)
-    } else {
-        printer.document(&report.text())
-    }
+    printer.report(args.json, &report, ProbeReport::text)
 }
 
 /// The test clips' scores by what was learnt from the others, and how it was learnt.

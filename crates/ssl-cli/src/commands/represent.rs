@@ -30,8 +30,7 @@ struct Line<'a> {
 
 /// Computes the features of a split's clips and writes or draws them.
 pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    vacant(&args.out, args.overwrite)?;
-    vacant(&args.svg, args.overwrite)?;
+    vacant(args.out.iter().chain(&args.svg), args.overwrite)?;
     let opened = Opened::any(&args.checkpoint)?;
     let kind = opened.checkpoint.meta.kind;
     let data = opened.data(&args.data)?;

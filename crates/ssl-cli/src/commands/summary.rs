@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::args::SummaryArgs;
+use crate::config::flat;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::report::{Measured, Spread, Summary};
-use crate::text::read_at_most;
+use crate::run::{Encoder, Info};
+use crate::text::{read_json, read_text};
 
 /// What may differ between the runs of a summary: the seed, and where things are and what computes, which decide nothing.
 /// The data are compared by their digest, encoders by the settings of their own runs.
@@ -20,9 +22,6 @@ const FREE: [&str; 5] = [
     "run.data",
     "run.encoder",
 ];
-
-/// The longest file of a run that is read: a measurement of a thousand classes.
-const LONGEST: u64 = 64 << 20;
 
 /// Settings by their dotted names.
 type Settings = BTreeMap<String, toml::Value>;
@@ -60,11 +59,7 @@ pub fn run(args: &SummaryArgs, printer: &Printer) -> Outcome {
         last: Spread::of(&last),
         best: best.map(|best| Spread::of(&best)),
     };
-    if args.json {
-        printer.json(&summary)
-    } else {
-        printer.document(&summary.text())
-    }
+    printer.report(args.json, &summary, Summary::text)
 }
 
 /// A run's folder, as far as it matters here.
@@ -78,35 +73,16 @@ struct RunOf {
     best: Option<Measured>,
 }
 
-/// Of run.json.
-#[derive(Deserialize)]
-struct Circumstances {
-    seed: u64,
-    data: Digest,
-    encoder: Option<Encoder>,
-}
-
-#[derive(Deserialize)]
-struct Digest {
-    digest: String,
-}
-
-#[derive(Deserialize)]
-struct Encoder {
-    path: PathBuf,
-    sha256: String,
-}
-
 impl RunOf {
     fn read(folder: &Path) -> Outcome<RunOf> {
-        let circumstances: Circumstances = json(&folder.join("run.json"))?;
+        let info: Info = json(&folder.join("run.json"))?;
         let best = folder.join("test_best.json");
         Ok(RunOf {
             folder: folder.to_owned(),
             settings: settings(&folder.join("config.toml"))?,
-            seed: circumstances.seed,
-            data: circumstances.data.digest,
-            encoder: circumstances.encoder,
+            seed: info.seed,
+            data: info.data.digest,
+            encoder: info.encoder,
             last: measured(folder)?,
             best: best.is_file().then(|| json(&best)).transpose()?,
         })
@@ -173,7 +149,7 @@ fn encoders(runs: &[RunOf], printer: &Printer) -> Outcome {
     };
     let mut of_first = None;
     for encoder in encoders.iter().filter(|other| other.sha256 != first.sha256) {
-        let beside = |encoder: &Encoder| encoder.path.with_file_name("config.toml");
+        let beside = |encoder: &Encoder| Path::new(&encoder.path).with_file_name("config.toml");
         let (ours, theirs) = (beside(encoder), beside(first));
         if let Some(gone) = [&ours, &theirs].into_iter().find(|path| !path.is_file()) {
             printer.warn(format!(
@@ -203,33 +179,14 @@ fn measured(folder: &Path) -> Outcome<Measured> {
 }
 
 fn settings(path: &Path) -> Outcome<Settings> {
-    let table: toml::Table = toml::from_str(&text(path)?)
+    let text = read_text(path).map_err(|failure| failure.hint(FOLDERS))?;
+    let table: toml::Table = toml::from_str(&text)
         .map_err(|error| Failure::error(format!("{}: {}", path.display(), error.message())))?;
-    let mut flat = Settings::new();
-    flatten(&table, "", &mut flat);
-    Ok(flat)
+    Ok(flat(&table))
 }
 
-fn flatten(table: &toml::Table, above: &str, flat: &mut Settings) {
-    for (key, value) in table {
-        let name = format!("{above}{key}");
-        match value {
-            toml::Value::Table(table) => flatten(table, &format!("{name}."), flat),
-            value => {
-                flat.insert(name, value.clone());
-            }
-        }
-    }
-}
+const FOLDERS: &str = "`ssl summary` takes folders of fine-tuning runs; one of an earlier ssl may lack what is asked for";
 
-fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Outcome<T> {
-    serde_json::from_str(&text(path)?).map_err(|error| {
-        Failure::error(format!("{}: {error}", path.display()))
-            .hint("is it of an earlier ssl, or changed? `ssl summary` takes folders of runs")
-    })
-}
-
-fn text(path: &Path) -> Outcome<String> {
-    read_at_most(path, LONGEST)
-        .map_err(|failure| failure.hint("`ssl summary` takes folders of fine-tuning runs"))
+fn json<T: DeserializeOwned>(path: &Path) -> Outcome<T> {
+    read_json(path).map_err(|failure| failure.hint(FOLDERS))
 }

@@ -7,6 +7,7 @@ mod run;
 mod section;
 pub mod set;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use strl::{FinetuneConfig, StrlConfig};
 pub use self::presets::{PRESETS, Preset};
 pub use self::run::RunSection;
 pub use self::section::{Job, Model};
-use self::set::Assignment;
+pub use self::set::{Assignment, flat};
 use crate::args::SettingsArgs;
 use crate::checkpoint::Kind;
 use crate::failure::{Failure, Outcome};
@@ -65,7 +66,7 @@ impl Config {
     }
 
     /// The settings without those of the other job.
-    fn only(mut self, kind: Kind) -> Config {
+    pub fn only(mut self, kind: Kind) -> Config {
         match kind {
             Kind::Pretrain => (self.finetune, self.model.strl) = (None, None),
             Kind::Finetune => self.pretrain = None,
@@ -127,6 +128,11 @@ impl Config {
     /// The whole settings as TOML, which [`from_toml`](Self::from_toml) reads again.
     pub fn to_toml(&self) -> Outcome<String> {
         toml::to_string(self).map_err(|error| Failure::from_error(&error))
+    }
+
+    /// All values by their dotted paths.
+    pub fn flat(&self) -> BTreeMap<String, toml::Value> {
+        flat(&toml::Table::try_from(self).unwrap_or_default())
     }
 
     /// The same settings without what differs between machines: what a checkpoint carries.
@@ -264,7 +270,8 @@ fn blame(sets: &[Assignment], config: &Config, text: &str, complaint: &str) -> F
         );
     };
     let table = toml::Table::try_from(config).unwrap_or_default();
-    let near = set::near(&set.path.join("."), &set::paths(&table));
+    let known: Vec<String> = flat(&table).into_keys().collect();
+    let near = set::near(&set.path.join("."), &known);
     let expected = complaint.split_once(", expected ");
     let hint = match (near.is_empty(), expected) {
         (_, Some((_, expected))) if set.beside_a_kind(&table) => {

@@ -1,5 +1,7 @@
 //! `--set key.path=value` on a TOML table.
 
+use std::collections::BTreeMap;
+
 use crate::failure::{Failure, Outcome};
 
 /// The key that says which of a closed choice's tables this is.
@@ -98,15 +100,18 @@ fn parse_value(text: &str) -> toml::Value {
     }
 }
 
-/// The paths of all values in `table`, sections first met first.
-pub fn paths(table: &toml::Table) -> Vec<String> {
-    let mut found = Vec::new();
+/// All values in `table` by their dotted paths.
+pub fn flat(table: &toml::Table) -> BTreeMap<String, toml::Value> {
+    let mut found = BTreeMap::new();
     for (key, value) in table {
         match value {
             toml::Value::Table(inner) => {
-                found.extend(paths(inner).into_iter().map(|path| format!("{key}.{path}")))
+                let inner = flat(inner).into_iter();
+                found.extend(inner.map(|(path, value)| (format!("{key}.{path}"), value)));
             }
-            _ => found.push(key.clone()),
+            value => {
+                found.insert(key.clone(), value.clone());
+            }
         }
     }
     found
@@ -171,7 +176,7 @@ mod tests {
             .unwrap()
             .apply(&mut table)
             .unwrap();
-        assert_eq!(paths(&table), ["a.b.c"]);
+        assert_eq!(flat(&table).into_keys().collect::<Vec<_>>(), ["a.b.c"]);
         let refused = Assignment::parse("a.b.c.d=1")
             .unwrap()
             .apply(&mut table)
@@ -189,7 +194,7 @@ mod tests {
         let mut set = |typed: &str| {
             let set = Assignment::parse(typed).unwrap();
             set.apply(&mut table).unwrap();
-            paths(&table)
+            flat(&table).into_keys().collect::<Vec<_>>()
         };
         assert_eq!(set("a.kind=x"), ["a.kind", "a.of_x"], "the same kind");
         assert_eq!(set("a.kind=y"), ["a.kind"]);

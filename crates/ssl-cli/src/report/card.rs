@@ -87,7 +87,7 @@ pub struct Training {
     /// The split.
     pub split: Option<String>,
     /// Clips trained on, where the run says it.
-    pub clips: Option<u64>,
+    pub clips: Option<usize>,
     /// Share of the labels that was known, where it wasn't all.
     pub labels: Option<f64>,
     /// Share held out of the split.
@@ -215,7 +215,7 @@ impl Training {
             self.dataset,
             self.split.as_deref().unwrap_or("(split not recorded)")
         )];
-        words.extend(self.clips.map(|clips| count(clips as usize, "clip")));
+        words.extend(self.clips.map(|clips| count(clips, "clip")));
         words.extend(
             self.labels
                 .map(|share| format!("labels of a share of {share}")),

@@ -17,11 +17,11 @@ pub use self::contents::Contents;
 pub use self::diagnosis::{Diagnosis, Overfit};
 pub use self::evaluation::Evaluation;
 pub use self::fused::{Chosen, Fused, FusedStream};
-pub use self::plot::{Group, confusion, scatter};
+pub use self::plot::{Bar, Bars, Group, bars_svg, confusion, scatter};
 pub use self::prediction::Prediction;
 pub use self::probe::{Method, ProbeReport, Probed, Trained};
 pub use self::reconstruction::ReconstructionReport;
-pub use self::summary::{Measured, Spread, Summary};
+pub use self::summary::{Measured, Spread, Statistic, Summary};
 
 /// `73.9 %`
 pub fn percent(share: f64) -> String {

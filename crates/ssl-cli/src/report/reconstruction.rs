@@ -1,12 +1,12 @@
 //! What `ssl pretrain` says of held-out clips.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 use skeletonmae::reconstruct::{PartError, Reconstruction};
 
 /// How well masked joints are put back in coordinates: mean distances in the clips' normalised
 /// units.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReconstructionReport {
     /// The split measured on.
     pub split: String,
@@ -17,7 +17,7 @@ pub struct ReconstructionReport {
 }
 
 /// One part masked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartReport {
     /// The part.
     pub part: String,

@@ -80,7 +80,8 @@ impl Spread {
 }
 
 impl Statistic {
-    fn of(each: Vec<f64>) -> Statistic {
+    /// Of one value a run.
+    pub fn of(each: Vec<f64>) -> Statistic {
         let n = each.len() as f64;
         let mean = each.iter().sum::<f64>() / n;
         let squares: f64 = each.iter().map(|x| (x - mean) * (x - mean)).sum();

@@ -1,12 +1,12 @@
 //! The circumstances of a run: what else than the settings could explain its numbers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Fingerprint, Kind, Origin};
 use crate::machine::Machine;
 
 /// The contents of run.json.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Info {
     /// `pretrain` or `finetune`.
     pub command: String,
@@ -33,10 +33,33 @@ pub struct Info {
     pub labels: Option<Labels>,
     /// What the program is made of.
     pub versions: Versions,
+    /// Where it went on after it was stopped, and by what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Continued>,
+}
+
+/// Where and by what a run went on: the numbers' last bits may depend on the instruction set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Continued {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Steps done of the next epoch.
+    pub step: usize,
+    /// As [`Info::device`].
+    #[serde(default)]
+    pub device: String,
+    /// The commit that program was built at.
+    pub commit: String,
+    /// Threads computed with.
+    pub threads: usize,
+    /// As [`Info::instruction_set`].
+    pub instruction_set: String,
+    /// That program.
+    pub version: String,
 }
 
 /// The labels of a semi-supervised training.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Labels {
     /// The share of each class asked for.
     pub share: f64,
@@ -45,7 +68,7 @@ pub struct Labels {
 }
 
 /// The checkpoint whose encoder was the start.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Encoder {
     /// Where it was.
     pub path: String,
@@ -54,7 +77,7 @@ pub struct Encoder {
 }
 
 /// What the program is made of.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Versions {
     /// This program.
     pub ssl: String,
@@ -103,6 +126,7 @@ impl Info {
             clips: None,
             labels: None,
             versions: Versions::of_this_program(),
+            resumed: Vec::new(),
         }
     }
 }

@@ -29,13 +29,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use self::info::{Info, Labels};
+pub use self::info::{Encoder, Info, Labels};
 use self::lines::Lines;
 use self::lock::Lock;
 pub use self::resumed::Resumed;
 pub use self::states::States;
 use crate::args::RunArgs;
-use crate::checkpoint::{self, BESIDE, Checkpoint, Meta, State, write_whole};
+use crate::checkpoint::{self, BESIDE, Checkpoint, Meta, State, write_json, write_whole};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
@@ -242,10 +242,7 @@ impl Run {
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Outcome {
-        let mut text =
-            serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(&error))?;
-        text.push('\n');
-        write_whole(&self.folder.join(name), text.as_bytes()).map_err(full)
+        write_json(&self.folder.join(name), value).map_err(full)
     }
 }
 

@@ -3,16 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde::Deserialize;
 
+use super::info::Continued;
 use super::lock::Lock;
 use super::states::{self, States};
 use super::{CONFIG, INFO, Lines, METRICS, NON_FINITE, Run, TIMINGS, clean};
 use crate::args::RunArgs;
-use crate::checkpoint::{self, Kind, Meta, State, write_whole};
+use crate::checkpoint::{self, Kind, Meta, State, write_json};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::run::Info;
+use crate::text::read_json;
 
 /// A run that was found in its folder, which is locked from here on.
 #[derive(Debug)]
@@ -196,38 +198,32 @@ fn difference(
     })
 }
 
-/// Adds to run.json where the run went on, and by what: the numbers' last bits may depend on the
-/// instruction set.
+/// Adds to run.json where the run went on, and by what.
 fn record(folder: &Path, state: &State, info: &Info, printer: &Printer) -> Outcome {
     let path = folder.join(INFO);
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    let mut run: Value = match serde_json::from_str(&text) {
-        Ok(run @ Value::Object(_)) => run,
-        _ => serde_json::to_value(info).map_err(|error| Failure::from_error(&error))?,
-    };
-    if run["instruction_set"] != json!(info.instruction_set) {
+    let mut run: Info = read_json(&path).unwrap_or_else(|_| info.clone());
+    if run.instruction_set != info.instruction_set {
         printer.warn(format!(
-            "the run was started with the instructions {}, here they are {}: its last bits may differ from those of an uninterrupted run",
-            run["instruction_set"], info.instruction_set
+            "the run was started with the instructions {:?}, here they are {}: its last bits may differ from those of an uninterrupted run",
+            run.instruction_set, info.instruction_set
         ));
     }
-    let here = json!({
-        "epoch": state.meta.epoch,
-        "step": state.progress.steps,
-        "device": info.device,
-        "commit": info.commit,
-        "threads": info.threads,
-        "instruction_set": info.instruction_set,
-        "version": info.versions.ssl,
+    run.resumed.push(Continued {
+        epoch: state.meta.epoch,
+        step: state.progress.steps,
+        device: info.device.clone(),
+        commit: info.commit.clone(),
+        threads: info.threads,
+        instruction_set: info.instruction_set.clone(),
+        version: info.versions.ssl.clone(),
     });
-    match &mut run["resumed"] {
-        Value::Array(places) => places.push(here),
-        places => *places = json!([here]),
-    }
-    let mut text =
-        serde_json::to_string_pretty(&run).map_err(|error| Failure::from_error(&error))?;
-    text.push('\n');
-    write_whole(&path, text.as_bytes())
+    write_json(&path, &run)
+}
+
+/// Of a line of timings.jsonl.
+#[derive(Deserialize)]
+struct Epoch {
+    epoch: usize,
 }
 
 /// The whole lines of timings.jsonl of the first `epochs` epochs.
@@ -238,9 +234,7 @@ fn timings(path: &Path, epochs: usize) -> String {
         .split_inclusive('\n')
         .filter(|line| line.ends_with('\n'))
     {
-        let epoch = serde_json::from_str::<Value>(line).ok();
-        let epoch = epoch.and_then(|line| line["epoch"].as_u64());
-        if epoch.is_some_and(|epoch| epoch <= epochs as u64) {
+        if serde_json::from_str::<Epoch>(line).is_ok_and(|line| line.epoch <= epochs) {
             kept.push_str(line);
         }
     }

@@ -7,11 +7,12 @@ mod watch;
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use skeletonmae::Store;
 use skeletonmae::train::{EpochReport, Optimizer, Progress};
 
 pub use self::setup::{Setup, Task, Training};
+pub use self::timing::Timing;
 use self::timing::timing;
 use self::watch::Watch;
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
@@ -31,14 +32,15 @@ pub trait Metrics: Serialize {
 }
 
 /// A line of metrics.jsonl.
-#[derive(Serialize)]
-struct Line<M> {
+#[derive(Serialize, Deserialize)]
+pub struct Line<M> {
     epoch: usize,
-    loss: f64,
+    /// The mean over the epoch.
+    pub loss: f64,
     #[serde(flatten)]
     measured: M,
     /// Steps left out since they weren't finite.
-    #[serde(skip_serializing_if = "none")]
+    #[serde(default, skip_serializing_if = "none")]
     skipped: usize,
 }
 

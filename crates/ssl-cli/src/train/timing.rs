@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A line of timings.jsonl.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Timing {
     epoch: usize,
-    train_seconds: f64,
+    pub train_seconds: f64,
     pub clips_per_second: f64,
     pub seconds: f64,
 }

@@ -44,11 +44,7 @@ pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outco
         .map(|trial| trial.run(&data, &survey, printer, interrupt))
         .transpose()?;
     let diagnosis = Diagnosis::new(cache, &health, learnt, usize::from(args.show));
-    if args.json {
-        printer.json(&diagnosis)?;
-    } else {
-        printer.document(&diagnosis.text())?;
-    }
+    printer.report(args.json, &diagnosis, Diagnosis::text)?;
     match diagnosis.errors() {
         0 => Ok(()),
         n => Err(Failure::error(format!(

@@ -32,8 +32,7 @@ struct Clip<'a> {
 
 /// Draws the clip `wanted` (an id, or a number) where the arguments say.
 pub fn run(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -> Outcome {
-    vacant(&args.svg, args.overwrite)?;
-    vacant(&args.html, args.overwrite)?;
+    vacant(args.svg.iter().chain(&args.html), args.overwrite)?;
     let index = find(cache, wanted)?;
     let (view, layout) = (cache.clip(index)?, cache.layout());
     let up = args

@@ -24,9 +24,5 @@ pub fn run(args: &InspectArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     };
     let survey = survey(&cache, 0.0, printer, interrupt)?;
     let contents = Contents::new(&cache, &survey, verified);
-    if args.json {
-        printer.json(&contents)
-    } else {
-        printer.document(&contents.text())
-    }
+    printer.report(args.json, &contents, Contents::text)
 }

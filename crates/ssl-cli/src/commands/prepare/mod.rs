@@ -13,7 +13,7 @@ use skeleton_data::{Repaired, Sequence};
 use skeleton_datasets::Dataset;
 
 pub use self::plan::{Plan, facts};
-use super::next;
+use super::{next, vacant};
 use crate::args::PrepareArgs;
 use crate::expected;
 use crate::failure::{Failure, Outcome};
@@ -23,7 +23,7 @@ use crate::signal::Interrupt;
 
 /// Writes a cache from a file of clips, NTU RGB+D's recordings or the synthetic generator.
 pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    vacant(&args.output, args.overwrite)?;
+    vacant([&args.output], args.overwrite)?;
     let facts = plan::facts(&args.about)?;
     let target = Target {
         output: &args.output,
@@ -45,16 +45,6 @@ pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     let each = |visit: &mut dyn FnMut(Sequence) -> Outcome| file.each(visit);
     target.write(plan, file.len(), each, printer, interrupt)?;
     warn_of(file.repaired(), printer);
-    Ok(())
-}
-
-/// Refuses a place that is taken.
-pub fn vacant(output: &Path, overwrite: bool) -> Outcome {
-    if output.exists() && !overwrite {
-        let message = format!("{}: expected no such file, found one", output.display());
-        return Err(Failure::error(message)
-            .hint("choose another name for the output, or replace it with --overwrite"));
-    }
     Ok(())
 }
 

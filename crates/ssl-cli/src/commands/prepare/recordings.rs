@@ -12,8 +12,9 @@ use skeleton_data::raw::ntu::{
 use skeleton_datasets::Dataset;
 use skeleton_graph::Layout;
 
+use super::super::vacant;
 use super::plan::header;
-use super::{Target, go_on, report, vacant};
+use super::{Target, go_on, report};
 use crate::args::{PrepareArgs, RecordingsArgs};
 use crate::checkpoint::Whole;
 use crate::config::set::{Assignment, near};
@@ -195,7 +196,7 @@ fn log(args: &PrepareArgs) -> Outcome<Option<Log>> {
         let message = format!("--log {}: the cache goes there", path.display());
         return Err(Failure::usage(message).hint("give the log a name of its own"));
     }
-    vacant(path, args.overwrite)?;
+    vacant([path], args.overwrite)?;
     Ok(Some(Log(Whole::create(path)?)))
 }
 

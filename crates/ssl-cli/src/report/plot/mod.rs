@@ -1,5 +1,6 @@
 //! Results as drawings: SVG that needs nothing else, escaped, the same bytes for the same numbers.
 
+mod bars;
 mod confusion;
 mod scatter;
 
@@ -7,6 +8,7 @@ use std::fmt::Write;
 
 use skeleton_data::draw::xml;
 
+pub use self::bars::{Bar, Bars, bars_svg};
 pub use self::confusion::confusion;
 pub use self::scatter::{Group, scatter};
 

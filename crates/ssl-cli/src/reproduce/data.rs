@@ -1,0 +1,155 @@
+//! The caches of a reproduction: made, prepared or given.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+use skeleton_data::Units;
+use skeleton_graph::Layout;
+
+use super::job::Program;
+use super::scale::{Scale, ScaleSet};
+use crate::data::Data;
+use crate::failure::{Failure, Outcome};
+
+/// A data set that is here.
+#[derive(Clone, Debug, Serialize)]
+pub struct Set {
+    /// As the scale calls it.
+    pub name: String,
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// As the cache calls it.
+    pub dataset: String,
+    #[serde(serialize_with = "layout_name")]
+    pub layout: Layout,
+    #[serde(skip)]
+    pub coordinates: usize,
+    #[serde(skip)]
+    pub units: Units,
+    pub digest: String,
+    /// Of every split, the number of people of each clip; in JSON the number of clips.
+    #[serde(serialize_with = "clips")]
+    pub splits: BTreeMap<String, Vec<usize>>,
+}
+
+fn layout_name<S: Serializer>(layout: &Layout, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(layout.name())
+}
+
+fn clips<S: Serializer>(
+    splits: &BTreeMap<String, Vec<usize>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(splits.iter().map(|(name, clips)| (name, clips.len())))
+}
+
+impl Set {
+    /// What a cache holds; without a name the set is called as the cache calls it.
+    pub fn open(name: Option<&str>, path: PathBuf) -> Outcome<Set> {
+        let data = Data::open(Some(&path))?;
+        let cache = data.cache();
+        let mut splits = BTreeMap::new();
+        for (split, _) in cache.splits() {
+            let people = |&clip: &u32| cache.sample(clip as usize).persons;
+            let people = cache.split(split)?.iter().map(people).collect();
+            splits.insert(split.to_owned(), people);
+        }
+        Ok(Set {
+            name: name.unwrap_or(cache.dataset()).to_owned(),
+            dataset: cache.dataset().to_owned(),
+            layout: cache.layout().clone(),
+            coordinates: cache.coordinates(),
+            units: cache.units(),
+            digest: cache.digest().to_owned(),
+            splits,
+            path,
+        })
+    }
+}
+
+/// The sets of the scale that are here: those in `wanted` that the program makes, and what the user gave as `[SET=]FILE`.
+pub fn sets(
+    program: &Program,
+    scale: &Scale,
+    wanted: &[&str],
+    given: &[PathBuf],
+    folder: &Path,
+) -> Outcome<Vec<Set>> {
+    std::fs::create_dir_all(folder).map_err(Failure::io(folder))?;
+    let mut sets: Vec<Set> = Vec::new();
+    let wanted = |set: &&ScaleSet| wanted.contains(&set.name.as_str());
+    for set in scale.sets.iter().filter(wanted) {
+        let Some(made) = &set.made else { continue };
+        // Made clips are the same whenever they are made by one version of the program.
+        let version = program.version.replace(|c: char| !c.is_alphanumeric(), "-");
+        let path = folder.join(format!("{}-{version}.h5", set.name));
+        if !path.exists() {
+            let mut command = program.command("prepare");
+            command.args(["--dataset", &made.dataset]);
+            command.args(["--seed", &made.seed.to_string()]);
+            program.run(command.arg("--output").arg(&path))?;
+        }
+        sets.push(Set::open(Some(&set.name), path)?);
+    }
+    for typed in given {
+        let (name, path) = match typed.to_str().and_then(|typed| typed.split_once('=')) {
+            Some((name, path)) => (Some(name), path.into()),
+            None => (None, typed.clone()),
+        };
+        let cache = path.extension().is_some_and(|end| end == "h5");
+        let set = match cache {
+            true => Set::open(name, path)?,
+            false => prepared(program, scale, name, &path, folder)?,
+        };
+        if scale.set(&set.name).is_none_or(|set| set.made.is_some()) {
+            return Err(Failure::usage(format!(
+                "{}: this scale has no use for the set `{}`",
+                set.path.display(),
+                set.name
+            ))
+            .hint(format!("it takes {}", scale.given())));
+        }
+        if sets.iter().any(|other| other.name == set.name) {
+            return Err(Failure::usage(format!("--data: two files of {}", set.name))
+                .hint("give each data set once, its splits in one file"));
+        }
+        sets.push(set);
+    }
+    match sets.is_empty() {
+        true => Err(Failure::usage(
+            "this scale takes clips that you have: expected --data SET=FILE",
+        )
+        .hint(format!("it takes {}", scale.given()))),
+        false => Ok(sets),
+    }
+}
+
+/// A cache of a raw file, made once for a file of this name and size.
+fn prepared(
+    program: &Program,
+    scale: &Scale,
+    name: Option<&str>,
+    raw: &Path,
+    folder: &Path,
+) -> Outcome<Set> {
+    let file = raw.file_name().unwrap_or_default().to_string_lossy();
+    let named = |set: &&ScaleSet| file.starts_with(&set.name);
+    let name = name.or_else(|| Some(scale.sets.iter().find(named)?.name.as_str()));
+    let Some(name) = name else {
+        return Err(
+            Failure::usage(format!("{}: which data set is it?", raw.display())).hint(format!(
+                "say --data SET=FILE; this scale takes {}",
+                scale.given()
+            )),
+        );
+    };
+    let size = raw.metadata().map_err(Failure::io(raw))?.len();
+    let path = folder.join(format!("{name}-{size}.h5"));
+    if !path.exists() {
+        let mut command = program.command("prepare");
+        command.arg(raw).args(["--dataset", name]);
+        program.run(command.arg("--output").arg(&path))?;
+    }
+    Set::open(Some(name), path)
+}

@@ -1,0 +1,270 @@
+//! Runs, some at once, each a process with one thread. What is finished is never run again; what was stopped goes on.
+
+use std::fs::{File, TryLockError};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use super::job::{Folder, Job, Program};
+use super::plan::{CellRuns, Plan};
+use crate::failure::{Failure, Outcome};
+use crate::printer::Printer;
+use crate::signal::Interrupt;
+
+/// How often children are looked at.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Lines of a failed run's log that are shown.
+const TAIL: usize = 12;
+
+/// What a call did.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// Runs made now.
+    pub now: usize,
+    /// Runs that were there.
+    pub before: usize,
+    /// Wall time of it.
+    pub seconds: f64,
+}
+
+/// A process at work.
+struct Worker<'a> {
+    job: &'a Job,
+    child: Child,
+    started: Instant,
+    /// Held as long as the process runs, so that two of us don't work on one run.
+    _lock: File,
+}
+
+/// What runs are made with.
+#[derive(Clone, Copy)]
+pub struct Runner<'a> {
+    pub program: &'a Program,
+    pub folder: &'a Folder,
+    pub printer: &'a Printer,
+    pub interrupt: &'a Interrupt,
+    /// Processes at once.
+    pub workers: usize,
+}
+
+struct JobPool<'a> {
+    runner: Runner<'a>,
+    total: usize,
+    pending: Vec<&'a Job>,
+    workers: Vec<Worker<'a>>,
+    made: Made,
+    /// The first thing that went wrong.
+    failed: Option<Failure>,
+    told: bool,
+}
+
+/// Makes every run of the plan that isn't there.
+pub fn run(plan: &Plan, runner: Runner<'_>) -> Outcome<Made> {
+    runner.folder.make()?;
+    let started = Instant::now();
+    let (done, pending): (Vec<&Job>, Vec<&Job>) = plan
+        .jobs
+        .values()
+        .partition(|job| runner.folder.done(&job.name).is_some());
+    let mut jobs = JobPool {
+        runner,
+        total: plan.jobs.len(),
+        pending: in_order(plan, pending),
+        workers: Vec::new(),
+        made: Made {
+            before: done.len(),
+            ..Made::default()
+        },
+        failed: None,
+        told: false,
+    };
+    jobs.work()?;
+    jobs.made.seconds = started.elapsed().as_secs_f64();
+    Ok(jobs.made)
+}
+
+/// As the tables name them: a table that is stopped has its first cells.
+fn in_order<'a>(plan: &'a Plan, pending: Vec<&'a Job>) -> Vec<&'a Job> {
+    let cells = plan
+        .experiments
+        .iter()
+        .flat_map(|experiment| &experiment.cells);
+    let named = cells
+        .filter_map(|cell| cell.runs.as_ref().ok())
+        .flatten()
+        .flat_map(CellRuns::names);
+    let mut ordered: Vec<&Job> = Vec::new();
+    for name in named {
+        let job = pending.iter().find(|job| job.name == *name);
+        if let Some(job) = job.filter(|job| ordered.iter().all(|other| other.name != job.name)) {
+            ordered.push(job);
+        }
+    }
+    ordered
+}
+
+impl<'a> JobPool<'a> {
+    fn work(&mut self) -> Outcome {
+        let Runner {
+            printer, interrupt, ..
+        } = self.runner;
+        loop {
+            self.reap()?;
+            let stopping = self.failed.is_some() || interrupt.received().is_some();
+            if stopping && !self.told {
+                self.told = true;
+                let running = self.workers.len();
+                if running > 0 {
+                    printer.say(format!("waiting for {running} running processes to save"));
+                }
+                self.workers
+                    .iter_mut()
+                    .for_each(|worker| ask(&mut worker.child));
+            }
+            if !stopping {
+                self.launch()?;
+            }
+            if self.workers.is_empty() && (stopping || self.pending.is_empty()) {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        if let Some(signal) = interrupt.received() {
+            let (left, total) = (self.pending.len(), self.total);
+            return Err(Failure::Interrupted {
+                signal,
+                message: format!(
+                    "{left} of {total} runs are left; the same command goes on with them"
+                ),
+            });
+        }
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Looks for processes that ended.
+    fn reap(&mut self) -> Outcome {
+        let Runner {
+            folder,
+            printer,
+            program,
+            interrupt,
+            ..
+        } = self.runner;
+        let mut running = Vec::new();
+        for mut worker in std::mem::take(&mut self.workers) {
+            let status = worker.child.try_wait();
+            let status = status
+                .map_err(|error| Failure::error(format!("waiting for a process: {error}")))?;
+            let seconds = worker.started.elapsed().as_secs_f64();
+            let job = worker.job;
+            match status {
+                None => running.push(worker),
+                Some(status) if status.success() => {
+                    let done = folder.finish(job, seconds, &program.version)?;
+                    self.made.now += 1;
+                    let at = self.made.now + self.made.before;
+                    printer.say(format!(
+                        "[{at}/{}] {} ({}, {:.0} s)",
+                        self.total, job.title, job.name, done.seconds
+                    ));
+                }
+                Some(status) => {
+                    folder.spend(&job.name, seconds);
+                    self.pending.insert(0, job);
+                    if interrupt.received().is_none() && self.failed.is_none() {
+                        self.failed = Some(failure(folder, job, status));
+                    }
+                }
+            }
+        }
+        self.workers = running;
+        Ok(())
+    }
+
+    /// Starts what can be started.
+    fn launch(&mut self) -> Outcome {
+        let folder = self.runner.folder;
+        let mut at = 0;
+        while self.workers.len() < self.runner.workers && at < self.pending.len() {
+            let job = self.pending[at];
+            let after = job.after.as_ref();
+            let waits = after.is_some_and(|name| folder.done(name).is_none());
+            let lock = match waits || folder.in_use(&job.name) {
+                true => None,
+                false => lock(folder, job)?,
+            };
+            let Some(lock) = lock else {
+                at += 1;
+                continue;
+            };
+            self.pending.remove(at);
+            // Another process of ours may have made it meanwhile.
+            if folder.done(&job.name).is_some() {
+                self.made.before += 1;
+                continue;
+            }
+            self.workers.push(Worker {
+                job,
+                child: start(&self.runner, job)?,
+                started: Instant::now(),
+                _lock: lock,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Why a run ended without success: the end of what it said.
+fn failure(folder: &Folder, job: &Job, status: ExitStatus) -> Failure {
+    let log = folder.beside(&job.name, "log");
+    let text = std::fs::read_to_string(&log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n  ");
+    let (title, shown) = (&job.title, &job.shown);
+    Failure::error(format!("{title} failed ({status}): {shown}\n  {tail}")).hint(format!(
+        "{} is all of it; the same command goes on",
+        log.display()
+    ))
+}
+
+/// The right to work on a run; none while another process has it.
+fn lock(folder: &Folder, job: &Job) -> Outcome<Option<File>> {
+    let path = folder.beside(&job.name, "lock");
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    let file = options.open(&path).map_err(Failure::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Failure::io(&path)(error)),
+    }
+}
+
+fn start(runner: &Runner<'_>, job: &Job) -> Outcome<Child> {
+    let log = runner.folder.beside(&job.name, "log");
+    let out = File::create(&log).map_err(Failure::io(&log))?;
+    let mut command = runner.folder.command(job, runner.program)?;
+    command
+        .stdout(out.try_clone().map_err(Failure::io(&log))?)
+        .stderr(out);
+    // A group of its own: Ctrl-C reaches us alone, and we ask the process once.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
+        .spawn()
+        .map_err(|error| Failure::error(format!("cannot start {}: {error}", job.shown)))
+}
+
+/// Asks a process to save and stop.
+#[cfg(unix)]
+fn ask(child: &mut Child) {
+    let pid = child.id().to_string();
+    let _ = std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status();
+}
+
+/// Ends a process: it can't be asked here.
+#[cfg(not(unix))]
+fn ask(child: &mut Child) {
+    let _ = child.kill();
+}

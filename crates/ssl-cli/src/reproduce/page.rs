@@ -1,0 +1,175 @@
+//! A table as a page for people: ours, the paper's, how ours came about.
+
+use std::path::{Path, PathBuf};
+
+use skeleton_datasets::paper::Metric;
+
+use super::numbers::Numbers;
+use super::table::{Machine, Row, Table, spell};
+use crate::args::ScaleName;
+use crate::checkpoint::{write_json, write_whole};
+use crate::failure::{Failure, Outcome};
+
+/// Writes a table as a page, whose path it gives, with CSV and JSON beside it.
+pub fn write(table: &Table<'_>, folder: &Path) -> Outcome<PathBuf> {
+    std::fs::create_dir_all(folder).map_err(Failure::io(folder))?;
+    let path = |ending: &str| folder.join(format!("{}.{ending}", table.name()));
+    write_whole(&path("csv"), table.csv().as_bytes())?;
+    write_json(&path("json"), table)?;
+    write_whole(&path("md"), markdown(table).as_bytes())?;
+    Ok(path("md"))
+}
+
+/// The page.
+pub fn markdown(table: &Table<'_>) -> String {
+    let source = table.source;
+    let mut parts = vec![format!("# {}, scale {}", table.title, source.scale.name())];
+    let remarks = source.remarks.iter().map(String::as_str);
+    let words = [source.about].into_iter().chain(table.note).chain(remarks);
+    parts.extend(words.map(str::to_owned));
+    parts.extend(grid(table));
+    parts.push(list(table));
+    parts.push(read(table));
+    let drawings = table.drawings.iter();
+    parts.extend(drawings.map(|drawing| format!("![{}]({drawing})", table.title)));
+    parts.push(format!(
+        "## How it was made\n\n```sh\n{}\n```",
+        source.command
+    ));
+    parts.push(made(table));
+    if !table.runs.is_empty() {
+        let runs = table.runs.values().map(|done| {
+            let command = done.command.replace('|', "\\|");
+            vec![spell(done.seconds), format!("`{command}`")]
+        });
+        let runs = lines(&["wall time", "command"], runs);
+        parts.push(format!(
+            "<details><summary>The runs</summary>\n\n{runs}\n\n</details>"
+        ));
+    }
+    parts.join("\n\n") + "\n"
+}
+
+/// A table in Markdown.
+fn lines(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
+    let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
+    let rule = format!("|{}", "---|".repeat(head.len()));
+    let rows = rows.map(|row| line(&row));
+    let all: Vec<String> = [line(&head), rule].into_iter().chain(rows).collect();
+    all.join("\n")
+}
+
+/// Rows by columns, where there are several of both: ours, the paper's in brackets.
+fn grid(table: &Table<'_>) -> Option<String> {
+    let (rows, columns) = table.axes(|_| true);
+    if rows.len() < 2 || columns.len() < 2 {
+        return None;
+    }
+    let cells = rows.into_iter().map(|row| {
+        let cell = |&column: &&str| table.at(row, column).map_or(String::new(), short);
+        let cells = columns.iter().map(cell);
+        [row.to_owned()].into_iter().chain(cells).collect()
+    });
+    let grid = lines(&[&[""], columns.as_slice()].concat(), cells);
+    let paper = table.cells.iter().any(|cell| cell.paper.is_some());
+    let brackets = if paper {
+        ", the paper's in brackets"
+    } else {
+        ""
+    };
+    Some(format!("{grid}\n\nOurs{brackets}."))
+}
+
+/// A line a cell.
+fn list(table: &Table<'_>) -> String {
+    let numbers = || table.cells.iter().filter_map(|cell| cell.numbers.as_ref());
+    let held_out = numbers().any(|numbers| numbers.best.is_some());
+    let mut head = vec!["row", "column", "measured on", "ours, %", "n"];
+    head.extend(held_out.then_some("best by held-out"));
+    head.extend(["paper, %", "difference"]);
+    let rows = table.cells.iter().map(|cell| {
+        let numbers = cell.numbers.as_ref();
+        let why = || format!("not made: {}", cell.not_made.unwrap_or_default());
+        let best = numbers.and_then(|numbers| numbers.best);
+        let mut words = vec![
+            cell.row.to_owned(),
+            cell.column.to_owned(),
+            cell.measured_on.clone(),
+            numbers.map_or_else(why, spread),
+            numbers.map_or(String::new(), |numbers| numbers.values.len().to_string()),
+        ];
+        words.extend(held_out.then(|| best.map_or(String::new(), points)));
+        words.push(cell.paper.map_or("not known".to_owned(), points));
+        let difference = cell.difference.map(|points| format!("{points:+.1}"));
+        words.push(difference.unwrap_or_default());
+        words
+    });
+    lines(&head, rows)
+}
+
+/// How to read the numbers.
+fn read(table: &Table<'_>) -> String {
+    let mut cells = table.planned.experiment.cells.iter();
+    let metric = match cells.next().map(|cell| cell.metric) {
+        Some(Metric::MeanClass) => "mean over classes of their accuracies",
+        _ => "top-1 accuracy",
+    };
+    let compared = match table.source.scale {
+        ScaleName::Paper => "The difference is in points.",
+        _ => {
+            "The paper's numbers are of other data and settings: context, no difference is formed."
+        }
+    };
+    format!(
+        "The number is the {metric} after the last epoch, ± the standard deviation over n seeds; the test split chose nothing. {compared}"
+    )
+}
+
+/// What went in.
+fn made(table: &Table<'_>) -> String {
+    let data = table.data.iter().map(|set| {
+        let (name, layout, digest) = (&set.name, set.layout.name(), &set.digest);
+        let joints = set.layout.len();
+        format!("- Data {name}: {layout}, {joints} joints, digest `{digest}`.")
+    });
+    let seeds: Vec<String> = table.source.seeds.iter().map(u64::to_string).collect();
+    let Machine {
+        processor,
+        cores,
+        system,
+        rustc,
+    } = &table.source.machine;
+    let (runs, time) = (table.runs.len(), spell(table.seconds));
+    let rest = [
+        format!("- Seeds {}.", seeds.join(", ")),
+        format!("- Program at commit {}.", table.commits.join(", ")),
+        format!("- Machine: processor {processor}, cores {cores}, system {system}, rustc {rustc}."),
+        format!("- {runs} runs of one thread each, {time} in all, shared ones counted once."),
+    ];
+    let all: Vec<String> = data.chain(rest).collect();
+    all.join("\n")
+}
+
+/// `77.8`
+fn points(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+/// `65.3 ± 1.2`
+fn spread(numbers: &Numbers) -> String {
+    let mean = points(numbers.mean);
+    match numbers.std {
+        Some(std) => format!("{mean} ± {}", points(std)),
+        None => mean,
+    }
+}
+
+/// `65.3 ± 1.2 (88.6)`
+fn short(cell: &Row<'_>) -> String {
+    let ours = cell.numbers.as_ref().map_or("not made".to_owned(), spread);
+    match cell.paper {
+        Some(paper) => format!("{ours} ({})", points(paper)),
+        None => ours,
+    }
+}
