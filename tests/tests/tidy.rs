@@ -13,19 +13,7 @@ use xtask::source::tokens::tokens;
 type Exception = (&'static str, &'static str, &'static str, &'static str);
 /// Exceptions to be mended: of each cycle, the import that should go. One that no cycle needs any more fails the test, so that
 /// this list only gets shorter.
-const TO_BE_MENDED: [Exception; 8] = [
-    (
-        "crates/skeleton-graph",
-        "crate::layout",
-        "crate::text",
-        "`Layout` parses and writes itself",
-    ),
-    (
-        "crates/skeleton-graph",
-        "crate::layout",
-        "crate::validate",
-        "`Layout` checks itself",
-    ),
+const TO_BE_MENDED: [Exception; 5] = [
     (
         "crates/skeleton-data",
         "crate::cache::rows",
@@ -51,12 +39,6 @@ const TO_BE_MENDED: [Exception; 8] = [
         "settings are resolved from `SettingsArgs`",
     ),
     (
-        "datasets",
-        "crate::dataset",
-        "crate::embedded",
-        "`Dataset::from_toml` looks among the embedded class lists",
-    ),
-    (
         "xtask",
         "crate::workspace",
         "crate::cmake",
@@ -64,10 +46,12 @@ const TO_BE_MENDED: [Exception; 8] = [
     ),
 ];
 /// The crates that TO_BE_MENDED has no entry for.
-const WITHOUT_EXCEPTIONS: [&str; 3] = [
+const WITHOUT_EXCEPTIONS: [&str; 5] = [
+    "crates/skeleton-graph",
     "crates/skeleton-kernels",
     "crates/skeletonmae",
     "crates/strl",
+    "datasets",
 ];
 
 /// Folders of the members, from the manifest.
