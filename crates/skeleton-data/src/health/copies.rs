@@ -2,7 +2,7 @@
 
 use super::Catalogue;
 use super::finding::{Finding, Kind, Place, clips};
-use crate::survey::{Survey, bytes};
+use crate::survey::Survey;
 use crate::{ClipSource, Result};
 
 /// For each clip the first one with the same coordinates: itself, mostly.
@@ -96,5 +96,5 @@ impl Copies {
 fn same(source: &dyn ClipSource, one: u32, other: u32) -> Result<bool> {
     let (one, other) = (source.clip(one as usize)?, source.clip(other as usize)?);
     Ok((one.persons, one.frames) == (other.persons, other.frames)
-        && bytes(one.keypoints) == bytes(other.keypoints))
+        && one.keypoints.bytes() == other.keypoints.bytes())
 }

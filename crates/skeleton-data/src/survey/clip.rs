@@ -77,8 +77,8 @@ impl Counter {
             _ => self.rows::<3>(view, sums),
         };
         facts.content = content(view);
-        sums.bytes += bytes(view.keypoints).len() as u64
-            + view.scores.map_or(0, |scores| bytes(scores).len() as u64);
+        let scores = view.scores.map_or(0, |scores| scores.bytes().len());
+        sums.bytes += (view.keypoints.bytes().len() + scores) as u64;
         facts
     }
 
@@ -212,14 +212,6 @@ fn single<'a>(values: ValuesRef<'a>, buffer: &'a mut Vec<f32>) -> &'a [f32] {
     }
 }
 
-/// The stored bytes.
-pub(crate) fn bytes(values: ValuesRef<'_>) -> &[u8] {
-    match values {
-        ValuesRef::F16(values) => bytemuck::cast_slice(values),
-        ValuesRef::F32(values) => bytemuck::cast_slice(values),
-    }
-}
-
 /// A hash by which copies are looked for; whoever finds two equal ones compares the clips themselves.
 fn content(view: &ClipView<'_>) -> u64 {
     const FACTORS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
@@ -227,7 +219,7 @@ fn content(view: &ClipView<'_>) -> u64 {
         let wide = u128::from(state ^ word) * u128::from(factor);
         (wide as u64) ^ ((wide >> 64) as u64)
     };
-    let bytes = bytes(view.keypoints);
+    let bytes = view.keypoints.bytes();
     let mut lanes = [view.persons as u64 + 1, view.frames as u64 + 2];
     let (pairs, rest) = bytes.as_chunks::<16>();
     for pair in pairs {

@@ -8,15 +8,13 @@ mod extent;
 mod scores;
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 
 pub use clip::ClipFacts;
 use clip::Counter;
-pub(crate) use clip::bytes;
 pub use scores::ScoreCounts;
 
-use crate::{ClipSource, Error, Result};
+use crate::parallel::visit_in_order;
+use crate::{ClipSource, Result};
 
 /// Clips that a thread takes at once.
 const CHUNK: usize = 32;
@@ -52,56 +50,16 @@ impl Survey {
         watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Survey>> {
         let chunks = source.len().div_ceil(CHUNK);
-        let next = AtomicUsize::new(0);
         let mut survey = Survey {
-            clips: vec![ClipFacts::default(); source.len()],
             missing: vec![0; source.layout().len()],
             ..Survey::default()
         };
-        let (mut failed, mut stopped): (Option<(usize, Error)>, bool) = (None, false);
-        std::thread::scope(|scope| {
-            let (sender, parts) = mpsc::sync_channel(2 * threads.max(1));
-            for _ in 0..threads.clamp(1, chunks.max(1)) {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || {
-                    let mut counter = Counter::new(source.layout().len(), threshold);
-                    loop {
-                        let chunk = next.fetch_add(1, Ordering::Relaxed);
-                        if chunk >= chunks
-                            || sender
-                                .send((chunk, part(source, chunk, &mut counter)))
-                                .is_err()
-                        {
-                            break;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            // Chunks are taken in order, so those before a failed one have been taken too, and the failure that is
-            // reported doesn't depend on who was faster.
-            for (chunk, part) in parts {
-                let done = match part {
-                    Ok(part) => survey.add(chunk, part),
-                    Err(error) => {
-                        next.store(chunks, Ordering::Relaxed);
-                        if failed.as_ref().is_none_or(|(first, _)| chunk < *first) {
-                            failed = Some((chunk, error));
-                        }
-                        continue;
-                    }
-                };
-                if !stopped && watch(done).is_break() {
-                    next.store(chunks, Ordering::Relaxed);
-                    stopped = true;
-                }
-            }
-        });
-        match failed {
-            Some((_, error)) => Err(error),
-            None if stopped => Ok(None),
-            None => Ok(Some(survey)),
-        }
+        let job = || {
+            let mut counter = Counter::new(source.layout().len(), threshold);
+            move |chunk| part(source, chunk, &mut counter)
+        };
+        let end = visit_in_order(chunks, threads, job, |part| watch(survey.add(part)))?;
+        Ok(end.is_continue().then_some(survey))
     }
 
     /// Share of all joints of all stored rows that are missing, 0 where there are none.
@@ -115,10 +73,9 @@ impl Survey {
         }
     }
 
-    /// Takes what a thread found over, and says of how many clips.
-    fn add(&mut self, chunk: usize, part: Survey) -> usize {
-        let first = chunk * CHUNK;
-        self.clips[first..first + part.clips.len()].copy_from_slice(&part.clips);
+    /// Adds what was found of the next clips, and says how many these are.
+    fn add(&mut self, part: Survey) -> usize {
+        self.clips.extend(&part.clips);
         self.rows += part.rows;
         self.poses += part.poses;
         self.bytes += part.bytes;

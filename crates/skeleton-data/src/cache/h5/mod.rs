@@ -6,7 +6,6 @@
 mod heap;
 mod packed;
 mod read;
-mod texts;
 mod write;
 
 use std::path::Path;
@@ -15,6 +14,7 @@ pub(super) use packed::{Packed, fill};
 pub(super) use read::Reader;
 pub(super) use write::write;
 
+use super::wrong;
 use crate::Error;
 
 /// What came of writing: where the system refused, its own error, as from any other write.
@@ -28,7 +28,7 @@ fn unwritten(path: &Path, place: &str, error: &hdf5::Error) -> Error {
     });
     match number.flatten() {
         Some(number) => Error::io(path)(std::io::Error::from_raw_os_error(number)),
-        None => wrong(path, place, "to write it", &reason),
+        None => wrong(path, place, "to write it", reason),
     }
 }
 
@@ -41,16 +41,6 @@ pub(super) enum Stored {
     Contiguous(u64),
     /// Compressed.
     Packed(Packed),
-}
-
-pub(super) fn wrong(path: &Path, place: &str, expected: &str, found: &str) -> Error {
-    let (path, place) = (path.to_owned(), place.to_owned());
-    Error::Cache {
-        path,
-        place,
-        expected: expected.to_owned(),
-        found: found.to_owned(),
-    }
 }
 
 /// What the library says, in a line: its innermost message says most.

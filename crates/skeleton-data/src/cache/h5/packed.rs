@@ -113,30 +113,19 @@ impl Packed {
     pub(super) fn new(dataset: Dataset, block: Block, size: u64) -> Result<Packed, String> {
         let mut beyond = None;
         let visited = dataset.chunks_visit(|chunk| {
-            let fits = chunk
-                .addr
-                .checked_add(chunk.size)
-                .is_some_and(|end| end <= size);
+            let end = chunk.addr.checked_add(chunk.size);
+            let fits = end.is_some_and(|end| end <= size);
             if !fits {
-                beyond = Some(format!(
-                    "a chunk of {} bytes at byte {}",
-                    chunk.size, chunk.addr
-                ));
+                beyond = Some((chunk.size, chunk.addr));
             }
             i32::from(!fits)
         });
-        if let Some(beyond) = beyond {
-            return Err(format!("{beyond} of {size}"));
+        if let Some((len, at)) = beyond {
+            return Err(format!("a chunk of {len} bytes at byte {at} of {size}"));
         }
         visited.map_err(|e| reason(&e))?;
-        let wanted = block
-            .shape
-            .iter()
-            .try_fold(block.width() as u64, |bytes, &axis| {
-                bytes.checked_mul(axis as u64)
-            });
         let stored = dataset.storage_size();
-        match wanted {
+        match block.size() {
             Some(wanted) if possible(wanted, stored) => Ok(Packed {
                 dataset,
                 block,
@@ -158,32 +147,24 @@ impl Packed {
     fn unpack<T: H5Type + Copy>(&self, zero: T) -> Vec<T> {
         let (rows, row) = (self.block.shape[0], self.block.row());
         let mut numbers = vec![zero; rows * row];
-        let chunk = self
-            .dataset
-            .chunk()
-            .and_then(|chunk| chunk.first().copied());
+        let chunk = self.dataset.chunk();
+        let chunk = chunk.and_then(|chunk| chunk.first().copied());
         // Of this many rows at once: whole chunks, so that none is unpacked twice.
         let step = chunk.unwrap_or(1).clamp(1, rows.max(1));
         for start in (0..rows).step_by(step) {
             let end = rows.min(start + step);
-            let part = &mut numbers[start * row..end * row];
-            match self.block.shape.len() {
-                3 => {
-                    let read = self.dataset.read_slice::<T, _, Ix3>(s![start..end, .., ..]);
-                    if let Ok(read) = read {
-                        part.iter_mut()
-                            .zip(&read)
-                            .for_each(|(to, from)| *to = *from);
-                    }
-                }
-                _ => {
-                    let read = self.dataset.read_slice::<T, _, Ix2>(s![start..end, ..]);
-                    if let Ok(read) = read {
-                        part.iter_mut()
-                            .zip(&read)
-                            .for_each(|(to, from)| *to = *from);
-                    }
-                }
+            let read: hdf5::Result<Vec<T>> = match self.block.shape.len() {
+                3 => self
+                    .dataset
+                    .read_slice::<T, _, Ix3>(s![start..end, .., ..])
+                    .map(|read| read.into_iter().collect()),
+                _ => self
+                    .dataset
+                    .read_slice::<T, _, Ix2>(s![start..end, ..])
+                    .map(|read| read.into_iter().collect()),
+            };
+            if let Ok(read) = read {
+                numbers[start * row..end * row].copy_from_slice(&read);
             }
         }
         numbers

@@ -1,22 +1,17 @@
 //! Nested lists of numbers, as `array.tolist()` writes them.
+//!
+//! They are read by hand and not by serde_json: a list of lists of lists would take some fifty bytes a joint where its numbers
+//! take eight, a number would be rounded to double before it is rounded to single, and an error would not name the joint.
 
 use half::f16;
 
 use super::header::NumberType;
 use crate::Values;
+use crate::error::Mismatch;
 
 /// The lengths of the axes (m, t, v, c), where they are known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Shape {
-    pub(super) lengths: [Option<usize>; 4],
-}
-
-/// What was expected and what stands there.
-#[derive(Debug, PartialEq)]
-pub(super) struct Mismatch {
-    pub(super) expected: String,
-    pub(super) found: String,
-}
+pub(super) struct Shape(pub(super) [Option<usize>; 4]);
 
 const AXES: [&str; 4] = ["person", "frame", "joint", "coordinate"];
 
@@ -55,14 +50,17 @@ pub(super) fn nested(
     Ok((reader.shape, reader.numbers))
 }
 
-/// Numbers as the file says that they were stored, or one that can't be.
-pub(super) fn typed(numbers: Vec<f32>, kind: NumberType) -> Result<Values, f32> {
+/// Numbers as the file says that they were stored.
+pub(super) fn typed(numbers: Vec<f32>, kind: NumberType) -> Result<Values, Mismatch> {
     match kind {
         NumberType::F32 => Ok(Values::F32(numbers)),
         NumberType::F16 => {
             let halves: Vec<f16> = numbers.iter().map(|&x| f16::from_f32(x)).collect();
             match halves.iter().position(|x| !x.is_finite()) {
-                Some(at) => Err(numbers[at]),
+                Some(at) => {
+                    let expected = "numbers that f16 can hold";
+                    Err(Mismatch::new(expected, numbers[at].to_string()))
+                }
                 None => Ok(Values::F16(halves)),
             }
         }
@@ -89,10 +87,8 @@ impl Reader<'_> {
         let place = (0..axis).map(|axis| format!("{} {}", AXES[axis], self.place[axis]));
         let place: Vec<String> = place.collect();
         let of = if place.is_empty() { "" } else { " in " };
-        Mismatch {
-            expected: format!("{}{of}{}", expected.into(), place.join(", ")),
-            found: found.into(),
-        }
+        let expected = format!("{}{of}{}", expected.into(), place.join(", "));
+        Mismatch::new(expected, found)
     }
 
     fn peek(&mut self) -> u8 {
@@ -139,7 +135,7 @@ impl Reader<'_> {
                 }
             }
         }
-        let known = self.shape.lengths[axis].get_or_insert(len);
+        let known = self.shape.0[axis].get_or_insert(len);
         if *known != len {
             let expected = format!("{known} {}s", AXES[axis]);
             return Err(self.wrong(axis, expected, len.to_string()));
@@ -152,7 +148,7 @@ impl Reader<'_> {
         if axis == 2 && self.peek() == b'n' && self.token() == "null" {
             let width = match self.last {
                 2 => 1,
-                _ => self.shape.lengths[3].unwrap_or(0),
+                _ => self.shape.0[3].unwrap_or(0),
             };
             self.numbers.extend(std::iter::repeat_n(0.0, width));
             self.at += 4;
@@ -180,12 +176,10 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    const FREE: Shape = Shape { lengths: [None; 4] };
+    const FREE: Shape = Shape([None; 4]);
 
     fn shape(lengths: [usize; 4]) -> Shape {
-        Shape {
-            lengths: lengths.map(Some),
-        }
+        Shape(lengths.map(Some))
     }
 
     #[test]
@@ -194,18 +188,16 @@ mod tests {
         let (found, numbers) = nested(text, FREE, true).unwrap();
         assert_eq!(found, shape([1, 2, 2, 2]));
         assert_eq!(numbers, [1.0, -25.0, 0.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
-        let known = Shape {
-            lengths: [None, None, None, Some(2)],
-        };
+        let known = Shape([None, None, None, Some(2)]);
         let (_, numbers) = nested("[[[null,[1,2]]]]", known, true).unwrap();
         assert_eq!(numbers, [0.0, 0.0, 1.0, 2.0]);
         let (found, numbers) = nested("[[[1,null]]]", FREE, false).unwrap();
         assert_eq!(
-            (&found.lengths[..3], &numbers[..]),
+            (&found.0[..3], &numbers[..]),
             (&[Some(1), Some(1), Some(2)][..], &[1.0, 0.0][..])
         );
         assert_eq!(
-            nested("[]", FREE, true).unwrap().0.lengths,
+            nested("[]", FREE, true).unwrap().0.0,
             [Some(0), None, None, None]
         );
         assert_eq!(coordinates("[[[null,[ 1, 2, 3]]]]"), Some(3));

@@ -1,13 +1,24 @@
 //! The bytes of a pickle, one after the other, with the place of whatever goes wrong.
 
 use super::Span;
+use crate::error::Mismatch;
 
 /// What went wrong, and where.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) offset: usize,
-    pub(super) expected: String,
-    pub(super) found: String,
+    pub(super) mismatch: Mismatch,
+}
+
+impl Fault {
+    pub(super) fn new(
+        offset: usize,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Fault {
+        let mismatch = Mismatch::new(expected, found);
+        Fault { offset, mismatch }
+    }
 }
 
 /// A cursor over the bytes.
@@ -33,11 +44,11 @@ impl<'a> Scanner<'a> {
     pub(super) fn span(&mut self, len: u64, what: &str) -> Result<Span, Fault> {
         let left = self.remaining();
         if len > left as u64 {
-            return Err(Fault {
-                offset: self.at,
-                expected: format!("{len} bytes of {what}"),
-                found: format!("the end of the file after {left}"),
-            });
+            let (expected, found) = (
+                format!("{len} bytes of {what}"),
+                format!("the end of the file after {left}"),
+            );
+            return Err(Fault::new(self.at, expected, found));
         }
         let span = Span {
             start: self.at,
@@ -64,11 +75,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn line(&mut self) -> Result<&'a [u8], Fault> {
         let rest = &self.bytes[self.at..];
         let Some(len) = rest.iter().position(|&b| b == b'\n') else {
-            return Err(Fault {
-                offset: self.at,
-                expected: "a line end".into(),
-                found: "the end of the file".into(),
-            });
+            return Err(Fault::new(self.at, "a line end", "the end of the file"));
         };
         self.at += len + 1;
         Ok(&rest[..len])
@@ -79,11 +86,8 @@ impl<'a> Scanner<'a> {
         let offset = self.at;
         let line = self.line()?;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        std::str::from_utf8(line).map_err(|_| Fault {
-            offset,
-            expected: what.into(),
-            found: "bytes that are not UTF-8".into(),
-        })
+        let wrong = |_| Fault::new(offset, what, "bytes that are not UTF-8");
+        std::str::from_utf8(line).map_err(wrong)
     }
 }
 

@@ -3,9 +3,8 @@
 use half::f16;
 
 use super::super::JOINTS;
-use super::super::decision::{Decision, Skip};
-use super::Track;
-use super::motion::sum_of_sizes;
+use super::super::rules::{Decision, Skip};
+use super::{Track, sum_of_sizes};
 use crate::Values;
 
 /// The most poses a clip can have, absent ones included: four hours of one person.

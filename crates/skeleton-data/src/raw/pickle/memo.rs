@@ -1,45 +1,11 @@
-//! The memo, and what of it is ever asked for.
+//! What of the memo is ever asked for.
 //!
 //! Python's pickler remembers every string, tuple and array, since any could come again, and asks for next to none of them.
 //! A first walk over the opcodes finds out which, so that the machine can forget the rest.
 
 use std::collections::HashSet;
 
-use super::super::scan::{Fault, Scanner};
-use super::Machine;
-
-impl Machine<'_> {
-    /// Remembers the top of the stack, or fetches what was remembered.
-    pub(super) fn memory(&mut self, opcode: u8) -> Result<(), Fault> {
-        let key = match opcode {
-            b'h' | b'q' => self.input.byte()?.into(),
-            b'j' | b'r' => u32::from_le_bytes(self.input.array()?).into(),
-            b'g' | b'p' => {
-                let line = self.input.text_line("a memo key")?;
-                line.parse()
-                    .map_err(|_| self.fault("a memo key", format!("{line:?}")))?
-            }
-            _ => {
-                self.remembered += 1;
-                self.remembered - 1
-            }
-        };
-        if matches!(opcode, b'g' | b'h' | b'j') {
-            let id = self.memo.get(&key).copied();
-            return self.push_id(
-                id.ok_or_else(|| self.fault("a value in the memo", format!("none under {key}")))?,
-            );
-        }
-        let id = self.top()?;
-        // A PUT pushes nothing, but the memo grows by it.
-        self.count()?;
-        if self.fetched.as_ref().is_none_or(|keys| keys.contains(&key)) {
-            self.pinned = self.pinned.max(id.0 as usize + 1);
-            self.memo.insert(key, id);
-        }
-        Ok(())
-    }
-}
+use super::scan::{Fault, Scanner};
 
 /// The keys that the pickle fetches. None where that can't be told: the bytes are no pickle to the end, or remember in two
 /// ways at once, which no pickler does.
