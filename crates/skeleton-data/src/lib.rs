@@ -10,6 +10,7 @@ pub mod batch;
 pub mod cache;
 pub mod draw;
 pub mod error;
+mod geometry;
 pub mod health;
 pub mod loader;
 mod map;

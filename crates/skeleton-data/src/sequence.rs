@@ -14,6 +14,46 @@ pub enum Values {
     F32(Vec<f32>),
 }
 
+/// What the arrays hold.
+pub(crate) trait Number: Copy {
+    const ZERO: Self;
+    /// Zero of either sign.
+    fn is_zero(self) -> bool;
+    fn is_finite(self) -> bool;
+}
+
+impl Number for f16 {
+    const ZERO: f16 = f16::ZERO;
+
+    fn is_zero(self) -> bool {
+        self.to_bits() & 0x7fff == 0
+    }
+
+    fn is_finite(self) -> bool {
+        f16::is_finite(self)
+    }
+}
+
+impl Number for f32 {
+    const ZERO: f32 = 0.0;
+
+    fn is_zero(self) -> bool {
+        self == 0.0
+    }
+
+    fn is_finite(self) -> bool {
+        f32::is_finite(self)
+    }
+}
+
+/// The rule of presence, of coordinates: a joint is somewhere where they are finite and not all zero. Without branches, since
+/// whole sets are asked this.
+#[inline]
+pub(crate) fn is_somewhere<T: Number>(place: &[T]) -> bool {
+    let finite = place.iter().fold(true, |all, x| all & x.is_finite());
+    finite & place.iter().fold(false, |any, x| any | !x.is_zero())
+}
+
 /// [`Values`] borrowed, from memory or from a mapped cache.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValuesRef<'a> {
@@ -187,19 +227,15 @@ impl Sequence {
         let mut repaired = Repaired::default();
         let c = self.coordinates.max(1);
         let joints = match &mut self.keypoints {
-            Values::F16(values) => lost_joints(values, c, f16::ZERO, f16::is_finite),
-            Values::F32(values) => lost_joints(values, c, 0.0, f32::is_finite),
+            Values::F16(values) => lost_joints(values, c),
+            Values::F32(values) => lost_joints(values, c),
         };
         repaired.joints = joints.len();
-        match &mut self.scores {
-            Some(Values::F16(scores)) => {
-                repaired.scores = finite_scores(scores, &joints, f16::ZERO, f16::is_finite)
-            }
-            Some(Values::F32(scores)) => {
-                repaired.scores = finite_scores(scores, &joints, 0.0, f32::is_finite)
-            }
-            None => {}
-        }
+        repaired.scores = match &mut self.scores {
+            Some(Values::F16(scores)) => finite_scores(scores, &joints),
+            Some(Values::F32(scores)) => finite_scores(scores, &joints),
+            None => 0,
+        };
         repaired
     }
 
@@ -220,16 +256,11 @@ impl Sequence {
 }
 
 /// Zeroes joints of `c` coordinates that aren't all finite, and says which they were.
-fn lost_joints<T: Copy>(
-    values: &mut [T],
-    c: usize,
-    zero: T,
-    finite: impl Fn(T) -> bool,
-) -> Vec<usize> {
+fn lost_joints<T: Number>(values: &mut [T], c: usize) -> Vec<usize> {
     let mut lost = Vec::new();
     for (joint, coordinates) in values.chunks_exact_mut(c).enumerate() {
-        if !coordinates.iter().all(|&x| finite(x)) {
-            coordinates.fill(zero);
+        if !coordinates.iter().all(|x| x.is_finite()) {
+            coordinates.fill(T::ZERO);
             lost.push(joint);
         }
     }
@@ -237,20 +268,15 @@ fn lost_joints<T: Copy>(
 }
 
 /// Zeroes the scores of lost joints, and those that aren't finite, which are counted.
-fn finite_scores<T: Copy>(
-    scores: &mut [T],
-    lost: &[usize],
-    zero: T,
-    finite: impl Fn(T) -> bool,
-) -> usize {
+fn finite_scores<T: Number>(scores: &mut [T], lost: &[usize]) -> usize {
     let mut count = 0;
-    for score in scores.iter_mut().filter(|score| !finite(**score)) {
-        *score = zero;
+    for score in scores.iter_mut().filter(|score| !score.is_finite()) {
+        *score = T::ZERO;
         count += 1;
     }
     for &joint in lost {
         if let Some(score) = scores.get_mut(joint) {
-            *score = zero;
+            *score = T::ZERO;
         }
     }
     count
@@ -264,18 +290,14 @@ impl ClipView<'_> {
     pub fn check(&self, layout_joints: usize) -> Result<()> {
         let wrong = |expected: String, found: String| Err(Error::clip(self.id, expected, found));
         if self.joints != layout_joints {
-            return wrong(
-                format!("the {layout_joints} joints of the layout"),
-                self.joints.to_string(),
-            );
+            let expected = format!("the {layout_joints} joints of the layout");
+            return wrong(expected, self.joints.to_string());
         }
         if !(2..=3).contains(&self.coordinates) {
             return wrong("2 or 3 coordinates".into(), self.coordinates.to_string());
         }
-        let joints = self
-            .persons
-            .checked_mul(self.frames)
-            .and_then(|rows| rows.checked_mul(self.joints));
+        let rows = self.persons.checked_mul(self.frames);
+        let joints = rows.and_then(|rows| rows.checked_mul(self.joints));
         let numbers = joints.and_then(|joints| joints.checked_mul(self.coordinates));
         let (m, t, v, c) = (self.persons, self.frames, self.joints, self.coordinates);
         if numbers != Some(self.keypoints.len()) {
@@ -283,12 +305,38 @@ impl ClipView<'_> {
             return wrong(format!("keypoints of shape [{m}, {t}, {v}, {c}]"), found);
         }
         match self.scores {
-            Some(scores) if joints != Some(scores.len()) => wrong(
-                format!("scores of shape [{m}, {t}, {v}]"),
-                format!("{} numbers", scores.len()),
-            ),
+            Some(scores) if joints != Some(scores.len()) => {
+                let found = format!("{} numbers", scores.len());
+                wrong(format!("scores of shape [{m}, {t}, {v}]"), found)
+            }
             _ => Ok(()),
         }
+    }
+}
+
+impl ClipView<'_> {
+    /// x, y and z of a joint, by its place in (m, t, v); z is 0 in the plane.
+    pub(crate) fn place(&self, joint: usize) -> [f32; 3] {
+        let c = self.coordinates;
+        std::array::from_fn(|axis| match axis < c {
+            true => self.keypoints.get(joint * c + axis),
+            false => 0.0,
+        })
+    }
+
+    /// The rule of presence: whether a joint, by its place in (m, t, v), is somewhere, and its score, where there are scores,
+    /// above the threshold. A score that is not a number is above nothing.
+    #[inline]
+    pub(crate) fn is_present(&self, joint: usize, threshold: f32) -> bool {
+        let place = joint * self.coordinates..(joint + 1) * self.coordinates;
+        let is_somewhere = match self.keypoints {
+            ValuesRef::F16(values) => is_somewhere(&values[place]),
+            ValuesRef::F32(values) => is_somewhere(&values[place]),
+        };
+        is_somewhere
+            && self
+                .scores
+                .is_none_or(|scores| scores.get(joint) > threshold)
     }
 }
 

@@ -141,16 +141,13 @@ impl Scene {
 impl Person {
     /// Person `index` of the clip; `None` where no joint is present.
     fn seen(clip: &ClipView<'_>, index: usize, camera: &Camera) -> Option<Person> {
-        let (v, c) = (clip.joints, clip.coordinates);
-        let joints = index * clip.frames * v..(index + 1) * clip.frames * v;
+        let row = clip.frames * clip.joints;
+        let joints = index * row..(index + 1) * row;
+        // A rotation of the largest numbers may leave the range.
+        let within = |x: f32| x.clamp(f32::MIN / 4.0, f32::MAX / 4.0);
         let place = |joint: usize| {
-            let mut point = [0.0; 3];
-            (0..c.min(3)).for_each(|axis| point[axis] = clip.keypoints.get(joint * c + axis));
-            let scored = clip.scores.is_none_or(|scores| scores.get(joint) > 0.0);
-            let there = scored && point.iter().all(|x| x.is_finite()) && point != [0.0; 3];
-            // A rotation of the largest numbers may leave the range.
-            let within = |x: f32| x.clamp(f32::MIN / 4.0, f32::MAX / 4.0);
-            there.then(|| camera.see(point).map(within))
+            let there = clip.is_present(joint, 0.0);
+            there.then(|| camera.see(clip.place(joint)).map(within))
         };
         let places: Vec<Option<[f32; 3]>> = joints.clone().map(place).collect();
         let scores = clip

@@ -3,6 +3,7 @@
 use half::slice::HalfFloatSliceExt;
 
 use super::{Pick, Survey};
+use crate::sequence::is_somewhere;
 use crate::{ClipView, ValuesRef};
 
 /// Marks a kept frame that no pick touches.
@@ -102,11 +103,10 @@ impl Filler {
         }
         let joints = self.keypoints.as_chunks_mut::<C>().0;
         self.presence.clear();
-        self.presence.extend(joints.iter().map(|joint| {
-            // A coordinate that is no number or not finite makes the sum so.
-            let size: f32 = joint.iter().map(|x| x.abs()).sum();
-            f32::from(u8::from(size > 0.0 && size < f32::INFINITY))
-        }));
+        let presence = joints
+            .iter()
+            .map(|joint| f32::from(u8::from(is_somewhere(joint))));
+        self.presence.extend(presence);
         if view.scores.is_some() {
             for (there, &score) in self.presence.iter_mut().zip(&self.scores) {
                 // A score that is not a number is not above the threshold.

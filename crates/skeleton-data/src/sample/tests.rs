@@ -1,4 +1,3 @@
-use super::survey::count_present;
 use super::*;
 use crate::{ClipView, Sequence, Values};
 

@@ -29,15 +29,14 @@ mod npy;
 mod write;
 
 use std::io::{BufReader, Cursor, ErrorKind, Read};
-use std::iter::repeat_n;
 use std::path::Path;
 
-use half::f16;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
 use super::Contents;
 use crate::error::Mismatch;
+use crate::sequence::Number;
 use crate::{Error, Form, Result, Sequence, Values};
 use npy::Npy;
 pub use write::{NpzSummary, write};
@@ -238,7 +237,7 @@ impl Part {
 /// The frames of a clip so far, as the array has them.
 #[derive(Default)]
 struct Clip {
-    /// (t, m, v, c); none before the first frame with someone in it.
+    /// (t, m, v, c); none before the first frame.
     rows: Option<Values>,
     /// Zero frames since.
     zeros: usize,
@@ -246,33 +245,24 @@ struct Clip {
 
 impl Clip {
     fn push(&mut self, row: Values) {
-        let zeros = self.zeros * ROW;
-        self.zeros += 1;
-        match (row, &mut self.rows) {
-            (Values::F16(row), _) if row.iter().all(|&x| x == f16::ZERO) => return,
-            (Values::F32(row), _) if row.iter().all(|&x| x == 0.0) => return,
-            (Values::F16(row), Some(Values::F16(rows))) => {
-                rows.extend(repeat_n(f16::ZERO, zeros).chain(row));
-            }
-            (Values::F32(row), Some(Values::F32(rows))) => {
-                rows.extend(repeat_n(0.0, zeros).chain(row));
-            }
-            (Values::F16(row), rows) => {
-                *rows = Some(Values::F16([vec![f16::ZERO; zeros], row].concat()));
-            }
-            (Values::F32(row), rows) => {
-                *rows = Some(Values::F32([vec![0.0; zeros], row].concat()));
-            }
-        }
-        self.zeros = 0;
+        let frames = self.rows.get_or_insert_with(|| match &row {
+            Values::F16(_) => Values::F16(Vec::new()),
+            Values::F32(_) => Values::F32(Vec::new()),
+        });
+        let added = match (frames, row) {
+            (Values::F16(rows), Values::F16(row)) => append(rows, self.zeros, &row),
+            (Values::F32(rows), Values::F32(row)) => append(rows, self.zeros, &row),
+            _ => unreachable!("all rows of an array have one type"),
+        };
+        self.zeros = if added { 0 } else { self.zeros + 1 };
     }
 
     fn sequence(self, id: String, label: u32) -> Sequence {
         let rows = self.rows.unwrap_or(Values::F32(Vec::new()));
         let frames = rows.view().len() / ROW;
         let keypoints = match rows {
-            Values::F16(rows) => Values::F16(people(&rows, f16::ZERO)),
-            Values::F32(rows) => Values::F32(people(&rows, 0.0)),
+            Values::F16(rows) => Values::F16(people(&rows)),
+            Values::F32(rows) => Values::F32(people(&rows)),
         };
         Sequence {
             id,
@@ -291,14 +281,24 @@ impl Clip {
     }
 }
 
+/// Appends a row after zero rows, unless it is one itself; says whether it did.
+fn append<T: Number>(rows: &mut Vec<T>, zeros: usize, row: &[T]) -> bool {
+    let is_zero = row.iter().all(|x| x.is_zero());
+    if !is_zero {
+        rows.resize(rows.len() + zeros * ROW, T::ZERO);
+        rows.extend(row);
+    }
+    !is_zero
+}
+
 /// The people of (t, m, v, c) one after the other, without those that are zero everywhere.
-fn people<T: Copy + PartialEq>(rows: &[T], zero: T) -> Vec<T> {
+fn people<T: Number>(rows: &[T]) -> Vec<T> {
     let people = (0..PERSONS).map(|person| {
         let own = rows.chunks_exact(PERSON).skip(person).step_by(PERSONS);
         own.flatten().copied().collect::<Vec<T>>()
     });
     people
-        .filter(|own| own.iter().any(|&x| x != zero))
+        .filter(|own| own.iter().any(|x| !x.is_zero()))
         .flatten()
         .collect()
 }

@@ -1,10 +1,110 @@
-//! One clip, measured.
+//! One pass over all clips: what can be counted of them, and a few facts of each.
+//!
+//! Memory doesn't grow with the coordinates: some sixty bytes stay of a clip. Clips are measured by several threads;
+//! the result doesn't depend on their number.
+
+use std::ops::ControlFlow;
 
 use half::slice::HalfFloatSliceExt;
 
-use super::Survey;
-use super::extent::{Extent, beyond};
-use crate::{ClipView, ValuesRef};
+use crate::parallel::visit_in_order;
+use crate::sequence::is_somewhere;
+use crate::{ClipSource, ClipView, Result, ValuesRef};
+
+/// Clips that a thread takes at once.
+const CHUNK: usize = 32;
+
+/// How far beyond the image a joint may lie, in sizes of the image: detectors place joints a little outside.
+const MARGIN: f32 = 0.1;
+
+/// Bins of a unit.
+const BINS: usize = 200;
+
+/// What one pass found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Survey {
+    /// A few facts of each clip, by index.
+    pub clips: Vec<ClipFacts>,
+    /// Rows stored: one person in one frame.
+    pub rows: u64,
+    /// Rows with a present joint.
+    pub poses: u64,
+    /// By joint, the poses that lack it. Rows without any joint (a person absent in a frame) are not among them.
+    pub missing: Vec<u64>,
+    /// Scores, of sources that have them.
+    pub scores: Option<ScoreCounts>,
+    /// Bytes of coordinates and scores looked at.
+    pub bytes: u64,
+}
+
+impl Survey {
+    /// Measures all clips of `source` with `threads` threads. A joint is present when its coordinates are finite and not
+    /// all zero, and its score, where there are scores, is above `threshold`: as [`Reading`](crate::reading::Reading)
+    /// has it. `watch` is told how many more clips are done; where it breaks, the result is `None`.
+    ///
+    /// # Errors
+    /// Of the clips that can't be read, the one with the smallest index.
+    pub fn of(
+        source: &dyn ClipSource,
+        threshold: f32,
+        threads: usize,
+        watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Survey>> {
+        let chunks = source.len().div_ceil(CHUNK);
+        let mut survey = Survey {
+            missing: vec![0; source.layout().len()],
+            ..Survey::default()
+        };
+        let job = || {
+            let mut counter = Counter::new(source.layout().len(), threshold);
+            move |chunk| part(source, chunk, &mut counter)
+        };
+        let end = visit_in_order(chunks, threads, job, |part| watch(survey.add(part)))?;
+        Ok(end.is_continue().then_some(survey))
+    }
+
+    /// Share of all joints of all stored rows that are missing, 0 where there are none.
+    pub fn missing_share(&self) -> f64 {
+        let all = self.rows * self.missing.len() as u64;
+        let present: u64 = self.clips.iter().map(|clip| clip.present).sum();
+        if all == 0 {
+            0.0
+        } else {
+            (all - present) as f64 / all as f64
+        }
+    }
+
+    /// Adds what was found of the next clips, and says how many these are.
+    fn add(&mut self, part: Survey) -> usize {
+        self.clips.extend(&part.clips);
+        self.rows += part.rows;
+        self.poses += part.poses;
+        self.bytes += part.bytes;
+        for (sum, more) in self.missing.iter_mut().zip(&part.missing) {
+            *sum += more;
+        }
+        if let Some(scores) = part.scores {
+            self.scores.get_or_insert_default().add(&scores);
+        }
+        part.clips.len()
+    }
+}
+
+/// Measures the clips of one chunk.
+fn part(source: &dyn ClipSource, chunk: usize, counter: &mut Counter) -> Result<Survey> {
+    let clips = chunk * CHUNK..((chunk + 1) * CHUNK).min(source.len());
+    let mut part = Survey {
+        missing: vec![0; source.layout().len()],
+        ..Survey::default()
+    };
+    for index in clips {
+        let view = source.clip(index)?;
+        view.check(source.layout().len())?;
+        let facts = counter.measure(&view, &mut part);
+        part.clips.push(facts);
+    }
+    Ok(part)
+}
 
 /// What a pass keeps of a clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -34,7 +134,8 @@ pub struct ClipFacts {
 }
 
 /// Working memory that is kept from clip to clip.
-pub(super) struct Counter {
+#[derive(Default)]
+struct Counter {
     joints: usize,
     threshold: f32,
     keypoints: Vec<f32>,
@@ -57,21 +158,17 @@ struct Row {
 }
 
 impl Counter {
-    pub fn new(joints: usize, threshold: f32) -> Counter {
-        let (keypoints, scores, last) = Default::default();
-        let present = vec![false; joints];
+    fn new(joints: usize, threshold: f32) -> Counter {
         Counter {
             joints,
             threshold,
-            keypoints,
-            scores,
-            last,
-            present,
+            present: vec![false; joints],
+            ..Counter::default()
         }
     }
 
     /// Measures a clip, and adds to the counts of `sums`.
-    pub fn measure(&mut self, view: &ClipView<'_>, sums: &mut Survey) -> ClipFacts {
+    fn measure(&mut self, view: &ClipView<'_>, sums: &mut Survey) -> ClipFacts {
         let mut facts = match view.coordinates {
             2 => self.rows::<2>(view, sums),
             _ => self.rows::<3>(view, sums),
@@ -143,8 +240,6 @@ impl Counter {
         still: Option<&mut [f32]>,
         missing: &mut [u64],
     ) -> Row {
-        const SIGN: u32 = 1 << 31;
-        const INFINITE: u32 = f32::INFINITY.to_bits();
         let (joints, _) = row.as_chunks::<C>();
         let present = &mut self.present[..];
         match scores {
@@ -156,10 +251,8 @@ impl Counter {
         }
         let (mut extent, mut finite, mut count) = (Extent::<C>::default(), 0, 0);
         for (place, present) in joints.iter().zip(&mut *present) {
-            let bits = place.map(|x| x.to_bits() & !SIGN);
-            let is_finite = bits.iter().fold(true, |all, &bits| all & (bits < INFINITE));
-            finite += u32::from(is_finite);
-            *present &= is_finite & (bits.iter().fold(0, |any, &bits| any | bits) != 0);
+            finite += u32::from(place.iter().fold(true, |all, x| all & x.is_finite()));
+            *present &= is_somewhere(place);
             count += u32::from(*present);
             extent.take_if(*present, place);
         }
@@ -241,3 +334,135 @@ fn content(view: &ClipView<'_>) -> u64 {
     );
     mix(tail, other.rotate_left(32), FACTORS[0])
 }
+
+/// The box around some joints.
+struct Extent<const C: usize> {
+    low: [f32; C],
+    high: [f32; C],
+}
+
+impl<const C: usize> Default for Extent<C> {
+    fn default() -> Self {
+        Extent {
+            low: [f32::INFINITY; C],
+            high: [f32::NEG_INFINITY; C],
+        }
+    }
+}
+
+impl<const C: usize> Extent<C> {
+    /// Grows to hold a place that is there; one that isn't is finite or not, and compared all the same.
+    #[inline]
+    fn take_if(&mut self, present: bool, place: &[f32; C]) {
+        for (c, &x) in place.iter().enumerate() {
+            let (low, high) = (self.low[c], self.high[c]);
+            self.low[c] = if present & (x < low) { x } else { low };
+            self.high[c] = if present & (x > high) { x } else { high };
+        }
+    }
+
+    /// In f64: squares of single precision's largest numbers overflow it.
+    fn diagonal(&self) -> f32 {
+        let side = |c: usize| f64::from(self.high[c]) - f64::from(self.low[c]);
+        (0..C).map(|c| side(c) * side(c)).sum::<f64>().sqrt() as f32
+    }
+
+    fn reach(&self) -> f32 {
+        (0..C)
+            .map(|c| self.high[c].abs().max(self.low[c].abs()))
+            .fold(0.0, f32::max)
+    }
+
+    fn leaves(&self, size: &[f32; 2]) -> bool {
+        (0..C.min(2)).any(|c| beyond(self.low[c], size[c]) || beyond(self.high[c], size[c]))
+    }
+}
+
+/// Whether a coordinate is clearly outside of an image of that size.
+fn beyond(x: f32, size: f32) -> bool {
+    x < -MARGIN * size || x > (1.0 + MARGIN) * size
+}
+
+/// Scores in bins: 0 to 1 in steps of 1/200.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoreCounts {
+    /// Below or at zero: the detector has nothing to say of the joint.
+    pub zero: u64,
+    /// Not finite.
+    pub not_finite: u64,
+    /// Above 1, as some detectors have them.
+    pub above: u64,
+    bins: Vec<u64>,
+}
+
+impl Default for ScoreCounts {
+    fn default() -> Self {
+        ScoreCounts {
+            zero: 0,
+            not_finite: 0,
+            above: 0,
+            bins: vec![0; BINS],
+        }
+    }
+}
+
+impl ScoreCounts {
+    /// Counts one score.
+    #[inline]
+    fn count(&mut self, score: f32) {
+        if score > 0.0 && score <= 1.0 {
+            // At most BINS: the bin of 1 is the last.
+            let bin = (score * BINS as f32) as usize;
+            self.bins[bin.min(BINS - 1)] += 1;
+        } else if score > 1.0 && score.is_finite() {
+            self.above += 1;
+        } else if score.is_finite() {
+            self.zero += 1;
+        } else {
+            self.not_finite += 1;
+        }
+    }
+
+    fn add(&mut self, more: &ScoreCounts) {
+        self.zero += more.zero;
+        self.not_finite += more.not_finite;
+        self.above += more.above;
+        for (sum, more) in self.bins.iter_mut().zip(&more.bins) {
+            *sum += more;
+        }
+    }
+
+    /// All scores.
+    pub fn all(&self) -> u64 {
+        self.zero + self.not_finite + self.above + self.bins.iter().sum::<u64>()
+    }
+
+    /// Scores above 0 in ten equal bins up to 1.
+    pub fn tenths(&self) -> [u64; 10] {
+        let mut tenths = [0; 10];
+        for (bin, count) in self.bins.iter().enumerate() {
+            tenths[bin * 10 / BINS] += count;
+        }
+        tenths
+    }
+
+    /// The score that a share of all finite scores doesn't exceed, to 1/200; those above 1 count as 1.
+    pub fn quantile(&self, share: f64) -> f64 {
+        let all = self.all() - self.not_finite;
+        let wanted = (share.clamp(0.0, 1.0) * all as f64).ceil() as u64;
+        let mut seen = self.zero;
+        if seen >= wanted {
+            return 0.0;
+        }
+        for (bin, count) in self.bins.iter().enumerate() {
+            seen += count;
+            if seen >= wanted {
+                return (bin + 1) as f64 / BINS as f64;
+            }
+        }
+        1.0
+    }
+}
+
+#[cfg(test)]
+mod tests;
