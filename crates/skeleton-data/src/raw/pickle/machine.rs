@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::array::MOST_AXES;
-use super::memo::fetched;
-use super::scan::{Fault, Scanner, unescape_string, unescape_unicode};
+use super::scan::{Fault, Operand, Scanner, fetched, text, unescape_string, unescape_unicode};
 use super::{Axes, Global, Id, Parts, Span, Value};
+
+/// What is read; anything else is refused by its name.
+const PLAIN: &str = "plain data and numpy arrays";
 
 /// A pickle of annotations has a value for some tens of bytes; this many it may always have.
 const FREE_VALUES: usize = 4096;
@@ -66,20 +68,22 @@ impl<'a> Machine<'a> {
                 let root = self.pop()?;
                 return Ok((self.values, root));
             }
-            self.step(opcode)?;
+            let operand = self.input.operand(opcode)?;
+            self.step(opcode, operand)?;
         }
     }
 
     /// One opcode; the names are those of Python's pickletools.
-    fn step(&mut self, opcode: u8) -> Result<(), Fault> {
+    fn step(&mut self, opcode: u8, operand: Operand<'a>) -> Result<(), Fault> {
         match opcode {
             b'N' => self.push_id(NONE),
             0x88 => self.push_id(TRUE),
             0x89 => self.push_id(FALSE),
             b')' => self.push_id(NO_ITEMS),
-            b'I' | b'J' | b'K' | b'M' | b'L' | 0x8a | 0x8b | b'F' | b'G' => self.number(opcode),
-            b'X' | 0x8c | 0x8d | b'V' => self.text(opcode),
-            b'B' | b'C' | 0x8e | 0x96 | b'S' | b'T' | b'U' => self.byte_string(opcode),
+            b'I' | b'J' | b'K' | b'M' | b'L' | 0x8a | 0x8b | b'F' | b'G' | b'X' | 0x8c | 0x8d
+            | b'V' | b'B' | b'C' | 0x8e | 0x96 | b'S' | b'T' | b'U' => {
+                self.literal(opcode, operand)
+            }
             b'(' => self.mark(),
             b']' => self.push(Value::List(Vec::new())),
             b'}' => self.push(Value::Dict(Vec::new())),
@@ -91,24 +95,22 @@ impl<'a> Machine<'a> {
                 self.pinned = self.values.len();
                 self.top().and_then(|id| self.push_id(id))
             }
-            b'g' | b'h' | b'j' | b'p' | b'q' | b'r' | 0x94 => self.memory(opcode),
-            0x80 => self.protocol(),
-            0x95 => self.frame(),
-            b'c' | 0x93 | b'i' => self.global(opcode),
+            b'g' | b'h' | b'j' | b'p' | b'q' | b'r' | 0x94 => self.memory(opcode, operand),
+            0x80 | 0x95 => self.framing(opcode, operand),
+            b'c' | 0x93 | b'i' => self.global(opcode, operand),
             b'R' => self.reduce(),
             b'b' => self.build(),
             0x81 | 0x92 | b'o' => {
                 let found = format!("the construction of an object (opcode 0x{opcode:02x})");
-                Err(self.fault("plain data and numpy arrays", found))
+                Err(self.fault(PLAIN, found))
             }
-            b'P' | b'Q' | 0x82..=0x84 | 0x8f..=0x91 => Err(self.fault(
-                "plain data and numpy arrays",
-                format!("opcode 0x{opcode:02x}"),
-            )),
-            0x97 | 0x98 => Err(self.fault(
-                "arrays inside the pickle",
-                "an out-of-band buffer, kept outside this file",
-            )),
+            b'P' | b'Q' | 0x82..=0x84 | 0x8f..=0x91 => {
+                Err(self.fault(PLAIN, format!("opcode 0x{opcode:02x}")))
+            }
+            0x97 | 0x98 => {
+                let found = "an out-of-band buffer, kept outside this file";
+                Err(self.fault("arrays inside the pickle", found))
+            }
             _ => Err(self.fault("a pickle opcode", format!("byte 0x{opcode:02x}"))),
         }
     }
@@ -120,16 +122,12 @@ impl<'a> Machine<'a> {
     // The stack.
 
     fn count(&mut self) -> Result<(), Fault> {
-        match self.pushes_left.checked_sub(1) {
-            Some(left) => {
-                self.pushes_left = left;
-                Ok(())
-            }
-            None => Err(self.fault(
-                "annotations",
-                "more values than a file of this size can need",
-            )),
-        }
+        let left = self.pushes_left.checked_sub(1).ok_or_else(|| {
+            let found = "more values than a file of this size can need";
+            self.fault("annotations", found)
+        })?;
+        self.pushes_left = left;
+        Ok(())
     }
 
     fn push_id(&mut self, id: Id) -> Result<(), Fault> {
@@ -176,10 +174,8 @@ impl<'a> Machine<'a> {
     }
 
     fn pop_mark(&mut self) -> Result<Vec<Id>, Fault> {
-        let floor = self
-            .marks
-            .pop()
-            .ok_or_else(|| self.fault("an open MARK", "none"))?;
+        let floor = self.marks.pop();
+        let floor = floor.ok_or_else(|| self.fault("an open MARK", "none"))?;
         Ok(self.stack.split_off(floor))
     }
 
@@ -189,14 +185,10 @@ impl<'a> Machine<'a> {
         let items = match opcode {
             0x85..=0x87 => {
                 let len = usize::from(opcode - 0x84);
-                let from = self
-                    .stack
-                    .len()
-                    .checked_sub(len)
-                    .filter(|&from| from >= self.floor());
-                let from =
-                    from.ok_or_else(|| self.fault(format!("{len} values on the stack"), "fewer"))?;
-                self.stack.split_off(from)
+                if self.stack.len() < self.floor() + len {
+                    return Err(self.fault(format!("{len} values on the stack"), "fewer"));
+                }
+                self.stack.split_off(self.stack.len() - len)
             }
             _ => self.pop_mark()?,
         };
@@ -212,10 +204,8 @@ impl<'a> Machine<'a> {
         if items.len() % 2 == 1 {
             return Err(self.fault("keys with a value each", format!("{} values", items.len())));
         }
-        Ok(items
-            .chunks_exact(2)
-            .map(|pair| (pair[0], pair[1]))
-            .collect())
+        let pairs = items.as_chunks().0.iter();
+        Ok(pairs.map(|&[key, value]| (key, value)).collect())
     }
 
     fn extend(&mut self, opcode: u8) -> Result<(), Fault> {
@@ -246,147 +236,95 @@ impl<'a> Machine<'a> {
 
     // Framing.
 
-    fn protocol(&mut self) -> Result<(), Fault> {
-        match self.input.byte()? {
-            0..=5 => Ok(()),
-            newer => Err(self.fault("pickle protocol 0 to 5", format!("protocol {newer}"))),
+    fn framing(&self, opcode: u8, operand: Operand) -> Result<(), Fault> {
+        let left = self.input.remaining() as u64;
+        match (opcode, operand) {
+            (0x80, Operand::Number(newer @ 6..)) => {
+                Err(self.fault("pickle protocol 0 to 5", format!("protocol {newer}")))
+            }
+            (0x95, Operand::Number(len)) if len > left => {
+                let found = format!("the end of the file after {left}");
+                Err(self.fault(format!("a frame of {len} bytes"), found))
+            }
+            _ => Ok(()),
         }
     }
 
-    fn frame(&mut self) -> Result<(), Fault> {
-        let len = u64::from_le_bytes(self.input.array()?);
-        let left = self.input.remaining();
-        if len > left as u64 {
-            return Err(self.fault(
-                format!("a frame of {len} bytes"),
-                format!("the end of the file after {left}"),
-            ));
-        }
-        Ok(())
-    }
-
-    // Opcodes that push numbers, text and bytes.
-
-    fn number(&mut self, opcode: u8) -> Result<(), Fault> {
-        let value =
-            match opcode {
-                b'J' => Value::Int(i32::from_le_bytes(self.input.array()?).into()),
-                b'K' => Value::Int(self.input.byte()?.into()),
-                b'M' => Value::Int(u16::from_le_bytes(self.input.array()?).into()),
-                b'G' => Value::Float(f64::from_be_bytes(self.input.array()?)),
-                0x8a => {
-                    let len = self.input.byte()?.into();
-                    self.long(len)?
-                }
-                0x8b => {
-                    let len = i32::from_le_bytes(self.input.array()?);
-                    let len =
-                        u64::try_from(len).map_err(|_| self.fault("a length", len.to_string()))?;
-                    self.long(len)?
-                }
-                b'F' => {
-                    let line = self.input.text_line("a number")?;
-                    Value::Float(
-                        line.parse()
-                            .map_err(|_| self.fault("a number", format!("{line:?}")))?,
-                    )
-                }
-                _ => match self.input.text_line("an integer")? {
-                    "01" if opcode == b'I' => return self.push_id(TRUE),
-                    "00" if opcode == b'I' => return self.push_id(FALSE),
-                    line => {
-                        let digits = line.strip_suffix('L').unwrap_or(line);
-                        Value::Int(digits.parse().map_err(|_| {
-                            self.fault("an integer of 64 bits", format!("{line:?}"))
-                        })?)
-                    }
-                },
-            };
+    /// Opcodes that push numbers, text and bytes.
+    fn literal(&mut self, opcode: u8, operand: Operand) -> Result<(), Fault> {
+        let value = match (opcode, operand) {
+            (b'J', Operand::Number(number)) => Value::Int((number as u32 as i32).into()),
+            (b'G', Operand::Number(number)) => Value::Float(f64::from_bits(number.swap_bytes())),
+            (_, Operand::Number(number)) => Value::Int(number as i64),
+            (0x8a | 0x8b, Operand::Span(span)) => self.long(span)?,
+            (b'X' | 0x8c | 0x8d, Operand::Span(span)) => Value::Text(span),
+            (_, Operand::Span(span)) => Value::Bytes(span),
+            (b'I', Operand::Line(b"01" | b"01\r")) => return self.push_id(TRUE),
+            (b'I', Operand::Line(b"00" | b"00\r")) => return self.push_id(FALSE),
+            (b'V', Operand::Line(line)) => {
+                let text = unescape_unicode(line);
+                let text = text.ok_or_else(|| self.fault("escaped text", "a broken escape"))?;
+                Value::OwnedText(text.into())
+            }
+            (b'S', Operand::Line(line)) => {
+                let bytes = unescape_string(line);
+                let bytes = bytes.ok_or_else(|| self.fault("a quoted string", "a broken one"))?;
+                Value::OwnedBytes(bytes.into())
+            }
+            (b'F', Operand::Line(line)) => Value::Float(self.parse(line, "a number")?),
+            (_, Operand::Line(line)) => {
+                let digits = line.strip_suffix(b"\r").unwrap_or(line);
+                let digits = digits.strip_suffix(b"L").unwrap_or(digits);
+                Value::Int(self.parse(digits, "an integer of 64 bits")?)
+            }
+            _ => return Err(self.fault("a number, text or bytes", "nothing")),
+        };
         self.push(value)
     }
 
+    /// What a line says as text; opcodes of protocol 0 write numbers so.
+    fn parse<T: std::str::FromStr>(&self, line: &[u8], what: &str) -> Result<T, Fault> {
+        let line = self.text(line, what)?;
+        let wrong = |_| self.fault(what, format!("{line:?}"));
+        line.parse().map_err(wrong)
+    }
+
+    fn text<'b>(&self, line: &'b [u8], what: &str) -> Result<&'b str, Fault> {
+        text(line).ok_or_else(|| self.fault(what, "bytes that are not UTF-8"))
+    }
+
     /// A little-endian integer in two's complement.
-    fn long(&mut self, len: u64) -> Result<Value, Fault> {
-        let span = self.input.span(len, "an integer")?;
+    fn long(&self, span: Span) -> Result<Value, Fault> {
         if span.len > 8 {
-            return Err(self.fault(
-                "an integer of 64 bits",
-                format!("one of {} bytes", span.len),
-            ));
+            let found = format!("one of {} bytes", span.len);
+            return Err(self.fault("an integer of 64 bits", found));
         }
         let bytes = &self.input.bytes[span.start..span.start + span.len];
-        let sign = if bytes.last().is_some_and(|&b| b >= 0x80) {
-            0xff
-        } else {
-            0
-        };
-        let mut out = [sign; 8];
+        let is_negative = bytes.last().is_some_and(|&byte| byte >= 0x80);
+        let mut out = [if is_negative { 0xff } else { 0 }; 8];
         out[..bytes.len()].copy_from_slice(bytes);
         Ok(Value::Int(i64::from_le_bytes(out)))
     }
 
-    /// The span behind a length of 1, 4 or 8 bytes.
-    fn counted(&mut self, width: usize, what: &str) -> Result<Span, Fault> {
-        let len = match width {
-            1 => self.input.byte()?.into(),
-            4 => u32::from_le_bytes(self.input.array()?).into(),
-            _ => u64::from_le_bytes(self.input.array()?),
-        };
-        self.input.span(len, what)
-    }
-
-    fn text(&mut self, opcode: u8) -> Result<(), Fault> {
-        let value = match opcode {
-            b'X' => Value::Text(self.counted(4, "text")?),
-            0x8c => Value::Text(self.counted(1, "text")?),
-            0x8d => Value::Text(self.counted(8, "text")?),
-            _ => {
-                let line = self.input.line()?;
-                let text = unescape_unicode(line)
-                    .ok_or_else(|| self.fault("escaped text", "a broken escape"))?;
-                Value::OwnedText(text.into())
-            }
-        };
-        self.push(value)
-    }
-
-    fn byte_string(&mut self, opcode: u8) -> Result<(), Fault> {
-        let value = match opcode {
-            b'B' | b'T' => Value::Bytes(self.counted(4, "bytes")?),
-            b'C' | b'U' => Value::Bytes(self.counted(1, "bytes")?),
-            0x8e | 0x96 => Value::Bytes(self.counted(8, "bytes")?),
-            _ => {
-                let line = self.input.line()?;
-                let bytes = unescape_string(line)
-                    .ok_or_else(|| self.fault("a quoted string", "a broken one"))?;
-                Value::OwnedBytes(bytes.into())
-            }
-        };
-        self.push(value)
-    }
-
     // Opcodes that name functions and call them: only those that put numpy arrays together are known.
 
-    fn global(&mut self, opcode: u8) -> Result<(), Fault> {
-        let (module, name) = if opcode == 0x93 {
-            let name = self.pop()?;
-            let module = self.pop()?;
-            (self.short_text(module)?, self.short_text(name)?)
-        } else {
-            let module = self.input.text_line("a module's name")?;
-            (
-                module.to_owned(),
-                self.input.text_line("a function's name")?.to_owned(),
-            )
+    fn global(&mut self, opcode: u8, operand: Operand) -> Result<(), Fault> {
+        let (module, name) = match operand {
+            Operand::Lines([module, name]) => (
+                self.text(module, "a module's name")?.to_owned(),
+                self.text(name, "a function's name")?.to_owned(),
+            ),
+            _ => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                (self.short_text(module)?, self.short_text(name)?)
+            }
         };
         match Global::find(&module, &name) {
             Some(global) if opcode != b'i' => self.push(Value::Global(global)),
             _ => {
                 let shown: String = format!("{module}.{name}").chars().take(120).collect();
-                Err(self.fault(
-                    "plain data and numpy arrays",
-                    format!("a reference to `{shown}`, which is never run"),
-                ))
+                let found = format!("a reference to `{shown}`, which is never run");
+                Err(self.fault(PLAIN, found))
             }
         }
     }
@@ -407,10 +345,8 @@ impl<'a> Machine<'a> {
     fn reduce(&mut self) -> Result<(), Fault> {
         let args = self.pop()?;
         let callable = self.pop()?;
-        let (Value::Global(global), Value::Tuple(args)) = (
-            &self.values[callable.0 as usize],
-            &self.values[args.0 as usize],
-        ) else {
+        let value = |id: Id| &self.values[id.0 as usize];
+        let (Value::Global(global), Value::Tuple(args)) = (value(callable), value(args)) else {
             return Err(self.fault("a known function and its arguments", "other values"));
         };
         let value = match (global, &args[..]) {
@@ -455,10 +391,8 @@ impl<'a> Machine<'a> {
             Value::Text(span) => Ok(Value::Latin1(*span)),
             Value::OwnedText(text) => {
                 let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
-                let bytes = bytes.map_err(|_| {
-                    self.fault("bytes encoded as latin1", "a character beyond them")
-                })?;
-                Ok(Value::OwnedBytes(bytes.into()))
+                let wrong = |_| self.fault("bytes encoded as latin1", "a character beyond them");
+                Ok(Value::OwnedBytes(bytes.map_err(wrong)?.into()))
             }
             _ => Err(self.fault("text to encode", "another value")),
         }
@@ -507,17 +441,14 @@ impl<'a> Machine<'a> {
         let Some(axes) = self.axes(shape).filter(|_| own && leaf) else {
             return kept;
         };
-        let mut data = data;
-        let bytes = std::mem::replace(&mut self.values[data.0 as usize], Value::None);
-        if data > target {
-            self.values.truncate(target.0 as usize + 1);
-            data = Id(target.0 + 1);
-            self.values.push(bytes);
-        } else {
-            self.values[data.0 as usize] = bytes;
-            self.values.truncate(target.0 as usize + 1);
+        let next = Id(target.0 + 1);
+        // The bytes become the value after the array, unless they stand before it.
+        if data > next {
+            self.values.swap(data.0 as usize, next.0 as usize);
         }
-        (Axes::Known(axes), data)
+        let kept = data.min(next);
+        self.values.truncate(kept.max(target).0 as usize + 1);
+        (Axes::Known(axes), kept)
     }
 
     /// A tuple of axes, where it is one.
@@ -536,25 +467,19 @@ impl<'a> Machine<'a> {
     // The memo.
 
     /// Remembers the top of the stack, or fetches what was remembered.
-    fn memory(&mut self, opcode: u8) -> Result<(), Fault> {
-        let key = match opcode {
-            b'h' | b'q' => self.input.byte()?.into(),
-            b'j' | b'r' => u32::from_le_bytes(self.input.array()?).into(),
-            b'g' | b'p' => {
-                let line = self.input.text_line("a memo key")?;
-                line.parse()
-                    .map_err(|_| self.fault("a memo key", format!("{line:?}")))?
-            }
+    fn memory(&mut self, opcode: u8, operand: Operand) -> Result<(), Fault> {
+        let key = match operand {
+            Operand::Number(key) => key,
+            Operand::Line(line) => self.parse(line, "a memo key")?,
             _ => {
                 self.remembered += 1;
                 self.remembered - 1
             }
         };
         if matches!(opcode, b'g' | b'h' | b'j') {
-            let id = self.memo.get(&key).copied();
-            return self.push_id(
-                id.ok_or_else(|| self.fault("a value in the memo", format!("none under {key}")))?,
-            );
+            let wrong = || self.fault("a value in the memo", format!("none under {key}"));
+            let id = self.memo.get(&key).copied().ok_or_else(wrong)?;
+            return self.push_id(id);
         }
         let id = self.top()?;
         // A PUT pushes nothing, but the memo grows by it.

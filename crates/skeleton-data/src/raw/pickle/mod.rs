@@ -18,7 +18,6 @@
 mod array;
 mod latin1;
 mod machine;
-mod memo;
 mod scan;
 
 use std::path::{Path, PathBuf};

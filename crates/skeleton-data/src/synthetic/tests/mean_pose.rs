@@ -71,8 +71,7 @@ fn halves_of(set: &Synthetic) -> [Half; 2] {
 
 fn accuracy(half: &Half, score: impl Fn(&[f64], usize) -> f64) -> f64 {
     let right = half.poses.iter().zip(&half.labels).filter(|(pose, label)| {
-        let best =
-            (0..ACTIONS.len()).max_by(|&a, &b| score(pose, a).total_cmp(&score(pose, b)));
+        let best = (0..ACTIONS.len()).max_by(|&a, &b| score(pose, a).total_cmp(&score(pose, b)));
         best == Some(**label)
     });
     right.count() as f64 / half.labels.len() as f64
