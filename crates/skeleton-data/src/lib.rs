@@ -5,7 +5,6 @@
 )]
 
 pub mod augment;
-pub mod batch;
 #[cfg(feature = "hdf5")]
 pub mod cache;
 pub mod draw;

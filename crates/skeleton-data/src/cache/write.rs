@@ -144,10 +144,8 @@ impl CacheWriter {
 
         self.coordinates = clip.coordinates;
         self.has_scores = clip.scores.is_some();
-        self.halves.push([
-            is_half(&clip.keypoints),
-            clip.scores.as_ref().is_some_and(is_half),
-        ]);
+        let half_scores = clip.scores.as_ref().is_some_and(is_half);
+        self.halves.push([is_half(&clip.keypoints), half_scores]);
         self.index.insert(clip.id.clone(), index);
         let number = |n: Option<u32>| n.and_then(|n| i32::try_from(n).ok()).unwrap_or(-1);
         let samples = &mut self.samples;
@@ -163,9 +161,8 @@ impl CacheWriter {
         samples.camera.push(number(clip.camera));
         samples.setup.push(number(clip.setup));
         let checksum = crc32c::crc32c(keypoints);
-        samples
-            .checksum
-            .push(crc32c::crc32c_append(checksum, scores));
+        let checksum = crc32c::crc32c_append(checksum, scores);
+        samples.checksum.push(checksum);
         self.rows += u64::from(persons) * u64::from(frames);
         Ok(())
     }
@@ -314,9 +311,8 @@ impl CacheWriter {
                 }
             };
             let parts = (0..halves.len()).map(part);
-            *spool = source
-                .copy(&self.folder, parts, widen, seen)
-                .map_err(Error::io(&self.folder))?;
+            let copy = source.copy(&self.folder, parts, widen, seen);
+            *spool = copy.map_err(Error::io(&self.folder))?;
         }
         self.samples.checksum = checksums;
         Ok(())
@@ -329,7 +325,8 @@ impl CacheWriter {
         let compress = self.compress;
         let (created_by, shown) = (&self.header.created_by, &self.path);
         room(&self.folder, objects(contents)).map_err(io())?;
-        let offsets = h5::write(partial.now(), shown, contents, created_by, digest, compress)?;
+        let offsets = h5::write(partial.now(), contents, created_by, digest, compress);
+        let offsets = offsets.map_err(|e| h5::unwritten(shown, "the file", &e))?;
         let blocks = [
             ("keypoints", Some(&contents.keypoints), self.keypoints),
             ("scores", contents.scores.as_ref(), self.scores),

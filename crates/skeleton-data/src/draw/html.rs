@@ -59,10 +59,8 @@ const VIEWS: &str = "<span class=\"group\" role=\"group\" aria-label=\"View\">\
 const TURN: &str = "<dt>Drag, or <kbd>A</kbd> <kbd>D</kbd> <kbd>W</kbd> <kbd>S</kbd></dt><dd>turn the view (<kbd>0</kbd>: as the camera saw it)</dd>";
 
 fn legend(scene: &Scene) -> String {
-    let item = |(class, words)| format!("<li><i class=\"{class}\"></i>{words}</li>");
-    let used = scene.legend();
-    used.map(|paint| item((paint.class(), paint.words())))
-        .collect()
+    let item = |[class, words]: [&str; 2]| format!("<li><i class=\"{class}\"></i>{words}</li>");
+    scene.legend().map(|paint| item(paint.names())).collect()
 }
 
 /// A checkbox for each person, where there are several.

@@ -320,12 +320,12 @@ impl Svg {
     fn legend(&mut self, scene: &Scene, y: f32) {
         let mut x = MARGIN;
         for paint in scene.legend() {
-            let (class, middle) = (paint.class(), y - 4.0);
+            let ([class, words], middle) = (paint.names(), y - 4.0);
             self.line(format_args!(
                 "<path class=\"{class}\" d=\"M{x:.1} {middle:.1}h18\"/>"
             ));
-            self.text(x + 24.0, y, "facts", paint.words());
-            x += 38.0 + 6.8 * paint.words().len() as f32;
+            self.text(x + 24.0, y, "facts", words);
+            x += 38.0 + 6.8 * words.len() as f32;
         }
         if scene.people.len() > 1 {
             let others = match scene.people.len() {

@@ -119,34 +119,27 @@ impl Paint {
         Paint::Middle,
     ];
 
-    /// The class name in style sheets.
-    pub fn class(self) -> &'static str {
+    /// The class name in style sheets, and what it is in words for a legend.
+    pub fn names(self) -> [&'static str; 2] {
         match self {
-            Paint::Middle => "mid",
-            Paint::LeftUpper => "lu",
-            Paint::LeftLower => "ll",
-            Paint::RightUpper => "ru",
-            Paint::RightLower => "rl",
+            Paint::Middle => ["mid", "head, torso"],
+            Paint::LeftUpper => ["lu", "left arm"],
+            Paint::LeftLower => ["ll", "left leg"],
+            Paint::RightUpper => ["ru", "right arm"],
+            Paint::RightLower => ["rl", "right leg"],
         }
     }
 
-    /// In words, for a legend.
-    pub fn words(self) -> &'static str {
-        match self {
-            Paint::Middle => "head, torso",
-            Paint::LeftUpper => "left arm",
-            Paint::LeftLower => "left leg",
-            Paint::RightUpper => "right arm",
-            Paint::RightLower => "right leg",
-        }
+    /// The class name in style sheets.
+    pub fn class(self) -> &'static str {
+        self.names()[0]
     }
 
     /// By the name of a part: its side and whether it is a leg.
     fn of(part: &str) -> Paint {
         let part = part.to_lowercase();
-        let leg = ["leg", "foot", "knee"]
-            .iter()
-            .any(|word| part.contains(word));
+        let leg = ["leg", "foot", "knee"];
+        let leg = leg.iter().any(|word| part.contains(word));
         match (part.contains("left"), part.contains("right"), leg) {
             (true, false, false) => Paint::LeftUpper,
             (true, false, true) => Paint::LeftLower,

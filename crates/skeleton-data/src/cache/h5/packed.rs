@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use half::f16;
 use hdf5::{Dataset, File, H5Type};
-use ndarray::{ArrayView2, ArrayView3, Ix2, Ix3, s};
+use ndarray::{Array, ArrayView2, ArrayView3, Dimension, Ix2, Ix3, s};
 
 use super::super::schema::Block;
 use super::{reason, unwritten};
@@ -56,10 +56,9 @@ pub(in crate::cache) fn fill(
         // This chunk and the one that is still held back, with what leads to all of them.
         let index = 64 * (end.div_ceil(step)) as u64;
         room(3 * bytes.len() as u64 + index + (1 << 16)).map_err(Error::io(shown))?;
-        let written = if block.half {
-            put::<f16>(&dataset, block, start..end, &bytes)
-        } else {
-            put::<f32>(&dataset, block, start..end, &bytes)
+        let written = match block.half {
+            true => put::<f16>(&dataset, block, start..end, &bytes),
+            false => put::<f32>(&dataset, block, start..end, &bytes),
         };
         written.map_err(failed)?;
     }
@@ -69,10 +68,9 @@ pub(in crate::cache) fn fill(
 
 /// Whether so many bytes can have been packed into those that are stored.
 fn possible(wanted: u64, stored: u64) -> bool {
-    let ratio = if wanted <= SMALL {
-        BEST_RATIO
-    } else {
-        LIKELY_RATIO
+    let ratio = match wanted <= SMALL {
+        true => BEST_RATIO,
+        false => LIKELY_RATIO,
     };
     wanted / ratio <= stored
 }
@@ -93,8 +91,8 @@ fn put<T: H5Type + bytemuck::Pod>(
             dataset.write_slice(view, s![rows, .., ..])
         }
         _ => {
-            let view =
-                ArrayView2::from_shape((rows.len(), block.row()), &numbers).map_err(wrong)?;
+            let shape = (rows.len(), block.row());
+            let view = ArrayView2::from_shape(shape, &numbers).map_err(wrong)?;
             dataset.write_slice(view, s![rows, ..])
         }
     }
@@ -153,15 +151,10 @@ impl Packed {
         let step = chunk.unwrap_or(1).clamp(1, rows.max(1));
         for start in (0..rows).step_by(step) {
             let end = rows.min(start + step);
-            let read: hdf5::Result<Vec<T>> = match self.block.shape.len() {
-                3 => self
-                    .dataset
-                    .read_slice::<T, _, Ix3>(s![start..end, .., ..])
-                    .map(|read| read.into_iter().collect()),
-                _ => self
-                    .dataset
-                    .read_slice::<T, _, Ix2>(s![start..end, ..])
-                    .map(|read| read.into_iter().collect()),
+            let data = &self.dataset;
+            let read = match self.block.shape.len() {
+                3 => data.read_slice(s![start..end, .., ..]).map(flat::<T, Ix3>),
+                _ => data.read_slice(s![start..end, ..]).map(flat::<T, Ix2>),
             };
             if let Ok(read) = read {
                 numbers[start * row..end * row].copy_from_slice(&read);
@@ -169,6 +162,10 @@ impl Packed {
         }
         numbers
     }
+}
+
+fn flat<T, D: Dimension>(array: Array<T, D>) -> Vec<T> {
+    array.into_iter().collect()
 }
 
 #[cfg(test)]

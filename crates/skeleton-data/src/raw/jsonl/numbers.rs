@@ -1,7 +1,8 @@
 //! Nested lists of numbers, as `array.tolist()` writes them.
 //!
-//! They are read by hand and not by serde_json: a list of lists of lists would take some fifty bytes a joint where its numbers
-//! take eight, a number would be rounded to double before it is rounded to single, and an error would not name the joint.
+//! They are read by hand and not by serde_json. Into lists of lists it would take some fifty bytes a joint, whose numbers take eight,
+//! and errors would not name the joint; level by level as raw values, it takes twice as long for a file (2.3 s for 181 MB, against
+//! 1.2 s).
 
 use half::f16;
 
@@ -77,18 +78,13 @@ struct Reader<'a> {
     numbers: Vec<f32>,
 }
 
-impl Reader<'_> {
-    fn wrong(
-        &self,
-        axis: usize,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Mismatch {
+impl<'a> Reader<'a> {
+    fn wrong(&self, axis: usize, expected: &str, found: &str) -> Mismatch {
         let place = (0..axis).map(|axis| format!("{} {}", AXES[axis], self.place[axis]));
         let place: Vec<String> = place.collect();
         let of = if place.is_empty() { "" } else { " in " };
-        let expected = format!("{}{of}{}", expected.into(), place.join(", "));
-        Mismatch::new(expected, found)
+        let expected = format!("{expected}{of}{}", place.join(", "));
+        Mismatch::new(expected, found.chars().take(40).collect::<String>())
     }
 
     fn peek(&mut self) -> u8 {
@@ -99,7 +95,7 @@ impl Reader<'_> {
         bytes.get(self.at).copied().unwrap_or(0)
     }
 
-    fn token(&mut self) -> &str {
+    fn token(&self) -> &'a str {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let end = rest.find([',', ']', ' ', '\t', '\r', '\n']);
         &rest[..end.unwrap_or(rest.len())]
@@ -108,37 +104,30 @@ impl Reader<'_> {
     /// A list along `axis`; four levels at most.
     fn list(&mut self, axis: usize) -> Result<(), Mismatch> {
         if self.peek() != b'[' {
-            let found: String = self.token().chars().take(40).collect();
-            return Err(self.wrong(axis, format!("a list of {}s", AXES[axis]), found));
+            let token = self.token();
+            return Err(self.wrong(axis, &format!("a list of {}s", AXES[axis]), token));
         }
         self.at += 1;
-        let mut len = 0;
-        if self.peek() == b']' {
-            self.at += 1;
-        } else {
-            loop {
-                self.place[axis] = len;
-                self.element(axis)?;
-                len += 1;
-                let next = self.peek();
-                self.at += 1;
-                match next {
-                    b',' => {}
-                    b']' => break,
-                    _ => {
-                        return Err(self.wrong(
-                            axis + 1,
-                            "a comma or the end of the list",
-                            "another sign",
-                        ));
-                    }
+        let (mut len, mut next) = (0, self.peek());
+        while next != b']' {
+            self.place[axis] = len;
+            self.element(axis)?;
+            len += 1;
+            next = self.peek();
+            match next {
+                b',' => self.at += 1,
+                b']' => {}
+                _ => {
+                    let expected = "a comma or the end of the list";
+                    return Err(self.wrong(axis + 1, expected, "another sign"));
                 }
             }
         }
+        self.at += 1;
         let known = self.shape.0[axis].get_or_insert(len);
         if *known != len {
             let expected = format!("{known} {}s", AXES[axis]);
-            return Err(self.wrong(axis, expected, len.to_string()));
+            return Err(self.wrong(axis, &expected, &len.to_string()));
         }
         Ok(())
     }
@@ -162,10 +151,7 @@ impl Reader<'_> {
         let (number, len) = (token.parse::<f32>(), token.len());
         match number {
             Ok(number) if number.is_finite() => self.numbers.push(number),
-            _ => {
-                let found: String = token.chars().take(40).collect();
-                return Err(self.wrong(axis + 1, "a finite number", found));
-            }
+            _ => return Err(self.wrong(axis + 1, "a finite number", token)),
         }
         self.at += len;
         Ok(())

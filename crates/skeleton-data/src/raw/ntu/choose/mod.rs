@@ -49,10 +49,8 @@ pub fn choose(recording: &Recording, rules: &Rules) -> (Result<People, Skip>, Ve
             joints: recording.missing_joints,
         });
     }
-    let people = match chosen(recording, rules, &mut log) {
-        Err(skip) => Err(skip),
-        Ok(people) => Ok(people.stored(rules.half, &mut log)),
-    };
+    let people = chosen(recording, rules, &mut log);
+    let people = people.map(|people| people.stored(rules.half, &mut log));
     (people, log)
 }
 
