@@ -185,7 +185,7 @@ pub(crate) enum Purpose<'a> {
 }
 
 /// Reads clips of one layout by one set of settings.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Reader {
     reading: Reading,
     mirror: Vec<usize>,
@@ -195,15 +195,9 @@ pub(crate) struct Reader {
     picks: Picks,
     filler: Filler,
     /// The same samples a frame later, for motion.
-    later: Later,
+    later: (Vec<f32>, Vec<f32>),
     row: Vec<f32>,
     bytes: Vec<u8>,
-}
-
-#[derive(Debug, Default)]
-struct Later {
-    keypoints: Vec<f32>,
-    presence: Vec<f32>,
 }
 
 /// What was drawn for one clip of a training.
@@ -227,12 +221,7 @@ impl Reader {
             mirror: layout.mirror(),
             parents: parents(layout),
             view_joints,
-            survey: Survey::default(),
-            picks: Picks::default(),
-            filler: Filler::default(),
-            later: Later::default(),
-            row: Vec::new(),
-            bytes: Vec::new(),
+            ..Reader::default()
         })
     }
 
@@ -260,13 +249,13 @@ impl Reader {
         let added = tracks * self.reading.frames * view.joints;
         keypoints.resize(values + added * view.coordinates, 0.0);
         presence.resize(rows + added, 0.0);
-        let to = Arrays {
+        let mut to = Arrays {
             keypoints: &mut keypoints[values..],
             presence: &mut presence[rows..],
         };
         match view.coordinates {
-            2 => self.finish::<2>(view, change, to)?,
-            _ => self.finish::<3>(view, change, to)?,
+            2 => self.finish::<2>(view, change, &mut to)?,
+            _ => self.finish::<3>(view, change, &mut to)?,
         }
         Ok(tracks)
     }
@@ -301,26 +290,28 @@ impl Reader {
         &mut self,
         view: &ClipView<'_>,
         mut change: Option<Change<'_>>,
-        to: Arrays<'_>,
+        to: &mut Arrays<'_>,
     ) -> Result<()> {
         let stream = self.reading.stream;
-        let (keypoints, presence) = (to.keypoints, to.presence);
-        let complete = self.sample::<C>(view, false, keypoints, presence);
-        let map = self.map::<C>(view, change.as_ref(), keypoints, presence)?;
-        self.change::<C>(change.as_mut(), map.as_ref(), keypoints, presence, complete);
+        let complete = self.sample::<C>(view, false, to);
+        let map = self.map::<C>(view, change.as_ref(), to)?;
+        self.change::<C>(change.as_mut(), map.as_ref(), to, complete);
         if stream.is_of_motion() {
-            let mut later = std::mem::take(&mut self.later);
-            later.keypoints.resize(keypoints.len(), 0.0);
-            later.presence.resize(presence.len(), 0.0);
-            let (x, there) = (&mut later.keypoints[..], &mut later.presence[..]);
-            let complete = self.sample::<C>(view, true, x, there);
-            self.change::<C>(change.as_mut(), map.as_ref(), x, there, complete);
-            to_motion::<C>(keypoints, presence, x, there);
-            self.later = later;
+            let (mut keypoints, mut presence) = std::mem::take(&mut self.later);
+            keypoints.resize(to.keypoints.len(), 0.0);
+            presence.resize(to.presence.len(), 0.0);
+            let mut later = Arrays {
+                keypoints: &mut keypoints,
+                presence: &mut presence,
+            };
+            let complete = self.sample::<C>(view, true, &mut later);
+            self.change::<C>(change.as_mut(), map.as_ref(), &mut later, complete);
+            to_motion::<C>(to.keypoints, to.presence, &keypoints, &presence);
+            self.later = (keypoints, presence);
         }
         if stream.is_of_bones() {
             // The bone of a motion is the motion of the bone.
-            to_bones::<C>(keypoints, presence, &self.parents, &mut self.row);
+            to_bones::<C>(to.keypoints, to.presence, &self.parents, &mut self.row);
         }
         Ok(())
     }
@@ -330,21 +321,14 @@ impl Reader {
         &mut self,
         view: &ClipView<'_>,
         later: bool,
-        keypoints: &mut [f32],
-        presence: &mut [f32],
+        to: &mut Arrays<'_>,
     ) -> bool {
         let (threshold, survey) = (self.reading.score_threshold, &self.survey);
-        let to = Arrays {
-            keypoints,
-            presence,
+        let picks = match later {
+            true => &self.picks.later,
+            false => &self.picks.now,
         };
-        if later {
-            let picks = self.picks.later.iter().copied();
-            self.filler.fill::<C>(view, threshold, survey, picks, to)
-        } else {
-            let picks = self.picks.now.iter().copied().map(Some);
-            self.filler.fill::<C>(view, threshold, survey, picks, to)
-        }
+        self.filler.fill::<C>(view, threshold, survey, picks, to)
     }
 
     /// Normalisation and augmentation as one map of the sampled joints; none where nothing moves.
@@ -352,9 +336,9 @@ impl Reader {
         &self,
         view: &ClipView<'_>,
         change: Option<&Change<'_>>,
-        keypoints: &[f32],
-        presence: &[f32],
+        sampled: &Arrays<'_>,
     ) -> Result<Option<Affine<C>>> {
+        let (keypoints, presence) = (&*sampled.keypoints, &*sampled.presence);
         let normalization = &self.reading.normalization;
         let matrix = change.and_then(|change| change.draw.matrix::<C>(normalization.up()));
         let stats = match (normalization.wants_stats(), matrix) {
@@ -382,10 +366,10 @@ impl Reader {
         &mut self,
         change: Option<&mut Change<'_>>,
         map: Option<&Affine<C>>,
-        keypoints: &mut [f32],
-        presence: &mut [f32],
+        sampled: &mut Arrays<'_>,
         complete: bool,
     ) {
+        let (keypoints, presence) = (&mut *sampled.keypoints, &mut *sampled.presence);
         if change.as_ref().is_some_and(|change| change.draw.flip) {
             swap_joints::<C>(keypoints, &self.mirror, &mut self.row);
             if !complete {

@@ -192,7 +192,7 @@ pub(crate) enum Choice<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Picks {
     /// A pick a sample.
-    pub now: Vec<Pick>,
+    pub now: Vec<Option<Pick>>,
     /// One frame after each, none where the clip ends before; empty unless asked for.
     pub later: Vec<Option<Pick>>,
     indices: Vec<usize>,
@@ -218,7 +218,7 @@ impl Picks {
                 };
                 for sample in 0..samples {
                     let time = window.time(sample, samples);
-                    self.now.push(Pick::at(time, last));
+                    self.now.push(Some(Pick::at(time, last)));
                     if later {
                         let next = time + 1.0 <= last as f64;
                         self.later.push(next.then(|| Pick::at(time + 1.0, last)));
@@ -227,11 +227,11 @@ impl Picks {
             }
             Sampling::Uniform => {
                 self.choose_uniform(frames, samples, choice);
-                self.now
-                    .extend(self.indices.iter().map(|&frame| Pick::frame(frame)));
+                let pick = |frame: usize| (frame <= last).then(|| Pick::frame(frame));
+                let frames = self.indices.iter();
+                self.now.extend(frames.clone().map(|&frame| pick(frame)));
                 if later {
-                    let next = |&frame: &usize| (frame < last).then(|| Pick::frame(frame + 1));
-                    self.later.extend(self.indices.iter().map(next));
+                    self.later.extend(frames.map(|&frame| pick(frame + 1)));
                 }
             }
         }

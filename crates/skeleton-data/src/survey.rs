@@ -138,10 +138,8 @@ pub struct ClipFacts {
 struct Counter {
     joints: usize,
     threshold: f32,
-    keypoints: Vec<f32>,
-    scores: Vec<f32>,
-    /// (v, c), where each joint was seen last; NaN before.
-    last: Vec<f32>,
+    /// Keypoints and scores in single precision; (v, c), where each joint was seen last, NaN before.
+    buffers: (Vec<f32>, Vec<f32>, Vec<f32>),
     /// (v), of the row at hand.
     present: Vec<bool>,
 }
@@ -181,11 +179,7 @@ impl Counter {
 
     fn rows<const C: usize>(&mut self, view: &ClipView<'_>, sums: &mut Survey) -> ClipFacts {
         let (v, frames) = (self.joints, view.frames);
-        let (mut keypoints, mut scores, mut last) = (
-            std::mem::take(&mut self.keypoints),
-            std::mem::take(&mut self.scores),
-            std::mem::take(&mut self.last),
-        );
+        let (mut keypoints, mut scores, mut last) = std::mem::take(&mut self.buffers);
         let keypoints_seen = single(view.keypoints, &mut keypoints);
         let scores_seen = view.scores.map(|values| single(values, &mut scores));
         let mut facts = ClipFacts {
@@ -197,9 +191,8 @@ impl Counter {
             let counts = sums.scores.get_or_insert_default();
             values.iter().for_each(|&score| counts.count(score));
         }
-        let bounds = view
-            .image
-            .map(|(height, width)| [width as f32, height as f32]);
+        let size = |(height, width)| [width as f32, height as f32];
+        let bounds = view.image.map(size);
         let mut size = 0.0f64;
         for person in 0..view.persons {
             let before = facts.present;
@@ -227,7 +220,7 @@ impl Counter {
         }
         sums.poses += u64::from(facts.poses);
         facts.size = (size / f64::from(facts.poses.max(1))) as f32;
-        (self.keypoints, self.scores, self.last) = (keypoints, scores, last);
+        self.buffers = (keypoints, scores, last);
         facts
     }
 
@@ -242,12 +235,9 @@ impl Counter {
     ) -> Row {
         let (joints, _) = row.as_chunks::<C>();
         let present = &mut self.present[..];
-        match scores {
-            Some(scores) => present
-                .iter_mut()
-                .zip(scores)
-                .for_each(|(present, &score)| *present = score > self.threshold),
-            None => present.fill(true),
+        present.fill(true);
+        for (present, &score) in present.iter_mut().zip(scores.unwrap_or(&[])) {
+            *present = score > self.threshold;
         }
         let (mut extent, mut finite, mut count) = (Extent::<C>::default(), 0, 0);
         for (place, present) in joints.iter().zip(&mut *present) {
@@ -265,21 +255,19 @@ impl Counter {
             return found;
         }
         if (count as usize) < joints.len() {
-            missing
-                .iter_mut()
-                .zip(&*present)
-                .for_each(|(sum, &present)| *sum += u64::from(!present));
+            for (sum, &present) in missing.iter_mut().zip(&*present) {
+                *sum += u64::from(!present);
+            }
         }
-        let numbered = || joints.iter().enumerate().zip(&*present);
         let there = || {
-            numbered()
-                .filter(|(_, present)| **present)
-                .map(|(joint, _)| joint)
+            joints
+                .iter()
+                .enumerate()
+                .filter(|(joint, _)| present[*joint])
         };
         if let Some(size) = bounds.filter(|size| C == 2 && extent.leaves(size)) {
-            found.outside = there()
-                .filter(|(_, place)| (0..2).any(|c| beyond(place[c], size[c])))
-                .count() as u32;
+            let is_outside = |place: &[f32; C]| (0..2).any(|c| beyond(place[c], size[c]));
+            found.outside = there().filter(|(_, place)| is_outside(place)).count() as u32;
         }
         if let Some(last) = still {
             let (last, _) = last.as_chunks_mut::<C>();
@@ -336,7 +324,7 @@ fn content(view: &ClipView<'_>) -> u64 {
 }
 
 /// The box around some joints.
-struct Extent<const C: usize> {
+pub(crate) struct Extent<const C: usize> {
     low: [f32; C],
     high: [f32; C],
 }
@@ -353,7 +341,7 @@ impl<const C: usize> Default for Extent<C> {
 impl<const C: usize> Extent<C> {
     /// Grows to hold a place that is there; one that isn't is finite or not, and compared all the same.
     #[inline]
-    fn take_if(&mut self, present: bool, place: &[f32; C]) {
+    pub(crate) fn take_if(&mut self, present: bool, place: &[f32; C]) {
         for (c, &x) in place.iter().enumerate() {
             let (low, high) = (self.low[c], self.high[c]);
             self.low[c] = if present & (x < low) { x } else { low };
@@ -362,7 +350,7 @@ impl<const C: usize> Extent<C> {
     }
 
     /// In f64: squares of single precision's largest numbers overflow it.
-    fn diagonal(&self) -> f32 {
+    pub(crate) fn diagonal(&self) -> f32 {
         let side = |c: usize| f64::from(self.high[c]) - f64::from(self.low[c]);
         (0..C).map(|c| side(c) * side(c)).sum::<f64>().sqrt() as f32
     }

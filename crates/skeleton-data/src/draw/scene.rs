@@ -5,6 +5,7 @@ use skeleton_graph::Layout;
 
 use super::camera::Camera;
 use super::svg::{Paint, paints};
+use crate::survey::Extent;
 use crate::{ClipView, Result};
 
 /// People drawn at most: those stored first.
@@ -246,15 +247,12 @@ fn trace(people: &[Person], frames: usize, v: usize) -> Trace {
 fn size(rows: &[&[Option<[f32; 3]>]]) -> f32 {
     let (mut sum, mut n) = (0.0f64, 0.0f64);
     for row in rows {
-        let (mut low, mut high) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
-        for place in row.iter().flatten() {
-            for c in 0..3 {
-                low[c] = low[c].min(place[c]);
-                high[c] = high[c].max(place[c]);
-            }
-        }
-        if low[0] <= high[0] {
-            sum += f64::from(distance(&low, &high));
+        let mut extent = Extent::default();
+        row.iter()
+            .flatten()
+            .for_each(|place| extent.take_if(true, place));
+        if row.iter().any(Option::is_some) {
+            sum += f64::from(extent.diagonal());
             n += 1.0;
         }
     }
