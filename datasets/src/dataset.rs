@@ -1,16 +1,43 @@
 //! The facts of one data set, and how they are read.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::embedded::CLASS_LISTS;
 use crate::error::Error;
 
 const UNITS: [&str; 3] = ["pixel", "metre", "normalised"];
 
+/// Files of facts, compiled in, each by its name without the ending.
+macro_rules! files {
+    ($folder:literal, $ending:literal, $($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../", $folder, "/", $name, ".", $ending)))),+]
+    };
+}
+
+const SETS: &[(&str, &str)] = files!(
+    "sets",
+    "toml",
+    "synthetic",
+    "synthetic3d",
+    "jhmdb14",
+    "nw_ucla",
+    "ntu60_2d",
+    "ntu60_3d",
+    "ntu120_2d",
+    "ntu120_3d",
+    "gym99",
+    "diving48",
+);
+
+const CLASS_LISTS: &[(&str, &str)] = files!(
+    "classes", "txt", "diving48", "gym99", "jhmdb14", "ntu120", "nw_ucla"
+);
+
 /// What is known of a data set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Dataset {
     /// Its name here: lower case, no spaces.
@@ -28,12 +55,16 @@ pub struct Dataset {
     /// Coordinates of a joint, 2 or 3.
     pub coordinates: usize,
     /// Class names in the order of the labels. Empty where the data bring them along.
+    #[serde(skip)]
     pub classes: Vec<String>,
+    #[serde(rename = "classes")]
+    class_list: Option<ClassList>,
     /// How many clips the whole file should have, where that is known.
     pub clips: Option<usize>,
     /// Its named splits.
     pub splits: Vec<SplitFacts>,
     /// What a user should know, a sentence or two each.
+    #[serde(default)]
     pub notes: Vec<String>,
 }
 
@@ -91,42 +122,41 @@ pub struct SplitFacts {
     pub note: Option<String>,
 }
 
-/// A file of facts as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    name: String,
-    title: String,
-    format: Format,
-    layout: String,
-    coordinates: usize,
-    units: String,
-    clips: Option<usize>,
-    classes: Option<ClassList>,
-    #[serde(default)]
-    notes: Vec<String>,
-    source: Source,
-    splits: Vec<SplitFacts>,
-}
-
 /// The first `count` names of a list: data sets share lists.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClassList {
     list: String,
     count: usize,
 }
 
+/// All data sets, in a fixed order: the synthetic ones first.
+pub fn all() -> &'static [Dataset] {
+    static ALL: LazyLock<Vec<Dataset>> = LazyLock::new(|| {
+        embedded()
+            .unwrap_or_else(|error| panic!("the embedded facts are valid, as tests show: {error}"))
+    });
+    &ALL
+}
+
+/// The data set of this name, such as `ntu60_2d`.
+pub fn find(name: &str) -> Option<&'static Dataset> {
+    all().iter().find(|set| set.name == name)
+}
+
+fn embedded() -> Result<Vec<Dataset>, Error> {
+    let read = |(name, text): &(&str, &str)| Dataset::from_toml(name, text);
+    SETS.iter().map(read).collect()
+}
+
 /// Reads the facts of the set `name`; `lists` are the class lists by name, a class a line.
-pub(crate) fn read(name: &str, text: &str, lists: &[(&str, &str)]) -> Result<Dataset, Error> {
+fn read(name: &str, text: &str, lists: &[(&str, &str)]) -> Result<Dataset, Error> {
     let file = format!("{name}.toml");
-    let written: Written = match toml::from_str(text) {
-        Ok(written) => written,
+    let mut set: Dataset = match toml::from_str(text) {
+        Ok(set) => set,
         Err(cause) => {
-            return Err(Error::Syntax {
-                file,
-                cause: Box::new(cause),
-            });
+            let cause = Box::new(cause);
+            return Err(Error::Syntax { file, cause });
         }
     };
     let wrong = |key, found: &dyn ToString, expected: &str| {
@@ -137,59 +167,32 @@ pub(crate) fn read(name: &str, text: &str, lists: &[(&str, &str)]) -> Result<Dat
             expected: expected.to_owned(),
         })
     };
-    if written.name != name {
-        return wrong("name", &written.name, "the name of the file");
+    if set.name != name {
+        return wrong("name", &set.name, "the name of the file");
     }
-    if !UNITS.contains(&written.units.as_str()) {
-        return wrong("units", &written.units, &UNITS.join(", "));
+    if !UNITS.contains(&set.units.as_str()) {
+        return wrong("units", &set.units, &UNITS.join(", "));
     }
-    if !(2..=3).contains(&written.coordinates) {
-        return wrong("coordinates", &written.coordinates, "2 or 3");
+    if !(2..=3).contains(&set.coordinates) {
+        return wrong("coordinates", &set.coordinates, "2 or 3");
     }
     let mut names = HashSet::new();
-    if let Some(split) = written
-        .splits
-        .iter()
-        .find(|split| !names.insert(&split.name))
-    {
+    if let Some(split) = set.splits.iter().find(|split| !names.insert(&split.name)) {
         return wrong("splits", &split.name, "each name once");
     }
-    let classes = match &written.classes {
-        None => Vec::new(),
-        Some(wanted) => classes(&file, wanted, lists)?,
-    };
-    Ok(Dataset {
-        name: written.name,
-        title: written.title,
-        source: written.source,
-        format: written.format,
-        layout: written.layout,
-        units: written.units,
-        coordinates: written.coordinates,
-        classes,
-        clips: written.clips,
-        splits: written.splits,
-        notes: written.notes,
-    })
-}
-
-fn classes(file: &str, wanted: &ClassList, lists: &[(&str, &str)]) -> Result<Vec<String>, Error> {
-    let wrong = |key, found: String, expected: String| Error::Value {
-        file: file.to_owned(),
-        key,
-        found,
-        expected,
-    };
-    let Some((_, list)) = lists.iter().find(|(name, _)| *name == wanted.list) else {
-        let known: Vec<&str> = lists.iter().map(|(name, _)| *name).collect();
-        return Err(wrong("classes.list", wanted.list.clone(), known.join(", ")));
-    };
-    let names: Vec<String> = list.lines().take(wanted.count).map(str::to_owned).collect();
-    if names.len() < wanted.count {
-        let expected = format!("at most the {} of the list", names.len());
-        return Err(wrong("classes.count", wanted.count.to_string(), expected));
+    if let Some(ClassList { list, count }) = &set.class_list {
+        let Some((_, names)) = lists.iter().find(|(name, _)| name == list) else {
+            let known: Vec<&str> = lists.iter().map(|(name, _)| *name).collect();
+            return wrong("classes.list", list, &known.join(", "));
+        };
+        set.classes = names.lines().take(*count).map(str::to_owned).collect();
+        let found = set.classes.len();
+        if found < *count {
+            let expected = format!("at most the {found} of the list");
+            return wrong("classes.count", count, &expected);
+        }
     }
-    Ok(names)
+    Ok(set)
 }
 
 #[cfg(test)]
@@ -220,6 +223,11 @@ name = "val"
         read("toy", &FACTS.replace(from, to), &LISTS)
             .expect_err(to)
             .to_string()
+    }
+
+    #[test]
+    fn the_embedded_facts_are_valid() {
+        embedded().unwrap();
     }
 
     #[test]

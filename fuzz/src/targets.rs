@@ -6,10 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use skeleton_data::cache::Cache;
-use skeleton_data::raw::jsonl::JsonlFile;
-use skeleton_data::raw::npz::NpzFile;
+use skeleton_data::raw::RawFile;
 use skeleton_data::raw::ntu::{JOINTS, Preset, Recording, choose};
-use skeleton_data::raw::pyskl::PysklFile;
 use skeleton_data::{ClipSource, Error, Sequence};
 use skeleton_datasets::Dataset;
 use skeleton_graph::Layout;
@@ -33,10 +31,7 @@ pub const TARGETS: [(&str, Target); 7] = [
 
 /// An annotation pickle: every clip is decoded.
 pub fn pickle(bytes: &[u8]) -> Taken {
-    let file = PysklFile::from_bytes(Path::new("clips.pkl"), bytes.to_vec()).map_err(said)?;
-    file.sequences()
-        .try_for_each(|clip| sound(&clip?))
-        .map_err(said)
+    every_clip("clips.pkl", bytes)
 }
 
 /// A `.skeleton` text, and the people in it.
@@ -66,7 +61,18 @@ pub fn ntu(bytes: &[u8]) -> Taken {
 
 /// An archive of arrays: every clip is read.
 pub fn npz(bytes: &[u8]) -> Taken {
-    let file = NpzFile::from_bytes(Path::new("clips.npz"), bytes.to_vec()).map_err(said)?;
+    every_clip("clips.npz", bytes)
+}
+
+/// JSON lines: every clip is read.
+pub fn jsonl(bytes: &[u8]) -> Taken {
+    every_clip("clips.jsonl", bytes)
+}
+
+/// A file of clips in memory: its layout and every clip are read.
+fn every_clip(name: &str, bytes: &[u8]) -> Taken {
+    let file = RawFile::from_bytes(Path::new(name), bytes.to_vec()).map_err(said)?;
+    file.layout().map_err(said)?;
     let mut clips = 0;
     file.each(|clip| {
         clips += 1;
@@ -75,15 +81,6 @@ pub fn npz(bytes: &[u8]) -> Taken {
     .map_err(said)?;
     assert_eq!(clips, file.len());
     Ok(())
-}
-
-/// JSON lines: every clip is read.
-pub fn jsonl(bytes: &[u8]) -> Taken {
-    let file = JsonlFile::from_bytes(Path::new("clips.jsonl"), bytes.to_vec()).map_err(said)?;
-    file.header().layout(file.path()).map_err(said)?;
-    file.sequences()
-        .try_for_each(|clip| sound(&clip?))
-        .map_err(said)
 }
 
 /// A cache: opened, verified, read.

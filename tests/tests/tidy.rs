@@ -7,56 +7,6 @@ use ssl_tests::root;
 use xtask::code::File;
 use xtask::modules::{SiblingImport, shortest_cycles, sibling_imports};
 
-/// An import that closes a cycle of modules: the crate, the module that imports, the one that is imported, and what for.
-type Exception = (&'static str, &'static str, &'static str, &'static str);
-/// Exceptions to be mended: of each cycle, the import that should go. One that no cycle needs any more fails the test, so that
-/// this list only gets shorter.
-const TO_BE_MENDED: [Exception; 7] = [
-    (
-        "crates/skeleton-graph",
-        "crate::layout",
-        "crate::text",
-        "`Layout` parses and writes itself",
-    ),
-    (
-        "crates/skeleton-graph",
-        "crate::layout",
-        "crate::validate",
-        "`Layout` checks itself",
-    ),
-    (
-        "crates/skeleton-data",
-        "crate::cache::rows",
-        "crate::cache::read",
-        "`Cache` has methods in both files",
-    ),
-    (
-        "crates/skeleton-data",
-        "crate::draw::trace",
-        "crate::draw::scene",
-        "`trace` takes a `Person`",
-    ),
-    (
-        "crates/skeleton-data",
-        "crate::synthetic::subject",
-        "crate::synthetic::action",
-        "`Posture::draw` takes an `Action`",
-    ),
-    (
-        "datasets",
-        "crate::dataset",
-        "crate::embedded",
-        "`Dataset::from_toml` looks among the embedded class lists",
-    ),
-];
-/// The crates that TO_BE_MENDED has no entry for.
-const WITHOUT_EXCEPTIONS: [&str; 4] = [
-    "crates/skeleton-kernels",
-    "crates/skeletonmae",
-    "crates/strl",
-    "xtask",
-];
-
 /// Folders of the members, from the manifest.
 fn members() -> Vec<String> {
     let manifest = read("Cargo.toml");
@@ -336,17 +286,14 @@ fn imports_of(member: &str) -> Vec<SiblingImport> {
         .collect()
 }
 
-/// The cycles that these imports make without those that are known, each with the lines that make it; then the known ones that
-/// can be deleted, since no cycle needs them.
-fn cycles(imports: &[SiblingImport], known: &[(&str, &str)]) -> Vec<String> {
+/// The cycles that these imports make, each with the lines that make it.
+fn cycles(imports: &[SiblingImport]) -> Vec<String> {
     let all: BTreeSet<(&str, &str)> = imports
         .iter()
         .map(|import| (import.from.as_str(), import.to.as_str()))
         .collect();
-    let known: BTreeSet<(&str, &str)> = known.iter().copied().collect();
-    let rest: BTreeSet<(&str, &str)> = all.difference(&known).copied().collect();
     let mut found = Vec::new();
-    for cycle in shortest_cycles(&rest) {
+    for cycle in shortest_cycles(&all) {
         found.push(format!("a cycle: {}", cycle.join(" -> ")));
         for (at, from) in cycle.iter().enumerate() {
             let to = &cycle[(at + 1) % cycle.len()];
@@ -358,44 +305,21 @@ fn cycles(imports: &[SiblingImport], known: &[(&str, &str)]) -> Vec<String> {
             found.push(format!("    {from} -> {to}: {file}:{line}: {path}"));
         }
     }
-    for (from, to) in &known {
-        let mut with = rest.clone();
-        with.insert((from, to));
-        if !all.contains(&(from, to)) || shortest_cycles(&with) == shortest_cycles(&rest) {
-            found.push(format!("no cycle needs {from} -> {to} any more: delete it"));
-        }
-    }
     found
 }
 
 #[test]
 fn no_two_modules_import_each_other() {
-    let members = members();
-    let mut found: Vec<String> = TO_BE_MENDED
-        .iter()
-        .filter(|(member, ..)| !members.iter().any(|one| one == member))
-        .map(|(member, ..)| format!("{member}: not a member: delete its exceptions"))
-        .collect();
-    for member in &members {
-        let known: Vec<(&str, &str)> = TO_BE_MENDED
-            .iter()
-            .filter(|(one, ..)| one == member)
-            .map(|(_, from, to, _)| (*from, *to))
-            .collect();
-        let cycles = cycles(&imports_of(member), &known);
+    let mut found = Vec::new();
+    for member in members() {
+        let cycles = cycles(&imports_of(&member));
         found.extend(cycles.iter().map(|line| format!("{member}: {line}")));
     }
-    found.extend(
-        TO_BE_MENDED
-            .iter()
-            .filter(|(member, ..)| WITHOUT_EXCEPTIONS.contains(member))
-            .map(|(member, from, to, _)| format!("{member}: no exception such as {from} -> {to}")),
-    );
     none("modules that import each other", found);
 }
 
 #[test]
-fn a_cycle_is_reported_until_it_is_known_and_an_exception_until_it_is_needed() {
+fn a_cycle_is_reported_with_the_lines_that_make_it() {
     let import = |from: &str, to: &str| SiblingImport {
         from: from.to_owned(),
         to: to.to_owned(),
@@ -408,8 +332,9 @@ fn a_cycle_is_reported_until_it_is_known_and_an_exception_until_it_is_needed() {
         import("b", "a"),
         import("b", "c"),
         import("c", "a"),
+        import("c", "d"),
     ];
-    let found = cycles(&imports, &[]);
+    let found = cycles(&imports);
     assert_eq!(
         found,
         [
@@ -422,12 +347,5 @@ fn a_cycle_is_reported_until_it_is_known_and_an_exception_until_it_is_needed() {
             "    c -> a: c.rs:1: super::a",
         ]
     );
-    assert_eq!(cycles(&imports, &[("b", "a")])[0], "a cycle: a -> b -> c");
-    assert_eq!(cycles(&imports, &[("a", "b")]), [""; 0]);
-    for unneeded in [("c", "d"), ("b", "a"), ("c", "a")] {
-        let (from, to) = unneeded;
-        let found = cycles(&imports, &[("a", "b"), unneeded]);
-        let expected = format!("no cycle needs {from} -> {to} any more: delete it");
-        assert_eq!(found, [expected]);
-    }
+    assert_eq!(cycles(&imports[2..]), [""; 0]);
 }

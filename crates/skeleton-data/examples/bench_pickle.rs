@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use half::f16;
 use skeleton_data::cache::{CacheHeader, CacheWriter};
-use skeleton_data::raw::{pyskl::PysklFile, source};
+use skeleton_data::raw::{RawFile, describe};
 use skeleton_data::{Units, skeleton_graph::Layout};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -256,10 +256,10 @@ fn run(folder: &Path) -> Outcome {
 
 fn convert(pickle: &Path, cache: &Path) -> Result<String, Box<dyn std::error::Error>> {
     let start = Instant::now();
-    let source = source::describe(&[pickle], serde_json::json!({}))?;
+    let source = describe(&[pickle], serde_json::json!({}))?;
     let hashed = start.elapsed().as_secs_f64();
     let start = Instant::now();
-    let file = PysklFile::open(pickle)?;
+    let file = RawFile::open(pickle)?;
     let mut writer = CacheWriter::create(
         cache,
         CacheHeader {
@@ -271,9 +271,7 @@ fn convert(pickle: &Path, cache: &Path) -> Result<String, Box<dyn std::error::Er
             created_by: "bench_pickle".into(),
         },
     )?;
-    for clip in file.sequences() {
-        writer.push(&clip?)?;
-    }
+    file.each(|clip| writer.push(&clip))?;
     let summary = writer.finish(file.splits())?;
     let synced = summary.synced.as_secs_f64();
     let seconds = start.elapsed().as_secs_f64() - synced;

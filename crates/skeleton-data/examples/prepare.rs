@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use skeleton_data::cache::{CacheHeader, CacheWriter};
-use skeleton_data::raw::{pyskl::PysklFile, source};
+use skeleton_data::raw::{RawFile, describe};
 use skeleton_data::{Units, skeleton_graph::Layout};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -12,12 +12,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: prepare CLIPS.pkl LAYOUT CACHE.h5".into());
     };
 
-    let file = PysklFile::open(Path::new(clips))?;
+    let file = RawFile::open(Path::new(clips))?;
     let header = CacheHeader {
         dataset: "example".into(),
         layout: Layout::built_in(layout)?,
         units: Units::Pixel,
-        source: source::describe(
+        source: describe(
             &[Path::new(clips)],
             serde_json::json!({ "types": file.element_types() }),
         )?,
@@ -25,9 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         created_by: "the prepare example".into(),
     };
     let mut writer = CacheWriter::create(Path::new(cache), header)?;
-    for clip in file.sequences() {
-        writer.push(&clip?)?;
-    }
+    file.each(|clip| writer.push(&clip))?;
     println!("{:#?}", writer.finish(file.splits())?);
     Ok(())
 }

@@ -17,84 +17,14 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A pickle that is damaged, or holds more than plain data and numpy arrays.
-    #[error("{}: byte {offset}: expected {expected}, found {found}", path.display())]
-    Pickle {
-        /// The file.
+    /// Contents of a file that are damaged or something else.
+    #[error("{}: {}expected {expected}, found {found}", path.display(), lead(place))]
+    Content {
+        /// What is read there.
+        form: Form,
+        /// The file; an archive's entry stands below the archive.
         path: PathBuf,
-        /// Where in it.
-        offset: usize,
-        /// What was expected there.
-        expected: String,
-        /// What stands there.
-        found: String,
-    },
-    /// A pickle whose contents are not the annotations of a pyskl file.
-    #[error("{}: {place}: expected {expected}, found {found}", path.display())]
-    Annotation {
-        /// The file.
-        path: PathBuf,
-        /// The annotation or split.
-        place: String,
-        /// What was expected there.
-        expected: String,
-        /// What stands there.
-        found: String,
-    },
-    /// An `.npz` archive of arrays that is damaged or something else.
-    #[error("{}: {place}: expected {expected}, found {found}", path.display())]
-    Arrays {
-        /// The file.
-        path: PathBuf,
-        /// The array, or a row of it.
-        place: String,
-        /// What was expected there.
-        expected: String,
-        /// What stands there.
-        found: String,
-    },
-    /// A line of clips in JSON that is not what it should be.
-    #[error("{}: line {line}: {place}: expected {expected}, found {found}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The clip or field.
-        place: String,
-        /// What was expected there.
-        expected: String,
-        /// What stands there.
-        found: String,
-    },
-    /// A `.skeleton` text of NTU RGB+D that is damaged or something else.
-    #[error("{}: line {line}: expected {expected}, found {found}", path.display())]
-    Skeleton {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What was expected there.
-        expected: String,
-        /// What stands there.
-        found: String,
-    },
-    /// A folder or archive of `.skeleton` files, or one of them, that can't be read.
-    #[error("{}: expected {expected}, found {found}", path.display())]
-    Recordings {
-        /// The folder, archive or file; an archive's entry stands below the archive.
-        path: PathBuf,
-        /// What was expected there.
-        expected: String,
-        /// What is there.
-        found: String,
-    },
-    /// A cache that is damaged, cut off or not one of ours.
-    #[error("{}: {place}: expected {expected}, found {found}", path.display())]
-    Cache {
-        /// The file.
-        path: PathBuf,
-        /// The object, attribute or clip.
+        /// Where in it, such as `byte 12` or `line 3`; empty where it is about the whole.
         place: String,
         /// What was expected there.
         expected: String,
@@ -157,6 +87,60 @@ pub enum Error {
         /// Its last words.
         message: String,
     },
+}
+
+/// What is read where contents are wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// A pickle: it is damaged, or holds more than plain data and numpy arrays.
+    Pickle,
+    /// The annotations of a pyskl file.
+    Annotation,
+    /// An `.npz` archive of arrays.
+    Arrays,
+    /// Clips as JSON lines.
+    Lines,
+    /// A `.skeleton` text of NTU RGB+D.
+    Skeleton,
+    /// A folder or archive of `.skeleton` files, or one of them, that can't be read.
+    Recordings,
+    /// A cache: it is damaged, cut off or not one of ours.
+    Cache,
+}
+
+/// A place with what separates it from the rest of a message.
+fn lead(place: &str) -> String {
+    match place {
+        "" => String::new(),
+        place => format!("{place}: "),
+    }
+}
+
+/// What was expected and what was found instead; who knows where makes an [`Error`] of it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Mismatch {
+    pub(crate) expected: String,
+    pub(crate) found: String,
+}
+
+impl Mismatch {
+    pub(crate) fn new(expected: impl Into<String>, found: impl Into<String>) -> Mismatch {
+        Mismatch {
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
+    pub(crate) fn at(self, form: Form, path: &Path, place: impl Into<String>) -> Error {
+        Error::Content {
+            form,
+            path: path.to_owned(),
+            place: place.into(),
+            expected: self.expected,
+            found: self.found,
+        }
+    }
 }
 
 impl Error {

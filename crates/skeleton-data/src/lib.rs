@@ -5,20 +5,20 @@
 )]
 
 pub mod augment;
-pub mod batch;
 #[cfg(feature = "hdf5")]
 pub mod cache;
 pub mod draw;
 pub mod error;
+mod geometry;
 pub mod health;
 pub mod loader;
 mod map;
 mod names;
 pub mod normalize;
+mod parallel;
 mod partial;
 pub mod raw;
 pub mod reading;
-mod repair;
 pub mod sample;
 pub mod sequence;
 pub mod split;
@@ -26,7 +26,8 @@ pub mod stream;
 pub mod survey;
 pub mod synthetic;
 
-pub use error::{Error, Result};
-pub use repair::Repaired;
-pub use sequence::{ClipSource, ClipView, MemoryClips, Sequence, Units, Values, ValuesRef};
+pub use error::{Error, Form, Result};
+pub use sequence::{
+    ClipSource, ClipView, MemoryClips, Repaired, Sequence, Units, Values, ValuesRef,
+};
 pub use skeleton_graph;

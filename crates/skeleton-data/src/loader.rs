@@ -1,20 +1,52 @@
-//! Batches prepared by worker threads while the model computes.
+//! Several clips as plain arrays: batches prepared by worker threads while the model computes.
 //!
 //! The batches and their order are a function of the clips, the order asked for, the seed and the epoch; the number of
 //! workers only changes who prepares them.
 
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+
+use skeleton_graph::random::{Key, Purpose, stream};
 
 use crate::augment::Augment;
-use crate::batch::{Batch, Manner, read_batch};
-use crate::reading::{Reader, Reading};
+use crate::parallel::InOrder;
+use crate::reading::{Purpose as Use, Reader, Reading};
 use crate::{ClipSource, Error, Result};
 
-/// Batches that may be ready or in work for each worker before the consumer takes the first of them.
-const AHEAD: usize = 2;
+/// The tracks of a batch of clips, one person of one clip each, present ones only: a clip of two people has two.
+///
+/// In evaluation with several views ([`Reading::clips`]) each view counts as a clip here: those of one clip follow
+/// each other and share its name and label.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// t.
+    pub frames: usize,
+    /// v.
+    pub joints: usize,
+    /// c.
+    pub coordinates: usize,
+    /// (n, t, v, c); absent joints are 0.
+    pub keypoints: Vec<f32>,
+    /// (n, t, v), 1 where the joint is present, else 0.
+    pub presence: Vec<f32>,
+    /// (n), the clip (or view) of each track, counted from 0 within the batch and never falling.
+    pub track_clip: Vec<u32>,
+    /// (b), the clips' names.
+    pub ids: Vec<String>,
+    /// (b), the clips' classes, -1 where a clip has none.
+    pub labels: Vec<i64>,
+}
+
+impl Batch {
+    /// b.
+    pub fn clips(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// n.
+    pub fn tracks(&self) -> usize {
+        self.track_clip.len()
+    }
+}
 
 /// Makes batches of the clips of one source.
 #[derive(Clone)]
@@ -51,8 +83,11 @@ impl Loader {
     /// The clips of `order` (indices of the source) in batches of `batch` (1 or more), the last one shorter where they don't
     /// divide. `seed` and `epoch` choose the augmentation.
     pub fn epoch(&self, order: &[u32], batch: usize, seed: u64, epoch: u64) -> Batches {
-        let plan = order.chunks(batch.max(1)).map(<[u32]>::to_vec);
-        let mut batches = self.planned(plan.collect(), seed, epoch);
+        let plan = match batch {
+            0 => Vec::new(),
+            batch => order.chunks(batch).map(<[u32]>::to_vec).collect(),
+        };
+        let mut batches = self.planned(plan, seed, epoch);
         batches.refused = (batch == 0).then(|| Error::setting("batch", "1 or more", 0));
         batches
     }
@@ -60,183 +95,93 @@ impl Loader {
     /// A batch for each list of clips (indices of the source) of `plan`, in this order. `seed` and `epoch` choose the
     /// augmentation.
     pub fn planned(&self, plan: Vec<Vec<u32>>, seed: u64, epoch: u64) -> Batches {
-        let job = Arc::new(Job {
-            source: Arc::clone(&self.source),
-            reading: self.reading.clone(),
-            augment: self.augment.clone(),
-            plan,
-            seed,
-            epoch,
-            ahead: self.workers * AHEAD,
-            state: Mutex::new(State::default()),
-            changed: Condvar::new(),
-        });
-        let workers = (0..self.workers.min(job.plan.len())).map(|_| {
-            let job = Arc::clone(&job);
-            std::thread::spawn(move || job.work())
-        });
+        let (jobs, workers) = (plan.len(), self.workers);
+        let shared = Arc::new((self.clone(), plan));
+        let job = || {
+            let (shared, mut reader) = (Arc::clone(&shared), None);
+            move |index: usize| {
+                let (loader, plan) = &*shared;
+                let reader = match &mut reader {
+                    Some(reader) => reader,
+                    None => reader.insert(Reader::new(loader.source.layout(), &loader.reading)?),
+                };
+                loader.read(reader, seed, epoch, &plan[index])
+            }
+        };
         Batches {
-            workers: workers.collect(),
-            reader: None,
-            next: 0,
             refused: None,
-            job,
+            batches: InOrder::new(jobs, workers, job),
         }
+    }
+}
+
+impl Loader {
+    /// Reads the clips of `indices`, in this order: once each for training, in all their views for evaluation. Augmentation is
+    /// drawn by each clip's own name, never by the batch's make-up.
+    fn read(&self, reader: &mut Reader, seed: u64, epoch: u64, indices: &[u32]) -> Result<Batch> {
+        let mut batch = Batch {
+            frames: self.reading.frames,
+            ..Batch::default()
+        };
+        let views = match &self.augment {
+            Some(_) => 1,
+            None => self.reading.clips,
+        };
+        let source = &*self.source;
+        for (clip, &index) in indices.iter().enumerate() {
+            if index as usize >= source.len() {
+                let expected = format!("an index below the source's {} clips", source.len());
+                return Err(Error::setting("order", expected, index));
+            }
+            let view = source.clip(index as usize)?;
+            if clip == 0 {
+                (batch.joints, batch.coordinates) = (view.joints, view.coordinates);
+                let tracks = indices.len() * views * view.persons.min(self.reading.persons);
+                let values = tracks * self.reading.frames * view.joints;
+                batch.keypoints.reserve(values * view.coordinates);
+                batch.presence.reserve(values);
+            } else if view.coordinates != batch.coordinates {
+                let expected = format!("{} coordinates, as the clip before has", batch.coordinates);
+                return Err(Error::clip(view.id, expected, view.coordinates.to_string()));
+            }
+            for number in 0..views {
+                let mut rng = stream(seed, Purpose::Augment, epoch, Key::Clip(view.id));
+                let purpose = match &self.augment {
+                    Some(augment) => Use::Training {
+                        augment,
+                        rng: &mut rng,
+                    },
+                    None => Use::Evaluation { view: number },
+                };
+                let read =
+                    reader.read(&view, purpose, &mut batch.keypoints, &mut batch.presence)?;
+                let entry = (clip * views + number) as u32;
+                batch.track_clip.extend(std::iter::repeat_n(entry, read));
+                batch.ids.push(view.id.to_owned());
+                batch.labels.push(view.label.map_or(-1, i64::from));
+            }
+        }
+        Ok(batch)
     }
 }
 
 /// The batches of one epoch, in order. Ends after the first error. Dropping it stops the workers.
 pub struct Batches {
-    job: Arc<Job>,
-    workers: Vec<JoinHandle<()>>,
-    /// Of the thread that asks, when there are no workers.
-    reader: Option<Reader>,
-    next: usize,
     refused: Option<Error>,
+    batches: InOrder<Batch>,
 }
 
 impl Iterator for Batches {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Result<Batch>> {
-        let last = self.job.plan.len();
-        if let Some(error) = self.refused.take() {
-            self.next = last;
-            return Some(Err(error));
-        }
-        if self.next >= last {
-            return None;
-        }
-        let batch = if self.workers.is_empty() {
-            self.job.read_guarded(&mut self.reader, self.next)
-        } else {
-            self.job.take(self.next)
-        };
-        self.next = if batch.is_ok() { self.next + 1 } else { last };
-        Some(batch)
+        let refused = self.refused.take().map(Err);
+        refused.or_else(|| self.batches.next())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let refused = usize::from(self.refused.is_some());
-        (0, Some(refused + self.job.plan.len() - self.next))
-    }
-}
-
-impl Drop for Batches {
-    fn drop(&mut self) {
-        self.job.lock().stopped = true;
-        self.job.changed.notify_all();
-        for worker in self.workers.drain(..) {
-            // Its panics were caught and handed over as errors.
-            let _ = worker.join();
-        }
-    }
-}
-
-/// What the workers share.
-struct Job {
-    source: Arc<dyn ClipSource>,
-    reading: Reading,
-    augment: Option<Augment>,
-    /// The clips of each batch.
-    plan: Vec<Vec<u32>>,
-    seed: u64,
-    epoch: u64,
-    ahead: usize,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// Batches that are ready, by their place in the epoch.
-    ready: BTreeMap<usize, Result<Batch>>,
-    /// The first batch no worker has begun.
-    begun: usize,
-    /// The batch the consumer takes next.
-    wanted: usize,
-    stopped: bool,
-}
-
-impl Job {
-    /// No code that can panic runs under the lock, so a poisoned one still guards a sound state.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A worker's life: batches in turn, never more than `ahead` before the consumer.
-    fn work(&self) {
-        let mut reader = None;
-        while let Some(index) = self.begin() {
-            let batch = self.read_guarded(&mut reader, index);
-            let mut state = self.lock();
-            state.ready.insert(index, batch);
-            drop(state);
-            self.changed.notify_all();
-        }
-    }
-
-    /// The next batch to read, none when there is nothing left to do.
-    fn begin(&self) -> Option<usize> {
-        let mut state = self.lock();
-        loop {
-            if state.stopped || state.begun >= self.plan.len() {
-                return None;
-            }
-            if state.begun < state.wanted + self.ahead {
-                state.begun += 1;
-                return Some(state.begun - 1);
-            }
-            state = self.wait(state);
-        }
-    }
-
-    /// Waits for batch `index`; every begun batch becomes ready, since its worker catches panics.
-    fn take(&self, index: usize) -> Result<Batch> {
-        let mut state = self.lock();
-        loop {
-            if let Some(batch) = state.ready.remove(&index) {
-                state.wanted = index + 1;
-                state.stopped |= batch.is_err();
-                drop(state);
-                self.changed.notify_all();
-                return batch;
-            }
-            state = self.wait(state);
-        }
-    }
-
-    /// Reads batch `index`; a panic on the way becomes an error.
-    fn read_guarded(&self, reader: &mut Option<Reader>, index: usize) -> Result<Batch> {
-        let read = || {
-            let reader = match reader {
-                Some(reader) => reader,
-                None => reader.insert(Reader::new(self.source.layout(), &self.reading)?),
-            };
-            let manner = Manner {
-                reading: &self.reading,
-                augment: self.augment.as_ref(),
-                seed: self.seed,
-                epoch: self.epoch,
-            };
-            read_batch(&*self.source, reader, manner, &self.plan[index])
-        };
-        // The reader's working memory is of no use to anyone after a panic: the epoch ends with the error.
-        catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
-            let message = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(Error::Worker {
-                message: message.unwrap_or_else(|| "a panic without a message".into()),
-            })
-        })
+        (0, Some(refused + self.batches.left()))
     }
 }
 

@@ -10,18 +10,14 @@
 //! Absent joints, bones and motions are 0 after everything. pyskl normalises, takes the stream, then samples; since its
 //! normalisations don't look at the samples and a motion always is that of one frame of the source, the numbers are the same.
 
-mod reader;
-
 use serde::{Deserialize, Serialize};
 use skeleton_graph::{Layout, random::Rng};
 
-use crate::augment::Augment;
-use crate::normalize::Normalization;
-use crate::sample::Sampling;
-use crate::stream::Stream;
+use crate::augment::{Augment, Draw, add_noise, swap_joints};
+use crate::normalize::{Affine, Axes, Normalization, Stats, ViewJoints};
+use crate::sample::{Arrays, Choice, Filler, Picks, Sampling, Survey};
+use crate::stream::{Stream, parents, to_bones, to_motion};
 use crate::{ClipView, Error, Result};
-
-pub(crate) use reader::{Purpose, Reader};
 
 /// More frames than any model here is given: nine minutes at 30 a second.
 const MOST_FRAMES: usize = 1 << 14;
@@ -173,6 +169,221 @@ fn read(
         keypoints,
         presence,
     })
+}
+
+// The steps of a read, with working memory that is kept from clip to clip.
+
+/// What a clip is read for.
+pub(crate) enum Purpose<'a> {
+    /// Training: changed as drawn. The settings have been checked.
+    Training {
+        augment: &'a Augment,
+        rng: &'a mut Rng,
+    },
+    /// Evaluation: one view of [`Reading::clips`].
+    Evaluation { view: usize },
+}
+
+/// Reads clips of one layout by one set of settings.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    reading: Reading,
+    mirror: Vec<usize>,
+    parents: Vec<usize>,
+    view_joints: Option<ViewJoints>,
+    survey: Survey,
+    picks: Picks,
+    filler: Filler,
+    /// The same samples a frame later, for motion.
+    later: (Vec<f32>, Vec<f32>),
+    row: Vec<f32>,
+    bytes: Vec<u8>,
+}
+
+/// What was drawn for one clip of a training.
+struct Change<'a> {
+    draw: Draw,
+    noise: f32,
+    rng: &'a mut Rng,
+}
+
+impl Reader {
+    /// # Errors
+    /// A setting out of its range, or a joint's name that the layout doesn't have.
+    pub fn new(layout: &Layout, reading: &Reading) -> Result<Reader> {
+        reading.check()?;
+        let view_joints = match &reading.normalization {
+            Normalization::View(view) => Some(view.resolve(layout)?),
+            _ => None,
+        };
+        Ok(Reader {
+            reading: reading.clone(),
+            mirror: layout.mirror(),
+            parents: parents(layout),
+            view_joints,
+            ..Reader::default()
+        })
+    }
+
+    /// Appends the clip's tracks, (n, t, v, c) and (n, t, v), and returns n. After an error the appended part is
+    /// unspecified.
+    pub fn read(
+        &mut self,
+        view: &ClipView<'_>,
+        purpose: Purpose<'_>,
+        keypoints: &mut Vec<f32>,
+        presence: &mut Vec<f32>,
+    ) -> Result<usize> {
+        view.check(self.mirror.len())?;
+        let (threshold, persons) = (self.reading.score_threshold, self.reading.persons);
+        self.survey.take(view, threshold, persons);
+        if self.survey.tracks.is_empty() {
+            return Err(Error::clip(view.id, "a present joint", "none in any frame"));
+        }
+        if self.view_joints.is_some() {
+            self.survey.follow(view.frames);
+        }
+        let change = self.choose(view, purpose);
+        let tracks = self.survey.tracks.len();
+        let (values, rows) = (keypoints.len(), presence.len());
+        let added = tracks * self.reading.frames * view.joints;
+        keypoints.resize(values + added * view.coordinates, 0.0);
+        presence.resize(rows + added, 0.0);
+        let mut to = Arrays {
+            keypoints: &mut keypoints[values..],
+            presence: &mut presence[rows..],
+        };
+        match view.coordinates {
+            2 => self.finish::<2>(view, change, &mut to)?,
+            _ => self.finish::<3>(view, change, &mut to)?,
+        }
+        Ok(tracks)
+    }
+
+    /// Draws what happens to the clip, and chooses its frames.
+    fn choose<'a>(&mut self, view: &ClipView<'_>, purpose: Purpose<'a>) -> Option<Change<'a>> {
+        let reading = &self.reading;
+        let lengths = (self.survey.frames.len(), reading.frames);
+        let motion = reading.stream.is_of_motion();
+        let mut choose = |choice| self.picks.choose(reading.sampling, lengths, choice, motion);
+        match purpose {
+            Purpose::Training { augment, rng } => {
+                let draw = augment.draw(rng);
+                let (share, place) = (draw.share, draw.place);
+                choose(Choice::Random { share, place, rng });
+                let noise = augment.noise;
+                Some(Change { draw, noise, rng })
+            }
+            Purpose::Evaluation { view: number } => {
+                choose(Choice::View {
+                    view: number,
+                    views: reading.clips,
+                    id: view.id,
+                });
+                None
+            }
+        }
+    }
+
+    /// Samples, normalises, augments and takes the stream.
+    fn finish<const C: usize>(
+        &mut self,
+        view: &ClipView<'_>,
+        mut change: Option<Change<'_>>,
+        to: &mut Arrays<'_>,
+    ) -> Result<()> {
+        let stream = self.reading.stream;
+        let complete = self.sample::<C>(view, false, to);
+        let map = self.map::<C>(view, change.as_ref(), to)?;
+        self.change::<C>(change.as_mut(), map.as_ref(), to, complete);
+        if stream.is_of_motion() {
+            let (mut keypoints, mut presence) = std::mem::take(&mut self.later);
+            keypoints.resize(to.keypoints.len(), 0.0);
+            presence.resize(to.presence.len(), 0.0);
+            let mut later = Arrays {
+                keypoints: &mut keypoints,
+                presence: &mut presence,
+            };
+            let complete = self.sample::<C>(view, true, &mut later);
+            self.change::<C>(change.as_mut(), map.as_ref(), &mut later, complete);
+            to_motion::<C>(to.keypoints, to.presence, &keypoints, &presence);
+            self.later = (keypoints, presence);
+        }
+        if stream.is_of_bones() {
+            // The bone of a motion is the motion of the bone.
+            to_bones::<C>(to.keypoints, to.presence, &self.parents, &mut self.row);
+        }
+        Ok(())
+    }
+
+    /// Fills the arrays with the chosen frames, or those a frame later; returns whether every joint is present.
+    fn sample<const C: usize>(
+        &mut self,
+        view: &ClipView<'_>,
+        later: bool,
+        to: &mut Arrays<'_>,
+    ) -> bool {
+        let (threshold, survey) = (self.reading.score_threshold, &self.survey);
+        let picks = match later {
+            true => &self.picks.later,
+            false => &self.picks.now,
+        };
+        self.filler.fill::<C>(view, threshold, survey, picks, to)
+    }
+
+    /// Normalisation and augmentation as one map of the sampled joints; none where nothing moves.
+    fn map<const C: usize>(
+        &self,
+        view: &ClipView<'_>,
+        change: Option<&Change<'_>>,
+        sampled: &Arrays<'_>,
+    ) -> Result<Option<Affine<C>>> {
+        let (keypoints, presence) = (&*sampled.keypoints, &*sampled.presence);
+        let normalization = &self.reading.normalization;
+        let matrix = change.and_then(|change| change.draw.matrix::<C>(normalization.up()));
+        let stats = match (normalization.wants_stats(), matrix) {
+            (true, _) => Stats::of(keypoints, presence),
+            (false, Some(_)) => Stats::mean_of(keypoints, presence),
+            (false, None) => Stats::none(),
+        };
+        let threshold = self.reading.score_threshold;
+        let axes = match &self.view_joints {
+            Some(joints) => Some(Axes::find(view, threshold, &self.survey, joints)?),
+            None => None,
+        };
+        let normal = normalization.affine(view, &stats, axes.as_ref())?;
+        Ok(match matrix {
+            Some(matrix) => {
+                let normal = normal.unwrap_or_else(Affine::identity);
+                Some(normal.then_about(&matrix, stats.mean))
+            }
+            None => normal,
+        })
+    }
+
+    /// Moves sampled joints, and adds their noise.
+    fn change<const C: usize>(
+        &mut self,
+        change: Option<&mut Change<'_>>,
+        map: Option<&Affine<C>>,
+        sampled: &mut Arrays<'_>,
+        complete: bool,
+    ) {
+        let (keypoints, presence) = (&mut *sampled.keypoints, &mut *sampled.presence);
+        if change.as_ref().is_some_and(|change| change.draw.flip) {
+            swap_joints::<C>(keypoints, &self.mirror, &mut self.row);
+            if !complete {
+                swap_joints::<1>(presence, &self.mirror, &mut self.row);
+            }
+        }
+        if let Some(map) = map {
+            map.apply(keypoints, presence, complete);
+        }
+        if let Some(change) = change {
+            let noise = change.noise;
+            add_noise::<C>(keypoints, presence, noise, change.rng, &mut self.bytes);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 //! [`Sampling::Linear`], between two.
 
 mod fill;
-mod survey;
 pub mod uniform;
 
 use rand::RngCore as _;
@@ -14,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use skeleton_graph::random::{Key, Purpose, Rng, stream};
 
 pub(crate) use fill::{Arrays, Filler};
-pub(crate) use survey::{Survey, is_present};
+
+use crate::ClipView;
 
 /// How a fixed number of frames is taken from a clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,79 @@ impl Window {
     }
 }
 
+/// What was found in a clip; working memory that is kept from clip to clip.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// Stored persons that are tracks, in the source's order.
+    pub tracks: Vec<usize>,
+    /// Stored frames that are kept, in order.
+    pub frames: Vec<usize>,
+    /// (m, t), whether the person has a present joint in the frame.
+    seen: Vec<bool>,
+}
+
+impl Survey {
+    /// Finds the tracks and the frames of a clip: at most `persons` tracks, those with the most present joints (the
+    /// earlier one where two are equal), in the source's order.
+    pub fn take(&mut self, view: &ClipView<'_>, threshold: f32, persons: usize) {
+        let t = view.frames;
+        let rows = view.persons * t;
+        self.seen.clear();
+        let is_seen = |row| any_present(view, threshold, row);
+        self.seen.extend((0..rows).map(is_seen));
+        let seen = &self.seen;
+        let track_rows = |track: usize| track * t..(track + 1) * t;
+        self.tracks.clear();
+        let is_track = |&track: &usize| seen[track_rows(track)].contains(&true);
+        self.tracks.extend((0..view.persons).filter(is_track));
+        if self.tracks.len() > persons {
+            let count = |&track: &usize| {
+                let rows = track_rows(track).map(|row| count_present(view, threshold, row));
+                std::cmp::Reverse(rows.sum::<usize>())
+            };
+            self.tracks.sort_by_cached_key(count);
+            self.tracks.truncate(persons);
+            self.tracks.sort_unstable();
+        }
+        let tracks = &self.tracks;
+        self.frames.clear();
+        let is_kept = |frame: &usize| tracks.iter().any(|track| seen[track * t + frame]);
+        self.frames.extend((0..t).filter(is_kept));
+    }
+
+    /// Puts the track that is seen in the most frames (the earlier one where two are equal) first, and keeps the frames in
+    /// which it is seen, and the tracks that are seen in these.
+    pub fn follow(&mut self, frames: usize) {
+        let (seen, t) = (&self.seen, frames);
+        let count = |track: usize| {
+            let row = &seen[track * t..(track + 1) * t];
+            row.iter().filter(|&&there| there).count()
+        };
+        let places = 0..self.tracks.len();
+        let Some(place) = places.min_by_key(|&place| std::cmp::Reverse(count(self.tracks[place])))
+        else {
+            return;
+        };
+        self.tracks[..=place].rotate_right(1);
+        let leader = self.tracks[0];
+        self.frames.retain(|frame| seen[leader * t + frame]);
+        let kept = &self.frames;
+        let is_seen = |track: &usize| kept.iter().any(|frame| seen[track * t + frame]);
+        self.tracks.retain(is_seen);
+    }
+}
+
+fn any_present(view: &ClipView<'_>, threshold: f32, row: usize) -> bool {
+    let mut joints = row * view.joints..(row + 1) * view.joints;
+    joints.any(|joint| view.is_present(joint, threshold))
+}
+
+fn count_present(view: &ClipView<'_>, threshold: f32, row: usize) -> usize {
+    let joints = row * view.joints..(row + 1) * view.joints;
+    let present = joints.filter(|&joint| view.is_present(joint, threshold));
+    present.count()
+}
+
 /// Where one sample lies: the share `weight` of the way from one kept frame to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pick {
@@ -119,7 +192,7 @@ pub(crate) enum Choice<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Picks {
     /// A pick a sample.
-    pub now: Vec<Pick>,
+    pub now: Vec<Option<Pick>>,
     /// One frame after each, none where the clip ends before; empty unless asked for.
     pub later: Vec<Option<Pick>>,
     indices: Vec<usize>,
@@ -145,7 +218,7 @@ impl Picks {
                 };
                 for sample in 0..samples {
                     let time = window.time(sample, samples);
-                    self.now.push(Pick::at(time, last));
+                    self.now.push(Some(Pick::at(time, last)));
                     if later {
                         let next = time + 1.0 <= last as f64;
                         self.later.push(next.then(|| Pick::at(time + 1.0, last)));
@@ -154,11 +227,11 @@ impl Picks {
             }
             Sampling::Uniform => {
                 self.choose_uniform(frames, samples, choice);
-                self.now
-                    .extend(self.indices.iter().map(|&frame| Pick::frame(frame)));
+                let pick = |frame: usize| (frame <= last).then(|| Pick::frame(frame));
+                let frames = self.indices.iter();
+                self.now.extend(frames.clone().map(|&frame| pick(frame)));
                 if later {
-                    let next = |&frame: &usize| (frame < last).then(|| Pick::frame(frame + 1));
-                    self.later.extend(self.indices.iter().map(next));
+                    self.later.extend(frames.map(|&frame| pick(frame + 1)));
                 }
             }
         }

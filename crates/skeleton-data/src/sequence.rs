@@ -14,6 +14,46 @@ pub enum Values {
     F32(Vec<f32>),
 }
 
+/// What the arrays hold.
+pub(crate) trait Number: Copy {
+    const ZERO: Self;
+    /// Zero of either sign.
+    fn is_zero(self) -> bool;
+    fn is_finite(self) -> bool;
+}
+
+impl Number for f16 {
+    const ZERO: f16 = f16::ZERO;
+
+    fn is_zero(self) -> bool {
+        self.to_bits() & 0x7fff == 0
+    }
+
+    fn is_finite(self) -> bool {
+        f16::is_finite(self)
+    }
+}
+
+impl Number for f32 {
+    const ZERO: f32 = 0.0;
+
+    fn is_zero(self) -> bool {
+        self == 0.0
+    }
+
+    fn is_finite(self) -> bool {
+        f32::is_finite(self)
+    }
+}
+
+/// The rule of presence, of coordinates: a joint is somewhere where they are finite and not all zero. Without branches, since
+/// whole sets are asked this.
+#[inline]
+pub(crate) fn is_somewhere<T: Number>(place: &[T]) -> bool {
+    let finite = place.iter().fold(true, |all, x| all & x.is_finite());
+    finite & place.iter().fold(false, |any, x| any | !x.is_zero())
+}
+
 /// [`Values`] borrowed, from memory or from a mapped cache.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValuesRef<'a> {
@@ -33,7 +73,7 @@ impl Values {
     }
 }
 
-impl ValuesRef<'_> {
+impl<'a> ValuesRef<'a> {
     /// How many numbers there are.
     pub fn len(&self) -> usize {
         match self {
@@ -52,6 +92,14 @@ impl ValuesRef<'_> {
         match self {
             ValuesRef::F16(values) => Values::F16(values.to_vec()),
             ValuesRef::F32(values) => Values::F32(values.to_vec()),
+        }
+    }
+
+    /// The stored bytes.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        match self {
+            ValuesRef::F16(values) => bytemuck::cast_slice(values),
+            ValuesRef::F32(values) => bytemuck::cast_slice(values),
         }
     }
 
@@ -124,6 +172,15 @@ pub struct Sequence {
     pub setup: Option<u32>,
 }
 
+/// What [`Sequence::repair`] changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Repaired {
+    /// Joints that had a coordinate that is not finite, made missing.
+    pub joints: usize,
+    /// Scores that were not finite, made zero.
+    pub scores: usize,
+}
+
 /// A clip where it lies: in a [`Sequence`] or in a mapped cache.
 #[derive(Clone, Copy, Debug)]
 pub struct ClipView<'a> {
@@ -165,6 +222,23 @@ impl Sequence {
         finite(&self.keypoints) && self.scores.as_ref().is_none_or(finite)
     }
 
+    /// Makes joints with a coordinate that is not finite missing (all zeros, score zero), and such scores zero.
+    pub fn repair(&mut self) -> Repaired {
+        let mut repaired = Repaired::default();
+        let c = self.coordinates.max(1);
+        let joints = match &mut self.keypoints {
+            Values::F16(values) => lost_joints(values, c),
+            Values::F32(values) => lost_joints(values, c),
+        };
+        repaired.joints = joints.len();
+        repaired.scores = match &mut self.scores {
+            Some(Values::F16(scores)) => finite_scores(scores, &joints),
+            Some(Values::F32(scores)) => finite_scores(scores, &joints),
+            None => 0,
+        };
+        repaired
+    }
+
     /// The clip, borrowed.
     pub fn view(&self) -> ClipView<'_> {
         ClipView {
@@ -181,6 +255,33 @@ impl Sequence {
     }
 }
 
+/// Zeroes joints of `c` coordinates that aren't all finite, and says which they were.
+fn lost_joints<T: Number>(values: &mut [T], c: usize) -> Vec<usize> {
+    let mut lost = Vec::new();
+    for (joint, coordinates) in values.chunks_exact_mut(c).enumerate() {
+        if !coordinates.iter().all(|x| x.is_finite()) {
+            coordinates.fill(T::ZERO);
+            lost.push(joint);
+        }
+    }
+    lost
+}
+
+/// Zeroes the scores of lost joints, and those that aren't finite, which are counted.
+fn finite_scores<T: Number>(scores: &mut [T], lost: &[usize]) -> usize {
+    let mut count = 0;
+    for score in scores.iter_mut().filter(|score| !score.is_finite()) {
+        *score = T::ZERO;
+        count += 1;
+    }
+    for &joint in lost {
+        if let Some(score) = scores.get_mut(joint) {
+            *score = T::ZERO;
+        }
+    }
+    count
+}
+
 impl ClipView<'_> {
     /// Whether the arrays have the lengths that persons, frames, joints and coordinates promise, and the layout's joints.
     ///
@@ -189,18 +290,14 @@ impl ClipView<'_> {
     pub fn check(&self, layout_joints: usize) -> Result<()> {
         let wrong = |expected: String, found: String| Err(Error::clip(self.id, expected, found));
         if self.joints != layout_joints {
-            return wrong(
-                format!("the {layout_joints} joints of the layout"),
-                self.joints.to_string(),
-            );
+            let expected = format!("the {layout_joints} joints of the layout");
+            return wrong(expected, self.joints.to_string());
         }
         if !(2..=3).contains(&self.coordinates) {
             return wrong("2 or 3 coordinates".into(), self.coordinates.to_string());
         }
-        let joints = self
-            .persons
-            .checked_mul(self.frames)
-            .and_then(|rows| rows.checked_mul(self.joints));
+        let rows = self.persons.checked_mul(self.frames);
+        let joints = rows.and_then(|rows| rows.checked_mul(self.joints));
         let numbers = joints.and_then(|joints| joints.checked_mul(self.coordinates));
         let (m, t, v, c) = (self.persons, self.frames, self.joints, self.coordinates);
         if numbers != Some(self.keypoints.len()) {
@@ -208,12 +305,38 @@ impl ClipView<'_> {
             return wrong(format!("keypoints of shape [{m}, {t}, {v}, {c}]"), found);
         }
         match self.scores {
-            Some(scores) if joints != Some(scores.len()) => wrong(
-                format!("scores of shape [{m}, {t}, {v}]"),
-                format!("{} numbers", scores.len()),
-            ),
+            Some(scores) if joints != Some(scores.len()) => {
+                let found = format!("{} numbers", scores.len());
+                wrong(format!("scores of shape [{m}, {t}, {v}]"), found)
+            }
             _ => Ok(()),
         }
+    }
+}
+
+impl ClipView<'_> {
+    /// x, y and z of a joint, by its place in (m, t, v); z is 0 in the plane.
+    pub(crate) fn place(&self, joint: usize) -> [f32; 3] {
+        let c = self.coordinates;
+        std::array::from_fn(|axis| match axis < c {
+            true => self.keypoints.get(joint * c + axis),
+            false => 0.0,
+        })
+    }
+
+    /// The rule of presence: whether a joint, by its place in (m, t, v), is somewhere, and its score, where there are scores,
+    /// above the threshold. A score that is not a number is above nothing.
+    #[inline]
+    pub(crate) fn is_present(&self, joint: usize, threshold: f32) -> bool {
+        let place = joint * self.coordinates..(joint + 1) * self.coordinates;
+        let is_somewhere = match self.keypoints {
+            ValuesRef::F16(values) => is_somewhere(&values[place]),
+            ValuesRef::F32(values) => is_somewhere(&values[place]),
+        };
+        is_somewhere
+            && self
+                .scores
+                .is_none_or(|scores| scores.get(joint) > threshold)
     }
 }
 

@@ -51,33 +51,25 @@ pub fn stratified_holdout(
     seed: u64,
 ) -> Result<(Vec<u32>, Vec<u32>)> {
     if !(0.0..1.0).contains(&fraction) {
-        return Err(Error::setting(
-            "holdout",
-            "a fraction of 0 or more, below 1",
-            fraction,
-        ));
+        let expected = "a fraction of 0 or more, below 1";
+        return Err(Error::setting("holdout", expected, fraction));
     }
-    let classes = by_class(labels, indices, "holdout")?;
-    let mut is_held = vec![false; labels.len()];
     // Shares are rounded along the classes, so that small classes give their part in turn instead of never.
-    let mut wanted = 0.0;
-    let mut taken = 0;
-    for (class, mut members) in classes {
-        wanted += fraction * members.len() as f64;
+    let (mut wanted, mut taken) = (0.0, 0);
+    let count = |size: usize| {
+        wanted += fraction * size as f64;
         let share = (wanted.round() as usize)
             .saturating_sub(taken)
-            .min(members.len() - 1);
+            .min(size - 1);
         taken += share;
-        members.shuffle(&mut random::stream(
-            seed,
-            Purpose::Holdout,
-            0,
-            Key::Index(class.into()),
-        ));
-        for &index in &members[..share] {
-            is_held[index as usize] = true;
-        }
-    }
+        share
+    };
+    let is_held = drawn(
+        (labels, indices),
+        "holdout",
+        (seed, Purpose::Holdout),
+        count,
+    )?;
     Ok(indices.iter().partition(|&&index| !is_held[index as usize]))
 }
 
@@ -96,51 +88,46 @@ pub fn labelled_share(
     seed: u64,
 ) -> Result<Vec<u32>> {
     if !(share > 0.0 && share <= 1.0) {
-        return Err(Error::setting(
-            "labels",
-            "a share above 0, at most 1",
-            share,
-        ));
+        let expected = "a share above 0, at most 1";
+        return Err(Error::setting("labels", expected, share));
     }
-    let mut is_kept = vec![false; labels.len()];
-    for (class, mut members) in by_class(labels, indices, "labels")? {
-        members.shuffle(&mut random::stream(
-            seed,
-            Purpose::Labels,
-            0,
-            Key::Index(class.into()),
-        ));
+    let count = |size: usize| {
         // 0.1 of 30 is a little above 3 in binary, which is no reason for a fourth.
-        let exact = share * members.len() as f64;
-        let count = ((exact - 1e-9 * exact).ceil() as usize).clamp(1, members.len());
-        for &index in &members[..count] {
-            is_kept[index as usize] = true;
-        }
-    }
+        let exact = share * size as f64;
+        ((exact - 1e-9 * exact).ceil() as usize).clamp(1, size)
+    };
+    let is_kept = drawn((labels, indices), "labels", (seed, Purpose::Labels), count)?;
     let kept = indices.iter().copied();
     Ok(kept.filter(|&index| is_kept[index as usize]).collect())
 }
 
-/// The labelled clips of each class, ascending; `key` names the setting in errors.
-fn by_class(
-    labels: &[Option<u32>],
-    indices: &[u32],
+/// By clip, whether it is one of those drawn: of the labelled clips of each class as many as `count` says of their number. `key`
+/// names the setting in errors.
+fn drawn(
+    (labels, indices): (&[Option<u32>], &[u32]),
     key: &'static str,
-) -> Result<BTreeMap<u32, Vec<u32>>> {
+    (seed, purpose): (u64, Purpose),
+    mut count: impl FnMut(usize) -> usize,
+) -> Result<Vec<bool>> {
     let mut classes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for &index in indices {
-        let label = labels
-            .get(index as usize)
-            .ok_or_else(|| Error::setting(key, format!("indices below {}", labels.len()), index))?;
-        if let Some(label) = label {
+        let beyond = || Error::setting(key, format!("indices below {}", labels.len()), index);
+        if let Some(label) = labels.get(index as usize).ok_or_else(beyond)? {
             classes.entry(*label).or_default().push(index);
         }
     }
-    for members in classes.values_mut() {
+    let mut is_drawn = vec![false; labels.len()];
+    for (class, mut members) in classes {
         members.sort_unstable();
         members.dedup();
+        let share = count(members.len());
+        let mut rng = random::stream(seed, purpose, 0, Key::Index(class.into()));
+        members.shuffle(&mut rng);
+        for &index in &members[..share] {
+            is_drawn[index as usize] = true;
+        }
     }
-    Ok(classes)
+    Ok(is_drawn)
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ mod common;
 
 use std::path::Path;
 
-use common::{CLIPS, dumped, open, shared};
+use common::{CLIPS, all, dumped, open, shared};
 use half::f16;
-use skeleton_data::raw::pyskl::PysklFile;
+use skeleton_data::raw::RawFile;
 use skeleton_data::{Error, Sequence, Values};
 
 fn expected() -> Vec<f32> {
@@ -20,11 +20,7 @@ fn single(values: &Values) -> Vec<f32> {
 }
 
 fn sequences(bytes: &[u8]) -> Vec<Sequence> {
-    open(bytes)
-        .unwrap()
-        .sequences()
-        .collect::<Result<_, _>>()
-        .unwrap()
+    all(&open(bytes).unwrap())
 }
 
 #[test]
@@ -160,7 +156,7 @@ data = [clip(0, k.astype('f2'), keypoint_score=s.astype('f4'))]
         return;
     };
     let file = open(&bytes).unwrap();
-    let clip = file.sequence(0).unwrap();
+    let clip = all(&file).remove(0);
     assert_eq!((file.repaired().joints, file.repaired().scores), (2, 1));
     let Values::F16(values) = &clip.keypoints else {
         panic!()
@@ -200,7 +196,7 @@ fn every_cut_off_and_flipped_pickle_is_an_error_or_plain_data() {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= flip;
                 if let Ok(file) = open(&damaged) {
-                    file.sequences().for_each(drop);
+                    let _ = file.each(|_| Ok::<(), Error>(()));
                 }
             }
         }
@@ -210,7 +206,7 @@ fn every_cut_off_and_flipped_pickle_is_an_error_or_plain_data() {
 #[test]
 fn the_real_files_are_read_and_the_index_is_refused() {
     if let Some(path) = shared("jhmdb14.pkl") {
-        let file = PysklFile::open(&path).unwrap();
+        let file = RawFile::open(&path).unwrap();
         assert_eq!(
             (
                 file.len(),
@@ -234,10 +230,10 @@ fn the_real_files_are_read_and_the_index_is_refused() {
             ("test3", 175),
         ];
         assert_eq!(counts, official);
-        assert!(file.sequences().all(|clip| clip.unwrap().frames <= 40));
+        assert!(all(&file).iter().all(|clip| clip.frames <= 40));
     }
     if let Some(path) = shared("nw_ucla.pkl") {
-        let file = PysklFile::open(&path).unwrap();
+        let file = RawFile::open(&path).unwrap();
         assert_eq!(
             (
                 file.len(),
@@ -248,23 +244,24 @@ fn the_real_files_are_read_and_the_index_is_refused() {
             (1484, 20, 3, 10)
         );
         assert!(
-            file.sequences()
-                .all(|clip| (1..=201).contains(&clip.unwrap().frames))
+            all(&file)
+                .iter()
+                .all(|clip| (1..=201).contains(&clip.frames))
         );
     }
     if let Some(path) = shared("k400_index.pkl") {
-        let message = PysklFile::open(&path).err().unwrap().to_string();
+        let message = RawFile::open(&path).err().unwrap().to_string();
         assert!(
             message.contains("Kinetics-400") && message.contains("annotation 0"),
             "{message}"
         );
     }
     assert!(matches!(
-        PysklFile::open(Path::new("missing.pkl")),
+        RawFile::open(Path::new("missing.pkl")),
         Err(Error::Io { .. })
     ));
     assert!(matches!(
-        PysklFile::open(Path::new(env!("CARGO_MANIFEST_DIR"))),
+        RawFile::open(Path::new(env!("CARGO_MANIFEST_DIR"))),
         Err(Error::Io { .. })
     ));
 }

@@ -7,10 +7,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::python;
-use skeleton_data::Sequence;
+use common::{all, python};
 use skeleton_data::normalize::{Normalization, View};
-use skeleton_data::raw::pyskl::PysklFile;
+use skeleton_data::raw::RawFile;
 use skeleton_data::reading::{Reading, Tracks, read_clip};
 use skeleton_data::sample::{Sampling, uniform};
 use skeleton_data::skeleton_graph::Layout;
@@ -92,8 +91,8 @@ fn compare(ours: &Tracks, theirs: &[f32], what: &str, compared: &mut Compared) {
 }
 
 fn check(folder: &Path, layout: &str, reading: Reading) {
-    let file = PysklFile::open(&folder.join(format!("{layout}.pkl"))).unwrap();
-    let clips: Vec<Sequence> = file.sequences().map(Result::unwrap).collect();
+    let file = RawFile::open(&folder.join(format!("{layout}.pkl"))).unwrap();
+    let clips = all(&file);
     let layout = Layout::built_in(layout).unwrap();
     for stream in [
         Stream::Joint,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::{clips, python, run, shared, splits, write};
 use skeleton_data::cache::{Cache, CacheHeader, CacheWriter};
-use skeleton_data::raw::pyskl::PysklFile;
+use skeleton_data::raw::RawFile;
 use skeleton_data::skeleton_graph::Layout;
 use skeleton_data::{ClipSource, Units};
 
@@ -41,7 +41,7 @@ def digest(f):
 "#;
 
 fn prepare(clips: &Path, cache: &Path, layout: &str) {
-    let file = PysklFile::open(clips).unwrap();
+    let file = RawFile::open(clips).unwrap();
     let header = CacheHeader {
         dataset: "test".into(),
         layout: Layout::built_in(layout).unwrap(),
@@ -51,9 +51,7 @@ fn prepare(clips: &Path, cache: &Path, layout: &str) {
         created_by: "tests".into(),
     };
     let mut writer = CacheWriter::create(cache, header).unwrap();
-    for clip in file.sequences() {
-        writer.push(&clip.unwrap()).unwrap();
-    }
+    file.each(|clip| writer.push(&clip)).unwrap();
     assert_eq!(writer.finish(file.splits()).unwrap().unknown_ids, []);
     assert_eq!(file.repaired().joints, 0);
 }

@@ -4,8 +4,8 @@ mod common;
 
 use std::path::Path;
 
-use common::{python, run, shared};
-use skeleton_data::raw::pyskl::PysklFile;
+use common::{all, python, run, shared};
+use skeleton_data::raw::RawFile;
 use skeleton_data::reading::{Reading, read_clip};
 use skeleton_data::skeleton_graph::Layout;
 
@@ -37,11 +37,7 @@ fn largest_difference(file: &str, layout: &str) -> Option<f32> {
         .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
 
     let layout = Layout::built_in(layout).unwrap();
-    let mut clips: Vec<_> = PysklFile::open(&data)
-        .unwrap()
-        .sequences()
-        .map(Result::unwrap)
-        .collect();
+    let mut clips = all(&RawFile::open(&data).unwrap());
     clips.sort_by(|a, b| a.id.cmp(&b.id));
     let (mut largest, mut compared) = (0.0f32, 0);
     for clip in &clips {

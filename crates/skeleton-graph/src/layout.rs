@@ -1,9 +1,25 @@
-//! The only table of a skeleton: its joints and everything that follows from their numbers.
+//! The only table of a skeleton: its joints and everything that follows from their numbers, how it is written as TOML, and the
+//! checks between such a text and a [`Layout`].
 
-use crate::{Adjacency, LayoutError, text, validate};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use crate::{Adjacency, LayoutError};
+
+/// Longer texts are refused unread; the largest layout allowed needs a tenth of it.
+const LONGEST_TEXT: usize = 1 << 20;
+/// Two parts need two joints.
+const FEWEST_JOINTS: usize = 2;
+/// More than any body model has; keeps dense (v, v) matrices small.
+const MOST_JOINTS: usize = 1024;
+const FEWEST_PARTS: usize = 2;
+const LONGEST_NAME: usize = 64;
 
 /// A named group of joints, such as the left arm: what is masked as one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Part {
     /// The part's name.
     pub name: String,
@@ -18,14 +34,14 @@ pub struct Part {
 /// layouts with the same facts are equal however their files order them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
-    pub(crate) name: String,
-    pub(crate) joints: Vec<String>,
+    name: String,
+    joints: Vec<String>,
     /// (child, parent), by child.
-    pub(crate) edges: Vec<(usize, usize)>,
-    pub(crate) parts: Vec<Part>,
+    edges: Vec<(usize, usize)>,
+    parts: Vec<Part>,
     /// The lower number first, by it.
-    pub(crate) flips: Vec<(usize, usize)>,
-    pub(crate) origin: Vec<usize>,
+    flips: Vec<(usize, usize)>,
+    origin: Vec<usize>,
 }
 
 #[expect(
@@ -62,13 +78,46 @@ impl Layout {
     /// # Errors
     /// Each [`LayoutError`] names the source, the entry and the joint that is wrong.
     pub fn from_toml(text: &str, source: &str) -> Result<Layout, LayoutError> {
-        validate::layout(text::read(text, source)?, source)
+        if text.len() > LONGEST_TEXT {
+            return Err(LayoutError::TooLong {
+                file: source.to_owned(),
+                found: text.len(),
+                limit: LONGEST_TEXT,
+            });
+        }
+        let facts: Facts = toml::from_str(text).map_err(|cause| LayoutError::Syntax {
+            file: source.to_owned(),
+            cause: Box::new(cause),
+        })?;
+        facts.check().map_err(|problem| LayoutError::Invalid {
+            file: source.to_owned(),
+            problem,
+        })
     }
 
     /// The whole layout as TOML: the same facts give the same text, and [`Layout::from_toml`]
     /// reads an equal layout back.
     pub fn to_toml(&self) -> String {
-        text::write(self)
+        // Written by hand and not by a TOML library: the text enters caches, checkpoints and their digests, so its form must
+        // not change with a library's version.
+        let pairs = |pairs: &[(usize, usize)]| {
+            list(pairs.iter().map(|(one, other)| format!("[{one}, {other}]")))
+        };
+        let numbers = |joints: &[usize]| list(joints.iter().map(usize::to_string));
+        let mut text = format!(
+            "name = {}\njoints = {}\nedges = {}\nflips = {}\norigin = {}\n",
+            quoted(&self.name),
+            list(self.joints.iter().map(|name| quoted(name))),
+            pairs(&self.edges),
+            pairs(&self.flips),
+            numbers(&self.origin)
+        );
+        for Part { name, joints } in &self.parts {
+            let (name, joints) = (quoted(name), numbers(joints));
+            write!(text, "\n[[parts]]\nname = {name}\njoints = {joints}\n")
+                .expect("writing to a string does not fail");
+        }
+        text
     }
 
     /// The layout's name.
@@ -138,4 +187,248 @@ impl Layout {
     pub fn adjacency(&self) -> Adjacency {
         Adjacency::of_edges(self.len(), &self.edges)
     }
+}
+
+/// A TOML array.
+fn list(values: impl Iterator<Item = String>) -> String {
+    format!("[{}]", values.collect::<Vec<_>>().join(", "))
+}
+
+/// A TOML basic string. Names hold no control characters (checked), so two escapes are enough.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// What a text says, not yet checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Facts {
+    name: String,
+    joints: Vec<String>,
+    /// Pairs. Not `[usize; 2]`: serde would take the first two of a longer list in silence.
+    edges: Vec<Vec<usize>>,
+    /// Pairs.
+    flips: Vec<Vec<usize>>,
+    origin: Vec<usize>,
+    parts: Vec<Part>,
+}
+
+/// Where in the text something is wrong, and what.
+type Checked<T> = Result<T, String>;
+
+impl Facts {
+    fn check(mut self) -> Checked<Layout> {
+        check_name("name", &self.name)?;
+        self.check_joint_names()?;
+        let edges = self.tree()?;
+        self.check_parts()?;
+        let flips = self.flips()?;
+        self.once("origin", &self.origin, &mut self.no_owners())?;
+        for part in &mut self.parts {
+            part.joints.sort_unstable();
+        }
+        self.origin.sort_unstable();
+        Ok(Layout {
+            name: self.name,
+            joints: self.joints,
+            edges,
+            parts: self.parts,
+            flips,
+            origin: self.origin,
+        })
+    }
+
+    /// A joint for messages; it has passed [`Facts::in_range`].
+    fn joint(&self, joint: usize) -> String {
+        format!("joint {joint} ({})", self.joints[joint])
+    }
+
+    fn joint_list(&self, joints: &[usize]) -> String {
+        let joints: Vec<String> = joints.iter().map(|&joint| self.joint(joint)).collect();
+        joints.join(", ")
+    }
+
+    fn check_joint_names(&self) -> Checked<()> {
+        let found = self.joints.len();
+        if !(FEWEST_JOINTS..=MOST_JOINTS).contains(&found) {
+            return Err(format!(
+                "joints: found {found}, expected {FEWEST_JOINTS} to {MOST_JOINTS}"
+            ));
+        }
+        for (joint, name) in self.joints.iter().enumerate() {
+            check_name(&format!("joints[{joint}]"), name)?;
+        }
+        check_distinct("joints", self.joints.iter())
+    }
+
+    fn in_range(&self, place: &str, joint: usize) -> Checked<()> {
+        let last = self.joints.len() - 1;
+        if joint > last {
+            return Err(format!(
+                "{place}: there is no joint {joint}; expected 0 to {last}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Two joints that exist and are not the same one.
+    fn pair(&self, place: &str, pair: &[usize]) -> Checked<(usize, usize)> {
+        let &[one, other] = pair else {
+            return Err(format!("{place}: {} joints, expected 2", pair.len()));
+        };
+        self.in_range(place, one)?;
+        self.in_range(place, other)?;
+        if one == other {
+            let joint = self.joint(one);
+            return Err(format!("{place}: {joint} is paired with itself"));
+        }
+        Ok((one, other))
+    }
+
+    /// Every joint has at most one parent, no joint is its own ancestor, one has no parent:
+    /// that is a tree over all joints.
+    fn tree(&self) -> Checked<Vec<(usize, usize)>> {
+        let mut parents = vec![None; self.joints.len()];
+        for (place, edge) in self.edges.iter().enumerate() {
+            let (child, parent) = self.pair(&format!("edges[{place}]"), edge)?;
+            if let Some(first) = parents[child].replace(parent) {
+                let (first, second) = (self.joint(first), self.joint(parent));
+                return Err(format!(
+                    "edges: {} has two parents, {first} and {second}; expected at most one",
+                    self.joint(child)
+                ));
+            }
+        }
+        if let Some(cycle) = cycle(&parents) {
+            let joints = self.joint_list(&cycle);
+            return Err(format!("edges: a cycle, expected a tree: {joints}"));
+        }
+        let joints = 0..self.joints.len();
+        let is_root = |&joint: &usize| parents[joint].is_none();
+        let roots: Vec<usize> = joints.clone().filter(is_root).collect();
+        if roots.len() != 1 {
+            return Err(format!(
+                "edges: {} joints without a parent, expected one root: {}",
+                roots.len(),
+                self.joint_list(&roots)
+            ));
+        }
+        let edge = |child: usize| Some((child, parents[child]?));
+        Ok(joints.filter_map(edge).collect())
+    }
+
+    fn check_parts(&self) -> Checked<()> {
+        let found = self.parts.len();
+        if found < FEWEST_PARTS {
+            return Err(format!(
+                "parts: found {found}, expected at least {FEWEST_PARTS}"
+            ));
+        }
+        let mut owner = self.no_owners();
+        for (place, part) in self.parts.iter().enumerate() {
+            check_name(&format!("parts[{place}]"), &part.name)?;
+            let place = format!("part {:?}", part.name);
+            self.once(&place, &part.joints, &mut owner)?;
+        }
+        check_distinct("parts", self.parts.iter().map(|part| &part.name))?;
+        match owner.iter().position(Option::is_none) {
+            None => Ok(()),
+            Some(joint) => Err(format!(
+                "parts: {} is in no part; expected every joint in exactly one",
+                self.joint(joint)
+            )),
+        }
+    }
+
+    /// For each joint the entry that it stands in: nowhere yet.
+    fn no_owners(&self) -> Vec<Option<String>> {
+        vec![None; self.joints.len()]
+    }
+
+    /// `joints` is not empty, its joints exist and had no owner, which `place` becomes.
+    fn once(&self, place: &str, joints: &[usize], owner: &mut [Option<String>]) -> Checked<()> {
+        if joints.is_empty() {
+            return Err(format!("{place}: empty, expected at least one joint"));
+        }
+        for &joint in joints {
+            self.in_range(place, joint)?;
+            self.claim(place, joint, owner)?;
+        }
+        Ok(())
+    }
+
+    fn claim(&self, place: &str, joint: usize, owner: &mut [Option<String>]) -> Checked<()> {
+        match owner[joint].replace(place.to_owned()) {
+            None => Ok(()),
+            Some(first) => Err(format!(
+                "{} stands in {first} and in {place}; expected once",
+                self.joint(joint)
+            )),
+        }
+    }
+
+    fn flips(&self) -> Checked<Vec<(usize, usize)>> {
+        let mut owner = self.no_owners();
+        let mut pairs = Vec::with_capacity(self.flips.len());
+        for (place, flip) in self.flips.iter().enumerate() {
+            let place = format!("flips[{place}]");
+            let (one, other) = self.pair(&place, flip)?;
+            self.claim(&place, one, &mut owner)?;
+            self.claim(&place, other, &mut owner)?;
+            pairs.push((one.min(other), one.max(other)));
+        }
+        pairs.sort_unstable();
+        Ok(pairs)
+    }
+}
+
+fn check_name(place: &str, name: &str) -> Checked<()> {
+    let why = if name.trim().is_empty() {
+        "is blank"
+    } else if name.len() > LONGEST_NAME {
+        "is longer than 64 bytes"
+    } else if name.chars().any(char::is_control) {
+        "holds a control character"
+    } else {
+        return Ok(());
+    };
+    Err(format!("{place}: the name {name:?} {why}"))
+}
+
+fn check_distinct<'n>(place: &str, names: impl Iterator<Item = &'n String>) -> Checked<()> {
+    let mut seen = HashMap::new();
+    for (second, name) in names.enumerate() {
+        if let Some(first) = seen.insert(name, second) {
+            return Err(format!(
+                "{place}: entries {first} and {second} are both called {name:?}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A cycle among the parents, each joint followed by its parent.
+fn cycle(parents: &[Option<usize>]) -> Option<Vec<usize>> {
+    // The walk that first came to a joint: meeting one's own steps again closes a cycle.
+    let mut walk_of = vec![None; parents.len()];
+    for start in 0..parents.len() {
+        let mut joint = start;
+        while walk_of[joint].is_none() {
+            walk_of[joint] = Some(start);
+            match parents[joint] {
+                Some(parent) => joint = parent,
+                None => break,
+            }
+        }
+        if walk_of[joint] == Some(start) && parents[joint].is_some() {
+            let mut cycle = vec![joint];
+            let mut next = parents[joint]?;
+            while next != joint {
+                cycle.push(next);
+                next = parents[next]?;
+            }
+            return Some(cycle);
+        }
+    }
+    None
 }

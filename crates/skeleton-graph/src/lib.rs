@@ -5,9 +5,7 @@ mod adjacency;
 mod error;
 mod layout;
 pub mod random;
-mod text;
-mod validate;
 
 pub use adjacency::Adjacency;
-pub use error::{JointRef, LayoutError};
+pub use error::LayoutError;
 pub use layout::{Layout, Part};

@@ -2,7 +2,7 @@
 //! data and models meet.
 
 use candle_core::{Device, Tensor};
-use skeleton_data::batch::Batch;
+use skeleton_data::loader::Batch;
 use skeletonmae::TrackBatch;
 
 /// Moves the arrays of one batch into tensors on `device`.

@@ -133,27 +133,9 @@ impl From<skeleton_data::Error> for Failure {
         use skeleton_data::Error;
         let hint = match &error {
             Error::Io { source, .. } => refused_by_the_system(source.kind()),
-            Error::Pickle { .. } => {
-                Some("only pickles of plain data and numpy arrays are read; nothing is executed")
-            }
-            Error::Annotation { .. } => {
-                Some("docs/data/datasets.md shows the form of a pyskl annotation file")
-            }
-            Error::Arrays { .. } => {
-                Some("docs/data/formats.md shows which arrays an .npz of clips has")
-            }
-            Error::Line { .. } => Some("docs/data/formats.md shows the form of such lines"),
-            Error::Skeleton { .. } => Some(
-                "take the file from its source again, or skip damaged ones: --skip-bad --log FILE.jsonl",
-            ),
-            Error::Recordings { .. } => {
-                Some("docs/data/datasets.md says how NTU RGB+D's archives and folders are read")
-            }
+            Error::Content { form, .. } => how_it_is_read(*form),
             Error::Clip { .. } => Some("correct the clip in its source, or leave it out"),
             Error::Setting { .. } => Some("change it with --set KEY=VALUE or in the --config file"),
-            Error::Cache { .. } => {
-                Some("make the cache again with `ssl prepare`, and check the source's SHA-256")
-            }
             Error::Schema { .. } => {
                 Some("update ssl, or make the cache again with this version's `ssl prepare`")
             }
@@ -174,6 +156,25 @@ impl From<skeleton_data::Error> for Failure {
             None => failure,
         }
     }
+}
+
+/// What to do about contents that can't be read.
+fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
+    use skeleton_data::Form;
+    Some(match form {
+        Form::Pickle => "only pickles of plain data and numpy arrays are read; nothing is executed",
+        Form::Annotation => "docs/data/datasets.md shows the form of a pyskl annotation file",
+        Form::Arrays => "docs/data/formats.md shows which arrays an .npz of clips has",
+        Form::Lines => "docs/data/formats.md shows the form of such lines",
+        Form::Skeleton => {
+            "take the file from its source again, or skip damaged ones: --skip-bad --log FILE.jsonl"
+        }
+        Form::Recordings => {
+            "docs/data/datasets.md says how NTU RGB+D's archives and folders are read"
+        }
+        Form::Cache => "make the cache again with `ssl prepare`, and check the source's SHA-256",
+        _ => return None,
+    })
 }
 
 /// What to do about a system's refusal.

@@ -1,4 +1,3 @@
-use super::noise::normal_quantile;
 use super::*;
 use skeleton_graph::random::{Key, Purpose, stream};
 

@@ -59,22 +59,32 @@
 //! can't know what changed. Additions that an old reader may ignore (new objects, new attributes) don't raise the
 //! number.
 
-mod check;
-mod digest;
 mod h5;
 mod read;
-mod rows;
 mod schema;
-mod spool;
 mod write;
 
-pub use read::{Cache, SampleInfo};
-pub use rows::VerifyReport;
+use std::path::Path;
+
+pub use read::{Cache, SampleInfo, VerifyReport};
 pub use schema::SCHEMA;
 pub use write::{CacheHeader, CacheSummary, CacheWriter};
+
+use crate::error::Mismatch;
+use crate::{Error, Form};
 
 // Mapped bytes are taken as numbers as they are.
 const _: () = assert!(
     cfg!(target_endian = "little"),
     "caches are read and written on little-endian machines only"
 );
+
+/// An error of a place in a cache.
+fn wrong(
+    path: &Path,
+    place: impl Into<String>,
+    expected: impl Into<String>,
+    found: impl Into<String>,
+) -> Error {
+    Mismatch::new(expected, found).at(Form::Cache, path, place)
+}

@@ -1,36 +1,35 @@
 //! Reading a cache: checked once at open, then mapped.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
 use skeleton_graph::Layout;
 
-use super::check::check_contents;
-use super::digest::digest;
-use super::h5::{Reader, Stored, wrong};
-use super::rows::{Region, region};
-use super::schema::{Block, Contents, FORMAT, SCHEMA};
+use super::h5::{Packed, Reader, Stored};
+use super::schema::{Block, Contents, FORMAT, SCHEMA, check_contents, digest};
 use super::write::CacheHeader;
+use super::wrong;
 use crate::map::Mapped;
-use crate::{Error, Result, Units};
+use crate::{ClipSource, ClipView, Error, Result, Sequence, Units, ValuesRef};
 
 /// An open cache.
 ///
 /// Opening checks everything but the coordinates; those are checked clip by clip, at the first read of each. The file is
 /// mapped, so that many processes share one copy and nothing is read that isn't asked for.
 pub struct Cache {
-    pub(super) path: PathBuf,
-    pub(super) map: Mapped,
-    pub(super) contents: Contents,
-    pub(super) layout: Layout,
+    path: PathBuf,
+    map: Mapped,
+    contents: Contents,
+    layout: Layout,
     units: Units,
     source: serde_json::Value,
     digest: String,
     created_by: String,
-    pub(super) keypoints: Region,
-    pub(super) scores: Option<Region>,
+    keypoints: Region,
+    scores: Option<Region>,
     /// A bit for each sample whose checksum was found right.
-    pub(super) checked: Vec<AtomicU64>,
+    checked: Vec<AtomicU64>,
 }
 
 /// What is known of a clip without reading it.
@@ -54,6 +53,29 @@ pub struct SampleInfo<'a> {
     pub setup: Option<u32>,
 }
 
+/// What [`Cache::verify`] found right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Samples whose checksum agrees: all of them.
+    pub samples: usize,
+    /// Bytes of coordinates and scores read.
+    pub bytes: u64,
+}
+
+/// Rows of numbers.
+struct Region {
+    place: Place,
+    half: bool,
+    row_bytes: usize,
+}
+
+enum Place {
+    /// In the map, from this byte on.
+    Mapped(usize),
+    /// Compressed in the file, in memory once they are asked for.
+    Packed(Packed),
+}
+
 impl Cache {
     /// Opens a cache, and checks its format, schema, digest, types, shapes, and that every row lies in the file.
     ///
@@ -66,23 +88,20 @@ impl Cache {
         let (contents, places) = reader.contents(schema)?;
         let created_by = reader.text("created_by")?;
         let (stored, found) = (reader.text("digest")?, digest(&contents));
+        let attribute = |name: &str, expected: &str, found: String| {
+            wrong(path, format!("attribute `{name}`"), expected, found)
+        };
         if stored != found {
-            return Err(wrong(
-                path,
-                "attribute `digest`",
-                &stored,
-                &format!("contents of digest {found}"),
-            ));
+            let found = format!("contents of digest {found}");
+            return Err(attribute("digest", &stored, found));
         }
         let layout = Layout::from_toml(&contents.layout, &format!("{}: layout", path.display()));
-        let layout =
-            layout.map_err(|e| wrong(path, "attribute `layout`", "a layout", &e.to_string()))?;
+        let layout = layout.map_err(|e| attribute("layout", "a layout", e.to_string()))?;
         let units = Units::from_name(&contents.units);
-        let units = units
-            .ok_or_else(|| wrong(path, "attribute `units`", "known units", &contents.units))?;
+        let units =
+            units.ok_or_else(|| attribute("units", "known units", contents.units.clone()))?;
         let source = serde_json::from_str(&contents.source);
-        let source =
-            source.map_err(|e| wrong(path, "attribute `source`", "JSON", &e.to_string()))?;
+        let source = source.map_err(|e| attribute("source", "JSON", e.to_string()))?;
         check_contents(path, &contents, &layout)?;
         let [keypoints_at, scores_at] = places;
         let at = keypoints_at.unwrap_or(Stored::Contiguous(0));
@@ -91,9 +110,8 @@ impl Cache {
             (Some(scores), Some(at)) => Some(region(path, "/scores", scores, at, &map)?),
             _ => None,
         };
-        let checked = (0..contents.samples.id.len().div_ceil(64))
-            .map(|_| AtomicU64::new(0))
-            .collect();
+        let words = contents.samples.id.len().div_ceil(64);
+        let checked = (0..words).map(|_| AtomicU64::new(0)).collect();
         Ok(Cache {
             path: path.to_owned(),
             map,
@@ -193,10 +211,8 @@ impl Cache {
 
     /// The splits and how many clips each has, by name.
     pub fn splits(&self) -> impl Iterator<Item = (&str, usize)> + '_ {
-        self.contents
-            .splits
-            .iter()
-            .map(|(name, indices)| (name.as_str(), indices.len()))
+        let splits = self.contents.splits.iter();
+        splits.map(|(name, indices)| (name.as_str(), indices.len()))
     }
 
     /// The clips of a split, by index.
@@ -204,19 +220,14 @@ impl Cache {
     /// # Errors
     /// An unknown name; the error lists those there are.
     pub fn split(&self, name: &str) -> Result<&[u32]> {
-        let split = self.contents.splits.iter().find(|(known, _)| known == name);
-        split
-            .map(|(_, indices)| &indices[..])
-            .ok_or_else(|| Error::NoSplit {
-                source_name: self.path.display().to_string(),
-                name: name.to_owned(),
-                known: self
-                    .contents
-                    .splits
-                    .iter()
-                    .map(|(name, _)| name.clone())
-                    .collect(),
-            })
+        let splits = || self.contents.splits.iter();
+        let split = splits().find(|(known, _)| known == name);
+        let split = split.map(|(_, indices)| &indices[..]);
+        split.ok_or_else(|| Error::NoSplit {
+            source_name: self.path.display().to_string(),
+            name: name.to_owned(),
+            known: splits().map(|(name, _)| name.clone()).collect(),
+        })
     }
 
     /// What is known of clip `index` without reading it.
@@ -241,26 +252,198 @@ impl Cache {
 
     /// The class of every clip, by index.
     pub fn labels(&self) -> Vec<Option<u32>> {
-        self.contents
-            .samples
-            .label
-            .iter()
-            .map(|&label| u32::try_from(label).ok())
-            .collect()
+        let labels = self.contents.samples.label.iter();
+        labels.map(|&label| u32::try_from(label).ok()).collect()
     }
+
+    /// Reads every sample and checks its checksum, whether it was read before or not.
+    ///
+    /// # Errors
+    /// Names the first damaged sample, and says how many there are; a file that was cut off meanwhile.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        let samples = self.contents.samples.id.len();
+        let (mut bytes, mut damaged) = (0, Vec::new());
+        for index in 0..samples {
+            self.map.check()?;
+            let (keypoints, scores) = self.bytes(index);
+            bytes += (keypoints.len() + scores.len()) as u64;
+            if self.checksum(index) != self.promised(index) {
+                damaged.push(index);
+            }
+        }
+        let Some(&first) = damaged.first() else {
+            return Ok(VerifyReport { samples, bytes });
+        };
+        let more = format!(" ({} of {samples} samples are damaged)", damaged.len());
+        Err(self.damaged(first, &more))
+    }
+
+    /// Clip `index` with everything that is known of it, copied.
+    ///
+    /// # Errors
+    /// When the stored clip is damaged.
+    ///
+    /// # Panics
+    /// When there is no such clip.
+    pub fn sequence(&self, index: usize) -> Result<Sequence> {
+        let (view, info) = (self.clip(index)?, self.sample(index));
+        Ok(Sequence {
+            id: view.id.to_owned(),
+            label: view.label,
+            persons: view.persons,
+            frames: view.frames,
+            joints: view.joints,
+            coordinates: view.coordinates,
+            keypoints: view.keypoints.to_owned(),
+            scores: view.scores.map(|scores| scores.to_owned()),
+            image: view.image,
+            subject: info.subject,
+            camera: info.camera,
+            setup: info.setup,
+        })
+    }
+
+    fn promised(&self, index: usize) -> u32 {
+        self.contents.samples.checksum[index]
+    }
+
+    fn checksum(&self, index: usize) -> u32 {
+        let (keypoints, scores) = self.bytes(index);
+        crc32c::crc32c_append(crc32c::crc32c(keypoints), scores)
+    }
+
+    fn damaged(&self, index: usize, more: &str) -> Error {
+        let place = format!("sample {index} ({:?})", self.contents.samples.id[index]);
+        let expected = format!("coordinates of checksum {:08x}", self.promised(index));
+        let found = format!("{:08x}{more}", self.checksum(index));
+        wrong(&self.path, place, expected, found)
+    }
+
+    /// The stored bytes of a sample's coordinates and scores.
+    fn bytes(&self, index: usize) -> (&[u8], &[u8]) {
+        let samples = &self.contents.samples;
+        let first = samples.offset[index] as usize;
+        let rows = samples.persons[index] as usize * samples.frames[index] as usize;
+        let own = |region: &Region| first * region.row_bytes..(first + rows) * region.row_bytes;
+        (
+            &region_bytes(&self.keypoints, &self.map)[own(&self.keypoints)],
+            match &self.scores {
+                Some(scores) => &region_bytes(scores, &self.map)[own(scores)],
+                None => &[],
+            },
+        )
+    }
+
+    /// Whether coordinates are compressed in the file, and so held in memory once they are read.
+    pub fn is_compressed(&self) -> bool {
+        matches!(self.keypoints.place, Place::Packed(_))
+    }
+
+    /// Checks that the file is whole, and a sample the first time it is read, or read since the file was written to.
+    fn check(&self, index: usize) -> Result<()> {
+        if self.map.check()? {
+            for word in &self.checked {
+                word.store(0, Ordering::Relaxed);
+            }
+        }
+        let (word, bit) = (&self.checked[index / 64], 1 << (index % 64));
+        if word.load(Ordering::Relaxed) & bit != 0 {
+            return Ok(());
+        }
+        if self.checksum(index) != self.promised(index) {
+            return Err(self.damaged(index, ""));
+        }
+        word.fetch_or(bit, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl ClipSource for Cache {
+    fn len(&self) -> usize {
+        self.contents.samples.id.len()
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn clip(&self, index: usize) -> Result<ClipView<'_>> {
+        self.check(index)?;
+        let (keypoints, scores) = self.bytes(index);
+        let info = self.sample(index);
+        let misaligned = |e: bytemuck::PodCastError| {
+            wrong(&self.path, info.id, "aligned numbers", e.to_string())
+        };
+        let keypoints = numbers(keypoints, self.keypoints.half).map_err(misaligned)?;
+        let scores = match &self.scores {
+            Some(region) => Some(numbers(scores, region.half).map_err(misaligned)?),
+            None => None,
+        };
+        Ok(ClipView {
+            id: info.id,
+            label: info.label,
+            persons: info.persons,
+            frames: info.frames,
+            joints: self.layout.len(),
+            coordinates: self.coordinates(),
+            keypoints,
+            scores,
+            image: info.image,
+        })
+    }
+}
+
+/// The bytes of all rows, and behind them, where they are mapped, the rest of the file.
+fn region_bytes<'a>(region: &'a Region, map: &'a Mapped) -> &'a [u8] {
+    match &region.place {
+        Place::Mapped(at) => &map[*at..],
+        Place::Packed(packed) => packed.numbers().bytes(),
+    }
+}
+
+/// Mapped bytes as numbers; [`region`] saw to their alignment.
+fn numbers(bytes: &[u8], half: bool) -> Result<ValuesRef<'_>, bytemuck::PodCastError> {
+    Ok(if half {
+        ValuesRef::F16(bytemuck::try_cast_slice(bytes)?)
+    } else {
+        ValuesRef::F32(bytemuck::try_cast_slice(bytes)?)
+    })
+}
+
+/// Where a block lies, after checking that it does.
+fn region(path: &Path, name: &str, block: &Block, place: Stored, map: &Mapped) -> Result<Region> {
+    let place = match place {
+        Stored::Packed(packed) => Place::Packed(packed),
+        Stored::Contiguous(offset) => Place::Mapped(mapped(path, name, block, offset, map)?),
+    };
+    Ok(Region {
+        place,
+        half: block.half,
+        row_bytes: block.row() * block.width(),
+    })
+}
+
+fn mapped(path: &Path, name: &str, block: &Block, offset: u64, map: &Mapped) -> Result<usize> {
+    let end = block.size().and_then(|size| offset.checked_add(size));
+    if end.is_none_or(|end| end > map.len() as u64) {
+        let expected = format!("{:?} numbers from byte {offset} on", block.shape);
+        let found = format!("a file of {} bytes", map.len());
+        return Err(wrong(path, name, &expected, &found));
+    }
+    if !offset.is_multiple_of(block.width() as u64) {
+        let expected = format!("numbers aligned to {} bytes", block.width());
+        let found = format!("some at byte {offset}");
+        return Err(wrong(path, name, &expected, &found));
+    }
+    Ok(offset as usize)
 }
 
 /// The schema of a file that is a cache, and not newer than this version.
 fn known_schema(path: &Path, reader: &Reader) -> Result<u32> {
     let format = reader.text("format")?;
     if format != FORMAT {
-        let found = format!("{format:?}");
-        return Err(wrong(
-            path,
-            "attribute `format`",
-            &format!("{FORMAT:?}"),
-            &found,
-        ));
+        let (expected, found) = (format!("{FORMAT:?}"), format!("{format:?}"));
+        return Err(wrong(path, "attribute `format`", expected, found));
     }
     match reader.schema()? {
         0 => Err(wrong(path, "attribute `schema`", "1 or more", "0")),

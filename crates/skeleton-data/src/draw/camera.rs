@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use skeleton_graph::Layout;
 
+use crate::geometry::{cross, plus};
+use crate::sequence::is_somewhere;
 use crate::{ClipView, Error, Result, Units};
 
 /// A coordinate axis with a direction: `y`, `-y`, `z`.
@@ -29,26 +31,21 @@ impl FromStr for Axis {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Axis, String> {
-        let (name, grows) = text
-            .strip_prefix('-')
-            .map_or((text.strip_prefix('+').unwrap_or(text), true), |rest| {
-                (rest, false)
-            });
-        let coordinate = ["x", "y", "z"].iter().position(|&axis| axis == name);
-        coordinate
-            .map(|coordinate| Axis { coordinate, grows })
-            .ok_or_else(|| "expected x, y or z, with - where numbers grow downwards".to_owned())
+        let (name, grows) = match text.strip_prefix('-') {
+            Some(name) => (name, false),
+            None => (text.strip_prefix('+').unwrap_or(text), true),
+        };
+        match ["x", "y", "z"].iter().position(|&axis| axis == name) {
+            Some(coordinate) => Ok(Axis { coordinate, grows }),
+            None => Err("expected x, y or z, with - where numbers grow downwards".to_owned()),
+        }
     }
 }
 
 impl std::fmt::Display for Axis {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            out,
-            "{}{}",
-            if self.grows { "" } else { "-" },
-            ["x", "y", "z"][self.coordinate]
-        )
+        let sign = if self.grows { "" } else { "-" };
+        write!(out, "{sign}{}", ["x", "y", "z"][self.coordinate])
     }
 }
 
@@ -91,15 +88,13 @@ impl Camera {
             grows: true,
         }
         .unit();
-        let up_unit = up.unit();
-        let right = if coordinates == 2 {
-            [1.0, 0.0, 0.0]
-        } else {
-            cross(away, up_unit)
+        let right = match coordinates {
+            2 => [1.0, 0.0, 0.0],
+            _ => cross(away, up.unit()),
         };
         Ok(Camera {
             right,
-            up: up_unit,
+            up: up.unit(),
             away,
             axis: up,
         })
@@ -111,35 +106,22 @@ impl Camera {
     }
 }
 
-fn cross(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
-}
-
 /// The axis along which the middle of the heads is farthest from the middle of the legs, where the layout names both.
 fn from_legs_to_head(clip: &ClipView<'_>, layout: &Layout) -> Option<Axis> {
     let of = |word: &str| -> Vec<usize> {
-        let parts = layout
-            .parts()
-            .iter()
-            .filter(|part| part.name.to_lowercase().contains(word));
+        let parts = layout.parts().iter();
+        let parts = parts.filter(|part| part.name.to_lowercase().contains(word));
         parts.flat_map(|part| part.joints.iter().copied()).collect()
     };
     let (head, legs) = (of("head"), of("leg"));
-    let (c, numbers) = (clip.coordinates, clip.keypoints.len());
+    let c = clip.coordinates;
     let middle = |joints: &[usize]| -> Option<[f64; 3]> {
         let (mut sum, mut n) = ([0.0; 3], 0.0);
-        for row in 0..numbers / (clip.joints * c).max(1) {
+        for row in 0..clip.persons * clip.frames {
             for joint in joints.iter().filter(|joint| **joint < clip.joints) {
-                let place =
-                    |axis: usize| clip.keypoints.get((row * clip.joints + joint) * c + axis);
-                if (0..c).all(|axis| place(axis).is_finite())
-                    && (0..c).any(|axis| place(axis) != 0.0)
-                {
-                    (0..c).for_each(|axis| sum[axis] += f64::from(place(axis)));
+                let place = clip.place(row * clip.joints + joint);
+                if is_somewhere(&place) {
+                    sum = plus(sum, place.map(f64::from));
                     n += 1.0;
                 }
             }

@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::escape::{script, xml};
-use super::palette::{COLOURS, Paint};
 use super::scene::Scene;
-use super::{Caption, strip};
+use super::svg::{DARK, LIGHT};
+use super::{Caption, plain, strip, xml};
 
 /// Frames of an animation at most: of longer clips, evenly spaced ones are taken.
 const MOST_FRAMES: usize = 2_000;
@@ -23,41 +22,20 @@ pub fn animation(scene: &Scene, caption: &Caption<'_>) -> String {
         ),
         _ => String::new(),
     };
-    let class = caption
-        .class
-        .as_deref()
-        .map_or("no label".to_owned(), |class| format!("class {class}"));
+    let (views, turn) = match scene.spatial {
+        true => (VIEWS, TURN),
+        false => ("", ""),
+    };
     let values = [
-        ("colours", COLOURS.to_owned()),
+        ("colours", [LIGHT, DARK].concat()),
         ("style", include_str!("player.css").to_owned()),
         ("script", include_str!("player.js").to_owned()),
         ("id", xml(caption.id)),
-        (
-            "facts",
-            xml(&format!(
-                "{class}, {}, {}.{skipped}",
-                scene.facts(),
-                caption.dataset
-            )),
-        ),
+        ("facts", xml(&format!("{}.{skipped}", caption.facts(scene)))),
         ("legend", legend(scene)),
         ("people", people(scene)),
-        (
-            "views",
-            if scene.spatial {
-                VIEWS.to_owned()
-            } else {
-                String::new()
-            },
-        ),
-        (
-            "turn",
-            if scene.spatial {
-                TURN.to_owned()
-            } else {
-                String::new()
-            },
-        ),
+        ("views", views.to_owned()),
+        ("turn", turn.to_owned()),
         ("strip", strip(scene, caption, 8)),
         ("data", script(&data(scene, &frames))),
     ];
@@ -67,12 +45,8 @@ pub fn animation(scene: &Scene, caption: &Caption<'_>) -> String {
     while let Some((before, after)) = rest.split_once("{{") {
         let (name, after) = after.split_once("}}").unwrap_or((after, ""));
         page.push_str(before);
-        page.push_str(
-            values
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map_or("", |(_, text)| text),
-        );
+        let value = values.iter().find(|(key, _)| *key == name);
+        page.push_str(value.map_or("", |(_, text)| text));
         rest = after;
     }
     page + rest
@@ -85,17 +59,8 @@ const VIEWS: &str = "<span class=\"group\" role=\"group\" aria-label=\"View\">\
 const TURN: &str = "<dt>Drag, or <kbd>A</kbd> <kbd>D</kbd> <kbd>W</kbd> <kbd>S</kbd></dt><dd>turn the view (<kbd>0</kbd>: as the camera saw it)</dd>";
 
 fn legend(scene: &Scene) -> String {
-    let used = Paint::ALL
-        .into_iter()
-        .filter(|paint| scene.paints.contains(paint));
-    used.map(|paint| {
-        format!(
-            "<li><i class=\"{}\"></i>{}</li>",
-            paint.class(),
-            paint.words()
-        )
-    })
-    .collect()
+    let item = |[class, words]: [&str; 2]| format!("<li><i class=\"{class}\"></i>{words}</li>");
+    scene.legend().map(|paint| item(paint.names())).collect()
 }
 
 /// A checkbox for each person, where there are several.
@@ -128,21 +93,24 @@ fn data(scene: &Scene, frames: &[usize]) -> serde_json::Value {
         });
         json!({ "number": person.number, "places": places.collect::<Vec<_>>(), "scores": scores })
     });
-    let of = |values: &[u32]| {
-        frames
-            .iter()
-            .map(|&frame| values[frame])
-            .collect::<Vec<_>>()
-    };
     json!({
         "frames": frames,
-        "joints": scene.joints.iter().map(|name| super::plain(name)).collect::<Vec<_>>(),
+        "joints": scene.joints.iter().map(|name| plain(name)).collect::<Vec<_>>(),
         "bones": scene.bones,
         "paints": scene.paints.iter().map(|paint| paint.class()).collect::<Vec<_>>(),
         "people": people.collect::<Vec<_>>(),
         "spatial": scene.spatial,
-        "missing": of(&scene.trace.missing),
+        "missing": frames.iter().map(|&frame| scene.trace.missing[frame]).collect::<Vec<_>>(),
         "steps": frames.iter().map(|&frame| (scene.trace.steps[frame] * STEPS).round() as i32).collect::<Vec<_>>(),
         "fastest": frames.iter().map(|&frame| scene.trace.fastest[frame]).collect::<Vec<_>>(),
     })
+}
+
+/// JSON for a script element: nothing in it can end the element or open a comment.
+fn script(value: &serde_json::Value) -> String {
+    value
+        .to_string()
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
 }

@@ -1,10 +1,11 @@
-//! A clip as it is seen: the viewer's axes, in units of its own size.
+//! A clip as it is seen: the viewer's axes, in units of its own size; and what changes from frame to frame, where joints vanish
+//! and where they jump.
 
 use skeleton_graph::Layout;
 
 use super::camera::Camera;
-use super::palette::{Paint, paints};
-use super::trace::{Trace, trace};
+use super::svg::{Paint, paints};
+use crate::survey::Extent;
 use crate::{ClipView, Result};
 
 /// People drawn at most: those stored first.
@@ -79,23 +80,17 @@ impl Scene {
         let more_people = people.len().saturating_sub(MOST_PEOPLE);
         people.truncate(MOST_PEOPLE);
         let (middle, size) = frame.unwrap_or_else(|| frame_of(&people));
-        for place in people
-            .iter_mut()
-            .flat_map(|person| person.places.iter_mut().flatten())
-        {
+        let places = people.iter_mut().flat_map(|person| &mut person.places);
+        for place in places.flatten() {
             for c in 0..3 {
                 place[c] = ((place[c] - middle[c]) / size).clamp(-FAR, FAR);
             }
         }
-        let all = people
-            .iter()
-            .map(|person| person.places.len())
-            .sum::<usize>();
-        let missing = people
-            .iter()
-            .flat_map(|person| &person.places)
-            .filter(|place| place.is_none())
-            .count();
+        let places = || people.iter().flat_map(|person| &person.places);
+        let (all, missing) = (
+            places().count(),
+            places().filter(|place| place.is_none()).count(),
+        );
         Ok(Scene {
             frames: clip.frames,
             joints: layout.joints().to_vec(),
@@ -114,23 +109,21 @@ impl Scene {
     /// `count` frames, evenly spaced from the first to the last; all where there are fewer.
     pub(super) fn spaced(&self, count: usize) -> Vec<usize> {
         let shown = count.min(self.frames);
-        match shown {
-            0 => Vec::new(),
-            1 => vec![0],
-            _ => (0..shown)
-                .map(|i| i * (self.frames - 1) / (shown - 1))
-                .collect(),
-        }
+        let frame = |i: usize| i * (self.frames - 1) / (shown - 1).max(1);
+        (0..shown).map(frame).collect()
+    }
+
+    /// What its joints are drawn as, for a legend.
+    pub(super) fn legend(&self) -> impl Iterator<Item = Paint> {
+        let used = |paint: &Paint| self.paints.contains(paint);
+        Paint::ALL.into_iter().filter(used)
     }
 
     /// A sentence of facts below the id.
     pub(super) fn facts(&self) -> String {
-        let many = |n: usize, one: &str, more: &str| {
-            if n == 1 {
-                format!("1 {one}")
-            } else {
-                format!("{n} {more}")
-            }
+        let many = |n: usize, one: &str, more: &str| match n {
+            1 => format!("1 {one}"),
+            n => format!("{n} {more}"),
         };
         let people = many(self.people.len() + self.more_people, "person", "people");
         let hidden = match self.more_people {
@@ -149,19 +142,13 @@ impl Scene {
 impl Person {
     /// Person `index` of the clip; `None` where no joint is present.
     fn seen(clip: &ClipView<'_>, index: usize, camera: &Camera) -> Option<Person> {
-        let (v, c) = (clip.joints, clip.coordinates);
-        let joints = index * clip.frames * v..(index + 1) * clip.frames * v;
+        let row = clip.frames * clip.joints;
+        let joints = index * row..(index + 1) * row;
+        // A rotation of the largest numbers may leave the range.
+        let within = |x: f32| x.clamp(f32::MIN / 4.0, f32::MAX / 4.0);
         let place = |joint: usize| {
-            let mut point = [0.0; 3];
-            (0..c.min(3)).for_each(|axis| point[axis] = clip.keypoints.get(joint * c + axis));
-            let scored = clip.scores.is_none_or(|scores| scores.get(joint) > 0.0);
-            let there = scored && point.iter().all(|x| x.is_finite()) && point != [0.0; 3];
-            // A rotation of the largest numbers may leave the range.
-            there.then(|| {
-                camera
-                    .see(point)
-                    .map(|x| x.clamp(f32::MIN / 4.0, f32::MAX / 4.0))
-            })
+            let there = clip.is_present(joint, 0.0);
+            there.then(|| camera.see(clip.place(joint)).map(within))
         };
         let places: Vec<Option<[f32; 3]>> = joints.clone().map(place).collect();
         let scores = clip
@@ -179,11 +166,10 @@ impl Person {
 fn frame_of(people: &[Person]) -> ([f32; 3], f32) {
     let (mut middle, mut size) = ([0.0; 3], 0.0f32);
     for c in 0..3 {
-        let mut along: Vec<f32> = people
+        let places = people
             .iter()
-            .flat_map(|person| person.places.iter().flatten())
-            .map(|place| place[c])
-            .collect();
+            .flat_map(|person| person.places.iter().flatten());
+        let mut along: Vec<f32> = places.map(|place| place[c]).collect();
         let (low, high) = middle_part(&mut along, 0.01);
         middle[c] = low / 2.0 + high / 2.0;
         size = size.max(high / 2.0 - low / 2.0);
@@ -202,4 +188,81 @@ pub(super) fn middle_part(values: &mut [f32], share: f64) -> (f32, f32) {
     let low = *values.select_nth_unstable_by(cut, f32::total_cmp).1;
     let high = *values.select_nth_unstable_by(last - cut, f32::total_cmp).1;
     (low, high)
+}
+
+/// Frame by frame.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trace {
+    /// Missing joints of the people who are there in the frame; where nobody is, all joints of everybody.
+    pub missing: Vec<u32>,
+    /// How far the fastest joint went since the frame before, in sizes of its person; 0 where none was seen twice.
+    pub steps: Vec<f32>,
+    /// That joint.
+    pub fastest: Vec<usize>,
+}
+
+/// The trace of some people over `frames` frames of `v` joints.
+fn trace(people: &[Person], frames: usize, v: usize) -> Trace {
+    let mut trace = Trace {
+        missing: vec![0; frames],
+        steps: vec![0.0; frames],
+        fastest: vec![0; frames],
+    };
+    for person in people {
+        let rows: Vec<&[Option<[f32; 3]>]> = person.places.chunks_exact(v).collect();
+        let size = size(&rows);
+        for (frame, row) in rows.iter().enumerate() {
+            let missing = row.iter().filter(|place| place.is_none()).count();
+            if missing < v {
+                trace.missing[frame] += missing as u32;
+            }
+            let Some(before) = frame.checked_sub(1).map(|before| rows[before]) else {
+                continue;
+            };
+            for (joint, places) in before.iter().zip(*row).enumerate() {
+                let (Some(from), Some(to)) = places else {
+                    continue;
+                };
+                let step = distance(from, to) / size;
+                if step > trace.steps[frame] {
+                    (trace.steps[frame], trace.fastest[frame]) = (step, joint);
+                }
+            }
+        }
+    }
+    for frame in 0..frames {
+        let seen = |person: &Person| {
+            person.places[frame * v..(frame + 1) * v]
+                .iter()
+                .any(Option::is_some)
+        };
+        if !people.iter().any(seen) {
+            trace.missing[frame] = (people.len() * v) as u32;
+        }
+    }
+    trace
+}
+
+/// Mean diagonal of the box around the person.
+fn size(rows: &[&[Option<[f32; 3]>]]) -> f32 {
+    let (mut sum, mut n) = (0.0f64, 0.0f64);
+    for row in rows {
+        let mut extent = Extent::default();
+        row.iter()
+            .flatten()
+            .for_each(|place| extent.take_if(true, place));
+        if row.iter().any(Option::is_some) {
+            sum += f64::from(extent.diagonal());
+            n += 1.0;
+        }
+    }
+    let mean = (sum / n.max(1.0)) as f32;
+    if mean > 0.0 { mean } else { 1.0 }
+}
+
+fn distance(a: &[f32; 3], b: &[f32; 3]) -> f32 {
+    (0..3)
+        .map(|c| (a[c] - b[c]) * (a[c] - b[c]))
+        .sum::<f32>()
+        .sqrt()
 }

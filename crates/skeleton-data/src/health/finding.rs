@@ -14,53 +14,82 @@ pub enum Severity {
     Error,
 }
 
-/// What can be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Kind {
+/// Makes [`Kind`] of a table: what is found, how bad that is, and why it matters.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident $severity:ident $why:expr;)*) => {
+        /// What can be found.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// How bad it is.
+            pub fn severity(self) -> Severity {
+                match self {
+                    $(Kind::$kind => Severity::$severity,)*
+                }
+            }
+
+            /// Why it matters.
+            pub fn why(self) -> &'static str {
+                match self {
+                    $(Kind::$kind => $why,)*
+                }
+            }
+        }
+    };
+}
+
+const NOBODY: &str = "training stops at a clip in which nobody can be seen";
+const SEEN: &str = "the model has seen them with their labels: accuracy on this split is too high";
+
+kinds! {
     /// Clips without a row.
-    EmptyClip,
+    EmptyClip Error NOBODY;
     /// Clips in which no joint is present.
-    NoPresentJoint,
+    NoPresentJoint Error NOBODY;
     /// Clips with coordinates that are not finite.
-    NotFinite,
+    NotFinite Error "one such number makes the loss NaN, or the joint has to count as missing";
     /// Clips of one frame.
-    OneFrame,
+    OneFrame Warning "a single pose is repeated over all frames: there is no motion to learn from";
     /// Clips of several frames in which nothing moves.
-    Constant,
+    Constant Warning "there is no motion to learn from; the tracker may have frozen";
     /// Labels beyond the classes.
-    LabelBeyondClasses,
+    LabelBeyondClasses Error "the classifier has no output for such a label";
     /// Coordinates that can't be in the units that the data set names.
-    Units,
+    Units Error "normalisation and augmentation that depend on the units do the wrong thing";
     /// Clips whose people are far larger or smaller than the others'.
-    Scale,
+    Scale Warning "a tracker that lost the person, or a clip in other units, stands out of any normalisation";
     /// Clips with most joints outside of the image.
-    OutsideImage,
+    OutsideImage Warning "the size of the image is wrong, or x and y are exchanged: normalising by the image fails";
     /// Clips with equal coordinates.
-    Copies,
+    Copies Note "copies count several times in training and in every mean";
     /// Clips with equal coordinates and different labels.
-    ContradictoryLabels,
+    ContradictoryLabels Error "the same coordinates can't be of two classes: some of the labels are wrong";
     /// Classes without a clip.
-    ClassWithoutClips,
+    ClassWithoutClips Note "the classifier has an output that is never right; a list of classes may be another set's";
     /// A split without a clip.
-    EmptySplit,
+    EmptySplit Error "there is nothing to train or to measure on";
     /// A clip more than once in a split.
-    RepeatedInSplit,
+    RepeatedInSplit Warning "the clip weighs more than others, in training and in accuracy";
     /// Clips of a split that have no label.
-    Unlabelled,
+    Unlabelled Warning "fine-tuning and evaluation leave such clips out: the split is smaller than it seems";
     /// A split most of which is one class.
-    Uneven,
+    Uneven Warning "a classifier that always gives this class seems good: look at the mean class accuracy";
     /// Clips that are trained on and tested on.
-    SharedClips,
+    SharedClips Error SEEN;
     /// Test clips with the coordinates of training clips.
-    SharedPoses,
+    SharedPoses Error SEEN;
     /// Subjects that are trained on and tested on.
-    SharedSubjects,
+    SharedSubjects Warning
+        "accuracy says nothing about people that were not trained on (a cross-view split is so by design)";
     /// Classes that are tested and not trained.
-    ClassNotTrained,
+    ClassNotTrained Error "what was never seen can't be recognised: accuracy has an upper bound below 100 %";
     /// Classes that are trained and not tested.
-    ClassNotTested,
+    ClassNotTested Note "accuracy says nothing about them";
 }
 
 /// A clip that a finding is about.
@@ -98,12 +127,30 @@ impl Finding {
         }
     }
 
-    pub(super) fn at(mut self, clips: impl IntoIterator<Item = u32>) -> Finding {
-        self.places = clips
-            .into_iter()
-            .map(|clip| Place { clip, twin: None })
-            .collect();
-        self
+    /// One about these clips, if there are any; `what` makes the sentence of how many there are.
+    pub(super) fn about(
+        kind: Kind,
+        clips: Vec<u32>,
+        what: impl FnOnce(String) -> String,
+    ) -> Option<Finding> {
+        let place = |clip| Place { clip, twin: None };
+        Finding::at(kind, clips.into_iter().map(place).collect(), what)
+    }
+
+    /// The same with the clips' twins.
+    pub(super) fn at(
+        kind: Kind,
+        places: Vec<Place>,
+        what: impl FnOnce(String) -> String,
+    ) -> Option<Finding> {
+        let what = match places.len() {
+            0 => return None,
+            n => what(many(n, "clip", "s")),
+        };
+        Some(Finding {
+            places,
+            ..Finding::new(kind, what)
+        })
     }
 
     pub(super) fn of(mut self, splits: &[&str]) -> Finding {
@@ -112,104 +159,15 @@ impl Finding {
     }
 }
 
-impl Kind {
-    /// How bad it is.
-    pub fn severity(self) -> Severity {
-        match self {
-            Kind::EmptyClip
-            | Kind::NoPresentJoint
-            | Kind::NotFinite
-            | Kind::LabelBeyondClasses
-            | Kind::Units
-            | Kind::ContradictoryLabels
-            | Kind::EmptySplit
-            | Kind::SharedClips
-            | Kind::SharedPoses
-            | Kind::ClassNotTrained => Severity::Error,
-            Kind::OneFrame
-            | Kind::Constant
-            | Kind::Scale
-            | Kind::OutsideImage
-            | Kind::RepeatedInSplit
-            | Kind::Unlabelled
-            | Kind::Uneven
-            | Kind::SharedSubjects => Severity::Warning,
-            Kind::Copies | Kind::ClassWithoutClips | Kind::ClassNotTested => Severity::Note,
-        }
-    }
-
-    /// Why it matters.
-    pub fn why(self) -> &'static str {
-        match self {
-            Kind::EmptyClip | Kind::NoPresentJoint => {
-                "training stops at a clip in which nobody can be seen"
-            }
-            Kind::NotFinite => {
-                "one such number makes the loss NaN, or the joint has to count as missing"
-            }
-            Kind::OneFrame => {
-                "a single pose is repeated over all frames: there is no motion to learn from"
-            }
-            Kind::Constant => "there is no motion to learn from; the tracker may have frozen",
-            Kind::LabelBeyondClasses => "the classifier has no output for such a label",
-            Kind::Units => {
-                "normalisation and augmentation that depend on the units do the wrong thing"
-            }
-            Kind::Scale => {
-                "a tracker that lost the person, or a clip in other units, stands out of any normalisation"
-            }
-            Kind::OutsideImage => {
-                "the size of the image is wrong, or x and y are exchanged: normalising by the image fails"
-            }
-            Kind::Copies => "copies count several times in training and in every mean",
-            Kind::ContradictoryLabels => {
-                "the same coordinates can't be of two classes: some of the labels are wrong"
-            }
-            Kind::ClassWithoutClips => {
-                "the classifier has an output that is never right; a list of classes may be another set's"
-            }
-            Kind::EmptySplit => "there is nothing to train or to measure on",
-            Kind::RepeatedInSplit => {
-                "the clip weighs more than others, in training and in accuracy"
-            }
-            Kind::Unlabelled => {
-                "fine-tuning and evaluation leave such clips out: the split is smaller than it seems"
-            }
-            Kind::Uneven => {
-                "a classifier that always gives this class seems good: look at the mean class accuracy"
-            }
-            Kind::SharedClips | Kind::SharedPoses => {
-                "the model has seen them with their labels: accuracy on this split is too high"
-            }
-            Kind::SharedSubjects => {
-                "accuracy says nothing about people that were not trained on (a cross-view split is so by design)"
-            }
-            Kind::ClassNotTrained => {
-                "what was never seen can't be recognised: accuracy has an upper bound below 100 %"
-            }
-            Kind::ClassNotTested => "accuracy says nothing about them",
-        }
-    }
-}
-
 /// `1 clip`, `2 clips`
-pub(super) fn clips(n: usize) -> String {
-    if n == 1 {
-        "1 clip".to_owned()
-    } else {
-        format!("{n} clips")
-    }
+pub(super) fn many(n: usize, one: &str, ending: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { ending })
 }
 
 /// The first few of a list, and how many more there are.
 pub(super) fn some(names: &[String]) -> String {
     const SHOWN: usize = 5;
-    let first = names
-        .iter()
-        .take(SHOWN)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let first = names[..names.len().min(SHOWN)].join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => first,
         more => format!("{first} and {more} more"),

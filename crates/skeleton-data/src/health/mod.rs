@@ -4,16 +4,13 @@
 //! other when persons, frames and the stored bytes of their coordinates are equal; near copies are not looked for.
 
 mod clips;
-mod copies;
 mod finding;
-mod pairs;
-mod scale;
 mod splits;
 
 use serde::Serialize;
 
 pub use self::finding::{Finding, Kind, Place, Severity};
-pub use self::pairs::usual_pairs;
+pub use self::splits::usual_pairs;
 use crate::survey::Survey;
 use crate::{ClipSource, Error, Result, Units};
 
@@ -83,9 +80,8 @@ pub struct Health {
 impl Health {
     /// Whether something is found that makes training fail or results lie.
     pub fn is_ill(&self) -> bool {
-        self.findings
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.severity == Severity::Error)
     }
 }
 
@@ -93,14 +89,12 @@ impl Health {
 impl<'a> Catalogue<'a> {
     /// What a cache says of its clips.
     pub fn of(cache: &'a crate::cache::Cache) -> Catalogue<'a> {
-        let splits = cache
-            .splits()
-            .filter_map(|(name, _)| Some((name, cache.split(name).ok()?)));
+        let splits = cache.splits();
+        let splits = splits.filter_map(|(name, _)| Some((name, cache.split(name).ok()?)));
+        let subject = |clip| cache.sample(clip).subject;
         Catalogue {
             labels: cache.labels(),
-            subjects: (0..cache.len())
-                .map(|clip| cache.sample(clip).subject)
-                .collect(),
+            subjects: (0..cache.len()).map(subject).collect(),
             classes: cache.classes(),
             units: cache.units(),
             splits: splits.collect(),
@@ -120,9 +114,9 @@ pub fn examine(
     pairs: &[(String, String)],
 ) -> Result<Health> {
     check(source, survey, catalogue)?;
-    let copies = copies::Copies::find(source, survey)?;
+    let copies = clips::Copies::find(source, survey)?;
     let mut findings = clips::findings(survey, catalogue);
-    findings.extend(scale::findings(survey, catalogue));
+    findings.extend(clips::sizes(survey, catalogue));
     findings.extend(copies.findings(catalogue));
     findings.extend(splits::classes_without_clips(catalogue));
     let mut facts = Vec::new();
@@ -132,7 +126,7 @@ pub fn examine(
     }
     let mut pair_facts = Vec::new();
     for (train, test) in pairs {
-        let (pair, found) = pairs::examine(catalogue, &copies, train, test)?;
+        let (pair, found) = splits::examine_pair(catalogue, &copies, train, test)?;
         pair_facts.push(pair);
         findings.extend(found);
     }
@@ -150,22 +144,18 @@ fn check(source: &dyn ClipSource, survey: &Survey, catalogue: &Catalogue<'_>) ->
     let clips = source.len();
     let same = |name: &str, found: usize| match found == clips {
         true => Ok(()),
-        false => Err(Error::setting(
-            name,
-            format!("{clips}, the number of clips"),
-            found,
-        )),
+        false => {
+            let expected = format!("{clips}, the number of clips");
+            Err(Error::setting(name, expected, found))
+        }
     };
     same("survey.clips", survey.clips.len())?;
     same("catalogue.labels", catalogue.labels.len())?;
     same("catalogue.subjects", catalogue.subjects.len())?;
     for (name, indices) in &catalogue.splits {
         if let Some(index) = indices.iter().find(|&&index| index as usize >= clips) {
-            return Err(Error::setting(
-                &format!("split {name}"),
-                format!("clips below {clips}"),
-                index,
-            ));
+            let name = format!("split {name}");
+            return Err(Error::setting(&name, format!("clips below {clips}"), index));
         }
     }
     Ok(())

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use skeleton_graph::Layout;
 
 use super::*;
+use crate::parallel::AHEAD;
 use crate::{ClipView, Sequence, Values};
 
 /// Clips of one or two people; reading clip `fatal` panics, clip `broken` has no present joint.

@@ -17,8 +17,9 @@
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 
-use super::affine::{Affine, Matrix, product};
-use crate::sample::{Survey, is_present};
+use super::Affine;
+use crate::geometry::{Matrix, cross, dot, minus, product, times};
+use crate::sample::Survey;
 use crate::{ClipView, Error, Result};
 
 /// Below this a vector has no direction, and an angle is none.
@@ -103,33 +104,21 @@ impl Axes {
     ) -> Result<Axes> {
         if view.coordinates != 3 {
             let found = format!("{} coordinates", view.coordinates);
-            return Err(Error::clip(
-                view.id,
-                "3 coordinates for view alignment",
-                found,
-            ));
+            let expected = "3 coordinates for view alignment";
+            return Err(Error::clip(view.id, expected, found));
         }
-        let ViewJoints {
-            origin,
-            spine,
-            shoulders,
-        } = *joints;
-        let needed = [origin, spine[0], spine[1], shoulders[0], shoulders[1]];
+        let ([bottom, top], [right, left]) = (joints.spine, joints.shoulders);
+        let needed = [joints.origin, bottom, top, right, left];
         let row = |frame: &usize| survey.tracks[0] * view.frames + frame;
         let whole = |row: &usize| {
-            needed
-                .iter()
-                .all(|&joint| is_present(view, threshold, *row, joint))
+            let there = |&joint| view.is_present(row * view.joints + joint, threshold);
+            needed.iter().all(there)
         };
         let Some(row) = survey.frames.iter().map(row).find(whole) else {
             let expected = "a frame with all joints that view alignment goes by";
             return Err(Error::clip(view.id, expected, "none"));
         };
-        let at = |joint: usize| -> [f64; 3] {
-            std::array::from_fn(|c| {
-                f64::from(view.keypoints.get((row * view.joints + joint) * 3 + c))
-            })
-        };
+        let at = |joint: usize| view.place(row * view.joints + joint).map(f64::from);
         let [origin, bottom, top, right, left] = needed.map(at);
         Ok(Axes::from(origin, minus(top, bottom), minus(right, left)))
     }
@@ -157,12 +146,11 @@ impl Axes {
 /// The rotation that takes the direction of `from` to the unit vector `to` about the axis at right angles to both.
 fn turn_onto(from: [f64; 3], to: [f64; 3]) -> Matrix<3> {
     let axis = cross(from, to);
-    let angle = if size(from) < TINY {
-        0.0
-    } else {
-        (dot(from, to) / dot(from, from).sqrt())
+    let angle = match size(from) < TINY {
+        true => 0.0,
+        false => (dot(from, to) / dot(from, from).sqrt())
             .clamp(-1.0, 1.0)
-            .acos()
+            .acos(),
     };
     // A direction opposite to its goal has no axis: pyskl leaves it as it is.
     if size(axis) < TINY || angle < TINY {
@@ -181,29 +169,9 @@ fn turn_onto(from: [f64; 3], to: [f64; 3]) -> Matrix<3> {
     })
 }
 
-fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    std::array::from_fn(|c| a[c] - b[c])
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    (0..3).map(|c| a[c] * b[c]).sum()
-}
-
 /// The sum of the absolute values.
 fn size(a: [f64; 3]) -> f64 {
     a.iter().map(|x| x.abs()).sum()
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
-}
-
-fn times(matrix: &Matrix<3>, x: [f64; 3]) -> [f64; 3] {
-    matrix.map(|row| dot(row, x))
 }
 
 #[cfg(test)]

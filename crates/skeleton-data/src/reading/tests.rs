@@ -179,7 +179,7 @@ fn unusable_clips_and_settings_are_errors_that_name_them() {
             ..good.clone()
         },
         &Reading::default(),
-        "the layout's 17 joints, found 15",
+        "the 17 joints of the layout, found 15",
     );
     fails(
         &Sequence {
@@ -187,7 +187,7 @@ fn unusable_clips_and_settings_are_errors_that_name_them() {
             ..good.clone()
         },
         &Reading::default(),
-        "2 x 31 x 17 x 2",
+        "[2, 31, 17, 2]",
     );
     fails(
         &Sequence {

@@ -3,6 +3,7 @@
 use half::slice::HalfFloatSliceExt;
 
 use super::{Pick, Survey};
+use crate::sequence::is_somewhere;
 use crate::{ClipView, ValuesRef};
 
 /// Marks a kept frame that no pick touches.
@@ -41,36 +42,35 @@ impl Filler {
         view: &ClipView<'_>,
         threshold: f32,
         survey: &Survey,
-        picks: impl Iterator<Item = Option<Pick>> + Clone,
-        to: Arrays<'_>,
+        picks: &[Option<Pick>],
+        to: &mut Arrays<'_>,
     ) -> bool {
         let v = view.joints;
-        self.touch(survey, picks.clone());
-        let mut rows = to
-            .keypoints
-            .chunks_exact_mut(v * C)
-            .zip(to.presence.chunks_exact_mut(v));
+        self.touch(survey, picks);
+        let presence = to.presence.chunks_exact_mut(v);
+        let mut rows = to.keypoints.chunks_exact_mut(v * C).zip(presence);
         let mut complete = true;
         for &track in &survey.tracks {
             self.decode::<C>(view, threshold, track);
-            for (pick, (keypoints, presence)) in picks.clone().zip(&mut rows) {
-                let Some(pick) = pick else {
-                    keypoints.fill(0.0);
-                    presence.fill(0.0);
-                    complete = false;
-                    continue;
+            for (pick, (keypoints, presence)) in picks.iter().zip(&mut rows) {
+                complete &= match pick {
+                    Some(pick) => self.mix::<C>(*pick, v, keypoints, presence),
+                    None => {
+                        keypoints.fill(0.0);
+                        presence.fill(0.0);
+                        false
+                    }
                 };
-                complete &= self.mix::<C>(pick, v, keypoints, presence);
             }
         }
         complete
     }
 
     /// Finds out which frames are needed.
-    fn touch(&mut self, survey: &Survey, picks: impl Iterator<Item = Option<Pick>>) {
+    fn touch(&mut self, survey: &Survey, picks: &[Option<Pick>]) {
         self.place.clear();
         self.place.resize(survey.frames.len(), UNTOUCHED);
-        for pick in picks.flatten() {
+        for pick in picks.iter().flatten() {
             self.place[pick.low] = 0;
             if pick.weight > 0.0 {
                 self.place[pick.high] = 0;
@@ -102,11 +102,8 @@ impl Filler {
         }
         let joints = self.keypoints.as_chunks_mut::<C>().0;
         self.presence.clear();
-        self.presence.extend(joints.iter().map(|joint| {
-            // A coordinate that is no number or not finite makes the sum so.
-            let size: f32 = joint.iter().map(|x| x.abs()).sum();
-            f32::from(u8::from(size > 0.0 && size < f32::INFINITY))
-        }));
+        let presence = |joint: &[f32; C]| f32::from(u8::from(is_somewhere(joint)));
+        self.presence.extend(joints.iter().map(presence));
         if view.scores.is_some() {
             for (there, &score) in self.presence.iter_mut().zip(&self.scores) {
                 // A score that is not a number is not above the threshold.
@@ -114,10 +111,8 @@ impl Filler {
             }
         }
         self.complete.clear();
-        for (joints, presence) in joints
-            .chunks_exact_mut(v)
-            .zip(self.presence.chunks_exact(v))
-        {
+        let rows = joints.chunks_exact_mut(v);
+        for (joints, presence) in rows.zip(self.presence.chunks_exact(v)) {
             let complete = presence.iter().fold(1.0, |all: f32, &there| all * there) == 1.0;
             self.complete.push(complete);
             if !complete {
@@ -159,11 +154,8 @@ impl Filler {
             presence.fill(1.0);
             return true;
         }
-        let ends = first
-            .as_chunks::<C>()
-            .0
-            .iter()
-            .zip(second.as_chunks::<C>().0);
+        let second = second.as_chunks::<C>().0;
+        let ends = first.as_chunks::<C>().0.iter().zip(second);
         let theirs = in_first.iter().zip(in_second);
         let mixed = keypoints.as_chunks_mut::<C>().0.iter_mut().zip(presence);
         for (((mixed, there), (a, b)), (&in_a, &in_b)) in mixed.zip(ends).zip(theirs) {

@@ -1,4 +1,3 @@
-use super::survey::count_present;
 use super::*;
 use crate::{ClipView, Sequence, Values};
 
@@ -24,7 +23,7 @@ fn clip(persons: usize, frames: usize, joints: usize, keypoints: Vec<f32>) -> Se
 fn filled(
     view: &ClipView<'_>,
     threshold: f32,
-    picks: Option<&[Pick]>,
+    picks: Option<&[Option<Pick>]>,
     samples: usize,
 ) -> (Vec<f32>, Vec<f32>, Survey) {
     let (mut survey, mut chosen) = (Survey::default(), Picks::default());
@@ -39,12 +38,11 @@ fn filled(
     let picks = picks.unwrap_or(&chosen.now);
     let joints = survey.tracks.len() * picks.len() * view.joints;
     let (mut keypoints, mut presence) = (vec![9.0; joints * 2], vec![9.0; joints]);
-    let to = Arrays {
+    let mut to = Arrays {
         keypoints: &mut keypoints,
         presence: &mut presence,
     };
-    let picks = picks.iter().copied().map(Some);
-    let complete = Filler::default().fill::<2>(view, threshold, &survey, picks, to);
+    let complete = Filler::default().fill::<2>(view, threshold, &survey, picks, &mut to);
     assert_eq!(complete, presence.iter().all(|&there| there == 1.0));
     (keypoints, presence, survey)
 }
@@ -55,7 +53,8 @@ fn sampled(
     samples: usize,
 ) -> (Vec<f32>, Vec<f32>, Survey) {
     let picks = window.map(|window| {
-        let picks = (0..samples).map(|k| Pick::at(window.time(k, samples), sequence.frames - 1));
+        let last = sequence.frames - 1;
+        let picks = (0..samples).map(|k| Some(Pick::at(window.time(k, samples), last)));
         picks.collect::<Vec<_>>()
     });
     filled(&sequence.view(), 0.0, picks.as_deref(), samples)
@@ -227,7 +226,12 @@ fn uniform_crops_hold_their_share_and_views_their_seed() {
             rng: &mut rng,
         };
         picks.choose(Sampling::Uniform, (100, 10), choice, false);
-        picks.now.iter().map(|pick| pick.low).collect::<Vec<_>>()
+        picks
+            .now
+            .iter()
+            .flatten()
+            .map(|pick| pick.low)
+            .collect::<Vec<_>>()
     };
     for key in 0..50 {
         assert!(

@@ -1,20 +1,72 @@
-//! The articulated body: limb lengths, joint angles, and forward kinematics from one to points in space.
+//! The articulated body: limb lengths, joint angles, and forward kinematics from one to points in space: x to the body's left, y up,
+//! z forwards.
 
-use super::rotation::{Rotation, Vec3, add};
+use serde::Deserialize;
+use serde::de::value::{Error, StrDeserializer};
+
+use crate::geometry::{Matrix, plus, product, times};
+
+/// A point or a direction.
+pub type Vec3 = [f64; 3];
+
+/// An orthonormal matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation(Matrix<3>);
+
+impl Rotation {
+    /// About x: y turns towards z.
+    pub fn x(angle: f64) -> Rotation {
+        let (sin, cos) = angle.sin_cos();
+        Rotation([[1.0, 0.0, 0.0], [0.0, cos, -sin], [0.0, sin, cos]])
+    }
+
+    /// About y: z turns towards x.
+    pub fn y(angle: f64) -> Rotation {
+        let (sin, cos) = angle.sin_cos();
+        Rotation([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
+    }
+
+    /// About z: x turns towards y.
+    pub fn z(angle: f64) -> Rotation {
+        let (sin, cos) = angle.sin_cos();
+        Rotation([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+    }
+
+    /// The rotation that applies `inner` first.
+    pub fn of(self, inner: Rotation) -> Rotation {
+        Rotation(product(&self.0, &inner.0))
+    }
+
+    /// The turned vector.
+    pub fn apply(self, v: Vec3) -> Vec3 {
+        times(&self.0, v)
+    }
+}
 
 /// Left and right, as indices.
 pub const SIDES: [usize; 2] = [0, 1];
 
-/// A point of the body that some layout has as a joint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A point of the body that some layout has as a joint, by its name there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(usize)]
 #[rustfmt::skip]
 pub enum Point {
-    Pelvis, Spine, Chest, Neck, Head, Nose,
-    LeftEye, LeftEar, LeftShoulder, LeftElbow, LeftWrist, LeftHand, LeftTip, LeftThumb,
-    LeftHip, LeftKnee, LeftAnkle, LeftFoot,
-    RightEye, RightEar, RightShoulder, RightElbow, RightWrist, RightHand, RightTip, RightThumb,
-    RightHip, RightKnee, RightAnkle, RightFoot,
+    #[serde(rename = "base_of_spine")]
+    Pelvis,
+    #[serde(rename = "mid_spine")]
+    Spine,
+    #[serde(rename = "spine_at_shoulders")]
+    Chest,
+    Neck, Head, Nose,
+    LeftEye, LeftEar, LeftShoulder, LeftElbow, LeftWrist, LeftHand,
+    #[serde(rename = "left_hand_tip")]
+    LeftTip,
+    LeftThumb, LeftHip, LeftKnee, LeftAnkle, LeftFoot,
+    RightEye, RightEar, RightShoulder, RightElbow, RightWrist, RightHand,
+    #[serde(rename = "right_hand_tip")]
+    RightTip,
+    RightThumb, RightHip, RightKnee, RightAnkle, RightFoot,
 }
 
 /// How many points there are.
@@ -25,40 +77,7 @@ const TO_RIGHT: usize = Point::RightEye as usize - Point::LeftEye as usize;
 impl Point {
     /// The point that a layout's joint name means.
     pub fn named(joint: &str) -> Option<Point> {
-        use Point::*;
-        Some(match joint {
-            "base_of_spine" => Pelvis,
-            "mid_spine" => Spine,
-            "spine_at_shoulders" => Chest,
-            "neck" => Neck,
-            "head" => Head,
-            "nose" => Nose,
-            "left_eye" => LeftEye,
-            "left_ear" => LeftEar,
-            "left_shoulder" => LeftShoulder,
-            "left_elbow" => LeftElbow,
-            "left_wrist" => LeftWrist,
-            "left_hand" => LeftHand,
-            "left_hand_tip" => LeftTip,
-            "left_thumb" => LeftThumb,
-            "left_hip" => LeftHip,
-            "left_knee" => LeftKnee,
-            "left_ankle" => LeftAnkle,
-            "left_foot" => LeftFoot,
-            "right_eye" => RightEye,
-            "right_ear" => RightEar,
-            "right_shoulder" => RightShoulder,
-            "right_elbow" => RightElbow,
-            "right_wrist" => RightWrist,
-            "right_hand" => RightHand,
-            "right_hand_tip" => RightTip,
-            "right_thumb" => RightThumb,
-            "right_hip" => RightHip,
-            "right_knee" => RightKnee,
-            "right_ankle" => RightAnkle,
-            "right_foot" => RightFoot,
-            _ => return None,
-        })
+        Point::deserialize(StrDeserializer::<Error>::new(joint)).ok()
     }
 }
 
@@ -134,26 +153,18 @@ pub fn points(limbs: &Limbs, pose: &Pose) -> [Vec3; POINTS] {
         leg(limbs, &pose.legs[side], pelvis, side, &mut points);
     }
     let at = |side: usize, point: Point| points[point as usize + side * TO_RIGHT];
-    let lowest = SIDES.iter().flat_map(|&side| {
-        [
-            at(side, Point::LeftAnkle)[1] - ANKLE_HEIGHT,
-            at(side, Point::LeftFoot)[1],
-        ]
-    });
-    let up = pose.jump - lowest.fold(f64::INFINITY, f64::min);
-    let middle = |axis: usize| {
-        SIDES
-            .iter()
-            .map(|&side| at(side, Point::LeftAnkle)[axis] / 2.0)
-            .sum::<f64>()
+    let ankles = SIDES.map(|side| at(side, Point::LeftAnkle));
+    let soles = ankles.map(|ankle| ankle[1] - ANKLE_HEIGHT).into_iter();
+    let toes = SIDES.map(|side| at(side, Point::LeftFoot)[1]);
+    let lowest = soles.chain(toes).fold(f64::INFINITY, f64::min);
+    let middle = |axis: usize| ankles.iter().map(|ankle| ankle[axis] / 2.0).sum::<f64>();
+    let planted = match pose.planted {
+        true => [middle(0), middle(2)],
+        false => [0.0; 2],
     };
-    let planted = if pose.planted {
-        [middle(0), middle(2)]
-    } else {
-        [0.0; 2]
-    };
+    let up = pose.jump - lowest;
     let shift = [pose.place[0] - planted[0], up, pose.place[1] - planted[1]];
-    points.map(|point| add(point, shift))
+    points.map(|point| plus(point, shift))
 }
 
 /// Of an ankle above the sole, in metres.
@@ -165,13 +176,13 @@ fn trunk_and_arms(limbs: &Limbs, pose: &Pose, pelvis: Rotation, points: &mut [Ve
         .of(Rotation::y(pose.turn))
         .of(Rotation::z(pose.lean))
         .of(Rotation::x(pose.bend));
-    let chest = add(spine, chest_turn.apply([0.0, limbs.upper_trunk, 0.0]));
-    let neck = add(chest, chest_turn.apply([0.0, limbs.neck, 0.0]));
+    let chest = plus(spine, chest_turn.apply([0.0, limbs.upper_trunk, 0.0]));
+    let neck = plus(chest, chest_turn.apply([0.0, limbs.neck, 0.0]));
     let head_turn = chest_turn
         .of(Rotation::y(pose.look))
         .of(Rotation::x(pose.nod));
     let of_head =
-        |x: f64, y: f64, z: f64| add(neck, head_turn.apply([x, y, z].map(|a| a * limbs.head)));
+        |x: f64, y: f64, z: f64| plus(neck, head_turn.apply([x, y, z].map(|a| a * limbs.head)));
     points[Point::Spine as usize] = spine;
     points[Point::Chest as usize] = chest;
     points[Point::Neck as usize] = neck;
@@ -183,27 +194,22 @@ fn trunk_and_arms(limbs: &Limbs, pose: &Pose, pelvis: Rotation, points: &mut [Ve
         set(Point::LeftEye, of_head(0.25 * left, 1.0, 0.65));
         set(Point::LeftEar, of_head(0.5 * left, 0.9, 0.0));
         let arm = pose.arms[side];
-        let shoulder = add(chest, chest_turn.apply([limbs.shoulder * left, 0.0, 0.0]));
+        let shoulder = plus(chest, chest_turn.apply([limbs.shoulder * left, 0.0, 0.0]));
         // The upper arm swings from hanging in the plane of the azimuth, then turns about itself.
         let swing = Rotation::y(-left * arm.azimuth)
             .of(Rotation::z(left * arm.elevation))
             .of(Rotation::y(left * arm.azimuth));
         let upper = chest_turn.of(swing).of(Rotation::y(left * arm.twist));
-        let elbow = add(shoulder, upper.apply([0.0, -limbs.upper_arm, 0.0]));
+        let elbow = plus(shoulder, upper.apply([0.0, -limbs.upper_arm, 0.0]));
         let fore = upper.of(Rotation::x(-arm.elbow));
-        let along = |length: f64, forwards: f64| add(elbow, fore.apply([0.0, -length, forwards]));
+        let along = |length: f64, forwards: f64| plus(elbow, fore.apply([0.0, -length, forwards]));
         set(Point::LeftShoulder, shoulder);
         set(Point::LeftElbow, elbow);
         set(Point::LeftWrist, along(limbs.forearm, 0.0));
-        set(
-            Point::LeftHand,
-            along(limbs.forearm + 0.5 * limbs.hand, 0.0),
-        );
+        let palm = limbs.forearm + 0.5 * limbs.hand;
+        set(Point::LeftHand, along(palm, 0.0));
         set(Point::LeftTip, along(limbs.forearm + limbs.hand, 0.0));
-        set(
-            Point::LeftThumb,
-            along(limbs.forearm + 0.5 * limbs.hand, 0.35 * limbs.hand),
-        );
+        set(Point::LeftThumb, along(palm, 0.35 * limbs.hand));
     }
 }
 
@@ -214,20 +220,15 @@ fn leg(limbs: &Limbs, leg: &Leg, pelvis: Rotation, side: usize, points: &mut [Ve
     let thigh = pelvis
         .of(Rotation::z(left * leg.abduction))
         .of(Rotation::x(-leg.flexion));
-    let knee = add(hip, thigh.apply([0.0, -limbs.thigh, 0.0]));
+    let knee = plus(hip, thigh.apply([0.0, -limbs.thigh, 0.0]));
     let shank = thigh.of(Rotation::x(leg.knee));
-    let ankle = add(knee, shank.apply([0.0, -limbs.shank, 0.0]));
+    let ankle = plus(knee, shank.apply([0.0, -limbs.shank, 0.0]));
     set(Point::LeftHip, hip);
     set(Point::LeftKnee, knee);
     set(Point::LeftAnkle, ankle);
     // The foot keeps its angle to the shank, a little above a right one.
-    set(
-        Point::LeftFoot,
-        add(
-            ankle,
-            shank.apply([0.0, -0.4 * limbs.foot, 0.9 * limbs.foot]),
-        ),
-    );
+    let foot = shank.apply([0.0, -0.4 * limbs.foot, 0.9 * limbs.foot]);
+    set(Point::LeftFoot, plus(ankle, foot));
 }
 
 /// The direction of a side on the body's x.

@@ -16,23 +16,21 @@
 
 mod action;
 mod body;
-mod camera;
-mod clip;
-mod course;
-mod dice;
-mod pair;
-mod rotation;
 mod scene;
-mod sensor;
 mod subject;
 
+use std::ops::Range;
+
+use half::f16;
+use rand::RngCore as _;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
+use skeleton_graph::random::{Key, Purpose, Rng, stream};
 
-use crate::{Error, Result, Sequence, Units};
-use action::Action;
-use clip::Clip;
-use sensor::Sensor;
+use crate::{Error, Result, Sequence, Units, Values};
+use action::{ACTIONS, Action};
+use body::{POINTS, Point, Vec3};
+use scene::{Camera, Channel, IMAGE, Scene, Sensor, hidden};
 use subject::Subject;
 
 /// What the clips are measured in.
@@ -55,10 +53,11 @@ impl SyntheticKind {
         }
     }
 
-    fn layout(self) -> &'static str {
+    /// The layout's name, and what the coordinates are measured in.
+    fn layout(self) -> (&'static str, Units) {
         match self {
-            SyntheticKind::Coco17 => "coco17",
-            SyntheticKind::Ntu25 => "ntu25",
+            SyntheticKind::Coco17 => ("coco17", Units::Pixel),
+            SyntheticKind::Ntu25 => ("ntu25", Units::Metre),
         }
     }
 
@@ -70,19 +69,15 @@ impl SyntheticKind {
     }
 
     fn sensor(self) -> Sensor {
-        match self {
-            SyntheticKind::Coco17 => Sensor {
-                bias: 6.0,
-                jitter: 3.0,
-                drift: 5.0,
-                outlier: 45.0,
-            },
-            SyntheticKind::Ntu25 => Sensor {
-                bias: 0.03,
-                jitter: 0.012,
-                drift: 0.02,
-                outlier: 0.18,
-            },
+        let [bias, jitter, drift, outlier] = match self {
+            SyntheticKind::Coco17 => [6.0, 3.0, 5.0, 45.0],
+            SyntheticKind::Ntu25 => [0.03, 0.012, 0.02, 0.18],
+        };
+        Sensor {
+            bias,
+            jitter,
+            drift,
+            outlier,
         }
     }
 }
@@ -139,25 +134,21 @@ pub fn synthetic(kind: SyntheticKind, settings: &SyntheticSettings) -> Result<Sy
         return Err(Error::setting("synthetic.subjects", "4 to 999", subjects));
     }
     if !(1..=999).contains(&repetitions) {
-        return Err(Error::setting(
-            "synthetic.repetitions",
-            "1 to 999",
-            repetitions,
-        ));
+        let name = "synthetic.repetitions";
+        return Err(Error::setting(name, "1 to 999", repetitions));
     }
-    let layout = Layout::built_in(kind.layout()).expect("both layouts are built in");
-    let bodies: Vec<Subject> = (0..subjects)
-        .map(|s| Subject::draw(seed, &format!("subject{s:03}")))
-        .collect();
+    let (layout, units) = kind.layout();
+    let layout = Layout::built_in(layout).expect("both layouts are built in");
+    let body = |s| Subject::draw(seed, &format!("subject{s:03}"));
+    let bodies: Vec<Subject> = (0..subjects).map(body).collect();
     let train = (subjects - (subjects * 3 / 10).max(2)) as usize;
     let (mut sequences, mut splits) = (Vec::new(), [Vec::new(), Vec::new()]);
     for subject in 0..bodies.len() {
-        let group = if subject < train {
-            0..train
-        } else {
-            train..bodies.len()
+        let group = match subject < train {
+            true => 0..train,
+            false => train..bodies.len(),
         };
-        for label in 0..Action::ALL.len() {
+        for label in 0..ACTIONS.len() {
             for repetition in 0..repetitions {
                 let clip = Clip {
                     kind,
@@ -175,18 +166,168 @@ pub fn synthetic(kind: SyntheticKind, settings: &SyntheticSettings) -> Result<Sy
     let [train, val] = splits;
     Ok(Synthetic {
         layout,
-        units: if kind == SyntheticKind::Coco17 {
-            Units::Pixel
-        } else {
-            Units::Metre
-        },
-        classes: Action::ALL
+        units,
+        classes: ACTIONS
             .iter()
-            .map(|action| action.name().to_owned())
+            .map(|action| action.name.to_owned())
             .collect(),
         sequences,
         splits: vec![("train".into(), train), ("val".into(), val)],
     })
+}
+
+/// Which clip of the set.
+struct Clip {
+    kind: SyntheticKind,
+    seed: u64,
+    /// Who it is of, and what.
+    subject: usize,
+    label: usize,
+    repetition: u32,
+}
+
+impl Clip {
+    fn id(&self) -> String {
+        let Clip {
+            subject,
+            label,
+            repetition,
+            ..
+        } = self;
+        format!("s{subject:03}_a{label:02}_r{repetition:03}")
+    }
+
+    /// Performs, sees and measures the clip; `group` are the subjects of its split.
+    fn sequence(&self, layout: &Layout, bodies: &[Subject], group: Range<usize>) -> Sequence {
+        let (id, action) = (self.id(), ACTIONS[self.label].action);
+        let mut dice = Dice::new(self.seed, &id);
+        let subjects = cast(&mut dice, self.subject, action, bodies, group);
+        let scene = Scene::draw(&mut dice, action, &subjects);
+        let camera = Camera::draw(&mut dice);
+        let (keypoints, scores) = self.measure(&mut dice, layout, &scene, &camera, &subjects);
+        Sequence {
+            id,
+            label: Some(self.label as u32),
+            persons: subjects.len(),
+            frames: scene.frames.len(),
+            joints: layout.len(),
+            coordinates: self.kind.coordinates(),
+            keypoints: Values::F16(keypoints),
+            scores: (self.kind == SyntheticKind::Coco17).then_some(Values::F16(scores)),
+            image: (self.kind == SyntheticKind::Coco17).then_some(IMAGE),
+            subject: Some(self.subject as u32),
+            camera: None,
+            setup: None,
+        }
+    }
+
+    /// Coordinates (m, t, v, c) and scores (m, t, v).
+    fn measure(
+        &self,
+        dice: &mut Dice,
+        layout: &Layout,
+        scene: &Scene,
+        camera: &Camera,
+        subjects: &[&Subject],
+    ) -> (Vec<f16>, Vec<f16>) {
+        let point = |joint: &String| {
+            Point::named(joint).expect("the body has every joint of the two layouts")
+        };
+        let joints: Vec<Point> = layout.joints().iter().map(point).collect();
+        let (sensor, coordinates) = (self.kind.sensor(), self.kind.coordinates());
+        let seen = |frame: usize| -> Vec<[Vec3; POINTS]> {
+            let bodies = scene.points(frame, subjects).into_iter();
+            bodies
+                .map(|body| body.map(|point| camera.see(point)))
+                .collect()
+        };
+        let seen: Vec<_> = (0..scene.frames.len()).map(seen).collect();
+        let (mut keypoints, mut scores) = (Vec::new(), Vec::new());
+        for person in 0..subjects.len() {
+            let mut channels: Vec<Channel> = joints.iter().map(|_| sensor.channel(dice)).collect();
+            for bodies in &seen {
+                for (&joint, channel) in joints.iter().zip(&mut channels) {
+                    let point = bodies[person][joint as usize];
+                    let place = match self.kind {
+                        SyntheticKind::Coco17 => {
+                            let [x, y] = camera.project(point);
+                            [x, y, 0.0]
+                        }
+                        SyntheticKind::Ntu25 => [-point[0], point[1], -point[2]],
+                    };
+                    let hidden = hidden(camera, bodies, point);
+                    let measured = sensor.measure(dice, channel, place, coordinates, hidden);
+                    let place = measured.place[..coordinates].iter();
+                    keypoints.extend(place.map(|&x| f16::from_f64(x)));
+                    scores.push(f16::from_f64(measured.score));
+                }
+            }
+        }
+        (keypoints, scores)
+    }
+}
+
+/// The clip's subject and, for two, a partner of the same split, in either order.
+fn cast<'a>(
+    dice: &mut Dice,
+    subject: usize,
+    action: Action,
+    bodies: &'a [Subject],
+    group: Range<usize>,
+) -> Vec<&'a Subject> {
+    if action.facts().persons == 1 {
+        return vec![&bodies[subject]];
+    }
+    let mut partner = group.start + dice.below(group.len() - 1);
+    if partner >= subject {
+        partner += 1;
+    }
+    let mut pair = vec![&bodies[subject], &bodies[partner]];
+    if dice.chance(0.5) {
+        pair.swap(0, 1);
+    }
+    pair
+}
+
+/// The stream of one clip or subject.
+struct Dice(Rng);
+
+impl Dice {
+    /// The stream that the set's seed gives `name`.
+    fn new(seed: u64, name: &str) -> Dice {
+        Dice(stream(seed, Purpose::Synthetic, 0, Key::Clip(name)))
+    }
+
+    /// Uniform in 0..1, from the upper 53 bits: the rule is ours, so that no version of a crate changes the set.
+    fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Uniform between two numbers.
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// Uniform between two angles given in degrees, in radians.
+    fn degrees(&mut self, low: f64, high: f64) -> f64 {
+        self.between(low, high).to_radians()
+    }
+
+    /// True with this probability.
+    fn chance(&mut self, probability: f64) -> bool {
+        self.unit() < probability
+    }
+
+    /// Uniform below `count`.
+    fn below(&mut self, count: usize) -> usize {
+        ((self.unit() * count as f64) as usize).min(count - 1)
+    }
+
+    /// Standard normal (Box and Muller).
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use std::f64::consts::TAU;
 
-use super::action::Action;
+use super::Dice;
 use super::body::{Arm, Leg, Limbs, Pose};
-use super::dice::Dice;
 
 /// What a subject keeps through all clips.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,16 +63,16 @@ struct Sway {
 }
 
 impl Posture {
-    /// Draws the posture of one clip, one from which `action` can be told.
-    pub fn draw(dice: &mut Dice, subject: &Subject, action: Action) -> Posture {
-        let arms_down = action.takes_both_arms();
+    /// Draws the posture of one clip: with arms that hang, where an action takes both, and `upright`, where one is told by the
+    /// body's height.
+    pub fn draw(dice: &mut Dice, subject: &Subject, arms_down: bool, upright: bool) -> Posture {
         let mut arms = [0; 2].map(|_| rest_arm(dice, arms_down));
         let alike = alike_arms(dice);
         if dice.chance(0.35) && !arms_down {
             arms = alike;
         }
         let stance = dice.degrees(0.0, 12.0);
-        let crouches = dice.chance(0.25) && !action.changes_height();
+        let crouches = dice.chance(0.25) && !upright;
         let knees = dice.degrees(0.0, if crouches { 40.0 } else { 14.0 });
         let mut legs = [0; 2].map(|_| {
             let knee = knees + dice.degrees(0.0, 8.0);
@@ -84,11 +83,8 @@ impl Posture {
             }
         });
         // The weight may rest on one leg, the other forwards or bent.
-        let (forwards, bent, side) = (
-            dice.degrees(-5.0, 32.0),
-            dice.degrees(0.0, 50.0),
-            dice.below(2),
-        );
+        let (forwards, bent) = (dice.degrees(-5.0, 32.0), dice.degrees(0.0, 50.0));
+        let side = dice.below(2);
         if dice.chance(0.6) && !crouches {
             legs[side].flexion += forwards;
             legs[side].knee += bent;
@@ -155,18 +151,18 @@ fn alike_arms(dice: &mut Dice) -> [Arm; 2] {
 
 /// An arm that does nothing: hanging, on the hip, bent in front of the body, or held up.
 fn rest_arm(dice: &mut Dice, down: bool) -> Arm {
-    let kind = dice.unit();
-    let mut arm =
-        |azimuth: (f64, f64), elevation: (f64, f64), twist: (f64, f64), elbow: (f64, f64)| Arm {
-            azimuth: dice.degrees(azimuth.0, azimuth.1),
-            elevation: dice.degrees(elevation.0, elevation.1),
-            twist: dice.degrees(twist.0, twist.1),
-            elbow: dice.degrees(elbow.0, elbow.1),
-        };
-    match kind {
-        _ if down || kind < 0.45 => arm((0.0, 90.0), (5.0, 25.0), (-10.0, 10.0), (5.0, 30.0)),
-        k if k < 0.58 => arm((-20.0, 0.0), (35.0, 50.0), (-60.0, -40.0), (85.0, 110.0)),
-        k if k < 0.72 => arm((60.0, 90.0), (20.0, 50.0), (-40.0, 10.0), (60.0, 110.0)),
-        _ => arm((10.0, 70.0), (90.0, 150.0), (50.0, 90.0), (40.0, 100.0)),
+    // Degrees of azimuth, elevation, twist and elbow, from and to.
+    let ranges = match dice.unit() {
+        kind if down || kind < 0.45 => [[0.0, 90.0], [5.0, 25.0], [-10.0, 10.0], [5.0, 30.0]],
+        kind if kind < 0.58 => [[-20.0, 0.0], [35.0, 50.0], [-60.0, -40.0], [85.0, 110.0]],
+        kind if kind < 0.72 => [[60.0, 90.0], [20.0, 50.0], [-40.0, 10.0], [60.0, 110.0]],
+        _ => [[10.0, 70.0], [90.0, 150.0], [50.0, 90.0], [40.0, 100.0]],
+    };
+    let [azimuth, elevation, twist, elbow] = ranges.map(|[from, to]| dice.degrees(from, to));
+    Arm {
+        azimuth,
+        elevation,
+        twist,
+        elbow,
     }
 }

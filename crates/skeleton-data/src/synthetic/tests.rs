@@ -5,7 +5,6 @@ mod motion;
 
 use sha2::{Digest, Sha256};
 
-use super::dice::Dice;
 use super::*;
 use crate::Values;
 
@@ -47,8 +46,8 @@ fn the_default_set_is_as_documented() {
         for clip in &set.sequences {
             assert!((scene::FRAMES.0..=scene::FRAMES.1).contains(&clip.frames));
             frames.push(clip.frames);
-            let action = Action::ALL[clip.label.unwrap() as usize];
-            assert_eq!(clip.persons, action.persons());
+            let action = ACTIONS[clip.label.unwrap() as usize].action;
+            assert_eq!(clip.persons, action.facts().persons);
             assert_eq!(
                 (clip.joints, clip.coordinates),
                 (set.layout.len(), kind.coordinates())
@@ -90,7 +89,7 @@ fn subjects_are_disjoint_between_splits_and_partners_are_of_the_same() {
     for (subject, group) in [(0, 0..14), (13, 0..14), (14, 14..20), (19, 14..20)] {
         for clip in 0..50 {
             let mut dice = Dice::new(clip, "cast");
-            let pair = clip::cast(&mut dice, subject, Action::Push, &bodies, group.clone());
+            let pair = cast(&mut dice, subject, Action::Push, &bodies, group.clone());
             let numbers: Vec<usize> = pair
                 .iter()
                 .map(|one| bodies.iter().position(|body| body == *one).unwrap())

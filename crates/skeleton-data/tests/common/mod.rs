@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use half::f16;
-use skeleton_data::raw::pyskl::PysklFile;
+use skeleton_data::raw::RawFile;
 use skeleton_data::skeleton_graph::Layout;
 use skeleton_data::{Error, Sequence, Values};
 
@@ -110,8 +110,20 @@ pub fn run(command: &mut Command, script: &str, arguments: &[&Path]) -> String {
 }
 
 /// Opens a pickle from memory.
-pub fn open(bytes: &[u8]) -> Result<PysklFile, Error> {
-    PysklFile::from_bytes(Path::new("clips.pkl"), bytes.to_vec())
+pub fn open(bytes: &[u8]) -> Result<RawFile, Error> {
+    RawFile::from_bytes(Path::new("clips.pkl"), bytes.to_vec())
+}
+
+/// All clips of a file.
+pub fn all(file: &RawFile) -> Vec<Sequence> {
+    let mut clips = Vec::new();
+    let kept = file.each(|clip| {
+        clips.push(clip);
+        Ok::<(), Error>(())
+    });
+    kept.unwrap();
+    assert_eq!(clips.len(), file.len());
+    clips
 }
 
 /// Fails unless a pickle is refused, with all these words.

@@ -105,7 +105,7 @@ fn raw(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec
         );
     }
     if let Some(header) = file.header()
-        && let Some(said) = header.layout(file.path())?
+        && let Some(said) = file.layout()?
     {
         opened.fit(&Facts {
             name: file.path().to_owned(),

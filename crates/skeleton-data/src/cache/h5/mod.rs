@@ -6,7 +6,6 @@
 mod heap;
 mod packed;
 mod read;
-mod texts;
 mod write;
 
 use std::path::Path;
@@ -15,20 +14,17 @@ pub(super) use packed::{Packed, fill};
 pub(super) use read::Reader;
 pub(super) use write::write;
 
+use super::wrong;
 use crate::Error;
 
 /// What came of writing: where the system refused, its own error, as from any other write.
-fn unwritten(path: &Path, place: &str, error: &hdf5::Error) -> Error {
+pub(super) fn unwritten(path: &Path, place: &str, error: &hdf5::Error) -> Error {
     let reason = reason(error);
-    let number = reason.split("errno = ").nth(1).map(|rest| {
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        rest[..end].parse().ok()
-    });
-    match number.flatten() {
+    let number = reason.split("errno = ").nth(1);
+    let number = number.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+    match number.and_then(|digits| digits.parse().ok()) {
         Some(number) => Error::io(path)(std::io::Error::from_raw_os_error(number)),
-        None => wrong(path, place, "to write it", &reason),
+        None => wrong(path, place, "to write it", reason),
     }
 }
 
@@ -43,20 +39,9 @@ pub(super) enum Stored {
     Packed(Packed),
 }
 
-pub(super) fn wrong(path: &Path, place: &str, expected: &str, found: &str) -> Error {
-    let (path, place) = (path.to_owned(), place.to_owned());
-    Error::Cache {
-        path,
-        place,
-        expected: expected.to_owned(),
-        found: found.to_owned(),
-    }
-}
-
 /// What the library says, in a line: its innermost message says most.
 fn reason(error: &hdf5::Error) -> String {
-    let innermost = error
-        .stack()
-        .and_then(|stack| stack.last().map(|frame| frame.desc().to_owned()));
-    innermost.unwrap_or_else(|| error.to_string())
+    let stack = error.stack();
+    let innermost = stack.as_ref().and_then(|stack| stack.last());
+    innermost.map_or_else(|| error.to_string(), |frame| frame.desc().to_owned())
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use half::f16;
 use hdf5::{Dataset, File, H5Type};
-use ndarray::{ArrayView2, ArrayView3, Ix2, Ix3, s};
+use ndarray::{Array, ArrayView2, ArrayView3, Dimension, Ix2, Ix3, s};
 
 use super::super::schema::Block;
 use super::{reason, unwritten};
@@ -56,10 +56,9 @@ pub(in crate::cache) fn fill(
         // This chunk and the one that is still held back, with what leads to all of them.
         let index = 64 * (end.div_ceil(step)) as u64;
         room(3 * bytes.len() as u64 + index + (1 << 16)).map_err(Error::io(shown))?;
-        let written = if block.half {
-            put::<f16>(&dataset, block, start..end, &bytes)
-        } else {
-            put::<f32>(&dataset, block, start..end, &bytes)
+        let written = match block.half {
+            true => put::<f16>(&dataset, block, start..end, &bytes),
+            false => put::<f32>(&dataset, block, start..end, &bytes),
         };
         written.map_err(failed)?;
     }
@@ -69,10 +68,9 @@ pub(in crate::cache) fn fill(
 
 /// Whether so many bytes can have been packed into those that are stored.
 fn possible(wanted: u64, stored: u64) -> bool {
-    let ratio = if wanted <= SMALL {
-        BEST_RATIO
-    } else {
-        LIKELY_RATIO
+    let ratio = match wanted <= SMALL {
+        true => BEST_RATIO,
+        false => LIKELY_RATIO,
     };
     wanted / ratio <= stored
 }
@@ -93,8 +91,8 @@ fn put<T: H5Type + bytemuck::Pod>(
             dataset.write_slice(view, s![rows, .., ..])
         }
         _ => {
-            let view =
-                ArrayView2::from_shape((rows.len(), block.row()), &numbers).map_err(wrong)?;
+            let shape = (rows.len(), block.row());
+            let view = ArrayView2::from_shape(shape, &numbers).map_err(wrong)?;
             dataset.write_slice(view, s![rows, ..])
         }
     }
@@ -113,30 +111,19 @@ impl Packed {
     pub(super) fn new(dataset: Dataset, block: Block, size: u64) -> Result<Packed, String> {
         let mut beyond = None;
         let visited = dataset.chunks_visit(|chunk| {
-            let fits = chunk
-                .addr
-                .checked_add(chunk.size)
-                .is_some_and(|end| end <= size);
+            let end = chunk.addr.checked_add(chunk.size);
+            let fits = end.is_some_and(|end| end <= size);
             if !fits {
-                beyond = Some(format!(
-                    "a chunk of {} bytes at byte {}",
-                    chunk.size, chunk.addr
-                ));
+                beyond = Some((chunk.size, chunk.addr));
             }
             i32::from(!fits)
         });
-        if let Some(beyond) = beyond {
-            return Err(format!("{beyond} of {size}"));
+        if let Some((len, at)) = beyond {
+            return Err(format!("a chunk of {len} bytes at byte {at} of {size}"));
         }
         visited.map_err(|e| reason(&e))?;
-        let wanted = block
-            .shape
-            .iter()
-            .try_fold(block.width() as u64, |bytes, &axis| {
-                bytes.checked_mul(axis as u64)
-            });
         let stored = dataset.storage_size();
-        match wanted {
+        match block.size() {
             Some(wanted) if possible(wanted, stored) => Ok(Packed {
                 dataset,
                 block,
@@ -158,36 +145,27 @@ impl Packed {
     fn unpack<T: H5Type + Copy>(&self, zero: T) -> Vec<T> {
         let (rows, row) = (self.block.shape[0], self.block.row());
         let mut numbers = vec![zero; rows * row];
-        let chunk = self
-            .dataset
-            .chunk()
-            .and_then(|chunk| chunk.first().copied());
+        let chunk = self.dataset.chunk();
+        let chunk = chunk.and_then(|chunk| chunk.first().copied());
         // Of this many rows at once: whole chunks, so that none is unpacked twice.
         let step = chunk.unwrap_or(1).clamp(1, rows.max(1));
         for start in (0..rows).step_by(step) {
             let end = rows.min(start + step);
-            let part = &mut numbers[start * row..end * row];
-            match self.block.shape.len() {
-                3 => {
-                    let read = self.dataset.read_slice::<T, _, Ix3>(s![start..end, .., ..]);
-                    if let Ok(read) = read {
-                        part.iter_mut()
-                            .zip(&read)
-                            .for_each(|(to, from)| *to = *from);
-                    }
-                }
-                _ => {
-                    let read = self.dataset.read_slice::<T, _, Ix2>(s![start..end, ..]);
-                    if let Ok(read) = read {
-                        part.iter_mut()
-                            .zip(&read)
-                            .for_each(|(to, from)| *to = *from);
-                    }
-                }
+            let data = &self.dataset;
+            let read = match self.block.shape.len() {
+                3 => data.read_slice(s![start..end, .., ..]).map(flat::<T, Ix3>),
+                _ => data.read_slice(s![start..end, ..]).map(flat::<T, Ix2>),
+            };
+            if let Ok(read) = read {
+                numbers[start * row..end * row].copy_from_slice(&read);
             }
         }
         numbers
     }
+}
+
+fn flat<T, D: Dimension>(array: Array<T, D>) -> Vec<T> {
+    array.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn clips_whose_hashes_collide_are_no_copies() {
     let watch = &mut |_| ControlFlow::Continue(());
     let mut survey = Survey::of(&set.clips, 0.0, 1, watch).unwrap().unwrap();
     survey.clips.iter_mut().for_each(|clip| clip.content = 7);
-    let copies = copies::Copies::find(&set.clips, &survey).unwrap();
+    let copies = clips::Copies::find(&set.clips, &survey).unwrap();
     assert!((0..16).all(|clip| copies.first(clip) == clip));
 }
 

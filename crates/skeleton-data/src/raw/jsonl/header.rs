@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 
-use super::text::{Lines, told};
+use super::line::{TextLines, told};
 use super::{FORMAT, VERSION, wrong};
 use crate::{Result, Units};
 
@@ -38,6 +38,16 @@ pub enum NumberType {
     F32,
 }
 
+impl NumberType {
+    /// numpy's name for it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            NumberType::F16 => "float16",
+            NumberType::F32 => "float32",
+        }
+    }
+}
+
 impl Header {
     /// What a file of clips in `layout` says: the layout's name where it is a built-in one, else all of it.
     pub fn new(layout: &Layout) -> Header {
@@ -53,10 +63,7 @@ impl Header {
     }
 
     /// The layout, where there is one; `path` is the file's.
-    ///
-    /// # Errors
-    /// A name that isn't built in, or a text that is no layout.
-    pub fn layout(&self, path: &Path) -> Result<Option<Layout>> {
+    pub(in crate::raw) fn layout(&self, path: &Path) -> Result<Option<Layout>> {
         let Some(text) = self.layout.as_deref() else {
             return Ok(None);
         };
@@ -101,7 +108,7 @@ struct FirstLine {
 }
 
 /// Reads the first line that isn't empty.
-pub(super) fn header(lines: &mut Lines) -> Result<Header> {
+pub(super) fn header(lines: &mut TextLines) -> Result<Header> {
     let (path, first) = (lines.path, lines.next()?);
     let wanted = format!("{{\"format\": \"{FORMAT}\", \"version\": {VERSION}, ...}}");
     let Some(text) = first else {
@@ -134,13 +141,4 @@ pub(super) fn header(lines: &mut Lines) -> Result<Header> {
         keypoints_type: line.keypoints_type,
         scores_type: line.scores_type,
     })
-}
-
-impl From<NumberType> for &'static str {
-    fn from(kind: NumberType) -> &'static str {
-        match kind {
-            NumberType::F16 => "float16",
-            NumberType::F32 => "float32",
-        }
-    }
 }

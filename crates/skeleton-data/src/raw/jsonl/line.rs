@@ -1,15 +1,79 @@
-//! The fields of a clip and of a split.
+//! Lines as they lie in the file, and their fields.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::text::{Text, told};
-use super::wrong;
-use crate::names;
-use crate::{Error, Result};
+use super::{LONGEST_LINE, wrong};
+use crate::error::Mismatch;
+use crate::{Error, Result, names};
+
+/// The text of a line, and where it is.
+pub(super) struct Text<'a> {
+    pub(super) path: &'a Path,
+    pub(super) number: usize,
+    pub(super) start: usize,
+    pub(super) bytes: &'a [u8],
+}
+
+/// Lines that aren't empty, one after the other.
+pub(super) struct TextLines<'a> {
+    pub(super) path: &'a Path,
+    bytes: &'a [u8],
+    at: usize,
+    number: usize,
+}
+
+impl<'a> TextLines<'a> {
+    pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Self {
+        // Some editors begin a text with this mark.
+        let at = match bytes.starts_with(b"\xef\xbb\xbf") {
+            true => 3,
+            false => 0,
+        };
+        let number = 0;
+        TextLines {
+            path,
+            bytes,
+            at,
+            number,
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<Text<'a>>> {
+        while self.at < self.bytes.len() {
+            let (start, rest) = (self.at, &self.bytes[self.at..]);
+            let len = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            self.at += len + 1;
+            self.number += 1;
+            if len > LONGEST_LINE {
+                let expected = format!("at most {LONGEST_LINE} bytes");
+                let found = len.to_string();
+                return Err(wrong(self.path, self.number, "the line", expected, found));
+            }
+            if rest[..len].iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            return Ok(Some(Text {
+                path: self.path,
+                number: self.number,
+                start,
+                bytes: &rest[..len],
+            }));
+        }
+        Ok(None)
+    }
+}
+
+/// What the JSON reader says, without its count of lines, which is always 1.
+pub(super) fn told(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!("at line {} column {}", error.line(), error.column());
+    text.replace(&place, &format!("at column {}", error.column()))
+}
 
 /// The fields of a clip and of a split.
 #[derive(Deserialize)]
@@ -65,6 +129,11 @@ impl<'a> Line<'a> {
         let clip = self.fields.id.as_deref().map(short);
         let place = clip.map_or(place.to_owned(), |id| format!("clip {id:?}: {place}"));
         wrong(self.text.path, self.text.number, &place, expected, found)
+    }
+
+    /// Makes a mismatch an error at a place of this line.
+    pub(super) fn at(&self, place: &str) -> impl Fn(Mismatch) -> Error {
+        move |mismatch| self.wrong(place, mismatch.expected, mismatch.found)
     }
 
     /// The split's name, where this is a line of one.

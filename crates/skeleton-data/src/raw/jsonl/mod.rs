@@ -34,23 +34,20 @@
 mod header;
 mod line;
 mod numbers;
-mod splits;
-mod text;
 mod write;
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use header::header;
 pub use header::{Header, NumberType};
-use line::Line;
+use line::{Line, Text, TextLines};
 use numbers::{Shape, coordinates, nested, typed};
-use splits::SplitLines;
-use text::{Lines, Text};
 pub use write::JsonlWriter;
 
-use crate::map::Storage;
-use crate::{Error, Result, Sequence};
+use super::Contents;
+use crate::error::Mismatch;
+use crate::{Error, Form, Result, Sequence};
 
 /// The value of `format` in the first line.
 pub const FORMAT: &str = "skeleton-clips";
@@ -59,16 +56,12 @@ pub const VERSION: u32 = 1;
 /// The longest line in bytes: a clip's numbers are held twice while it is read.
 pub const LONGEST_LINE: usize = 64 << 20;
 
-/// A file of clips as JSON lines, mapped: opening it reads every line but the numbers, reading a clip reads those.
-pub struct JsonlFile {
-    path: PathBuf,
-    storage: Storage,
+/// The lines of clips of an opened file.
+pub(super) struct Lines {
     header: Header,
-    clips: Vec<Place>,
-    splits: Vec<(String, Vec<String>)>,
+    places: Vec<Place>,
     joints: usize,
     coordinates: usize,
-    classes: usize,
 }
 
 /// A clip's line.
@@ -78,160 +71,102 @@ struct Place {
     len: usize,
 }
 
-impl JsonlFile {
-    /// Opens a file and reads all of it but the numbers.
-    ///
-    /// # Errors
-    /// A line that is not as the [module](self) says; the error names it and the field.
-    pub fn open(path: &Path) -> Result<Self> {
-        JsonlFile::read(path, Storage::open(path)?)
-    }
-
-    /// The same from a text in memory; `name` is what messages call it.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn from_bytes(name: &Path, bytes: Vec<u8>) -> Result<Self> {
-        JsonlFile::read(name, Storage::Memory(bytes))
-    }
-
-    fn read(path: &Path, storage: Storage) -> Result<Self> {
-        let mut lines = Lines::new(path, &storage);
-        let header = header(&mut lines)?;
-        let mut file = JsonlFile {
-            path: path.to_owned(),
-            storage: Storage::Memory(Vec::new()),
-            header,
-            clips: Vec::new(),
-            splits: Vec::new(),
-            joints: 0,
-            coordinates: 0,
-            classes: 0,
-        };
-        file.index(&mut lines)?;
-        file.storage = storage;
-        Ok(file)
-    }
-
-    /// Finds the clips and splits, and the joints and coordinates that the first clip with a joint has.
-    fn index(&mut self, lines: &mut Lines) -> Result<()> {
-        let names = self.header.names();
-        let mut ids = HashSet::new();
-        let mut splits = SplitLines::default();
-        while let Some(text) = lines.next()? {
-            let line = Line::parse(&text)?;
-            if let Some(split) = line.split()? {
-                splits.add(&line, split)?;
-                continue;
-            }
-            let id = line.id()?;
-            if !ids.insert(id.to_owned()) {
-                return Err(line.wrong("`id`", "an id of its own", format!("{id:?} again")));
-            }
-            if let Some(label) = line.label(&names)? {
-                self.classes = self.classes.max(label as usize + 1);
-            }
-            let keypoints = line.keypoints()?;
-            if self.coordinates == 0
-                && let Some(c) = coordinates(keypoints)
-            {
-                if !(2..=3).contains(&c) {
-                    return Err(line.wrong("`keypoints`", "2 or 3 coordinates", c.to_string()));
-                }
-                let shape = Shape {
-                    lengths: [None, None, None, Some(c)],
-                };
-                let (shape, _) = nested(keypoints, shape, true)
-                    .map_err(|e| line.wrong("`keypoints`", e.expected, e.found))?;
-                self.coordinates = c;
-                self.joints = shape.lengths[2].unwrap_or(0);
-            }
-            self.clips.push(Place {
-                number: text.number,
-                start: text.start,
-                len: text.bytes.len(),
-            });
+/// Reads every line but the numbers.
+pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Lines)> {
+    let mut texts = TextLines::new(path, bytes);
+    let mut lines = Lines {
+        header: header(&mut texts)?,
+        places: Vec::new(),
+        joints: 0,
+        coordinates: 0,
+    };
+    let names = lines.header.names();
+    let (mut ids, mut splits, mut classes) = (HashSet::new(), SplitLines::default(), 0);
+    while let Some(text) = texts.next()? {
+        let line = Line::parse(&text)?;
+        if let Some(split) = line.split()? {
+            splits.add(&line, split)?;
+            continue;
         }
-        self.splits = splits.splits;
-        Ok(())
+        let id = line.id()?;
+        if !ids.insert(id.to_owned()) {
+            return Err(line.wrong("`id`", "an id of its own", format!("{id:?} again")));
+        }
+        if let Some(label) = line.label(&names)? {
+            classes = classes.max(label as usize + 1);
+        }
+        let keypoints = line.keypoints()?;
+        // The first clip with a joint says how many there are.
+        if lines.coordinates == 0
+            && let Some(c) = coordinates(keypoints)
+        {
+            if !(2..=3).contains(&c) {
+                return Err(line.wrong("`keypoints`", "2 or 3 coordinates", c.to_string()));
+            }
+            let (shape, _) = nested(keypoints, Shape([None, None, None, Some(c)]), true)
+                .map_err(line.at("`keypoints`"))?;
+            lines.coordinates = c;
+            lines.joints = shape.0[2].unwrap_or(0);
+        }
+        lines.places.push(Place {
+            number: text.number,
+            start: text.start,
+            len: text.bytes.len(),
+        });
     }
+    let contents = Contents {
+        clips: lines.places.len(),
+        joints: lines.joints,
+        coordinates: lines.coordinates,
+        classes,
+        element_types: vec![lines.header.keypoints_type.name()],
+        splits: splits.splits,
+    };
+    Ok((contents, lines))
+}
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
+impl Lines {
     /// What the first line says.
-    pub fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The named splits: they may name clips that the file lacks.
-    pub fn splits(&self) -> &[(String, Vec<String>)] {
-        &self.splits
-    }
-
-    /// How many clips there are.
-    pub fn len(&self) -> usize {
-        self.clips.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.clips.is_empty()
-    }
-
-    /// v, the same in all clips; 0 in a file without people.
-    pub fn joints(&self) -> usize {
-        self.joints
-    }
-
-    /// c, the same in all clips; 0 in a file without people.
-    pub fn coordinates(&self) -> usize {
-        self.coordinates
-    }
-
-    /// One more than the largest label: how many classes the labels ask for.
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
-    /// All clips, in the order of the file.
-    pub fn sequences(&self) -> impl Iterator<Item = Result<Sequence>> + '_ {
+    /// Shows all clips to `visit`, in the order of the file.
+    pub(super) fn each<E: From<Error>>(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        mut visit: impl FnMut(Sequence) -> Result<(), E>,
+    ) -> Result<(), E> {
         let names = self.header.names();
-        self.clips
-            .iter()
-            .map(move |place| self.sequence(place, &names))
+        self.places.iter().try_for_each(|place| {
+            let text = Text {
+                path,
+                number: place.number,
+                start: place.start,
+                bytes: &bytes[place.start..place.start + place.len],
+            };
+            visit(self.sequence(&text, &names)?)
+        })
     }
 
-    fn sequence(&self, place: &Place, names: &HashMap<&str, Option<u32>>) -> Result<Sequence> {
-        self.storage.check()?;
-        let text = Text {
-            path: &self.path,
-            number: place.number,
-            start: place.start,
-            bytes: &self.storage[place.start..place.start + place.len],
-        };
-        let line = Line::parse(&text)?;
+    fn sequence(&self, text: &Text, names: &HashMap<&str, Option<u32>>) -> Result<Sequence> {
+        let line = Line::parse(text)?;
         let (v, c) = (self.joints, self.coordinates);
-        let free = Shape {
-            lengths: [None, None, Some(v), Some(c)],
-        };
-        let (shape, keypoints) = nested(line.keypoints()?, free, true)
-            .map_err(|e| line.wrong("`keypoints`", e.expected, e.found))?;
-        let persons = shape.lengths[0].unwrap_or(0);
-        let frames = line.frames(persons, shape.lengths[1])?;
+        let (shape, keypoints) = nested(
+            line.keypoints()?,
+            Shape([None, None, Some(v), Some(c)]),
+            true,
+        )
+        .map_err(line.at("`keypoints`"))?;
+        let persons = shape.0[0].unwrap_or(0);
+        let frames = line.frames(persons, shape.0[1])?;
         let scores = match line.scores() {
             None => None,
             Some(text) => {
-                let same = Shape {
-                    lengths: [Some(persons), Some(frames), Some(v), None],
-                };
-                let (_, scores) = nested(text, same, false)
-                    .map_err(|e| line.wrong("`scores`", e.expected, e.found))?;
-                Some(typed(scores, self.header.scores_type).map_err(|x| {
-                    line.wrong("`scores`", "numbers that f16 can hold", x.to_string())
-                })?)
+                let same = Shape([Some(persons), Some(frames), Some(v), None]);
+                let (_, scores) = nested(text, same, false).map_err(line.at("`scores`"))?;
+                Some(typed(scores, self.header.scores_type).map_err(line.at("`scores`"))?)
             }
         };
         Ok(Sequence {
@@ -241,15 +176,38 @@ impl JsonlFile {
             frames,
             joints: v,
             coordinates: c,
-            keypoints: typed(keypoints, self.header.keypoints_type).map_err(|x| {
-                line.wrong("`keypoints`", "numbers that f16 can hold", x.to_string())
-            })?,
+            keypoints: typed(keypoints, self.header.keypoints_type)
+                .map_err(line.at("`keypoints`"))?,
             scores,
             image: line.image()?,
             subject: line.number("`subject`", line.fields.subject)?,
             camera: line.number("`camera`", line.fields.camera)?,
             setup: line.number("`setup`", line.fields.setup)?,
         })
+    }
+}
+
+/// The splits so far, whose lines add up.
+#[derive(Default)]
+struct SplitLines {
+    splits: Vec<(String, Vec<String>)>,
+    index: HashMap<String, (usize, HashSet<String>)>,
+}
+
+impl SplitLines {
+    fn add(&mut self, line: &Line, split: &str) -> Result<()> {
+        let (at, seen) = self.index.entry(split.to_owned()).or_insert_with(|| {
+            self.splits.push((split.to_owned(), Vec::new()));
+            (self.splits.len() - 1, HashSet::new())
+        });
+        for id in line.ids()? {
+            if !seen.insert(id.to_owned()) {
+                let place = format!("split {split:?}");
+                return Err(line.wrong(&place, "each clip once", format!("{id:?} again")));
+            }
+            self.splits[*at].1.push(id.to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -261,11 +219,5 @@ fn wrong(
     expected: impl Into<String>,
     found: impl Into<String>,
 ) -> Error {
-    Error::Line {
-        path: path.to_owned(),
-        line,
-        place: place.to_owned(),
-        expected: expected.into(),
-        found: found.into(),
-    }
+    Mismatch::new(expected, found).at(Form::Lines, path, format!("line {line}: {place}"))
 }

@@ -1,22 +1,18 @@
 //! Nested lists of numbers, as `array.tolist()` writes them.
+//!
+//! They are read by hand and not by serde_json. Into lists of lists it would take some fifty bytes a joint, whose numbers take eight,
+//! and errors would not name the joint; level by level as raw values, it takes twice as long for a file (2.3 s for 181 MB, against
+//! 1.2 s).
 
 use half::f16;
 
 use super::header::NumberType;
 use crate::Values;
+use crate::error::Mismatch;
 
 /// The lengths of the axes (m, t, v, c), where they are known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Shape {
-    pub(super) lengths: [Option<usize>; 4],
-}
-
-/// What was expected and what stands there.
-#[derive(Debug, PartialEq)]
-pub(super) struct Mismatch {
-    pub(super) expected: String,
-    pub(super) found: String,
-}
+pub(super) struct Shape(pub(super) [Option<usize>; 4]);
 
 const AXES: [&str; 4] = ["person", "frame", "joint", "coordinate"];
 
@@ -55,14 +51,17 @@ pub(super) fn nested(
     Ok((reader.shape, reader.numbers))
 }
 
-/// Numbers as the file says that they were stored, or one that can't be.
-pub(super) fn typed(numbers: Vec<f32>, kind: NumberType) -> Result<Values, f32> {
+/// Numbers as the file says that they were stored.
+pub(super) fn typed(numbers: Vec<f32>, kind: NumberType) -> Result<Values, Mismatch> {
     match kind {
         NumberType::F32 => Ok(Values::F32(numbers)),
         NumberType::F16 => {
             let halves: Vec<f16> = numbers.iter().map(|&x| f16::from_f32(x)).collect();
             match halves.iter().position(|x| !x.is_finite()) {
-                Some(at) => Err(numbers[at]),
+                Some(at) => {
+                    let expected = "numbers that f16 can hold";
+                    Err(Mismatch::new(expected, numbers[at].to_string()))
+                }
                 None => Ok(Values::F16(halves)),
             }
         }
@@ -79,20 +78,13 @@ struct Reader<'a> {
     numbers: Vec<f32>,
 }
 
-impl Reader<'_> {
-    fn wrong(
-        &self,
-        axis: usize,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Mismatch {
+impl<'a> Reader<'a> {
+    fn wrong(&self, axis: usize, expected: &str, found: &str) -> Mismatch {
         let place = (0..axis).map(|axis| format!("{} {}", AXES[axis], self.place[axis]));
         let place: Vec<String> = place.collect();
         let of = if place.is_empty() { "" } else { " in " };
-        Mismatch {
-            expected: format!("{}{of}{}", expected.into(), place.join(", ")),
-            found: found.into(),
-        }
+        let expected = format!("{expected}{of}{}", place.join(", "));
+        Mismatch::new(expected, found.chars().take(40).collect::<String>())
     }
 
     fn peek(&mut self) -> u8 {
@@ -103,7 +95,7 @@ impl Reader<'_> {
         bytes.get(self.at).copied().unwrap_or(0)
     }
 
-    fn token(&mut self) -> &str {
+    fn token(&self) -> &'a str {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let end = rest.find([',', ']', ' ', '\t', '\r', '\n']);
         &rest[..end.unwrap_or(rest.len())]
@@ -112,37 +104,30 @@ impl Reader<'_> {
     /// A list along `axis`; four levels at most.
     fn list(&mut self, axis: usize) -> Result<(), Mismatch> {
         if self.peek() != b'[' {
-            let found: String = self.token().chars().take(40).collect();
-            return Err(self.wrong(axis, format!("a list of {}s", AXES[axis]), found));
+            let token = self.token();
+            return Err(self.wrong(axis, &format!("a list of {}s", AXES[axis]), token));
         }
         self.at += 1;
-        let mut len = 0;
-        if self.peek() == b']' {
-            self.at += 1;
-        } else {
-            loop {
-                self.place[axis] = len;
-                self.element(axis)?;
-                len += 1;
-                let next = self.peek();
-                self.at += 1;
-                match next {
-                    b',' => {}
-                    b']' => break,
-                    _ => {
-                        return Err(self.wrong(
-                            axis + 1,
-                            "a comma or the end of the list",
-                            "another sign",
-                        ));
-                    }
+        let (mut len, mut next) = (0, self.peek());
+        while next != b']' {
+            self.place[axis] = len;
+            self.element(axis)?;
+            len += 1;
+            next = self.peek();
+            match next {
+                b',' => self.at += 1,
+                b']' => {}
+                _ => {
+                    let expected = "a comma or the end of the list";
+                    return Err(self.wrong(axis + 1, expected, "another sign"));
                 }
             }
         }
-        let known = self.shape.lengths[axis].get_or_insert(len);
+        self.at += 1;
+        let known = self.shape.0[axis].get_or_insert(len);
         if *known != len {
             let expected = format!("{known} {}s", AXES[axis]);
-            return Err(self.wrong(axis, expected, len.to_string()));
+            return Err(self.wrong(axis, &expected, &len.to_string()));
         }
         Ok(())
     }
@@ -152,7 +137,7 @@ impl Reader<'_> {
         if axis == 2 && self.peek() == b'n' && self.token() == "null" {
             let width = match self.last {
                 2 => 1,
-                _ => self.shape.lengths[3].unwrap_or(0),
+                _ => self.shape.0[3].unwrap_or(0),
             };
             self.numbers.extend(std::iter::repeat_n(0.0, width));
             self.at += 4;
@@ -166,10 +151,7 @@ impl Reader<'_> {
         let (number, len) = (token.parse::<f32>(), token.len());
         match number {
             Ok(number) if number.is_finite() => self.numbers.push(number),
-            _ => {
-                let found: String = token.chars().take(40).collect();
-                return Err(self.wrong(axis + 1, "a finite number", found));
-            }
+            _ => return Err(self.wrong(axis + 1, "a finite number", token)),
         }
         self.at += len;
         Ok(())
@@ -180,12 +162,10 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    const FREE: Shape = Shape { lengths: [None; 4] };
+    const FREE: Shape = Shape([None; 4]);
 
     fn shape(lengths: [usize; 4]) -> Shape {
-        Shape {
-            lengths: lengths.map(Some),
-        }
+        Shape(lengths.map(Some))
     }
 
     #[test]
@@ -194,18 +174,16 @@ mod tests {
         let (found, numbers) = nested(text, FREE, true).unwrap();
         assert_eq!(found, shape([1, 2, 2, 2]));
         assert_eq!(numbers, [1.0, -25.0, 0.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
-        let known = Shape {
-            lengths: [None, None, None, Some(2)],
-        };
+        let known = Shape([None, None, None, Some(2)]);
         let (_, numbers) = nested("[[[null,[1,2]]]]", known, true).unwrap();
         assert_eq!(numbers, [0.0, 0.0, 1.0, 2.0]);
         let (found, numbers) = nested("[[[1,null]]]", FREE, false).unwrap();
         assert_eq!(
-            (&found.lengths[..3], &numbers[..]),
+            (&found.0[..3], &numbers[..]),
             (&[Some(1), Some(1), Some(2)][..], &[1.0, 0.0][..])
         );
         assert_eq!(
-            nested("[]", FREE, true).unwrap().0.lengths,
+            nested("[]", FREE, true).unwrap().0.0,
             [Some(0), None, None, None]
         );
         assert_eq!(coordinates("[[[null,[ 1, 2, 3]]]]"), Some(3));

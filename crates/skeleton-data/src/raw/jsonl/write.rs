@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::header::{Header, NumberType};
@@ -79,11 +80,23 @@ impl JsonlWriter {
         let fields = fields.to_string();
         self.line.extend(fields.trim_end_matches('}').bytes());
         let axes = [clip.persons, clip.frames, clip.joints, clip.coordinates];
-        self.line.extend(b",\"keypoints\":");
-        list(&mut self.line, &axes, true, clip.keypoints.view(), &mut 0);
-        if let Some(scores) = &clip.scores {
-            self.line.extend(b",\"scores\":");
-            list(&mut self.line, &axes[..3], false, scores.view(), &mut 0);
+        let scores = clip.scores.as_ref();
+        for (name, axes, values) in [
+            ("keypoints", &axes[..], Some(&clip.keypoints)),
+            ("scores", &axes[..3], scores),
+        ] {
+            let Some(values) = values.map(Values::view) else {
+                continue;
+            };
+            self.line.extend(format!(",\"{name}\":").bytes());
+            let list = List {
+                axes,
+                keypoints: axes.len() == 4,
+                values,
+                at: 0,
+            };
+            let written = serde_json::to_writer(&mut self.line, &list);
+            written.map_err(|e| Error::io(self.partial.path())(e.into()))?;
         }
         self.line.push(b'}');
         self.end(&clip.id)
@@ -126,36 +139,29 @@ fn holds(values: &Values, kind: NumberType) -> bool {
 }
 
 /// A list along the first of `axes`; joints of keypoints all of whose bits are zero are null.
-fn list(out: &mut Vec<u8>, axes: &[usize], keypoints: bool, values: ValuesRef, at: &mut usize) {
-    let [len, rest @ ..] = axes else {
-        number(out, values.get(*at));
-        *at += 1;
-        return;
-    };
-    let zero = |at: usize| (at..at + len).all(|at| values.get(at).to_bits() == 0);
-    if keypoints && rest.is_empty() && zero(*at) {
-        out.extend(b"null");
-        *at += len;
-        return;
-    }
-    out.push(b'[');
-    for index in 0..*len {
-        if index > 0 {
-            out.push(b',');
-        }
-        list(out, rest, keypoints, values, at);
-    }
-    out.push(b']');
+#[derive(Clone, Copy)]
+struct List<'a> {
+    axes: &'a [usize],
+    /// Whether the last axis is that of coordinates.
+    keypoints: bool,
+    values: ValuesRef<'a>,
+    /// The number of this list among those of its axis.
+    at: usize,
 }
 
-/// The shortest decimal that reads back as the same number.
-fn number(out: &mut Vec<u8>, x: f32) {
-    // Writing to memory can't fail.
-    let _ = if x == 0.0 || (1e-5..1e9).contains(&x.abs()) {
-        write!(out, "{x}")
-    } else {
-        write!(out, "{x:e}")
-    };
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [len, axes @ ..] = self.axes else {
+            // The shortest decimal that reads back as the same number.
+            return serializer.serialize_f32(self.values.get(self.at));
+        };
+        let within = self.at * len..(self.at + 1) * len;
+        let is_zero = |at: usize| self.values.get(at).to_bits() == 0;
+        if self.keypoints && axes.is_empty() && within.clone().all(is_zero) {
+            return serializer.serialize_none();
+        }
+        serializer.collect_seq(within.map(|at| List { axes, at, ..*self }))
+    }
 }
 
 #[cfg(test)]
@@ -171,9 +177,13 @@ mod tests {
             if !x.is_finite() {
                 continue;
             }
-            let mut text = Vec::new();
-            number(&mut text, x);
-            let text = String::from_utf8(text).unwrap();
+            let list = List {
+                axes: &[],
+                keypoints: false,
+                values: ValuesRef::F32(&[x]),
+                at: 0,
+            };
+            let text = serde_json::to_string(&list).unwrap();
             assert!(serde_json::from_str::<f64>(&text).is_ok(), "{text} is JSON");
             assert_eq!(
                 text.parse::<f32>().unwrap().to_bits(),

@@ -25,18 +25,21 @@
 //! precision, deflated (most of it is padding), padded with zeros to 300 frames, or to the longest clip where that is longer.
 //! Ids, scores, subjects, cameras and other splits have no place in it, and zero frames at the end of a clip look like padding.
 
-mod header;
-mod read;
+mod npy;
 mod write;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io::{BufReader, Cursor, ErrorKind, Read};
+use std::path::Path;
 
-use read::Part;
+use zip::ZipArchive;
+use zip::read::ZipFile;
+
+use super::Contents;
+use crate::error::Mismatch;
+use crate::sequence::Number;
+use crate::{Error, Form, Result, Sequence, Values};
+use npy::Npy;
 pub use write::{NpzSummary, write};
-
-use crate::map::Storage;
-use crate::{Error, Repaired, Result, Sequence};
 
 /// v
 pub const JOINTS: usize = 25;
@@ -44,8 +47,10 @@ pub const JOINTS: usize = 25;
 pub const COORDINATES: usize = 3;
 /// m
 pub const PERSONS: usize = 2;
+/// Numbers of a person in a frame.
+const PERSON: usize = JOINTS * COORDINATES;
 /// Numbers in a frame.
-const ROW: usize = PERSONS * JOINTS * COORDINATES;
+const ROW: usize = PERSONS * PERSON;
 /// t as CTR-GCN writes it.
 const FRAMES: usize = 300;
 /// Longer clips are refused: an hour at 30 frames a second.
@@ -53,116 +58,249 @@ const MOST_FRAMES: usize = 1 << 17;
 /// The names of the splits here and of the arrays there.
 const SPLITS: [&str; 2] = ["train", "test"];
 
-/// An archive, mapped: opening it reads the labels, [`each`](Self::each) streams the clips.
-pub struct NpzFile {
-    path: PathBuf,
-    storage: Storage,
-    parts: Vec<Part>,
-    splits: Vec<(String, Vec<String>)>,
-    classes: usize,
-    missing: AtomicUsize,
+/// Deflate can't pack a byte into less than this share of one.
+const BEST_RATIO: u64 = 1032;
+/// Bytes of an entry read at once.
+const BUFFER: usize = 1 << 16;
+
+type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
+
+/// `x_SPLIT` and the labels of `y_SPLIT`.
+pub(super) struct Part {
+    split: &'static str,
+    labels: Vec<u32>,
 }
 
-impl NpzFile {
-    /// Opens an archive, checks the forms of its arrays and reads the labels.
-    ///
-    /// # Errors
-    /// A damaged archive, or arrays that are not as the [module](self) says.
-    pub fn open(path: &Path) -> Result<Self> {
-        NpzFile::read(path, Storage::open(path)?)
-    }
-
-    /// The same from bytes in memory; `name` is what messages call them.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn from_bytes(name: &Path, bytes: Vec<u8>) -> Result<Self> {
-        NpzFile::read(name, Storage::Memory(bytes))
-    }
-
-    fn read(path: &Path, storage: Storage) -> Result<Self> {
-        let mut file = NpzFile {
-            path: path.to_owned(),
-            storage,
-            parts: Vec::new(),
-            splits: Vec::new(),
-            classes: 0,
-            missing: AtomicUsize::new(0),
-        };
-        let (parts, classes) = read::parts(path, file.bytes())?;
-        file.classes = classes;
-        for part in &parts {
-            let ids = (0..part.labels.len()).map(|index| id(part.split, index));
-            file.splits.push((part.split.to_owned(), ids.collect()));
+/// Checks the forms of an archive's arrays, and reads the labels.
+pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Vec<Part>)> {
+    let mut archive = archive(path, bytes)?;
+    let (mut parts, mut classes) = (Vec::new(), None);
+    let mut contents = Contents {
+        joints: JOINTS,
+        coordinates: COORDINATES,
+        ..Contents::default()
+    };
+    for split in SPLITS {
+        let (x, y) = (format!("x_{split}"), format!("y_{split}"));
+        let there = |name: &str| archive.index_for_name(&format!("{name}.npy")).is_some();
+        match (there(&x), there(&y)) {
+            (false, false) => continue,
+            (true, true) => {}
+            (found, _) => {
+                let (lost, other) = if found { (&y, &x) } else { (&x, &y) };
+                let expected = format!("an array beside {other}");
+                return Err(wrong(path, lost, expected, "none"));
+            }
         }
-        file.parts = parts;
-        Ok(file)
+        let (labels, k) = labels(path, &mut archive, &y)?;
+        if *classes.get_or_insert(k) != k {
+            let expected = format!("{} columns, as y_train has", classes.unwrap_or(0));
+            return Err(wrong(path, &y, expected, k.to_string()));
+        }
+        let (head, _) = entry(path, &mut archive, &x)?;
+        let form = matches!(head.shape[..], [n, t, ROW] if n == labels.len() && (1..=MOST_FRAMES).contains(&t));
+        if !form {
+            let expected = format!(
+                "shape ({}, frames, {ROW}): 2 people, 25 joints, 3 coordinates",
+                labels.len()
+            );
+            return Err(wrong(path, &x, expected, format!("{:?}", head.shape)));
+        }
+        let ids = (0..labels.len()).map(|index| id(split, index)).collect();
+        contents.splits.push((split.to_owned(), ids));
+        contents.clips += labels.len();
+        contents.element_types.push(head.element.name());
+        parts.push(Part { split, labels });
     }
+    contents.element_types.dedup();
+    let Some(classes) = classes else {
+        let names: Vec<_> = archive.file_names().flatten().take(8).collect();
+        let expected = "the arrays x_train, y_train, x_test, y_test";
+        return Err(wrong(path, "the archive", expected, format!("{names:?}")));
+    };
+    contents.classes = classes;
+    Ok((contents, parts))
+}
 
-    fn bytes(&self) -> &[u8] {
-        &self.storage
+fn archive<'a>(path: &Path, bytes: &'a [u8]) -> Result<Archive<'a>> {
+    ZipArchive::new(Cursor::new(bytes))
+        .map_err(|e| wrong(path, "the archive", "a whole zip file", e.to_string()))
+}
+
+type Entry<'a, 'b> = BufReader<ZipFile<'b, Cursor<&'a [u8]>>>;
+
+/// The head of an array, and its numbers as a stream.
+fn entry<'a, 'b>(
+    path: &Path,
+    archive: &'b mut Archive<'a>,
+    name: &str,
+) -> Result<(Npy, Entry<'a, 'b>)> {
+    let refused = |e: zip::result::ZipError| wrong(path, name, "a readable entry", e.to_string());
+    let file = archive.by_name(&format!("{name}.npy")).map_err(refused)?;
+    let (size, packed) = (file.size(), file.compressed_size());
+    let mut file = BufReader::with_capacity(BUFFER, file);
+    let read = Npy::read(&mut file);
+    let (head, len) = read.map_err(|e| e.at(Form::Arrays, path, name))?;
+    let wanted = head.size().and_then(|bytes| bytes.checked_add(len as u64));
+    if wanted != Some(size) {
+        let expected = format!("{size} bytes with its head, as the archive says");
+        let found = format!("shape {:?} of {}", head.shape, head.element.name());
+        return Err(wrong(path, name, expected, found));
     }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    if size / BEST_RATIO > packed {
+        let expected = format!("{packed} bytes to hold it");
+        let found = format!("{size} bytes, more than they can");
+        return Err(wrong(path, name, expected, found));
     }
-
-    /// `train` and `test`.
-    pub fn splits(&self) -> &[(String, Vec<String>)] {
-        &self.splits
+    if head.fortran && head.shape.len() > 1 {
+        return Err(wrong(path, name, "an array in C order", "Fortran order"));
     }
+    Ok((head, file))
+}
 
-    /// How many clips there are.
-    pub fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.labels.len()).sum()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// k, the columns of `y_train` and `y_test`.
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
-    /// The number types of `x_train` and `x_test`, by numpy's names.
-    pub fn element_types(&self) -> Vec<&'static str> {
-        let mut names: Vec<_> = self.parts.iter().map(Part::element_name).collect();
-        names.dedup();
-        names
-    }
-
-    /// What was repaired in the clips read so far.
-    pub fn repaired(&self) -> Repaired {
-        Repaired {
-            joints: self.missing.load(Ordering::Relaxed),
-            scores: 0,
+/// The class of each row, and how many columns there are.
+fn labels(path: &Path, archive: &mut Archive, name: &str) -> Result<(Vec<u32>, usize)> {
+    let (head, mut file) = entry(path, archive, name)?;
+    let (rows, columns) = match head.shape[..] {
+        [rows, columns] if columns > 0 => (rows, columns),
+        _ => {
+            let expected = "shape (clips, classes)";
+            return Err(wrong(path, name, expected, format!("{:?}", head.shape)));
+        }
+    };
+    let mut labels = Vec::new();
+    // Grows with what is there, not with what is claimed.
+    let mut bytes = Vec::new();
+    for row in 0..rows {
+        let place = || format!("{name}, row {row}");
+        take(&mut file, &mut bytes, columns * head.element.size())
+            .map_err(|e| wrong(path, &place(), format!("{columns} numbers"), e.to_string()))?;
+        let values = head.element.decode(&bytes, head.big);
+        let values = values.view();
+        let set = || (0..columns).filter(|&class| values.get(class) != 0.0);
+        match (set().next(), set().nth(1)) {
+            (Some(class), None) if values.get(class) == 1.0 => labels.push(class as u32),
+            _ => {
+                let found = format!("{} that are not zero", set().count());
+                return Err(wrong(path, &place(), "one 1 among zeros", found));
+            }
         }
     }
+    Ok((labels, columns))
+}
 
-    /// Shows all clips to `visit`, those of `x_train` first, and stops at its first error.
-    ///
-    /// # Errors
-    /// Those of `visit`, and of damaged data; the error names the array and the clip.
-    pub fn each<E: From<Error>>(
+/// Exactly `len` bytes; memory grows as they come.
+fn take(file: &mut impl Read, bytes: &mut Vec<u8>, len: usize) -> std::io::Result<()> {
+    bytes.clear();
+    let read = file.take(len as u64).read_to_end(bytes)?;
+    if read < len {
+        let found = format!("{read} bytes of {len}");
+        return Err(std::io::Error::new(ErrorKind::UnexpectedEof, found));
+    }
+    Ok(())
+}
+
+impl Part {
+    /// Shows the clips of this part to `visit`.
+    pub(super) fn each<E: From<Error>>(
         &self,
+        path: &Path,
+        bytes: &[u8],
         mut visit: impl FnMut(Sequence) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.storage.check()?;
-        for part in &self.parts {
-            part.each(&self.path, self.bytes(), |mut clip| {
-                let repaired = clip.repair();
-                self.missing.fetch_add(repaired.joints, Ordering::Relaxed);
-                visit(clip)?;
-                // Before the next one is read.
-                self.storage.check().map_err(E::from)
-            })?;
+        let name = format!("x_{}", self.split);
+        let mut archive = archive(path, bytes)?;
+        let (head, mut file) = entry(path, &mut archive, &name)?;
+        let mut row = Vec::new();
+        for (index, &label) in self.labels.iter().enumerate() {
+            let mut clip = Clip::default();
+            for _ in 0..head.shape[1] {
+                take(&mut file, &mut row, ROW * head.element.size()).map_err(|e| {
+                    let place = format!("{name}, clip {index}");
+                    wrong(path, &place, "its frames", e.to_string())
+                })?;
+                clip.push(head.element.decode(&row, head.big));
+            }
+            visit(clip.sequence(id(self.split, index), label))?;
+        }
+        // The end of the entry is where its checksum is compared.
+        let end = take(&mut file, &mut row, 1);
+        if let Err(e) = end
+            && e.kind() != ErrorKind::UnexpectedEof
+        {
+            return Err(wrong(path, &name, "data of their checksum", e.to_string()).into());
         }
         Ok(())
     }
+}
+
+/// The frames of a clip so far, as the array has them.
+#[derive(Default)]
+struct Clip {
+    /// (t, m, v, c); none before the first frame.
+    rows: Option<Values>,
+    /// Zero frames since.
+    zeros: usize,
+}
+
+impl Clip {
+    fn push(&mut self, row: Values) {
+        let frames = self.rows.get_or_insert_with(|| match &row {
+            Values::F16(_) => Values::F16(Vec::new()),
+            Values::F32(_) => Values::F32(Vec::new()),
+        });
+        let added = match (frames, row) {
+            (Values::F16(rows), Values::F16(row)) => append(rows, self.zeros, &row),
+            (Values::F32(rows), Values::F32(row)) => append(rows, self.zeros, &row),
+            _ => unreachable!("all rows of an array have one type"),
+        };
+        self.zeros = if added { 0 } else { self.zeros + 1 };
+    }
+
+    fn sequence(self, id: String, label: u32) -> Sequence {
+        let rows = self.rows.unwrap_or(Values::F32(Vec::new()));
+        let frames = rows.view().len() / ROW;
+        let keypoints = match rows {
+            Values::F16(rows) => Values::F16(people(&rows)),
+            Values::F32(rows) => Values::F32(people(&rows)),
+        };
+        Sequence {
+            id,
+            label: Some(label),
+            persons: keypoints.view().len() / (frames * PERSON).max(1),
+            frames,
+            joints: JOINTS,
+            coordinates: COORDINATES,
+            keypoints,
+            scores: None,
+            image: None,
+            subject: None,
+            camera: None,
+            setup: None,
+        }
+    }
+}
+
+/// Appends a row after zero rows, unless it is one itself; says whether it did.
+fn append<T: Number>(rows: &mut Vec<T>, zeros: usize, row: &[T]) -> bool {
+    let is_zero = row.iter().all(|x| x.is_zero());
+    if !is_zero {
+        rows.resize(rows.len() + zeros * ROW, T::ZERO);
+        rows.extend(row);
+    }
+    !is_zero
+}
+
+/// The people of (t, m, v, c) one after the other, without those that are zero everywhere.
+fn people<T: Number>(rows: &[T]) -> Vec<T> {
+    let people = (0..PERSONS).map(|person| {
+        let own = rows.chunks_exact(PERSON).skip(person).step_by(PERSONS);
+        own.flatten().copied().collect::<Vec<T>>()
+    });
+    people
+        .filter(|own| own.iter().any(|x| !x.is_zero()))
+        .flatten()
+        .collect()
 }
 
 fn id(split: &str, index: usize) -> String {
@@ -170,10 +308,5 @@ fn id(split: &str, index: usize) -> String {
 }
 
 fn wrong(path: &Path, place: &str, expected: impl Into<String>, found: impl Into<String>) -> Error {
-    Error::Arrays {
-        path: path.to_owned(),
-        place: place.to_owned(),
-        expected: expected.into(),
-        found: found.into(),
-    }
+    Mismatch::new(expected, found).at(Form::Arrays, path, place)
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{COORDINATES, FRAMES, JOINTS, PERSONS, ROW, SPLITS, wrong};
+use super::{COORDINATES, FRAMES, JOINTS, PERSON, PERSONS, ROW, SPLITS, wrong};
 use crate::partial::Partial;
 use crate::{ClipSource, ClipView, Error, Result};
 
@@ -49,9 +49,8 @@ pub fn write(
         let mut rows = Vec::new();
         for &index in indices {
             padded(&clips.clip(index as usize)?, frames, &mut rows);
-            archive
-                .write_all(bytemuck::cast_slice(&rows))
-                .map_err(io())?;
+            let bytes = bytemuck::cast_slice(&rows);
+            archive.write_all(bytes).map_err(io())?;
         }
         begin(&mut archive, &format!("y_{split}"), &[n, classes]).map_err(io())?;
         for &index in indices {
@@ -59,9 +58,8 @@ pub fn write(
             if let Some(label) = clips.clip(index as usize)?.label {
                 row[label as usize] = 1.0;
             }
-            archive
-                .write_all(bytemuck::cast_slice(&row))
-                .map_err(io())?;
+            let bytes = bytemuck::cast_slice(&row);
+            archive.write_all(bytes).map_err(io())?;
         }
     }
     let mut text = archive.finish().map_err(|e| io()(e.into()))?;
@@ -87,16 +85,14 @@ fn check(path: &Path, clip: &ClipView, classes: usize) -> Result<()> {
     }
     match clip.label {
         Some(label) if (label as usize) < classes => Ok(()),
-        Some(label) => Err(Error::clip(
-            clip.id,
-            format!("a label below {classes}"),
-            label.to_string(),
-        )),
-        None => Err(Error::clip(
-            clip.id,
-            "a label, which every row of an .npz has",
-            "none",
-        )),
+        Some(label) => {
+            let expected = format!("a label below {classes}");
+            Err(Error::clip(clip.id, expected, label.to_string()))
+        }
+        None => {
+            let expected = "a label, which every row of an .npz has";
+            Err(Error::clip(clip.id, expected, "none"))
+        }
     }
 }
 
@@ -128,12 +124,11 @@ fn begin(archive: &mut Archive, name: &str, shape: &[usize]) -> std::io::Result<
 fn padded(clip: &ClipView, frames: usize, rows: &mut Vec<f32>) {
     rows.clear();
     rows.resize(frames * ROW, 0.0);
-    let own = ROW / PERSONS;
     for person in 0..clip.persons {
         for frame in 0..clip.frames {
-            let to = frame * ROW + person * own;
-            let from = (person * clip.frames + frame) * own;
-            for number in 0..own {
+            let to = frame * ROW + person * PERSON;
+            let from = (person * clip.frames + frame) * PERSON;
+            for number in 0..PERSON {
                 rows[to + number] = clip.keypoints.get(from + number);
             }
         }

@@ -1,21 +1,17 @@
 //! Recordings become clips: read, parsed and decided by threads, given out in the order of their names.
 
-use rayon::ThreadPool;
-use rayon::prelude::*;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::choose::{People, choose};
-use super::decision::{FileLog, Outcome, Skip};
 use super::files::{Entry, Files};
+use super::rules::{FileLog, Outcome, Skip};
 use super::{Edition, JOINTS, Name, Recording, Rules};
-use crate::raw::source::hex;
-use crate::{Error, Result, Sequence};
-
-/// Files of a window, by thread.
-const FILES: usize = 32;
-/// Bytes of text after which a window ends.
-const BYTES: u64 = 128 << 20;
+use crate::parallel::InOrder;
+use crate::raw::hex;
+use crate::{Result, Sequence};
 
 /// How recordings become clips.
 #[derive(Clone, Debug)]
@@ -39,23 +35,20 @@ pub struct Prepared {
     pub clip: Option<Sequence>,
 }
 
-/// The recordings one after the other, in the order of their names.
-///
-/// A window of files is read by all threads at once and then given out, so that memory doesn't grow with the set.
-pub struct Clips<'a> {
-    files: &'a Files,
-    preparation: Preparation,
-    pool: ThreadPool,
-    next: usize,
-    window: std::vec::IntoIter<Result<(Prepared, Option<Read>)>>,
-    given: usize,
+/// The recordings one after the other, in the order of their names, which threads read. Ends after the first error.
+pub struct Clips {
+    files: Files,
+    preparation: Arc<Preparation>,
+    prepared: InOrder<(Prepared, Option<Read>)>,
     sums: Vec<Sum>,
 }
 
 /// What a file held, for the record.
 struct Read {
+    input: usize,
     bytes: u64,
-    sha256: String,
+    /// What `sha256sum` prints of it.
+    line: String,
 }
 
 /// What was read of an input.
@@ -70,26 +63,24 @@ impl Files {
     /// Reads all recordings.
     ///
     /// # Errors
-    /// A rule that makes no sense, or threads that can't be started. Each item's error is a file that can't be read or
-    /// parsed, unless those are to be skipped.
-    pub fn clips(&self, preparation: &Preparation) -> Result<Clips<'_>> {
+    /// A rule that makes no sense. Each item's error is a file that can't be read or parsed, unless those are to be skipped.
+    pub fn clips(&self, preparation: &Preparation) -> Result<Clips> {
         preparation.rules.check()?;
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(preparation.threads);
+        let preparation = Arc::new(preparation.clone());
+        let job = || {
+            let (files, preparation) = (self.clone(), Arc::clone(&preparation));
+            move |index: usize| prepare(&files, &files.entries()[index], &preparation)
+        };
         Ok(Clips {
-            files: self,
-            preparation: preparation.clone(),
-            pool: pool.build().map_err(|e| Error::Worker {
-                message: e.to_string(),
-            })?,
-            next: 0,
-            window: Vec::new().into_iter(),
-            given: 0,
+            files: self.clone(),
+            prepared: InOrder::new(self.len(), preparation.threads, job),
             sums: vec![Sum::default(); self.inputs().count()],
+            preparation,
         })
     }
 }
 
-impl Clips<'_> {
+impl Clips {
     /// What the clips given out so far were made from and how, for a cache's `source`: each input with the number of samples that were read,
     /// their bytes and one SHA-256 over their list, and the rules.
     ///
@@ -113,77 +104,52 @@ impl Clips<'_> {
             },
         })
     }
-
-    fn fill(&mut self) {
-        let entries = &self.files.entries()[self.next..];
-        let mut bytes = 0;
-        let most = FILES * self.pool.current_num_threads();
-        let fits = |entry: &&Entry| {
-            let fits = bytes < BYTES;
-            bytes += entry.size;
-            fits
-        };
-        let count = entries.iter().take(most).take_while(fits).count();
-        self.next += count;
-        let (files, preparation) = (self.files, &self.preparation);
-        let prepare = |entry: &Entry| prepare(files, entry, preparation);
-        let window: Vec<_> = self
-            .pool
-            .install(|| entries[..count].par_iter().map(prepare).collect());
-        self.window = window.into_iter();
-    }
 }
 
-impl Iterator for Clips<'_> {
+impl Iterator for Clips {
     type Item = Result<Prepared>;
 
     fn next(&mut self) -> Option<Result<Prepared>> {
-        if self.window.len() == 0 {
-            self.fill();
-        }
-        let entry = self.files.entries().get(self.given)?;
-        self.given += 1;
-        let (prepared, read) = match self.window.next()? {
-            Err(error) => return Some(Err(error)),
-            Ok(item) => item,
-        };
-        if let Some(read) = read {
-            let sum = &mut self.sums[entry.input];
-            sum.samples += 1;
-            sum.bytes += read.bytes;
-            sum.list
-                .update(format!("{}  {}.skeleton\n", read.sha256, entry.name));
-        }
-        Some(Ok(prepared))
+        let prepared = self.prepared.next()?;
+        Some(prepared.map(|(prepared, read)| {
+            if let Some(read) = read {
+                let sum = &mut self.sums[read.input];
+                sum.samples += 1;
+                sum.bytes += read.bytes;
+                sum.list.update(read.line);
+            }
+            prepared
+        }))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.files.len() - self.given;
+        let left = self.prepared.left();
         (left, Some(left))
     }
 }
 
-impl ExactSizeIterator for Clips<'_> {}
+impl ExactSizeIterator for Clips {}
 
 fn prepare(
     files: &Files,
     entry: &Entry,
     preparation: &Preparation,
 ) -> Result<(Prepared, Option<Read>)> {
-    let skipped = |skip, decisions| Prepared {
+    let became = |outcome, decisions, clip| Prepared {
         log: FileLog {
             sample: entry.name.to_string(),
-            outcome: Outcome::Skipped(skip),
+            outcome,
             decisions,
         },
-        clip: None,
+        clip,
     };
+    let unread = |skip| Ok((became(Outcome::Skipped(skip), Vec::new(), None), None));
     let edition = preparation.edition;
     if !edition.has(&entry.name) {
-        return Ok((skipped(Skip::OtherAction, Vec::new()), None));
+        return unread(Skip::OtherAction);
     }
     if edition.lists_as_missing(&entry.name) {
-        return Ok((skipped(Skip::ListedAsMissing, Vec::new()), None));
+        return unread(Skip::ListedAsMissing);
     }
     let parsed = files.read(entry).and_then(|text| {
         let recording = Recording::parse(&entry.path, &text)?;
@@ -192,27 +158,23 @@ fn prepare(
     let (recording, text) = match parsed {
         Err(error) if preparation.skip_unreadable => {
             let message = error.to_string();
-            return Ok((skipped(Skip::Unreadable { message }, Vec::new()), None));
+            return unread(Skip::Unreadable { message });
         }
         parsed => parsed?,
     };
+    let sha256 = hex(&Sha256::digest(&text));
     let read = Read {
+        input: entry.input,
         bytes: text.len() as u64,
-        sha256: hex(&Sha256::digest(&text)),
+        line: format!("{sha256}  {}.skeleton\n", entry.name),
     };
     let prepared = match choose(&recording, &preparation.rules) {
-        (Err(skip), decisions) => skipped(skip, decisions),
-        (Ok(people), decisions) => Prepared {
-            log: FileLog {
-                sample: entry.name.to_string(),
-                outcome: Outcome::Kept {
-                    persons: people.persons,
-                    frames: people.frames,
-                },
-                decisions,
-            },
-            clip: Some(clip(&entry.name, people)),
-        },
+        (Err(skip), decisions) => became(Outcome::Skipped(skip), decisions, None),
+        (Ok(people), decisions) => {
+            let (persons, frames) = (people.persons, people.frames);
+            let clip = clip(&entry.name, people);
+            became(Outcome::Kept { persons, frames }, decisions, Some(clip))
+        }
     };
     Ok((prepared, Some(read)))
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use zip::ZipArchive;
 
 use super::Name;
+use crate::error::Mismatch;
 use crate::map::Mapped;
-use crate::{Error, Result};
+use crate::{Error, Form, Result};
 
 /// The ending of a recording's file.
 const ENDING: &str = ".skeleton";
@@ -17,8 +18,11 @@ const ENDING: &str = ".skeleton";
 const LARGEST: u64 = 64 << 20;
 
 /// The recordings of some folders, archives and single files, in the order of their names.
+#[derive(Clone, Debug)]
+pub struct Files(Arc<Found>);
+
 #[derive(Debug)]
-pub struct Files {
+struct Found {
     inputs: Vec<Input>,
     entries: Vec<Entry>,
 }
@@ -69,54 +73,47 @@ impl Files {
     /// An input that can't be read or is none of these, a `.skeleton` file whose name isn't `SsssCcccPpppRrrrAaaa`, a
     /// sample that occurs twice, or no recording at all.
     pub fn open(inputs: &[impl AsRef<Path>]) -> Result<Files> {
-        let mut files = Files {
+        let mut found = Found {
             inputs: Vec::new(),
             entries: Vec::new(),
         };
         for path in inputs {
-            files.add(path.as_ref())?;
+            found.add(path.as_ref())?;
         }
-        files.entries.sort_by_key(|entry| entry.name);
-        if let Some(pair) = files
-            .entries
-            .windows(2)
-            .find(|two| two[0].name == two[1].name)
-        {
-            let found = pair[1].path.display().to_string();
-            return Err(wrong(&pair[0].path, "a sample in one file only", found));
+        found.entries.sort_by_key(|entry| entry.name);
+        let mut pairs = found.entries.windows(2);
+        if let Some([one, other]) = pairs.find(|two| two[0].name == two[1].name) {
+            let found = other.path.display().to_string();
+            return Err(wrong(&one.path, "a sample in one file only", found));
         }
-        match (files.entries.is_empty(), inputs.first()) {
-            (true, Some(path)) => Err(wrong(
-                path.as_ref(),
-                "files named *.skeleton",
-                "none".into(),
-            )),
-            _ => Ok(files),
+        match (found.entries.is_empty(), inputs.first()) {
+            (true, Some(path)) => Err(wrong(path.as_ref(), "files named *.skeleton", "none")),
+            _ => Ok(Files(Arc::new(found))),
         }
     }
 
     /// How many recordings there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries().is_empty()
     }
 
     /// Their names, in order.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.entries.iter().map(|entry| &entry.name)
+        self.entries().iter().map(|entry| &entry.name)
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries
+        &self.0.entries
     }
 
     /// The inputs' own names, without their folders.
     pub(super) fn inputs(&self) -> impl Iterator<Item = String> {
-        self.inputs.iter().map(|input| {
+        self.0.inputs.iter().map(|input| {
             // A folder can be typed as `.` or `..`, which name nothing.
             let whole = input.path.canonicalize();
             let path = whole.as_deref().unwrap_or(&input.path);
@@ -125,6 +122,36 @@ impl Files {
         })
     }
 
+    /// The text of a recording: as many bytes as its folder or archive says, and an archive's checksum over them.
+    pub(super) fn read(&self, entry: &Entry) -> Result<Vec<u8>> {
+        let mut text = Vec::with_capacity(usize::try_from(entry.size).unwrap_or(0));
+        let limit = entry.size + 1;
+        let input = &self.0.inputs[entry.input];
+        let read = match (&input.archive, entry.index) {
+            (Some(archive), Some(index)) => {
+                archive.bytes.0.check()?;
+                // Clones share the directory and the map.
+                let mut entries = archive.entries.clone();
+                let file = entries
+                    .by_index(index)
+                    .map_err(|e| wrong(&entry.path, "a readable entry", e.to_string()))?;
+                file.take(limit).read_to_end(&mut text)
+            }
+            _ => File::open(&entry.path).and_then(|file| file.take(limit).read_to_end(&mut text)),
+        };
+        read.map_err(Error::io(&entry.path))?;
+        if text.len() as u64 != entry.size {
+            let found = match text.len() as u64 {
+                len if len > entry.size => "more".to_owned(),
+                len => len.to_string(),
+            };
+            return Err(wrong(&entry.path, &format!("{} bytes", entry.size), found));
+        }
+        Ok(text)
+    }
+}
+
+impl Found {
     fn add(&mut self, path: &Path) -> Result<()> {
         let metadata = std::fs::metadata(path).map_err(Error::io(path))?;
         let input = self.inputs.len();
@@ -164,7 +191,7 @@ impl Files {
         let entries = ZipArchive::new(Cursor::new(bytes.clone()))
             .map_err(|e| wrong(path, expected, e.to_string()))?;
         if entries.has_duplicate_names() {
-            return Err(wrong(path, "each name once", "a name twice".into()));
+            return Err(wrong(path, "each name once", "a name twice"));
         }
         for index in 0..entries.len() {
             let entry = entries
@@ -182,11 +209,8 @@ impl Files {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let Some(name) = stem.and_then(Name::parse) else {
             let found = path.file_name().unwrap_or_default().display().to_string();
-            return Err(wrong(
-                &path,
-                "a name like S001C001P001R001A001.skeleton",
-                found,
-            ));
+            let expected = "a name like S001C001P001R001A001.skeleton";
+            return Err(wrong(&path, expected, found));
         };
         if size > LARGEST {
             let found = format!("{size} bytes");
@@ -201,42 +225,10 @@ impl Files {
         });
         Ok(())
     }
-
-    /// The text of a recording: as many bytes as its folder or archive says, and an archive's checksum over them.
-    pub(super) fn read(&self, entry: &Entry) -> Result<Vec<u8>> {
-        let mut text = Vec::with_capacity(usize::try_from(entry.size).unwrap_or(0));
-        let limit = entry.size + 1;
-        let input = &self.inputs[entry.input];
-        let read = match (&input.archive, entry.index) {
-            (Some(archive), Some(index)) => {
-                archive.bytes.0.check()?;
-                // Clones share the directory and the map.
-                let mut entries = archive.entries.clone();
-                let file = entries
-                    .by_index(index)
-                    .map_err(|e| wrong(&entry.path, "a readable entry", e.to_string()))?;
-                file.take(limit).read_to_end(&mut text)
-            }
-            _ => File::open(&entry.path).and_then(|file| file.take(limit).read_to_end(&mut text)),
-        };
-        read.map_err(Error::io(&entry.path))?;
-        if text.len() as u64 != entry.size {
-            let found = match text.len() as u64 > entry.size {
-                true => "more".to_owned(),
-                false => format!("{}", text.len()),
-            };
-            return Err(wrong(&entry.path, &format!("{} bytes", entry.size), found));
-        }
-        Ok(text)
-    }
 }
 
-fn wrong(path: &Path, expected: &str, found: String) -> Error {
-    Error::Recordings {
-        path: path.to_owned(),
-        expected: expected.to_owned(),
-        found,
-    }
+fn wrong(path: &Path, expected: &str, found: impl Into<String>) -> Error {
+    Mismatch::new(expected, found).at(Form::Recordings, path, "")
 }
 
 /// Whether a file is named like a recording; macOS puts `._NAME` beside files in archives and on foreign disks.

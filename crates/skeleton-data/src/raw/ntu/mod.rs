@@ -6,10 +6,8 @@
 
 mod choose;
 mod clips;
-mod decision;
 mod edition;
 mod files;
-mod name;
 mod parse;
 mod rules;
 #[cfg(test)]
@@ -18,9 +16,7 @@ mod text;
 
 pub use choose::{People, choose};
 pub use clips::{Clips, Preparation, Prepared};
-pub use decision::{Decision, FileLog, Outcome, Skip};
-pub use edition::Edition;
+pub use edition::{Edition, Name};
 pub use files::Files;
-pub use name::Name;
 pub use parse::{Body, JOINTS, Pose, Recording, Sighting};
-pub use rules::{Order, Preset, Rules};
+pub use rules::{Decision, FileLog, Order, Outcome, Preset, Rules, Skip};

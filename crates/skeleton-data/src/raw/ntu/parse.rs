@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::text::{Lines, count_fields, digits_of, field, integer, number};
-use crate::{Error, Result};
+use crate::error::Mismatch;
+use crate::{Error, Form, Result};
 
 /// Joints of a body, Kinect v2's.
 pub const JOINTS: usize = 25;
@@ -165,12 +166,8 @@ impl Parser<'_> {
                 format!("{:?}{more} ({fields} fields)", shown.trim())
             }
         };
-        Error::Skeleton {
-            path: self.path.to_owned(),
-            line: self.lines.number,
-            expected: expected.to_owned(),
-            found,
-        }
+        let place = format!("line {}", self.lines.number);
+        Mismatch::new(expected, found).at(Form::Skeleton, self.path, place)
     }
 }
 

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::super::element::Element;
 use super::latin1::latin1;
-use super::{Axes, Document, Id, Mismatch, Span, Value};
+use super::{Axes, Document, Id, Span, Value};
 use crate::Values;
+use crate::error::Mismatch;
 
 /// numpy allows 64; annotations have four.
 pub(super) const MOST_AXES: usize = 8;
@@ -45,23 +46,14 @@ impl Document {
         let len = shape
             .iter()
             .try_fold(element.size(), |len, &axis| len.checked_mul(axis));
-        let data = match self.value(parts.data) {
-            Value::Bytes(span) => Data::Raw(*span),
-            Value::Latin1(span) => Data::Latin1(*span),
-            Value::OwnedBytes(_) => Data::Owned(parts.data),
-            Value::List(_) => {
-                return Err(Mismatch::new(
-                    "an array of numbers",
-                    "an array of Python objects",
-                ));
-            }
-            _ => {
-                return Err(Mismatch::new(
-                    "the bytes of an array",
-                    self.describe(parts.data),
-                ));
-            }
-        };
+        let data = self
+            .data(parts.data)
+            .ok_or_else(|| match self.value(parts.data) {
+                Value::List(_) => {
+                    Mismatch::new("an array of numbers", "an array of Python objects")
+                }
+                _ => Mismatch::new("the bytes of an array", self.describe(parts.data)),
+            })?;
         let fits = len.is_some_and(|len| match data {
             Data::Raw(span) => span.len == len,
             // A character of Latin-1 takes one or two bytes of UTF-8; how many there are shows when they are decoded.
@@ -87,10 +79,8 @@ impl Document {
             Axes::Stored(axes) => self.items(*axes)?,
         };
         if axes.len() > MOST_AXES {
-            return Err(Mismatch::new(
-                format!("at most {MOST_AXES} axes"),
-                format!("{}", axes.len()),
-            ));
+            let expected = format!("at most {MOST_AXES} axes");
+            return Err(Mismatch::new(expected, axes.len().to_string()));
         }
         axes.iter().map(|&axis| self.integer_axis(axis)).collect()
     }
@@ -113,13 +103,19 @@ impl Document {
             Some(short) => (true, short),
             None => (*big, name.trim_start_matches(['<', '=', '|'])),
         };
-        let element = Element::find(short).ok_or_else(|| {
-            Mismatch::new(
-                "floats of 16 to 64 bits or integers",
-                format!("numpy dtype {name:?}"),
-            )
-        })?;
-        Ok((element, big))
+        let expected = "floats of 16 to 64 bits or integers";
+        let wrong = || Mismatch::new(expected, format!("numpy dtype {name:?}"));
+        Ok((Element::find(short).ok_or_else(wrong)?, big))
+    }
+
+    /// Where the bytes of a value are.
+    fn data(&self, id: Id) -> Option<Data> {
+        match self.value(id) {
+            Value::Bytes(span) => Some(Data::Raw(*span)),
+            Value::Latin1(span) => Some(Data::Latin1(*span)),
+            Value::OwnedBytes(_) => Some(Data::Owned(id)),
+            _ => None,
+        }
     }
 
     fn owned(&self, id: Id) -> &[u8] {
@@ -132,27 +128,16 @@ impl Document {
     /// A numpy scalar as an integer.
     pub(super) fn scalar(&self, dtype: Id, data: Id) -> Result<i64, Mismatch> {
         let (element, big) = self.element(dtype)?;
-        let data = match self.value(data) {
-            Value::Bytes(span) => Data::Raw(*span),
-            Value::Latin1(span) => Data::Latin1(*span),
-            Value::OwnedBytes(_) => Data::Owned(data),
-            _ => {
-                return Err(Mismatch::new(
-                    "the bytes of a numpy scalar",
-                    "another value",
-                ));
-            }
-        };
+        let wrong = || Mismatch::new("the bytes of a numpy scalar", "another value");
+        let data = self.data(data).ok_or_else(wrong)?;
         let len = match data {
             Data::Raw(span) => span.len,
             Data::Latin1(span) => span.len.min(element.size()),
             Data::Owned(id) => self.owned(id).len(),
         };
         if len != element.size() {
-            return Err(Mismatch::new(
-                format!("{} bytes of a {}", element.size(), element.name()),
-                len.to_string(),
-            ));
+            let expected = format!("{} bytes of a {}", element.size(), element.name());
+            return Err(Mismatch::new(expected, len.to_string()));
         }
         Array {
             shape: vec![],
@@ -219,10 +204,7 @@ impl Array {
                 i64::try_from(value)
                     .map_err(|_| Mismatch::new("an integer of 63 bits", value.to_string()))
             }
-            _ => Err(Mismatch::new(
-                "an integer",
-                format!("a {}", self.element.name()),
-            )),
+            element => Err(Mismatch::new("an integer", format!("a {}", element.name()))),
         }
     }
 
@@ -231,12 +213,8 @@ impl Array {
         if !self.fortran || self.shape.len() < 2 {
             return source;
         }
-        let mut strides = Vec::with_capacity(self.shape.len());
-        let mut stride = 1;
-        for &axis in &self.shape {
-            strides.push(stride);
-            stride *= axis;
-        }
+        let stride = |axis: usize| self.shape[..axis].iter().product::<usize>();
+        let strides: Vec<usize> = (0..self.shape.len()).map(stride).collect();
         let mut index = vec![0; self.shape.len()];
         let mut at = 0;
         let mut out = Vec::with_capacity(source.len());

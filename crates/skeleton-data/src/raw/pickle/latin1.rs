@@ -1,6 +1,6 @@
 //! Bytes that were written as text.
 
-use super::Mismatch;
+use crate::error::Mismatch;
 
 /// Text is taken in pieces that stay in the first cache between the loops over them.
 const PIECE: usize = 4096;

@@ -21,12 +21,14 @@ mod machine;
 mod scan;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) use array::Array;
 use machine::Machine;
 
+use crate::Result;
+use crate::error::{Form, Mismatch};
 use crate::map::Storage;
-use crate::{Error, Result};
 
 /// A value of a [`Document`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,50 +128,21 @@ impl Global {
 /// A pickle that has been run: its values, over the bytes of its file.
 pub(crate) struct Document {
     path: PathBuf,
-    storage: Storage,
+    storage: Arc<Storage>,
     values: Vec<Value>,
     root: Id,
 }
 
-/// What was expected of a value and what it is instead; the caller adds the place.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Mismatch {
-    pub(crate) expected: String,
-    pub(crate) found: String,
-}
-
-impl Mismatch {
-    pub(crate) fn new(expected: impl Into<String>, found: impl Into<String>) -> Mismatch {
-        Mismatch {
-            expected: expected.into(),
-            found: found.into(),
-        }
-    }
-}
-
 impl Document {
-    /// Maps the file and runs its pickle.
-    pub(crate) fn open(path: &Path) -> Result<Document> {
-        Document::run(path, Storage::open(path)?)
-    }
-
-    /// Runs a pickle that is in memory already; `path` is its name in messages.
-    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Document> {
-        Document::run(path, Storage::Memory(bytes))
-    }
-
-    fn run(path: &Path, storage: Storage) -> Result<Document> {
-        let (values, root) = Machine::new(&storage)
-            .run()
-            .map_err(|fault| Error::Pickle {
-                path: path.to_owned(),
-                offset: fault.offset,
-                expected: fault.expected,
-                found: fault.found,
-            })?;
+    /// Runs the pickle in `storage`; `path` is its name in messages.
+    pub(crate) fn run(path: &Path, storage: &Arc<Storage>) -> Result<Document> {
+        let (values, root) = Machine::new(storage).run().map_err(|fault| {
+            let place = format!("byte {}", fault.offset);
+            fault.mismatch.at(Form::Pickle, path, place)
+        })?;
         Ok(Document {
             path: path.to_owned(),
-            storage,
+            storage: Arc::clone(storage),
             values,
             root,
         })
@@ -177,11 +150,6 @@ impl Document {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Makes sure that nothing was cut off; call it before arrays are read.
-    pub(crate) fn check(&self) -> Result<()> {
-        self.storage.check()
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

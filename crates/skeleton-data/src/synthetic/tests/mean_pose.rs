@@ -71,8 +71,7 @@ fn halves_of(set: &Synthetic) -> [Half; 2] {
 
 fn accuracy(half: &Half, score: impl Fn(&[f64], usize) -> f64) -> f64 {
     let right = half.poses.iter().zip(&half.labels).filter(|(pose, label)| {
-        let best =
-            (0..Action::ALL.len()).max_by(|&a, &b| score(pose, a).total_cmp(&score(pose, b)));
+        let best = (0..ACTIONS.len()).max_by(|&a, &b| score(pose, a).total_cmp(&score(pose, b)));
         best == Some(**label)
     });
     right.count() as f64 / half.labels.len() as f64
@@ -84,7 +83,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// Ridge regression of the class indicators: (X'X + penalty) W = X'Y by elimination; a row of W per class.
 fn ridge(half: &Half, penalty: f64) -> Vec<Vec<f64>> {
-    let (size, classes) = (half.poses[0].len(), Action::ALL.len());
+    let (size, classes) = (half.poses[0].len(), ACTIONS.len());
     let mut rows = vec![vec![0.0; size + classes]; size];
     for (pose, &label) in half.poses.iter().zip(&half.labels) {
         for (row, &x) in rows.iter_mut().zip(pose) {
@@ -127,7 +126,7 @@ fn centroids(half: &Half) -> Vec<Vec<f64>> {
         }
         sum.into_iter().map(|x| x / count).collect()
     };
-    (0..Action::ALL.len()).map(centroid).collect()
+    (0..ACTIONS.len()).map(centroid).collect()
 }
 
 #[test]

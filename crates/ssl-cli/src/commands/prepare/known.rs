@@ -56,14 +56,7 @@ pub fn fits(file: &RawFile, layout: &Layout, facts: Option<&Dataset>) -> Outcome
 
 /// As the file says, as known or as typed: a built-in layout, or a file.
 pub fn layout(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Layout> {
-    let said = match file {
-        RawFile::Npz(_) => Some(Layout::built_in("ntu25")?),
-        _ => match file.header() {
-            Some(header) => header.layout(file.path())?,
-            None => None,
-        },
-    };
-    match (chosen(args, facts)?, said) {
+    match (chosen(args, facts)?, file.layout()?) {
         (Some(chosen), Some(said)) if chosen != said => {
             let (name, file) = (chosen.name(), file.path().display());
             let message = format!("layout {name}: the layout of {file} is {}", said.name());

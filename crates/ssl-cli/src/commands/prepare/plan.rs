@@ -4,8 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use skeleton_data::cache::CacheHeader;
-use skeleton_data::raw::RawFile;
-use skeleton_data::raw::source::describe;
+use skeleton_data::raw::{RawFile, RawFormat, describe};
 use skeleton_data::synthetic::{SyntheticKind, SyntheticSettings, synthetic};
 use skeleton_data::{Sequence, Units};
 use skeleton_datasets::{Dataset, Format};
@@ -98,7 +97,7 @@ impl Plan {
             "not_finite": "joints become missing, scores 0",
             "derived_splits": splits::rules(&splits, facts),
         });
-        if let RawFile::Npz(_) = file {
+        if file.format() == RawFormat::Npz {
             rules["people"] = "one all of whose coordinates are zero is absent".into();
             rules["padding"] = "frames of zeros at the end are left out".into();
         }

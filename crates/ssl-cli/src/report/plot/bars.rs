@@ -1,6 +1,8 @@
 //! Numbers in percent as bars: a group a column, a colour a row.
 
-use super::{COLOURS, Svg};
+use skeleton_data::draw::{SERIES, Svg};
+
+use super::begin;
 
 const HEIGHT: f64 = 240.0;
 const BAR: f64 = 20.0;
@@ -38,8 +40,7 @@ pub fn bars_svg(bars: &Bars) -> String {
     let width = (LEFT + group * bars.columns.len() as f64 + 16.0).max(560.0);
     let legend = TOP + HEIGHT + 46.0;
     let height = legend + 20.0 * bars.rows.len() as f64 + 8.0;
-    let mut svg = Svg::new(width, height, &bars.title);
-    svg.words(16.0, 26.0, "title", &bars.title);
+    let mut svg = begin((width, height), &bars.title, "");
     for tick in 0..=4 {
         let percent = top * f64::from(tick) / 4.0;
         let (at, right) = (y(percent), width - 16.0);
@@ -47,12 +48,12 @@ pub fn bars_svg(bars: &Bars) -> String {
             "<path d=\"M{LEFT} {at:.1}H{right:.0}\" stroke=\"#d5d8de\"/>"
         ));
         let label = format!("{percent:.0} %");
-        svg.words(LEFT - 8.0, at + 4.0, "end", &label);
+        svg.text(LEFT - 8.0, at + 4.0, "end", &label);
     }
     for (place, column) in bars.columns.iter().enumerate() {
         let left = LEFT + 12.0 + group * place as f64;
         let middle = left + (group - GAP) / 2.0;
-        svg.words(middle, TOP + HEIGHT + 20.0, "mid", column);
+        svg.text(middle, TOP + HEIGHT + 20.0, "mid", column);
         for (at, (_, row)) in bars.rows.iter().enumerate() {
             let Some(Some(Bar { mean, deviation })) = row.get(place) else {
                 continue;
@@ -71,20 +72,20 @@ pub fn bars_svg(bars: &Bars) -> String {
                     "<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"#1c2230\"/>"
                 ));
             }
-            svg.words(x, high - 4.0, "mid small", &format!("{mean:.0}"));
+            svg.text(x, high - 4.0, "mid small", &format!("{mean:.0}"));
         }
     }
     for (at, (name, _)) in bars.rows.iter().enumerate() {
         let y = legend + 20.0 * at as f64;
         square(&mut svg, at, [LEFT, y - 10.0], [12.0, 12.0]);
-        svg.words(LEFT + 20.0, y, "", name);
+        svg.text(LEFT + 20.0, y, "", name);
     }
     svg.end()
 }
 
 /// A rectangle in the colour of a row.
 fn square(svg: &mut Svg, row: usize, [x, y]: [f64; 2], [width, height]: [f64; 2]) {
-    let colour = COLOURS[row % COLOURS.len()];
+    let colour = SERIES[row % SERIES.len()];
     svg.line(format_args!(
         "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"{height:.1}\" fill=\"{colour}\"/>"
     ));

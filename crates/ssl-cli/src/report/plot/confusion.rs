@@ -3,7 +3,7 @@
 use skeleton_data::draw::short;
 
 use super::super::{Evaluation, count, percent};
-use super::Svg;
+use super::begin;
 
 /// Room for the classes' names.
 const NAMES: f64 = 190.0;
@@ -24,15 +24,13 @@ pub fn confusion(evaluation: &Evaluation) -> String {
         TOP + side * k as f64 + names + 24.0,
     );
     let title = format!("{} {}: confusion", evaluation.dataset, evaluation.split);
-    let mut svg = Svg::new(width, height, &title);
-    svg.words(16.0, 26.0, "title", &short(&title, (width / 8.7) as usize));
     let facts = format!(
         "{}, top-1 {}, mean class {}; rows: truth, columns: guess",
         count(evaluation.n, "clip"),
         percent(evaluation.top1),
         percent(evaluation.mean_class)
     );
-    svg.words(16.0, 47.0, "soft", &short(&facts, (width / 6.8) as usize));
+    let mut svg = begin((width, height), &title, &facts);
     for (row, counts) in evaluation.confusion.iter().enumerate() {
         let all: u64 = counts.iter().sum();
         let y = TOP + side * row as f64;
@@ -49,7 +47,7 @@ pub fn confusion(evaluation: &Evaluation) -> String {
                 } else {
                     "mid small"
                 };
-                svg.words(x + side / 2.0, y + side / 2.0 + 3.5, class, &n.to_string());
+                svg.text(x + side / 2.0, y + side / 2.0 + 3.5, class, &n.to_string());
             }
         }
     }
@@ -57,7 +55,7 @@ pub fn confusion(evaluation: &Evaluation) -> String {
     for (at, name) in names_of.enumerate() {
         let middle = side * (at as f64 + 0.5);
         let size = if side >= 14.0 { "" } else { " small" };
-        svg.words(
+        svg.text(
             names - 6.0,
             TOP + middle + 4.0,
             &format!("end{size}"),

@@ -1,9 +1,9 @@
 //! Clips as marks in a plane, a shape and a colour a class.
 
-use skeleton_data::draw::short;
+use skeleton_data::draw::{SERIES, Svg, short};
 
 use super::super::count;
-use super::{COLOURS, Svg};
+use super::begin;
 
 const SIDE: f64 = 460.0;
 const LEFT: f64 = 40.0;
@@ -23,10 +23,7 @@ pub struct Group {
 /// differ in colour.
 pub fn scatter(title: &str, facts: &str, axes: [&str; 2], groups: &[Group]) -> String {
     let (width, height) = (LEFT + SIDE + LEGEND, TOP + SIDE + 44.0);
-    let mut svg = Svg::new(width, height, title);
-    let fits = |size: f64| (width / size) as usize;
-    svg.words(16.0, 26.0, "title", &short(title, fits(8.7)));
-    svg.words(16.0, 47.0, "soft", &short(facts, fits(6.8)));
+    let mut svg = begin((width, height), title, facts);
     svg.line(format_args!(
         "<rect x=\"{LEFT}\" y=\"{TOP}\" width=\"{SIDE}\" height=\"{SIDE}\" fill=\"#fafbfc\" stroke=\"#d5d8de\"/>"
     ));
@@ -42,7 +39,7 @@ pub fn scatter(title: &str, facts: &str, axes: [&str; 2], groups: &[Group]) -> S
             mark(&mut svg, at, x, y);
         }
     }
-    svg.words(LEFT + SIDE / 2.0, TOP + SIDE + 26.0, "mid", axes[0]);
+    svg.text(LEFT + SIDE / 2.0, TOP + SIDE + 26.0, "mid", axes[0]);
     let (x, y) = (22.0, TOP + SIDE / 2.0);
     svg.line(format_args!(
         "<text class=\"mid\" transform=\"translate({x} {y:.0}) rotate(-90)\">{}</text>",
@@ -56,7 +53,7 @@ pub fn scatter(title: &str, facts: &str, axes: [&str; 2], groups: &[Group]) -> S
             short(&group.name, 30),
             count(group.places.len(), "clip")
         );
-        svg.words(LEFT + SIDE + 36.0, y, "", &words);
+        svg.text(LEFT + SIDE + 36.0, y, "", &words);
     }
     svg.end()
 }
@@ -113,7 +110,7 @@ impl View {
 
 /// The mark of group `at`: five shapes in eight colours.
 fn mark(svg: &mut Svg, at: usize, x: f64, y: f64) {
-    let colour = COLOURS[at % COLOURS.len()];
+    let colour = SERIES[at % SERIES.len()];
     let fill = format!("fill=\"{colour}\" fill-opacity=\".8\" stroke=\"#fff\" stroke-width=\".6\"");
     match at % 5 {
         0 => svg.line(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\" {fill}/>")),

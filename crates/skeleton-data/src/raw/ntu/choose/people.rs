@@ -3,9 +3,8 @@
 use half::f16;
 
 use super::super::JOINTS;
-use super::super::decision::{Decision, Skip};
-use super::Track;
-use super::motion::sum_of_sizes;
+use super::super::rules::{Decision, Skip};
+use super::{Track, sum_of_sizes};
 use crate::Values;
 
 /// The most poses a clip can have, absent ones included: four hours of one person.
@@ -17,21 +16,17 @@ const MID_SPINE: usize = 1;
 
 /// The people of a clip.
 #[derive(Clone, Debug, PartialEq)]
-pub struct People {
+pub struct People<K = Values> {
     /// m, slots; an empty one is all zeros.
     pub persons: usize,
     /// t, frames.
     pub frames: usize,
     /// (m, t, v, c): metres; zeros where someone is absent.
-    pub keypoints: Values,
+    pub keypoints: K,
 }
 
 /// People in single precision.
-pub(super) struct Single {
-    pub(super) persons: usize,
-    frames: usize,
-    keypoints: Vec<f32>,
-}
+pub(super) type Single = People<Vec<f32>>;
 
 impl Single {
     /// Nobody yet. Frames without a body take two bytes of text, so that a small file can promise many.
@@ -76,27 +71,21 @@ impl Single {
             (0..self.persons).for_each(|slot| row.extend_from_slice(self.pose(slot, frame)));
             f64::from(sum_of_sizes(&row)) < below
         };
-        let leading = (0..self.frames)
-            .take_while(|&frame| is_empty(frame))
-            .count();
+        let frames = 0..self.frames;
+        let leading = frames.take_while(|&frame| is_empty(frame)).count();
         if leading == self.frames {
             return Err(Skip::AllZero);
         }
-        let trailing = (0..self.frames)
-            .rev()
-            .take_while(|&frame| is_empty(frame))
-            .count();
+        let frames = (0..self.frames).rev();
+        let trailing = frames.take_while(|&frame| is_empty(frame)).count();
         if leading + trailing == 0 {
             return Ok(());
         }
         log.push(Decision::Trimmed { leading, trailing });
         let kept = leading * NUMBERS..(self.frames - trailing) * NUMBERS;
         let slots = self.keypoints.chunks_exact(self.frames * NUMBERS);
-        let keypoints = slots
-            .flat_map(|slot| &slot[kept.clone()])
-            .copied()
-            .collect();
-        self.keypoints = keypoints;
+        let keypoints = slots.flat_map(|slot| &slot[kept.clone()]).copied();
+        self.keypoints = keypoints.collect();
         self.frames -= leading + trailing;
         Ok(())
     }
@@ -119,34 +108,26 @@ impl Single {
 
     /// As a clip stores them. What is beyond half precision, 65,504 metres away, becomes missing.
     pub(super) fn stored(self, half: bool, log: &mut Vec<Decision>) -> People {
-        let Single {
-            persons,
-            frames,
-            mut keypoints,
-        } = self;
-        if !half {
-            let keypoints = Values::F32(keypoints);
-            return People {
-                persons,
-                frames,
-                keypoints,
-            };
-        }
-        let mut lost = 0;
-        for joint in keypoints.as_chunks_mut::<3>().0 {
-            if joint.iter().any(|&x| f16::from_f32(x).is_infinite()) {
-                *joint = [0.0; 3];
-                lost += 1;
+        let (persons, frames, mut keypoints) = (self.persons, self.frames, self.keypoints);
+        if half {
+            let mut lost = 0;
+            for joint in keypoints.as_chunks_mut::<3>().0 {
+                if joint.iter().any(|&x| f16::from_f32(x).is_infinite()) {
+                    *joint = [0.0; 3];
+                    lost += 1;
+                }
+            }
+            if lost > 0 {
+                log.push(Decision::MissingJoints { joints: lost });
             }
         }
-        if lost > 0 {
-            log.push(Decision::MissingJoints { joints: lost });
-        }
-        let keypoints = Values::F16(keypoints.into_iter().map(f16::from_f32).collect());
         People {
             persons,
             frames,
-            keypoints,
+            keypoints: match half {
+                true => Values::F16(keypoints.into_iter().map(f16::from_f32).collect()),
+                false => Values::F32(keypoints),
+            },
         }
     }
 }

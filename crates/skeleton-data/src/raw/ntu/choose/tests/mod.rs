@@ -5,7 +5,7 @@ mod slots;
 use std::collections::HashSet;
 
 use super::super::JOINTS;
-use super::super::parse::Sighting;
+use super::super::Sighting;
 use super::super::rules::Preset;
 use super::*;
 

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use super::super::element::Element;
+use crate::error::Mismatch;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// numpy itself refuses to read longer ones from strangers.
@@ -17,50 +18,48 @@ pub(super) struct Npy {
     pub(super) shape: Vec<usize>,
 }
 
-/// What was expected and what stands there.
-pub(super) type Wrong = (String, String);
-
-fn wrong(expected: &str, found: impl Into<String>) -> Wrong {
-    (expected.to_owned(), found.into())
-}
-
 impl Npy {
     /// Reads a head; also how many bytes it takes.
-    pub(super) fn read(file: &mut impl Read) -> Result<(Npy, usize), Wrong> {
-        let short = |e: std::io::Error| wrong("the head of a .npy file", e.to_string());
+    pub(super) fn read(file: &mut impl Read) -> Result<(Npy, usize), Mismatch> {
+        let short = |e: std::io::Error| Mismatch::new("the head of a .npy file", e.to_string());
         let mut start = [0; 8];
         file.read_exact(&mut start).map_err(short)?;
         if !start.starts_with(MAGIC) {
-            return Err(wrong("the head of a .npy file", "other bytes"));
+            return Err(Mismatch::new("the head of a .npy file", "other bytes"));
         }
         let width = match start[6] {
             1 => 2,
             2 | 3 => 4,
-            version => return Err(wrong("a .npy file of version 1 to 3", version.to_string())),
+            version => {
+                return Err(Mismatch::new(
+                    "a .npy file of version 1 to 3",
+                    version.to_string(),
+                ));
+            }
         };
         let mut len = [0; 4];
         file.read_exact(&mut len[..width]).map_err(short)?;
         let len = u32::from_le_bytes(len) as usize;
         if len > LONGEST {
             let expected = format!("a head of at most {LONGEST} bytes");
-            return Err((expected, len.to_string()));
+            return Err(Mismatch::new(expected, len.to_string()));
         }
         let mut text = vec![0; len];
         file.read_exact(&mut text).map_err(short)?;
-        let text =
-            std::str::from_utf8(&text).map_err(|_| wrong("a head of text", "other bytes"))?;
+        let text = std::str::from_utf8(&text)
+            .map_err(|_| Mismatch::new("a head of text", "other bytes"))?;
         Ok((Npy::parse(text)?, 8 + width + len))
     }
 
     /// Parses the dict that the head is.
-    fn parse(text: &str) -> Result<Npy, Wrong> {
+    fn parse(text: &str) -> Result<Npy, Mismatch> {
         let shown = || text.trim_end().chars().take(100).collect::<String>();
         let value = |key: &str| {
             let quoted = [format!("'{key}'"), format!("\"{key}\"")];
             let after = quoted.iter().find_map(|key| text.split_once(key.as_str()));
             let value = after.and_then(|(_, rest)| rest.trim_start().strip_prefix(':'));
-            let expected = || wrong(&format!("a dict with {key:?}"), shown());
-            value.map(str::trim_start).ok_or_else(expected)
+            let wrong = || Mismatch::new(format!("a dict with {key:?}"), shown());
+            value.map(str::trim_start).ok_or_else(wrong)
         };
         let descr = value("descr")?;
         let quote = descr.chars().next().filter(|c| ['\'', '"'].contains(c));
@@ -70,36 +69,30 @@ impl Npy {
                 kind.starts_with('>'),
                 kind.trim_start_matches(['<', '>', '=', '|']),
             ),
-            None => return Err(wrong("an array of numbers", shown())),
+            None => return Err(Mismatch::new("an array of numbers", shown())),
         };
-        let element = Element::find(short);
-        let element = element.ok_or_else(|| {
-            wrong(
-                "floats of 16 to 64 bits or integers",
-                format!("numpy dtype {short:?}"),
-            )
-        })?;
+        let expected = "floats of 16 to 64 bits or integers";
+        let wrong = || Mismatch::new(expected, format!("numpy dtype {short:?}"));
+        let element = Element::find(short).ok_or_else(wrong)?;
         let fortran = match value("fortran_order")? {
             rest if rest.starts_with("False") => false,
             rest if rest.starts_with("True") => true,
-            _ => return Err(wrong("True or False for the order", shown())),
+            _ => return Err(Mismatch::new("True or False for the order", shown())),
         };
-        let axes = value("shape")?
-            .strip_prefix('(')
-            .and_then(|rest| rest.split(')').next());
-        let axes = axes.ok_or_else(|| wrong("a shape", shown()))?;
+        let axes = value("shape")?.strip_prefix('(');
+        let axes = axes.and_then(|rest| rest.split(')').next());
+        let axes = axes.ok_or_else(|| Mismatch::new("a shape", shown()))?;
         let axes = axes
             .split(',')
             .map(str::trim)
             .filter(|axis| !axis.is_empty());
-        let shape: Result<Vec<usize>, _> = axes
-            .map(|axis| axis.trim_end_matches('L').parse())
-            .collect();
+        let axis = |axis: &str| axis.trim_end_matches('L').parse();
+        let shape: Result<Vec<usize>, _> = axes.map(axis).collect();
         Ok(Npy {
             element,
             big,
             fortran,
-            shape: shape.map_err(|_| wrong("a shape of whole numbers", shown()))?,
+            shape: shape.map_err(|_| Mismatch::new("a shape of whole numbers", shown()))?,
         })
     }
 
@@ -164,11 +157,13 @@ mod tests {
                 "a shape",
             ),
         ] {
-            let (found, _) = Npy::parse(text).unwrap_err();
+            let Mismatch {
+                expected: found, ..
+            } = Npy::parse(text).unwrap_err();
             assert!(found.contains(expected), "{text}: {found}");
         }
         let far = Npy::read(&mut &b"\x93NUMPY\x02\x00\xff\xff\xff\xff"[..]).unwrap_err();
-        assert!(far.0.contains("at most"), "{far:?}");
+        assert!(far.expected.contains("at most"), "{far:?}");
         assert!(Npy::read(&mut &b"\x93NUMPY\x09\x00\x01\x00"[..]).is_err());
     }
 }
