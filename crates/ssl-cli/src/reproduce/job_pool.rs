@@ -54,7 +54,8 @@ struct JobPool<'a> {
     made: Made,
     /// The first thing that went wrong.
     failed: Option<Failure>,
-    told: bool,
+    /// Whether the processes were asked to stop.
+    asked: bool,
 }
 
 /// Makes every run of the plan that isn't there.
@@ -75,7 +76,7 @@ pub fn run(plan: &Plan, runner: Runner<'_>) -> Outcome<Made> {
             ..Made::default()
         },
         failed: None,
-        told: false,
+        asked: false,
     };
     jobs.work()?;
     jobs.made.seconds = started.elapsed().as_secs_f64();
@@ -110,8 +111,8 @@ impl<'a> JobPool<'a> {
         loop {
             self.reap()?;
             let stopping = self.failed.is_some() || interrupt.received().is_some();
-            if stopping && !self.told {
-                self.told = true;
+            if stopping && !self.asked {
+                self.asked = true;
                 let running = self.workers.len();
                 if running > 0 {
                     printer.say(format!("waiting for {running} running processes to save"));

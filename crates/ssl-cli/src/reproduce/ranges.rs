@@ -124,9 +124,10 @@ fn moved(place: &str, name: &str, range: Option<Range>, found: Option<Range>) ->
 
 /// The tables' values as ranges, in the form of the file.
 pub fn record(tables: &[Table<'_>]) -> Outcome<String> {
-    let rounded = |range: Range, digits: f64| range.map(|x| (x * digits).round() / digits);
+    let rounded =
+        |range: Range, digits: usize| range.map(|x| format!("{x:.digits$}").parse().unwrap_or(x));
     let around =
-        |[low, high]: Range, slack| rounded([low * (1.0 - slack), high * (1.0 + slack)], 1e4);
+        |[low, high]: Range, slack| rounded([low * (1.0 - slack), high * (1.0 + slack)], 4);
     let mut ranges = Ranges::default();
     for table in tables {
         for row in &table.cells {
@@ -135,7 +136,7 @@ pub fn record(tables: &[Table<'_>]) -> Outcome<String> {
             };
             let [low, high] = cell.accuracy;
             let wide = [(low - SLACK[0]).max(0.0), (high + SLACK[0]).min(100.0)];
-            cell.accuracy = rounded(wide, 10.0);
+            cell.accuracy = rounded(wide, 1);
             cell.loss = cell.loss.map(|range| around(range, SLACK[1]));
             cell.reconstruction = cell.reconstruction.map(|range| around(range, SLACK[2]));
             ranges.cells.push(cell);
