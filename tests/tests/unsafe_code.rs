@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ssl_tests::root;
 
 /// Each file with unsafe code, and what it needs it for.
-const ALLOWED: [(&str, &str); 9] = [
+const ALLOWED: [(&str, &str); 8] = [
     ("crates/skeleton-data/src/map.rs", "maps files into memory"),
     (
         "crates/skeleton-kernels/src/cpu/prefetch.rs",
@@ -21,12 +21,8 @@ const ALLOWED: [(&str, &str); 9] = [
         "sets uninitialised memory a chunk at a time",
     ),
     (
-        "crates/ssl-cli/src/memory.rs",
-        "sets the allocator's parameters",
-    ),
-    (
-        "crates/ssl-cli/src/threads.rs",
-        "sets variables before the first thread",
+        "crates/ssl-cli/src/process.rs",
+        "sets allocators' parameters, and variables before the first thread",
     ),
     (
         "crates/strl/examples/bench_step/system.rs",

@@ -11,7 +11,7 @@ use strl::StrlConfig;
 
 use crate::failure::{Failure, Outcome};
 use crate::machine::Machine;
-use crate::memory;
+use crate::process;
 
 /// How many activations a step keeps.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +110,7 @@ impl Step<'_> {
 
     /// After a device had no memory left for the step after all: what was asked of it, and a size that may do.
     pub fn out_of_memory(&self, machine: &Machine) -> Failure {
-        let estimated = memory::free(&machine.device).map_or(0.0, |free| self.fitting(free));
+        let estimated = process::free(&machine.device).map_or(0.0, |free| self.fitting(free));
         let half = self.clips as f64 / 2.0;
         let fewer = if estimated >= 1.0 {
             estimated.min(half)
@@ -134,7 +134,7 @@ impl Step<'_> {
 
     /// Refuses a step that is larger than the memory that is free, where that is known.
     pub fn check(&self, machine: &Machine) -> Outcome {
-        match memory::free(&machine.device) {
+        match process::free(&machine.device) {
             Some(free) => self.check_in(free),
             None => Ok(()),
         }

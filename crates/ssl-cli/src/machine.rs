@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use skeleton_kernels::reference_only;
 
 use crate::failure::{Failure, Outcome};
-use crate::memory;
 use crate::printer::Printer;
+use crate::process;
 
 /// What computes, as it is typed and recorded: `cpu`, `cuda:0`, `metal:0` or `auto`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,7 +208,7 @@ impl Machine {
     pub fn start(device: Device, precision: Precision, threads: Option<u16>) -> Outcome<Machine> {
         precision.check(device)?;
         let opened = device.open()?;
-        memory::keep_freed_of(&opened);
+        process::keep_freed_of(&opened);
         candle_core::cuda::set_gemm_reduced_precision_f32(precision == Precision::Tf32);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = threads.map_or(cores, usize::from);
@@ -217,7 +217,7 @@ impl Machine {
             .build_global()
             .map_err(|error| Failure::error(format!("starting {threads} threads: {error}")))?;
         Ok(Machine {
-            name: match memory::card(&opened) {
+            name: match process::card(&opened) {
                 Some(card) => format!("{device} ({card})"),
                 None => device.to_string(),
             },

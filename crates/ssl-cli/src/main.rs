@@ -16,16 +16,15 @@ mod feed;
 mod fit;
 mod fits;
 mod machine;
-mod memory;
 mod models;
 mod printer;
+mod process;
 mod report;
 mod reproduce;
 mod run;
 mod scores;
 mod signal;
 mod text;
-mod threads;
 mod train;
 mod weights;
 
@@ -40,8 +39,8 @@ use crate::printer::Printer;
 use crate::signal::Interrupt;
 
 fn main() -> ExitCode {
-    memory::keep_freed_blocks();
-    threads::only_rayons();
+    process::keep_freed_blocks();
+    process::only_rayons();
     // Prints help and mistakes itself, and exits with 0 or 2.
     let cli = Cli::parse();
     let printer = Printer::new(cli.quiet);

@@ -1,30 +1,21 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
-mod convert;
-mod drawing;
 mod looking;
 mod models;
+mod preparing;
 mod probing;
-mod recordings;
 mod reproduce;
-mod results;
 mod scoring;
 mod training;
 
-use std::path::PathBuf;
+use clap::{ArgAction, Args, Parser, Subcommand};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use skeleton_data::Units;
-
-pub use self::convert::{AboutArgs, ConvertArgs};
-pub use self::drawing::{ReconstructArgs, RepresentArgs};
 pub use self::looking::{DoctorArgs, InspectArgs};
-pub use self::models::{ImportArgs, InfoArgs};
+pub use self::models::{ImportArgs, InfoArgs, PresetArgs, ReconstructArgs, RepresentArgs};
+pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
 pub use self::probing::{ProbeArgs, ProbeMethod};
-pub use self::recordings::RecordingsArgs;
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
-pub use self::results::{FuseArgs, SummaryArgs};
-pub use self::scoring::{EvaluateArgs, PredictArgs};
+pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, SummaryArgs};
 pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
 use crate::failure::Outcome;
 use crate::machine::{Device, Machine, Precision};
@@ -103,67 +94,6 @@ pub enum Command {
     Preset(PresetArgs),
 }
 
-/// `ssl prepare`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ssl prepare jhmdb14.pkl -o jhmdb.h5 --dataset jhmdb14
-  ssl prepare mine.pkl -o mine.h5 --layout coco17 --units pixel --classes names.txt
-  ssl prepare nturgbd_skeletons_s001_to_s017.zip -o ntu60.h5 --dataset ntu60_3d --log bodies.jsonl
-  ssl prepare --dataset synthetic3d -o synthetic3d.h5")]
-pub struct PrepareArgs {
-    /// A pyskl annotation pickle, an .npz of CTR-GCN's kind, a .jsonl, or NTU RGB+D's own recordings:
-    /// a .zip or a folder of .skeleton files; left out for the synthetic sets.
-    pub input: Option<PathBuf>,
-
-    /// More archives and folders of recordings.
-    #[arg(value_name = "MORE")]
-    pub more: Vec<PathBuf>,
-
-    /// The cache to write.
-    #[arg(short, long, value_name = "CACHE.h5")]
-    pub output: PathBuf,
-
-    #[command(flatten)]
-    pub about: AboutArgs,
-
-    /// Seed of the synthetic sets.
-    #[arg(long, value_name = "N", value_parser = seed())]
-    pub seed: Option<u64>,
-
-    /// Compress the coordinates: a smaller file, which training unpacks into memory.
-    #[arg(long)]
-    pub compress: bool,
-
-    /// Replace the cache, and the log, if it exists.
-    #[arg(long)]
-    pub overwrite: bool,
-
-    #[command(flatten)]
-    pub recordings: RecordingsArgs,
-}
-
-/// The units as typed.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum UnitsArg {
-    /// Image pixels, y downwards.
-    Pixel,
-    /// Metres in camera space.
-    Metre,
-    /// Normalised by the source already.
-    Normalised,
-}
-
-impl From<UnitsArg> for Units {
-    fn from(units: UnitsArg) -> Units {
-        match units {
-            UnitsArg::Pixel => Units::Pixel,
-            UnitsArg::Metre => Units::Metre,
-            UnitsArg::Normalised => Units::Normalised,
-        }
-    }
-}
-
 /// Where the arithmetic happens.
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Machine")]
@@ -199,16 +129,6 @@ fn positive() -> clap::builder::RangedI64ValueParser<u16> {
 /// TOML's integers are signed, and every seed must fit in the saved config.
 fn seed() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(..=i64::MAX as u64)
-}
-
-/// `ssl preset`
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  ssl preset jhmdb > mine.toml    # edit, then --config mine.toml"
-)]
-pub struct PresetArgs {
-    /// The preset to print.
-    pub name: Option<String>,
 }
 
 #[cfg(test)]

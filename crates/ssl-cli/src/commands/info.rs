@@ -11,7 +11,7 @@ use crate::args::InfoArgs;
 use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::printer::Printer;
-use crate::report::{Card, LayoutCard, ModuleCard, Origins, Training};
+use crate::report::{Card, LayoutCard, Origins, Training};
 use crate::run::Info;
 use crate::text::read_json;
 
@@ -35,15 +35,7 @@ fn card(model: &Path) -> Outcome<Card> {
         joints: layout.len(),
         edges: layout.edges().len(),
     };
-    let modules: Vec<ModuleCard> = modules(tensors, reads)
-        .into_iter()
-        .map(|module| ModuleCard {
-            name: module.name,
-            parameters: module.parameters,
-            statistics: module.statistics,
-            multiply_adds: module.multiply_adds,
-        })
-        .collect();
+    let modules = modules(tensors, reads);
     let encoder = run.info.as_ref().and_then(|info| info.encoder.as_ref());
     let encoder_path = encoder.map(|encoder| encoder.path.clone());
     let multiply_adds = modules.iter().map(|module| module.multiply_adds).sum();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
+use strl::cost::Module;
 
 use super::{count, percent};
 use crate::checkpoint::Meta;
@@ -38,7 +39,7 @@ pub struct Card {
     /// Twice as many.
     pub flops: usize,
     /// Both and the running statistics by module.
-    pub modules: Vec<ModuleCard>,
+    pub modules: Vec<Module>,
     /// What it was trained on.
     pub training: Training,
     /// Where it comes from, if not from training alone.
@@ -62,19 +63,6 @@ pub struct LayoutCard {
     pub edges: usize,
     /// Its parts' names.
     pub parts: Vec<String>,
-}
-
-/// A part of a model.
-#[derive(Clone, Debug, Serialize)]
-pub struct ModuleCard {
-    /// The beginning of its tensors' names.
-    pub name: String,
-    /// Numbers that training changes.
-    pub parameters: usize,
-    /// Running statistics.
-    pub statistics: usize,
-    /// Multiply-adds for one person of one clip.
-    pub multiply_adds: usize,
 }
 
 /// What a model was trained on.

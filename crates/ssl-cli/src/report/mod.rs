@@ -12,7 +12,7 @@ mod probe;
 mod reconstruction;
 mod summary;
 
-pub use self::card::{Card, LayoutCard, ModuleCard, Origins, Training};
+pub use self::card::{Card, LayoutCard, Origins, Training};
 pub use self::contents::Contents;
 pub use self::diagnosis::{Diagnosis, Overfit};
 pub use self::evaluation::Evaluation;

@@ -2,7 +2,6 @@
 //! saved, from the beginning or from where an earlier process was stopped.
 
 mod setup;
-mod timing;
 mod watch;
 
 use std::time::{Duration, Instant};
@@ -12,8 +11,6 @@ use skeletonmae::Store;
 use skeletonmae::train::{EpochReport, Optimizer, Progress};
 
 pub use self::setup::{Setup, Task, Training};
-pub use self::timing::Timing;
-use self::timing::timing;
 use self::watch::Watch;
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
@@ -58,6 +55,26 @@ impl<M: Metrics> Line<M> {
             steps => format!(", {} skipped", count(steps, "step")),
         };
         format!("loss {:.4}{}{skipped}", self.loss, self.measured.words())
+    }
+}
+
+/// A line of timings.jsonl.
+#[derive(Serialize, Deserialize)]
+pub struct Timing {
+    epoch: usize,
+    pub train_seconds: f64,
+    pub clips_per_second: f64,
+    pub seconds: f64,
+}
+
+/// An epoch of `clips` clips: the time of its steps, and with all that follows them.
+fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing {
+    let (train_seconds, seconds) = (train.as_secs_f64(), all.as_secs_f64());
+    Timing {
+        epoch,
+        train_seconds,
+        clips_per_second: clips as f64 / train_seconds.max(1e-9),
+        seconds,
     }
 }
 
