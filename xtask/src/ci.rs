@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::time::Instant;
 
+use crate::book;
 use crate::deny;
 use crate::package;
 use crate::process::{Failure, run};
@@ -18,6 +19,7 @@ enum Step {
     Advisories,
     Clippy,
     Doc,
+    Book,
     Package,
     Test,
     Reference,
@@ -27,11 +29,12 @@ enum Step {
 impl Step {
     /// Cheap ones first; what takes minutes last. What needs more of the network than a
     /// registry is not among them.
-    const ALL: [Step; 8] = [
+    const ALL: [Step; 9] = [
         Step::Fmt,
         Step::Deny,
         Step::Clippy,
         Step::Doc,
+        Step::Book,
         Step::Package,
         Step::Test,
         Step::Reference,
@@ -45,6 +48,7 @@ impl Step {
             Step::Advisories => "advisories",
             Step::Clippy => "clippy",
             Step::Doc => "doc",
+            Step::Book => "book",
             Step::Package => "package",
             Step::Test => "test",
             Step::Reference => "reference",
@@ -68,6 +72,7 @@ impl Step {
                 .build("doc")?
                 .args(["--workspace", "--no-deps"])
                 .env("RUSTDOCFLAGS", "-D warnings")),
+            Step::Book => book::book(workspace),
             Step::Package => package::package(workspace),
             Step::Test => test::test_all(workspace),
             Step::Reference => test::test_definitions(workspace),

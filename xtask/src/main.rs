@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod book;
 mod ci;
 mod cmake;
 mod cuda;
@@ -35,7 +36,7 @@ Tasks:
                    they are missing
   ssl [ARGS]       Build the program `ssl` and run it with ARGS
   test [ARGS]      Run all tests (ARGS go to `cargo test`)
-  ci [STEP]...     What the continuous integration runs: fmt deny clippy doc package test reproduce; and, on GitHub,
+  ci [STEP]...     What the continuous integration runs: fmt deny clippy doc book package test reference reproduce; and, on GitHub,
                    advisories, which fetches RustSec's database
   reproduce TABLE  Make tables and figures of the paper: table1 2 3 4a 4b 4c 5a 5b (table4c), figure4a 4c 5 6, protocols, all;
                    --scale ci|small|paper, --data [SET=]FILE, --seeds 0,1,2, --jobs N, --results DIR, --out DIR

@@ -137,17 +137,17 @@ impl From<skeleton_data::Error> for Failure {
                 Some("only pickles of plain data and numpy arrays are read; nothing is executed")
             }
             Error::Annotation { .. } => {
-                Some("docs/data/datasets.md shows the form of a pyskl annotation file")
+                Some("docs/formats.md shows the form of a pyskl annotation file")
             }
             Error::Arrays { .. } => {
-                Some("docs/data/formats.md shows which arrays an .npz of clips has")
+                Some("docs/formats.md shows which arrays an .npz of clips has")
             }
-            Error::Line { .. } => Some("docs/data/formats.md shows the form of such lines"),
+            Error::Line { .. } => Some("docs/formats.md shows the form of such lines"),
             Error::Skeleton { .. } => Some(
                 "take the file from its source again, or skip damaged ones: --skip-bad --log FILE.jsonl",
             ),
             Error::Recordings { .. } => {
-                Some("docs/data/datasets.md says how NTU RGB+D's archives and folders are read")
+                Some("docs/datasets.md says how NTU RGB+D's archives and folders are read")
             }
             Error::Clip { .. } => Some("correct the clip in its source, or leave it out"),
             Error::Setting { .. } => Some("change it with --set KEY=VALUE or in the --config file"),
