@@ -35,7 +35,7 @@ pub struct Options {
     pub clock: Clock,
     pub json: Option<PathBuf>,
     pub markdown: Option<PathBuf>,
-    /// Whether the README's table is replaced.
+    /// Whether the table of docs/speed.md is replaced.
     pub readme: bool,
 }
 
@@ -84,7 +84,7 @@ impl Options {
         }
     }
 
-    /// Refuses what a topic has no use for: the README's table is that of all models, sizes and shares are
+    /// Refuses what a topic has no use for: the page's table is that of all models, sizes and shares are
     /// no works.
     pub fn fit(&self, topic: &str) -> Result<(), Failure> {
         let files = self.json.is_some() || self.markdown.is_some();
