@@ -1,6 +1,8 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
 mod convert;
+#[cfg(test)]
+mod documents;
 mod drawing;
 mod looking;
 mod models;
