@@ -139,9 +139,7 @@ impl From<skeleton_data::Error> for Failure {
             Error::Annotation { .. } => {
                 Some("docs/formats.md shows the form of a pyskl annotation file")
             }
-            Error::Arrays { .. } => {
-                Some("docs/formats.md shows which arrays an .npz of clips has")
-            }
+            Error::Arrays { .. } => Some("docs/formats.md shows which arrays an .npz of clips has"),
             Error::Line { .. } => Some("docs/formats.md shows the form of such lines"),
             Error::Skeleton { .. } => Some(
                 "take the file from its source again, or skip damaged ones: --skip-bad --log FILE.jsonl",
