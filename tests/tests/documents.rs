@@ -97,6 +97,39 @@ fn links_lead_to_files_and_headings_that_are_there() {
     assert!(seen[0] > 50 && seen[1] > 10, "{seen:?}");
 }
 
+/// Hints and comments of the sources send readers to documents by their path from the root.
+#[test]
+fn documents_that_the_sources_name_are_there() {
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    let mut folders = ["crates", "datasets", "xtask", "docs"]
+        .map(|name| root().join(name))
+        .to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of the repository") {
+            let path = entry.expect("a readable folder").path();
+            let source =
+                ["rs", "py", "toml"].map(|ending| path.extension().is_some_and(|e| e == ending));
+            if path.is_dir() {
+                folders.push(path);
+            } else if source.contains(&true) {
+                let text = read(&path);
+                let rest = |c: char| !c.is_alphanumeric() && !"/_-.".contains(c);
+                let named = text
+                    .match_indices("docs/")
+                    .map(|(at, _)| text[at..].split(rest).next());
+                for name in named.flatten().map(|name| name.trim_end_matches('.')) {
+                    seen += 1;
+                    if !root().join(name).exists() {
+                        wrong.push(format!("{}: {name}", path.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen >= 8, "only {seen} names");
+}
+
 /// What `cargo xtask ci book` makes absolute are links that begin so.
 #[test]
 fn the_book_has_every_page_and_its_links_out_are_known_as_such() {
