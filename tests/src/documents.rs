@@ -50,9 +50,15 @@ pub fn read(path: &Path) -> String {
 pub fn links(text: &str) -> Vec<String> {
     let prose = prose(text);
     let sentences: String = prose.split('`').step_by(2).collect();
-    let links = sentences.split("](").skip(1);
-    let links = links.filter_map(|rest| rest.split(')').next());
-    links.map(str::to_owned).collect()
+    let after = |start, end| {
+        let links = sentences.split(start).skip(1);
+        links.filter_map(move |rest: &str| rest.split(end).next())
+    };
+    let pictures = after("src=\"", '"');
+    after("](", ')')
+        .chain(pictures)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The anchors of a document's headings, as GitHub and mdBook name them.

@@ -186,10 +186,10 @@ fn numbers_in_the_readme_are_those_of_the_book() {
 
 #[test]
 fn commands_words_links_and_anchors_are_found() {
-    let text = "# A `b.c`: d's e\n```sh\n$ ssl a \\\n    --b 'c d'   # why\nls\n[x](y)\n```\n## F\n```rust\nssl x\n```\nssl y [a](b.md#c) `[x](y)`\n## F\n";
+    let text = "# A `b.c`: d's e\n```sh\n$ ssl a \\\n    --b 'c d'   # why\nls\n[x](y)\n```\n## F\n```rust\nssl x\n```\nssl y [a](b.md#c) `[x](y)` <img src=\"p.svg\">\n## F\n";
     assert_eq!(commands(text), ["ssl a --b 'c d'", "ls", "[x](y)"]);
     assert_eq!(words("ssl a --b 'c d'"), ["ssl", "a", "--b", "c d"]);
-    assert_eq!(links(text), ["b.md#c"]);
+    assert_eq!(links(text), ["b.md#c", "p.svg"]);
     assert_eq!(anchors(text), ["a-bc-ds-e", "f", "f-1"]);
 }
 
