@@ -3,6 +3,7 @@
 //! The tests run `ssl` as a user does and look only at what a user sees: exit codes, stdout, stderr, files.
 #![forbid(unsafe_code)]
 
+pub mod documents;
 pub mod mount;
 pub mod mutate;
 pub mod pickle;
@@ -50,8 +51,3 @@ pub fn python(modules: &[&str]) -> Option<Command> {
         }
     }
 }
-
-/// The program in the repository's README, compiled and run with the documentation's.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;

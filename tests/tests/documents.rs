@@ -1,143 +1,45 @@
 //! What the documents say is there: commands, options, presets and linked files.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use ssl_tests::documents::{anchors, commands, documents, links, pages, read, words};
 use ssl_tests::program::Desk;
 use ssl_tests::root;
 
-fn documents() -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for folder in [
-        "",
-        "datasets",
-        "docs",
-        "docs/data",
-        "crates/skeleton-graph",
-        "crates/skeleton-data",
-        "crates/skeleton-kernels",
-        "crates/skeletonmae",
-        "crates/strl",
-        "crates/ssl-cli",
-        "tests",
-    ] {
-        let entries = std::fs::read_dir(root().join(folder)).expect("a folder of the repository");
-        found.extend(
-            entries
-                .map(|entry| entry.expect("a readable folder").path())
-                .filter(|path| path.extension().is_some_and(|e| e == "md")),
-        );
-    }
-    found.sort();
-    found
-}
-
-fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
-/// The commands in fenced blocks without a language or of a shell: one a line, continued lines joined.
-fn commands(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let (mut shell, mut inside, mut continued) = (false, false, false);
-    for line in text.lines() {
-        if let Some(language) = line.trim_start().strip_prefix("```") {
-            inside = !inside;
-            shell = inside && ["", "sh", "bash", "console", "text"].contains(&language);
-            continue;
-        }
-        if !shell {
-            continue;
-        }
-        let typed = line.trim().trim_start_matches("$ ");
-        let part = typed.split(" #").next().unwrap_or(typed).trim();
-        let (part, more) = part
-            .strip_suffix('\\')
-            .map_or((part, false), |part| (part.trim(), true));
-        match found.last_mut() {
-            Some(last) if continued => *last = format!("{last} {part}"),
-            _ => found.push(part.to_owned()),
-        }
-        continued = more;
-    }
-    found
-}
-
-/// `ssl ...` as typed alone or through `cargo xtask`.
-fn as_ssl(command: &str) -> Option<String> {
-    if let Some(rest) = command.strip_prefix("cargo xtask pretrain ") {
-        return Some(format!("pretrain {rest}"));
-    }
-    let rest = command
-        .strip_prefix("cargo xtask ssl ")
-        .or_else(|| command.strip_prefix("ssl "))?;
-    Some(rest.to_owned())
-}
-
-#[test]
-fn commands_and_options_in_the_documents_exist() {
-    let desk = Desk::new();
-    let mut help: BTreeMap<String, String> = BTreeMap::new();
-    let mut seen = 0;
-    for document in documents() {
-        for command in commands(&read(&document)) {
-            let Some(typed) = as_ssl(&command) else {
-                continue;
-            };
-            let mut words = typed.split_whitespace();
-            let subcommand = words.next().expect("a command").to_owned();
-            if subcommand.starts_with('-') {
-                continue;
-            }
-            let shown = help
-                .entry(subcommand.clone())
-                .or_insert_with(|| desk.ssl(&format!("{subcommand} --help")).success().stdout);
-            for option in words.filter(|word| word.starts_with("--")) {
-                let name = option.split('=').next().unwrap_or(option);
-                assert!(
-                    shown.contains(name),
-                    "{}: `ssl {subcommand}` has no {name}: {command}",
-                    document.display()
-                );
-            }
-            seen += 1;
-        }
-    }
-    assert!(
-        seen >= 8,
-        "only {seen} commands of ssl in the documents: are they still fenced?"
-    );
-}
-
 #[test]
 fn tasks_in_the_documents_exist() {
-    // `cuda-build` is `Task::CudaBuild`.
-    let source = read(&root().join("xtask/src/main.rs"));
-    let other = |c: char| !c.is_alphanumeric();
-    let names = source.split("Task::").skip(1);
-    let tasks: Vec<String> = names
-        .filter_map(|rest| rest.split(other).next())
-        .map(str::to_lowercase)
-        .collect();
+    let tasks = read(&root().join("xtask/src/main.rs"));
     let mut seen = 0;
     for document in documents() {
-        for command in commands(&read(&document)) {
+        let text = read(&document);
+        let prose: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+        let shown = prose.iter().map(|code| code.replace('\n', " "));
+        for command in commands(&text).into_iter().chain(shown) {
             let Some(rest) = command.strip_prefix("cargo xtask ") else {
                 continue;
             };
             let task = rest.split_whitespace().next().unwrap_or_default();
+            // A branch of a match on words, or a variant of a subcommand.
+            let variant = |start: &str| tasks.contains(&format!("    {}{start}", camel(task)));
+            let there = ["(", " {", ","].into_iter().any(variant);
             assert!(
-                tasks.contains(&task.replace('-', "")),
+                there || tasks.contains(&format!("Some(\"{task}\")")),
                 "{}: no task `{task}`",
                 document.display()
             );
             seen += 1;
         }
     }
-    assert!(
-        seen >= 2,
-        "the README shows `cargo xtask pretrain` and `cargo xtask test`"
-    );
+    assert!(seen >= 10, "only {seen} tasks: are they still shown so?");
+}
+
+/// `cuda-build` as `CudaBuild`.
+fn camel(name: &str) -> String {
+    let part = |part: &str| part[..1].to_uppercase() + &part[1..];
+    name.split('-')
+        .filter(|part| !part.is_empty())
+        .map(part)
+        .collect()
 }
 
 #[test]
@@ -171,30 +73,124 @@ fn presets_and_data_sets_in_the_documents_exist() {
 }
 
 #[test]
-fn linked_files_exist() {
+fn links_lead_to_files_and_headings_that_are_there() {
+    let (mut wrong, mut seen) = (Vec::new(), [0, 0]);
     for document in documents() {
         let text = read(&document);
-        let folder = document.parent().expect("a file has a folder");
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            let file = link.split('#').next().unwrap_or_default();
-            let outside = file.is_empty() || file.contains("://") || file.starts_with("mailto:");
-            assert!(
-                outside || folder.join(file).exists(),
-                "{}: {link}",
-                document.display()
-            );
+        for link in links(&text) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let path = match file {
+                "" => document.clone(),
+                file => document.with_file_name(file),
+            };
+            let headings = || anchors(&read(&path)).iter().any(|name| name == anchor);
+            if !path.exists() || !(anchor.is_empty() || headings()) {
+                wrong.push(format!("{}: {link}", document.display()));
+            }
+            seen[usize::from(!anchor.is_empty())] += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen[0] > 50 && seen[1] > 10, "{seen:?}");
+}
+
+/// Hints and comments of the sources send readers to documents by their path from the root.
+#[test]
+fn documents_that_the_sources_name_are_there() {
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    let mut folders = ["crates", "datasets", "xtask", "docs"]
+        .map(|name| root().join(name))
+        .to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of the repository") {
+            let path = entry.expect("a readable folder").path();
+            let source =
+                ["rs", "py", "toml"].map(|ending| path.extension().is_some_and(|e| e == ending));
+            if path.is_dir() {
+                folders.push(path);
+            } else if source.contains(&true) {
+                let text = read(&path);
+                let rest = |c: char| !c.is_alphanumeric() && !"/_-.".contains(c);
+                let named = text
+                    .match_indices("docs/")
+                    .map(|(at, _)| text[at..].split(rest).next());
+                for name in named.flatten().map(|name| name.trim_end_matches('.')) {
+                    seen += 1;
+                    if !root().join(name).exists() {
+                        wrong.push(format!("{}: {name}", path.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen >= 8, "only {seen} names");
+}
+
+/// What `cargo xtask ci book` makes absolute are links that begin so.
+#[test]
+fn the_book_has_every_page_and_its_links_out_are_known_as_such() {
+    let mut found: Vec<_> = documents()
+        .into_iter()
+        .map(|path| {
+            path.strip_prefix(root())
+                .expect("below the root")
+                .to_owned()
+        })
+        .filter(|path| path.starts_with("docs") && !path.ends_with("SUMMARY.md"))
+        .collect();
+    let mut pages = pages();
+    pages.sort();
+    found.sort();
+    assert_eq!(pages, found, "docs/SUMMARY.md lists each page once");
+    for page in pages {
+        for link in links(&read(&root().join(&page))) {
+            let inner = link.replacen("../", "", 1);
+            assert!(!inner.contains("../"), "{}: {link}", page.display());
         }
     }
 }
 
+/// The README repeats a few of the book's numbers: each stands on the page that says how it was measured.
 #[test]
-fn commands_are_found_in_fenced_blocks() {
-    let text = "```sh\n$ ssl a \\\n    --b c   # why\nls\n```\n```rust\nssl x\n```\nssl y\n";
-    assert_eq!(commands(text), ["ssl a --b c", "ls"]);
+fn numbers_in_the_readme_are_those_of_the_book() {
+    let readme = read(&root().join("README.md"));
+    let [results, speed] =
+        ["results", "speed"].map(|name| read(&root().join(format!("docs/{name}.md"))));
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for cell in readme
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .flat_map(|row| row.split('|'))
+    {
+        let cell = cell.trim();
+        let there = match cell {
+            cell if cell.ends_with(" %") => results.contains(&format!("| {cell} |")),
+            cell if cell.ends_with('x') && cell.starts_with(|c: char| c.is_ascii_digit()) => {
+                speed.contains(&format!("**{cell}**"))
+            }
+            cell if cell.starts_with("0.") => speed.contains(&format!(" MB, {cell} |")),
+            _ => continue,
+        };
+        seen += 1;
+        if !there {
+            wrong.push(cell);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(seen >= 15, "only {seen} numbers");
+}
+
+#[test]
+fn commands_words_links_and_anchors_are_found() {
+    let text = "# A `b.c`: d's e\n```sh\n$ ssl a \\\n    --b 'c d'   # why\nls\n[x](y)\n```\n## F\n```rust\nssl x\n```\nssl y [a](b.md#c) `[x](y)` <img src=\"p.svg\">\n## F\n";
+    assert_eq!(commands(text), ["ssl a --b 'c d'", "ls", "[x](y)"]);
+    assert_eq!(words("ssl a --b 'c d'"), ["ssl", "a", "--b", "c d"]);
+    assert_eq!(links(text), ["b.md#c", "p.svg"]);
+    assert_eq!(anchors(text), ["a-bc-ds-e", "f", "f-1"]);
 }
 
 /// Paths below crates/ that the architecture page names as `crate/src/...`.

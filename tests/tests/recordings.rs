@@ -273,7 +273,7 @@ fn recordings_without_a_place_are_refused() {
 /// The table of rules in the documentation is that of the program.
 #[test]
 fn the_documented_rules_are_those_of_the_presets() {
-    let text = std::fs::read_to_string(ssl_tests::root().join("docs/data/datasets.md"));
+    let text = std::fs::read_to_string(ssl_tests::root().join("docs/datasets.md"));
     let text = text.expect("a file of the repository");
     let desk = Desk::new();
     folder(&desk, "raw");

@@ -118,6 +118,41 @@ fn only_the_printer_prints() {
     none("printing outside ssl-cli's printer", found);
 }
 
+/// A README of one screen or two; more is for the book.
+#[test]
+fn the_readme_is_short() {
+    let lines = read("README.md").lines().count();
+    assert!(
+        lines < 150,
+        "README.md has {lines} lines; expected fewer than 150"
+    );
+}
+
+/// Rows of tables and what a program printed are as long as they are.
+#[test]
+fn lines_of_the_readme_and_the_book_are_of_readable_length() {
+    let mut found = Vec::new();
+    for path in files("docs", &[".md"])
+        .into_iter()
+        .chain([PathBuf::from("README.md")])
+    {
+        // Still to be wrapped.
+        if path.ends_with("gpu.md") {
+            continue;
+        }
+        let mut fenced = false;
+        for (at, line) in read(&path).lines().enumerate() {
+            fenced ^= line.starts_with("```");
+            let prose =
+                !fenced && !line.starts_with(['|', '!']) && !line.starts_with("Measured on: ");
+            if prose && line.chars().count() > 140 {
+                found.push(format!("{}:{}", path.display(), at + 1));
+            }
+        }
+    }
+    none("lines of more than 140 characters", found);
+}
+
 #[test]
 fn every_published_crate_has_a_readme_and_an_example() {
     let mut found = Vec::new();

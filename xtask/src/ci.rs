@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 
+use crate::book;
 use crate::deny;
 use crate::package;
 use crate::process::{Failure, run};
@@ -18,6 +19,7 @@ pub enum Step {
     Deny,
     Clippy,
     Doc,
+    Book,
     Package,
     Test,
     Reference,
@@ -28,11 +30,12 @@ pub enum Step {
 impl Step {
     /// Cheap ones first; what takes minutes last. What needs more of the network than a
     /// registry is not among them.
-    const ALL: [Step; 8] = [
+    const ALL: [Step; 9] = [
         Step::Fmt,
         Step::Deny,
         Step::Clippy,
         Step::Doc,
+        Step::Book,
         Step::Package,
         Step::Test,
         Step::Reference,
@@ -60,6 +63,7 @@ impl Step {
                 .build("doc")?
                 .args(["--workspace", "--no-deps"])
                 .env("RUSTDOCFLAGS", "-D warnings")),
+            Step::Book => book::book(workspace),
             Step::Package => package::package(workspace),
             Step::Test => test::test_all(workspace),
             Step::Reference => test::test_definitions(workspace),

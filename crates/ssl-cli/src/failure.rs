@@ -163,15 +163,13 @@ fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
     use skeleton_data::Form;
     Some(match form {
         Form::Pickle => "only pickles of plain data and numpy arrays are read; nothing is executed",
-        Form::Annotation => "docs/data/datasets.md shows the form of a pyskl annotation file",
-        Form::Arrays => "docs/data/formats.md shows which arrays an .npz of clips has",
-        Form::Lines => "docs/data/formats.md shows the form of such lines",
+        Form::Annotation => "docs/formats.md shows the form of a pyskl annotation file",
+        Form::Arrays => "docs/formats.md shows which arrays an .npz of clips has",
+        Form::Lines => "docs/formats.md shows the form of such lines",
         Form::Skeleton => {
             "take the file from its source again, or skip damaged ones: --skip-bad --log FILE.jsonl"
         }
-        Form::Recordings => {
-            "docs/data/datasets.md says how NTU RGB+D's archives and folders are read"
-        }
+        Form::Recordings => "docs/datasets.md says how NTU RGB+D's archives and folders are read",
         Form::Cache => "make the cache again with `ssl prepare`, and check the source's SHA-256",
         _ => return None,
     })

@@ -1,5 +1,7 @@
 //! What can be typed. Help texts are the manual: each command shows its options with an example.
 
+#[cfg(test)]
+mod documents;
 mod looking;
 mod models;
 mod preparing;
