@@ -17,6 +17,7 @@ mod fit;
 mod fits;
 mod machine;
 mod models;
+mod outputs;
 mod printer;
 mod process;
 mod report;

@@ -9,9 +9,9 @@ use skeleton_data::raw::npz;
 use skeleton_data::{ClipSource, Sequence};
 
 use super::prepare::{Plan, Target, facts, go_on, warn_of};
-use super::vacant;
 use crate::args::ConvertArgs;
 use crate::failure::{Failure, Outcome};
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::report::count;
 use crate::signal::Interrupt;
@@ -49,7 +49,7 @@ pub fn run(args: &ConvertArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
             Failure::usage("--compress is of caches").hint("give an OUTPUT that ends in .h5")
         );
     }
-    vacant([&args.output], args.overwrite)?;
+    vacant([&args.output], &[&args.input], args.overwrite)?;
     let job = Job {
         args,
         printer,

@@ -1,11 +1,11 @@
 //! `ssl evaluate`
 
 use super::labelled::{Labelled, evaluation};
-use super::vacant;
 use crate::args::EvaluateArgs;
 use crate::checkpoint::{Kind, write_whole};
 use crate::failure::Outcome;
 use crate::models::Opened;
+use crate::outputs::{apart, vacant};
 use crate::printer::Printer;
 use crate::report::{Evaluation, confusion, count};
 use crate::scores::{self, About};
@@ -13,7 +13,9 @@ use crate::signal::Interrupt;
 
 /// Measures a classifier on a split.
 pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    vacant(&args.svg, args.overwrite)?;
+    let inputs = [args.checkpoint.as_path(), &args.data];
+    apart(args.scores.iter().chain(&args.svg), &inputs)?;
+    vacant(&args.svg, &inputs, args.overwrite)?;
     let opened = Opened::read(&args.checkpoint, Kind::Finetune)?;
     let data = opened.data(&args.data)?;
     if let Some(difference) = data.facts().renamed(&opened.checkpoint.meta) {

@@ -1,5 +1,7 @@
 //! `ssl fuse`
 
+use std::path::{Path, PathBuf};
+
 use strl::Scores;
 use strl::fuse::{MOST_STREAMS, fuse, tune};
 
@@ -7,12 +9,16 @@ use super::labelled::{evaluation, nothing_labelled};
 use crate::args::FuseArgs;
 use crate::checkpoint::Fingerprint;
 use crate::failure::{Failure, Outcome};
+use crate::outputs::apart;
 use crate::printer::Printer;
 use crate::report::{Chosen, Fused, FusedStream};
 use crate::scores::{self, About, ScoreFile};
 
 /// Measures the weighted mean of several models' scores.
 pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
+    let given = args.scores.iter().chain(args.tune.iter().flatten());
+    let inputs: Vec<&Path> = given.map(PathBuf::as_path).collect();
+    apart(&args.out, &inputs)?;
     let files = read(&args.scores)?;
     let streams = aligned(&files)?;
     let (weights, chosen) = weights(args, &files)?;

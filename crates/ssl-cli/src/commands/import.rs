@@ -9,6 +9,7 @@ use crate::args::ImportArgs;
 use crate::checkpoint::Checkpoint;
 use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::weights::{Weights, shape};
 
@@ -18,12 +19,11 @@ const SHOWN: usize = 3;
 /// Makes a checkpoint of numbers from elsewhere.
 pub fn run(args: &ImportArgs, printer: &Printer) -> Outcome {
     let like = Opened::any(&args.like)?;
-    if args.output.exists() && !args.overwrite {
-        let message = format!("{}: expected no file there", args.output.display());
-        return Err(
-            Failure::error(message).hint("choose another -o, or replace it with --overwrite")
-        );
-    }
+    vacant(
+        [&args.output],
+        &[&args.weights, &args.like],
+        args.overwrite,
+    )?;
     let weights = Weights::read(&args.weights)?;
     fit(&weights.tensors, &like, &args.weights)?;
     let mut meta = like.checkpoint.meta.clone();

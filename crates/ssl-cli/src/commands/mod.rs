@@ -94,15 +94,3 @@ fn survey(
         }),
     }
 }
-
-/// Refuses places that are taken.
-fn vacant<'a>(files: impl IntoIterator<Item = &'a PathBuf>, overwrite: bool) -> Outcome {
-    let taken = |path: &&PathBuf| path.exists() && !overwrite;
-    match files.into_iter().find(taken) {
-        None => Ok(()),
-        Some(path) => {
-            let message = format!("{}: expected no such file, found one", path.display());
-            Err(Failure::error(message).hint("choose another name, or replace it with --overwrite"))
-        }
-    }
-}

@@ -1,5 +1,7 @@
 //! `ssl probe`
 
+use std::path::{Path, PathBuf};
+
 use candle_core::DType;
 use skeleton_data::reading::Reading;
 use skeletonmae::{Store, Trunk};
@@ -15,6 +17,7 @@ use crate::failure::Outcome;
 use crate::feed::Feeds;
 use crate::machine::Machine;
 use crate::models::Opened;
+use crate::outputs::apart;
 use crate::printer::Printer;
 use crate::report::{Method, ProbeReport, Probed, Trained};
 use crate::signal::Interrupt;
@@ -25,6 +28,8 @@ const HELD_OUT: f64 = 0.2;
 
 /// Measures what a frozen encoder knows.
 pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    let inputs: Vec<&Path> = args.encoder.iter().chain([&args.data]).map(PathBuf::as_path).collect();
+    apart(&args.out, &inputs)?;
     let encoder = Source::of(args)?;
     let data = encoder.data(args, printer)?;
     let run = RunSection {

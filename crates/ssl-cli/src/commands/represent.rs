@@ -6,12 +6,12 @@ use serde::Serialize;
 use strl::pca::plane;
 use strl::probe::{Features, represent};
 
-use super::vacant;
 use crate::args::RepresentArgs;
 use crate::checkpoint::{Kind, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::report::{Group, count, percent, scatter};
 use crate::signal::Interrupt;
@@ -30,7 +30,8 @@ struct Line<'a> {
 
 /// Computes the features of a split's clips and writes or draws them.
 pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    vacant(args.out.iter().chain(&args.svg), args.overwrite)?;
+    let inputs = [args.checkpoint.as_path(), &args.data];
+    vacant(args.out.iter().chain(&args.svg), &inputs, args.overwrite)?;
     let opened = Opened::any(&args.checkpoint)?;
     let kind = opened.checkpoint.meta.kind;
     let data = opened.data(&args.data)?;

@@ -6,6 +6,7 @@ use super::take;
 use crate::args::{RunArgs, SettingsArgs};
 use crate::config::{Config, RunSection};
 use crate::failure::Outcome;
+use crate::outputs::beside;
 use crate::printer::Printer;
 use crate::run::{Resumed, Run};
 use crate::signal::Interrupt;
@@ -28,6 +29,8 @@ pub fn run<T: Task>(
         flags(run);
     })?;
     if resumed.is_none() {
+        let inputs = config.run.data.iter().chain(&config.run.encoder);
+        beside(&args.out, inputs)?;
         Run::check(&args.out, args.overwrite)?;
     }
     let mut training = T::set_up(&config, printer, interrupt)?;

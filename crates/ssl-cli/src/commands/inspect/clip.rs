@@ -7,10 +7,10 @@ use skeleton_data::ClipSource;
 use skeleton_data::cache::Cache;
 use skeleton_data::draw::{Axis, Camera, Caption, Scene, animation, plain, strip};
 
-use super::super::vacant;
 use crate::args::InspectArgs;
 use crate::checkpoint::write_whole;
 use crate::failure::{Failure, Outcome};
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::report::count;
 
@@ -32,7 +32,8 @@ struct Clip<'a> {
 
 /// Draws the clip `wanted` (an id, or a number) where the arguments say.
 pub fn run(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -> Outcome {
-    vacant(args.svg.iter().chain(&args.html), args.overwrite)?;
+    let drawings = args.svg.iter().chain(&args.html);
+    vacant(drawings, &[&args.cache], args.overwrite)?;
     let index = find(cache, wanted)?;
     let (view, layout) = (cache.clip(index)?, cache.layout());
     let up = args

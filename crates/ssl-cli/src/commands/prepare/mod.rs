@@ -5,7 +5,7 @@ mod plan;
 mod recordings;
 mod splits;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use skeleton_data::cache::{CacheSummary, CacheWriter};
 use skeleton_data::raw::RawFile;
@@ -13,17 +13,22 @@ use skeleton_data::{Repaired, Sequence};
 use skeleton_datasets::Dataset;
 
 pub use self::plan::{Plan, facts};
-use super::{next, vacant};
+use super::next;
 use crate::args::PrepareArgs;
 use crate::expected;
 use crate::failure::{Failure, Outcome};
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::report::count;
 use crate::signal::Interrupt;
 
 /// Writes a cache from a file of clips, NTU RGB+D's recordings or the synthetic generator.
 pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    vacant([&args.output], args.overwrite)?;
+    let given = args.input.iter().chain(&args.more).chain(&args.about.classes);
+    let inputs: Vec<&Path> = given.map(PathBuf::as_path).collect();
+    let outputs = std::iter::once(&args.output).chain(&args.recordings.log);
+    vacant(outputs, &inputs, args.overwrite)?;
+    a_cache(&args.output)?;
     let facts = plan::facts(&args.about)?;
     let target = Target {
         output: &args.output,
@@ -46,6 +51,20 @@ pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     target.write(plan, file.len(), each, printer, interrupt)?;
     warn_of(file.repaired(), printer);
     Ok(())
+}
+
+/// Refuses a name whose ending says another form than what is written.
+fn a_cache(output: &Path) -> Outcome {
+    let ending = output.extension().and_then(|ending| ending.to_str());
+    match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("jsonl" | "json" | "npz" | "npy" | "pkl" | "pickle" | "zip" | "skeleton" | "safetensors") => {
+            let output = output.display();
+            let message = format!("{output}: expected a name for a cache, such as one in .h5");
+            Err(Failure::usage(message)
+                .hint("`ssl prepare` writes caches; `ssl convert` writes .npz and .jsonl, as the ending says"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Says what was not finite.

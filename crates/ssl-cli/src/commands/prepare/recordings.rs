@@ -12,7 +12,6 @@ use skeleton_data::raw::ntu::{
 use skeleton_datasets::Dataset;
 use skeleton_graph::Layout;
 
-use super::super::vacant;
 use super::plan::header;
 use super::{Target, go_on, report};
 use crate::args::{PrepareArgs, RecordingsArgs};
@@ -192,11 +191,6 @@ fn log(args: &PrepareArgs) -> Outcome<Option<Log>> {
     let Some(path) = &args.recordings.log else {
         return Ok(None);
     };
-    if *path == args.output {
-        let message = format!("--log {}: the cache goes there", path.display());
-        return Err(Failure::usage(message).hint("give the log a name of its own"));
-    }
-    vacant([path], args.overwrite)?;
     Ok(Some(Log(Whole::create(path)?)))
 }
 

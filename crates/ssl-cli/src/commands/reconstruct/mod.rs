@@ -8,19 +8,19 @@ use skeletonmae::reconstruct::Picture;
 
 use self::drawing::Drawing;
 use super::inspect::clip::find;
-use super::vacant;
 use crate::args::ReconstructArgs;
 use crate::checkpoint::{Kind, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::feed::Feed;
 use crate::models::Opened;
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::signal::Interrupt;
 
 /// Hides joints of one clip, puts them back, and shows both.
 pub fn run(args: &ReconstructArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    vacant(&args.svg, args.overwrite)?;
+    vacant(&args.svg, &[&args.checkpoint, &args.data], args.overwrite)?;
     let opened = Opened::read(&args.checkpoint, Kind::Pretrain)?;
     let data = opened.data(&args.data)?;
     let index = clip(args, &data)?;
