@@ -70,7 +70,7 @@ impl Element {
     pub(crate) fn named(name: &str, big: bool) -> Result<(Element, bool), Mismatch> {
         let short = name.trim_start_matches(['<', '>', '=', '|']);
         let expected = "floats of 16 to 64 bits or integers";
-        let wrong = || Mismatch::new(expected, format!("numpy dtype {name:?}"));
+        let wrong = || Mismatch::new(expected, format!("numpy dtype {short:?}"));
         let element = Element::find(short).ok_or_else(wrong)?;
         Ok((element, big || name.starts_with('>')))
     }
