@@ -152,20 +152,9 @@ fn embedded() -> Result<Vec<Dataset>, Error> {
 /// Reads the facts of the set `name`; `lists` are the class lists by name, a class a line.
 fn read(name: &str, text: &str, lists: &[(&str, &str)]) -> Result<Dataset, Error> {
     let file = format!("{name}.toml");
-    let mut set: Dataset = match toml::from_str(text) {
-        Ok(set) => set,
-        Err(cause) => {
-            let cause = Box::new(cause);
-            return Err(Error::Syntax { file, cause });
-        }
-    };
+    let mut set: Dataset = toml::from_str(text).map_err(Error::syntax(&file))?;
     let wrong = |key, found: &dyn ToString, expected: &str| {
-        Err(Error::Value {
-            file: file.clone(),
-            key,
-            found: found.to_string(),
-            expected: expected.to_owned(),
-        })
+        Err(Error::value(&file, key, found.to_string(), expected))
     };
     if set.name != name {
         return wrong("name", &set.name, "the name of the file");

@@ -26,3 +26,27 @@ pub enum Error {
         expected: String,
     },
 }
+
+impl Error {
+    pub(crate) fn value(
+        file: &str,
+        key: &'static str,
+        found: impl ToString,
+        expected: &str,
+    ) -> Error {
+        Error::Value {
+            file: file.to_owned(),
+            key,
+            found: found.to_string(),
+            expected: expected.to_owned(),
+        }
+    }
+
+    /// Makes what the TOML reader says an error of a file: `map_err(Error::syntax(file))`.
+    pub(crate) fn syntax(file: &str) -> impl FnOnce(toml::de::Error) -> Error + '_ {
+        move |cause| Error::Syntax {
+            file: file.to_owned(),
+            cause: Box::new(cause),
+        }
+    }
+}

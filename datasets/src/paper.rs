@@ -174,27 +174,15 @@ pub fn experiments() -> &'static [Experiment] {
 /// # Errors
 /// A text that isn't TOML, unknown or missing keys, an id twice, a cell with parts and joints.
 pub fn experiments_from_toml(file: &str, text: &str) -> Result<Vec<Experiment>, Error> {
-    let written: Written = toml::from_str(text).map_err(|cause| Error::Syntax {
-        file: file.to_owned(),
-        cause: Box::new(cause),
-    })?;
+    let written: Written = toml::from_str(text).map_err(Error::syntax(file))?;
     let mut all: Vec<Experiment> = Vec::new();
     for experiment in written.experiments {
         if all.iter().any(|other| other.id == experiment.id) {
-            return Err(wrong(file, "id", &experiment.id, "each once"));
+            return Err(Error::value(file, "id", &experiment.id, "each once"));
         }
         all.push(experiment.read(file)?);
     }
     Ok(all)
-}
-
-fn wrong(file: &str, key: &'static str, found: &str, expected: &str) -> Error {
-    Error::Value {
-        file: file.to_owned(),
-        key,
-        found: found.to_owned(),
-        expected: expected.to_owned(),
-    }
 }
 
 #[derive(Deserialize)]
@@ -254,7 +242,12 @@ impl WrittenExperiment {
         for cell in self.cells {
             let masked = match (cell.masked, cell.joints) {
                 (Some(_), Some(_)) => {
-                    return Err(wrong(file, "masked", &cell.row, "either parts or joints"));
+                    return Err(Error::value(
+                        file,
+                        "masked",
+                        &cell.row,
+                        "either parts or joints",
+                    ));
                 }
                 (Some(parts), None) if parts.is_empty() => Masked::Usual,
                 (Some(parts), None) => Masked::Parts(parts),

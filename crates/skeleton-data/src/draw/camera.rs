@@ -115,9 +115,11 @@ fn from_legs_to_head(clip: &ClipView<'_>, layout: &Layout) -> Option<Axis> {
     };
     let (head, legs) = (of("head"), of("leg"));
     let c = clip.coordinates;
+    // Of a view that nobody has checked, too.
+    let rows = clip.keypoints.len() / (clip.joints * c).max(1);
     let middle = |joints: &[usize]| -> Option<[f64; 3]> {
         let (mut sum, mut n) = ([0.0; 3], 0.0);
-        for row in 0..clip.persons * clip.frames {
+        for row in 0..rows {
             for joint in joints.iter().filter(|joint| **joint < clip.joints) {
                 let place = clip.place(row * clip.joints + joint);
                 if is_somewhere(&place) {

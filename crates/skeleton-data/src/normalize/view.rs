@@ -48,13 +48,8 @@ impl Default for View {
     }
 }
 
-/// The numbers of a [`View`]'s joints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ViewJoints {
-    origin: usize,
-    spine: [usize; 2],
-    shoulders: [usize; 2],
-}
+/// The numbers of a [`View`]'s joints: origin, bottom and top of the spine, first and second shoulder.
+pub(crate) type ViewJoints = [usize; 5];
 
 impl View {
     /// Looks the joints up.
@@ -62,25 +57,25 @@ impl View {
     /// # Errors
     /// Names the joint that the layout doesn't have, and those that it has.
     pub(crate) fn resolve(&self, layout: &Layout) -> Result<ViewJoints> {
-        let find = |place: &str, name: &str| {
-            let found = layout.joints().iter().position(|joint| joint == name);
-            found.ok_or_else(|| {
+        let ([bottom, top], [right, left]) = (&self.spine, &self.shoulders);
+        let named = [
+            ("origin", &self.origin),
+            ("spine", bottom),
+            ("spine", top),
+            ("shoulders", right),
+            ("shoulders", left),
+        ];
+        let mut found = [0; 5];
+        for (found, (place, name)) in found.iter_mut().zip(named) {
+            let joint = layout.joints().iter().position(|joint| joint == name);
+            *found = joint.ok_or_else(|| {
                 let known = layout.joints().join(", ");
-                Error::setting(
-                    &format!("reading.normalization.view.{place}"),
-                    format!("a joint of the layout {} ({known})", layout.name()),
-                    format!("{name:?}"),
-                )
-            })
-        };
-        let pair = |place: &str, names: &[String; 2]| {
-            Ok::<_, Error>([find(place, &names[0])?, find(place, &names[1])?])
-        };
-        Ok(ViewJoints {
-            origin: find("origin", &self.origin)?,
-            spine: pair("spine", &self.spine)?,
-            shoulders: pair("shoulders", &self.shoulders)?,
-        })
+                let setting = format!("reading.normalization.view.{place}");
+                let expected = format!("a joint of the layout {} ({known})", layout.name());
+                Error::setting(&setting, expected, format!("{name:?}"))
+            })?;
+        }
+        Ok(found)
     }
 }
 
@@ -107,19 +102,17 @@ impl Axes {
             let expected = "3 coordinates for view alignment";
             return Err(Error::clip(view.id, expected, found));
         }
-        let ([bottom, top], [right, left]) = (joints.spine, joints.shoulders);
-        let needed = [joints.origin, bottom, top, right, left];
         let row = |frame: &usize| survey.tracks[0] * view.frames + frame;
         let whole = |row: &usize| {
             let there = |&joint| view.is_present(row * view.joints + joint, threshold);
-            needed.iter().all(there)
+            joints.iter().all(there)
         };
         let Some(row) = survey.frames.iter().map(row).find(whole) else {
             let expected = "a frame with all joints that view alignment goes by";
             return Err(Error::clip(view.id, expected, "none"));
         };
         let at = |joint: usize| view.place(row * view.joints + joint).map(f64::from);
-        let [origin, bottom, top, right, left] = needed.map(at);
+        let [origin, bottom, top, right, left] = joints.map(at);
         Ok(Axes::from(origin, minus(top, bottom), minus(right, left)))
     }
 
@@ -216,14 +209,7 @@ mod tests {
     fn joints_are_found_by_name_or_named() {
         let ntu = Layout::built_in("ntu25").unwrap();
         let joints = View::default().resolve(&ntu).unwrap();
-        assert_eq!(
-            joints,
-            ViewJoints {
-                origin: 1,
-                spine: [0, 1],
-                shoulders: [8, 4]
-            }
-        );
+        assert_eq!(joints, [1, 0, 1, 8, 4]);
         let kinect = Layout::built_in("ucla20").unwrap();
         let error = View::default().resolve(&kinect).unwrap_err().to_string();
         assert!(

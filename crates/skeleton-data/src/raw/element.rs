@@ -3,6 +3,7 @@
 use half::f16;
 
 use crate::Values;
+use crate::error::Mismatch;
 
 /// Makes [`Element`] of a table: its name here, numpy's name, numpy's short name without a byte order, what its numbers are
 /// held as, its type in Rust and how one of it becomes one that is held.
@@ -16,7 +17,7 @@ macro_rules! elements {
 
         impl Element {
             /// By numpy's short name, a byte order in front aside.
-            pub(crate) fn find(short: &str) -> Option<Element> {
+            fn find(short: &str) -> Option<Element> {
                 match short {
                     $($short => Some(Element::$element),)*
                     _ => None,
@@ -62,6 +63,17 @@ elements! {
     U16 "uint16" "u2" => F32, u16, f32::from;
     U32 "uint32" "u4" => F32, u32, |x: u32| x as f32;
     U64 "uint64" "u8" => F32, u64, |x: u64| x as f32;
+}
+
+impl Element {
+    /// By a numpy dtype's name, with whether its numbers are big-endian: `big` where the name doesn't say it.
+    pub(crate) fn named(name: &str, big: bool) -> Result<(Element, bool), Mismatch> {
+        let short = name.trim_start_matches(['<', '>', '=', '|']);
+        let expected = "floats of 16 to 64 bits or integers";
+        let wrong = || Mismatch::new(expected, format!("numpy dtype {short:?}"));
+        let element = Element::find(short).ok_or_else(wrong)?;
+        Ok((element, big || name.starts_with('>')))
+    }
 }
 
 fn numbers<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {

@@ -10,7 +10,7 @@
 //! have no part in an action are held in any posture: the mean pose of a clip doesn't tell its class.
 //! A mirror image of a wave, a kick or a step is of another class: train on the set with `flip = 0`.
 //!
-//! Everything is drawn from [`stream`](skeleton_graph::random::stream) with the purpose `Synthetic`, by the clip's or
+//! Everything is drawn from [`stream`] with the purpose `Synthetic`, by the clip's or
 //! the subject's name: a clip is the same however many repetitions there are (the number of subjects decides who may be
 //! a partner).
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Serialize, Serializer};
 use serde_json::json;
+use serde_json::ser::Formatter;
 
 use super::header::{Header, NumberType};
 use super::{FORMAT, LONGEST_LINE, VERSION};
@@ -95,7 +96,7 @@ impl JsonlWriter {
                 values,
                 at: 0,
             };
-            let written = serde_json::to_writer(&mut self.line, &list);
+            let written = list.write(&mut self.line);
             written.map_err(|e| Error::io(self.partial.path())(e.into()))?;
         }
         self.line.push(b'}');
@@ -149,10 +150,15 @@ struct List<'a> {
     at: usize,
 }
 
+impl List<'_> {
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        self.serialize(&mut serde_json::Serializer::with_formatter(out, Shortest))
+    }
+}
+
 impl Serialize for List<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let [len, axes @ ..] = self.axes else {
-            // The shortest decimal that reads back as the same number.
             return serializer.serialize_f32(self.values.get(self.at));
         };
         let within = self.at * len..(self.at + 1) * len;
@@ -161,6 +167,18 @@ impl Serialize for List<'_> {
             return serializer.serialize_none();
         }
         serializer.collect_seq(within.map(|at| List { axes, at, ..*self }))
+    }
+}
+
+/// Writes numbers as the shortest decimals that read back as the same, whole ones without a point.
+struct Shortest;
+
+impl Formatter for Shortest {
+    fn write_f32<W: Write + ?Sized>(&mut self, out: &mut W, x: f32) -> std::io::Result<()> {
+        match x == 0.0 || (1e-5..1e9).contains(&x.abs()) {
+            true => write!(out, "{x}"),
+            false => write!(out, "{x:e}"),
+        }
     }
 }
 
@@ -183,7 +201,9 @@ mod tests {
                 values: ValuesRef::F32(&[x]),
                 at: 0,
             };
-            let text = serde_json::to_string(&list).unwrap();
+            let mut text = Vec::new();
+            list.write(&mut text).unwrap();
+            let text = String::from_utf8(text).unwrap();
             assert!(serde_json::from_str::<f64>(&text).is_ok(), "{text} is JSON");
             assert_eq!(
                 text.parse::<f32>().unwrap().to_bits(),

@@ -258,7 +258,9 @@ impl Clip {
     }
 
     fn sequence(self, id: String, label: u32) -> Sequence {
-        let rows = self.rows.unwrap_or(Values::F32(Vec::new()));
+        // Nobody is held in single precision, whatever the array is.
+        let rows = self.rows.filter(|rows| !rows.view().is_empty());
+        let rows = rows.unwrap_or(Values::F32(Vec::new()));
         let frames = rows.view().len() / ROW;
         let keypoints = match rows {
             Values::F16(rows) => Values::F16(people(&rows)),

@@ -64,16 +64,8 @@ impl Npy {
         let descr = value("descr")?;
         let quote = descr.chars().next().filter(|c| ['\'', '"'].contains(c));
         let kind = quote.and_then(|quote| descr[1..].split(quote).next());
-        let (big, short) = match kind {
-            Some(kind) => (
-                kind.starts_with('>'),
-                kind.trim_start_matches(['<', '>', '=', '|']),
-            ),
-            None => return Err(Mismatch::new("an array of numbers", shown())),
-        };
-        let expected = "floats of 16 to 64 bits or integers";
-        let wrong = || Mismatch::new(expected, format!("numpy dtype {short:?}"));
-        let element = Element::find(short).ok_or_else(wrong)?;
+        let kind = kind.ok_or_else(|| Mismatch::new("an array of numbers", shown()))?;
+        let (element, big) = Element::named(kind, false)?;
         let fortran = match value("fortran_order")? {
             rest if rest.starts_with("False") => false,
             rest if rest.starts_with("True") => true,

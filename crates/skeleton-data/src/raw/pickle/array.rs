@@ -98,14 +98,7 @@ impl Document {
         let Value::Dtype { name, big } = self.value(dtype) else {
             return Err(Mismatch::new("a numpy dtype", "another value"));
         };
-        let name = self.text(*name)?;
-        let (big, short) = match name.strip_prefix('>') {
-            Some(short) => (true, short),
-            None => (*big, name.trim_start_matches(['<', '=', '|'])),
-        };
-        let expected = "floats of 16 to 64 bits or integers";
-        let wrong = || Mismatch::new(expected, format!("numpy dtype {name:?}"));
-        Ok((Element::find(short).ok_or_else(wrong)?, big))
+        Element::named(self.text(*name)?, *big)
     }
 
     /// Where the bytes of a value are.
