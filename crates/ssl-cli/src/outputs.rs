@@ -27,11 +27,16 @@ pub fn apart<'a>(outputs: impl IntoIterator<Item = &'a PathBuf>, inputs: &[&Path
     let outputs: Vec<&PathBuf> = outputs.into_iter().collect();
     for (at, output) in outputs.iter().enumerate() {
         let of_run = |input: &&Path| same_file(output, &input.join(checkpoint::FILE));
-        let input = inputs.iter().find(|input| same_file(output, input) || of_run(input));
+        let input = inputs
+            .iter()
+            .find(|input| same_file(output, input) || of_run(input));
         if let Some(input) = input {
             let (output, input) = (output.display(), input.display());
-            let message = format!("{output}: expected another file than what is read, found {input}");
-            return Err(Failure::usage(message).hint("what is read is never replaced: choose another name"));
+            let message =
+                format!("{output}: expected another file than what is read, found {input}");
+            return Err(
+                Failure::usage(message).hint("what is read is never replaced: choose another name")
+            );
         }
         if outputs[..at].iter().any(|other| same_place(output, other)) {
             let message = format!("{}: two results would go there", output.display());
@@ -46,13 +51,20 @@ pub fn beside<'a>(folder: &Path, inputs: impl IntoIterator<Item = &'a PathBuf>) 
     let Ok(whole) = folder.canonicalize() else {
         return Ok(());
     };
-    let inside = |input: &&PathBuf| input.canonicalize().is_ok_and(|path| path.starts_with(&whole));
+    let inside = |input: &&PathBuf| {
+        input
+            .canonicalize()
+            .is_ok_and(|path| path.starts_with(&whole))
+    };
     match inputs.into_iter().find(inside) {
         None => Ok(()),
         Some(input) => {
             let (folder, input) = (folder.display(), input.display());
-            let message = format!("{folder}: expected another folder than that of what is read, found {input} in it");
-            Err(Failure::usage(message).hint("what is read is never replaced: choose another --out"))
+            let message = format!(
+                "{folder}: expected another folder than that of what is read, found {input} in it"
+            );
+            Err(Failure::usage(message)
+                .hint("what is read is never replaced: choose another --out"))
         }
     }
 }
@@ -63,7 +75,9 @@ fn same_file(a: &Path, b: &Path) -> bool {
     {
         use std::os::unix::fs::MetadataExt as _;
         let id = |path: &Path| {
-            let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+            let found = std::fs::metadata(path)
+                .ok()
+                .filter(std::fs::Metadata::is_file)?;
             Some((found.dev(), found.ino()))
         };
         id(a).is_some() && id(a) == id(b)
@@ -101,7 +115,11 @@ mod tests {
         std::fs::hard_link(at("a"), at("hard")).unwrap();
         let refused = |output: PathBuf, inputs: &[&Path]| {
             let refused = vacant([&output], inputs, true).unwrap_err();
-            assert!(refused.message().contains("what is read"), "{}", refused.message());
+            assert!(
+                refused.message().contains("what is read"),
+                "{}",
+                refused.message()
+            );
         };
         let a = at("a");
         for output in [a.clone(), at("run/../a"), at("hard")] {
@@ -116,7 +134,10 @@ mod tests {
         assert!(vacant([&at("new")], &[&a, &at("run")], false).is_ok());
         assert!(vacant([&a], &[&at("run")], false).is_err(), "it is taken");
         assert!(vacant([&a], &[&at("run")], true).is_ok());
-        assert!(vacant([&at("new"), &at("run/../new")], &[], true).is_err(), "two results");
+        assert!(
+            vacant([&at("new"), &at("run/../new")], &[], true).is_err(),
+            "two results"
+        );
     }
 
     #[test]

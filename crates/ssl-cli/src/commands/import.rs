@@ -19,11 +19,7 @@ const SHOWN: usize = 3;
 /// Makes a checkpoint of numbers from elsewhere.
 pub fn run(args: &ImportArgs, printer: &Printer) -> Outcome {
     let like = Opened::any(&args.like)?;
-    vacant(
-        [&args.output],
-        &[&args.weights, &args.like],
-        args.overwrite,
-    )?;
+    vacant([&args.output], &[&args.weights, &args.like], args.overwrite)?;
     let weights = Weights::read(&args.weights)?;
     fit(&weights.tensors, &like, &args.weights)?;
     let mut meta = like.checkpoint.meta.clone();

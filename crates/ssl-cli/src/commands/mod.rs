@@ -21,7 +21,6 @@ mod summary;
 mod training;
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use skeleton_data::ClipSource;
 use skeleton_data::survey::Survey;

@@ -28,7 +28,12 @@ const HELD_OUT: f64 = 0.2;
 
 /// Measures what a frozen encoder knows.
 pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    let inputs: Vec<&Path> = args.encoder.iter().chain([&args.data]).map(PathBuf::as_path).collect();
+    let inputs: Vec<&Path> = args
+        .encoder
+        .iter()
+        .chain([&args.data])
+        .map(PathBuf::as_path)
+        .collect();
     apart(&args.out, &inputs)?;
     let encoder = Source::of(args)?;
     let data = encoder.data(args, printer)?;

@@ -24,7 +24,11 @@ use crate::signal::Interrupt;
 
 /// Writes a cache from a file of clips, NTU RGB+D's recordings or the synthetic generator.
 pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    let given = args.input.iter().chain(&args.more).chain(&args.about.classes);
+    let given = args
+        .input
+        .iter()
+        .chain(&args.more)
+        .chain(&args.about.classes);
     let inputs: Vec<&Path> = given.map(PathBuf::as_path).collect();
     let outputs = std::iter::once(&args.output).chain(&args.recordings.log);
     vacant(outputs, &inputs, args.overwrite)?;
@@ -57,7 +61,10 @@ pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
 fn a_cache(output: &Path) -> Outcome {
     let ending = output.extension().and_then(|ending| ending.to_str());
     match ending.map(str::to_ascii_lowercase).as_deref() {
-        Some("jsonl" | "json" | "npz" | "npy" | "pkl" | "pickle" | "zip" | "skeleton" | "safetensors") => {
+        Some(
+            "jsonl" | "json" | "npz" | "npy" | "pkl" | "pickle" | "zip" | "skeleton"
+            | "safetensors",
+        ) => {
             let output = output.display();
             let message = format!("{output}: expected a name for a cache, such as one in .h5");
             Err(Failure::usage(message)
