@@ -17,10 +17,10 @@ pub fn bench(
     workspace: &Workspace,
     names: &[&str],
     options: &WorkOptions,
-    readme: bool,
+    page: bool,
 ) -> Result<(), Failure> {
     let works = WORKS.iter().filter(|work| names.contains(&work.name));
-    measure_all(workspace, works, options, readme)
+    measure_all(workspace, works, options, page)
 }
 
 /// Measures all works.
@@ -29,7 +29,7 @@ pub fn all(workspace: &Workspace, table: &TableOptions) -> Result<(), Failure> {
         workspace,
         &WORKS.map(|work| work.name),
         &table.work,
-        table.readme,
+        table.page,
     )
 }
 
@@ -53,7 +53,7 @@ fn measure_all(
     workspace: &Workspace,
     works: impl Iterator<Item = &'static Work>,
     options: &WorkOptions,
-    readme: bool,
+    page: bool,
 ) -> Result<(), Failure> {
     let start = Start::new(workspace, &options.rounds)?;
     let kinds = sides(&start);
@@ -66,7 +66,7 @@ fn measure_all(
     for work in works {
         outcomes.push(measure(&start, work, &kinds, &options.rounds)?);
     }
-    report::write(workspace, &facts, &outcomes, &options.files, readme)
+    report::write(workspace, &facts, &outcomes, &options.files, page)
 }
 
 /// Ours, and what of PyTorch is there.

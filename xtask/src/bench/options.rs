@@ -59,9 +59,9 @@ pub struct WorkOptions {
 pub struct TableOptions {
     #[command(flatten)]
     pub work: WorkOptions,
-    /// Replace the README's table.
+    /// Replace the table of docs/speed.md.
     #[arg(long)]
-    pub readme: bool,
+    pub page: bool,
 }
 
 /// Where what was found is written.
@@ -123,7 +123,7 @@ mod tests {
             json: Some("x.json".into()),
         };
         assert_eq!(read, Some(Topic::Data(expected)));
-        let read = parse("all --rounds 5 --readme --threads 2 --clock cpu --json x.json");
+        let read = parse("all --rounds 5 --page --threads 2 --clock cpu --json x.json");
         let Some(Topic::All(table)) = read else {
             panic!("all are known")
         };
@@ -132,10 +132,10 @@ mod tests {
             threads,
             clock,
         } = table.work.rounds;
-        assert_eq!((rounds, threads, table.readme), (5, 2, true));
+        assert_eq!((rounds, threads, table.page), (5, 2, true));
         assert_eq!(clock, Clock::Processor);
         assert_eq!(table.work.files.json, Some("x.json".into()));
-        for right in ["data", "models --readme", "infer1 --json x", "ops --json x"] {
+        for right in ["data", "models --page", "infer1 --json x", "ops --json x"] {
             assert!(parse(right).is_some(), "{right}");
         }
         for wrong in [
@@ -151,8 +151,8 @@ mod tests {
             "models --clock sun",
             "models --section raw",
             "models x",
-            "ops --readme",
-            "infer --readme",
+            "ops --page",
+            "infer --page",
             "sizes --json x",
         ] {
             assert!(parse(wrong).is_none(), "{wrong}");

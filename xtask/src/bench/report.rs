@@ -22,7 +22,7 @@ const NAMES: [(Kind, &str); 3] = [
 
 /// What stands around the table of the page on speed.
 const MARKS: [&str; 2] = [
-    "<!-- cargo xtask bench models --readme -->",
+    "<!-- cargo xtask bench models --page -->",
     "<!-- end of the table -->",
 ];
 
@@ -98,7 +98,7 @@ pub fn write(
     facts: &Facts,
     outcomes: &[Outcome],
     files: &Files,
-    readme: bool,
+    page: bool,
 ) -> Result<(), Failure> {
     print!("{}", text(facts, outcomes));
     let table = markdown(facts, outcomes);
@@ -108,7 +108,7 @@ pub fn write(
     if let Some(path) = &files.markdown {
         save(path, &table)?;
     }
-    if readme {
+    if page {
         let path = workspace.root().join("docs/speed.md");
         let old = std::fs::read_to_string(&path).map_err(cannot("read", &path))?;
         let new = with_table(&old, &table).ok_or_else(|| {
