@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::kind::Kind;
+
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -107,6 +109,10 @@ pub enum Form {
     Recordings,
     /// A cache: it is damaged, cut off or not one of ours.
     Cache,
+    /// A file of clips that is of another kind.
+    Clips(Kind),
+    /// A cache in whose place a file of another kind is.
+    NoCache(Kind),
 }
 
 /// A place with what separates it from the rest of a message.

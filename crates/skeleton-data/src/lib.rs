@@ -11,6 +11,7 @@ pub mod draw;
 pub mod error;
 mod geometry;
 pub mod health;
+mod kind;
 pub mod loader;
 mod map;
 mod names;
@@ -27,6 +28,7 @@ pub mod survey;
 pub mod synthetic;
 
 pub use error::{Error, Form, Result};
+pub use kind::Kind;
 pub use sequence::{
     ClipSource, ClipView, MemoryClips, Repaired, Sequence, Units, Values, ValuesRef,
 };

@@ -3,6 +3,15 @@
 /// The longest name in bytes: longer ones can't be meant.
 pub(crate) const LONGEST_NAME: usize = 1024;
 
+/// Most classes that are numbered, not named: far above any set's, and the square of it, which confusions are as large as, still
+/// fits into a memory.
+pub(crate) const MOST_CLASSES: u32 = 1 << 12;
+
+/// What is expected of a label that is a number.
+pub(crate) fn expected_label() -> String {
+    format!("a class from 0 to {}", MOST_CLASSES - 1)
+}
+
 /// Whether a name is short and can be printed in a line: it has no control characters, by which a file could steer the
 /// terminal that shows its names, or begin a line of its own.
 pub(crate) fn is_name(name: &str) -> bool {

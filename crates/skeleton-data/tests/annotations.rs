@@ -9,7 +9,7 @@ fn annotations_that_disagree_are_refused_with_their_place() {
     let good = format!(
         "{CLIPS}\nk = k.astype('f2')\ndata = dict(annotations=[clip(0, k), clip(1, k)], split={{}})\n"
     );
-    let cases: [(&str, &[&str]); 17] = [
+    let cases: [(&str, &[&str]); 18] = [
         (
             "data['annotations'][1]['frame_dir'] = 'clip0'",
             &["annotation 1", "\"clip0\" a second time"],
@@ -57,6 +57,11 @@ fn annotations_that_disagree_are_refused_with_their_place() {
         (
             "data['annotations'][1]['label'] = -3",
             &["a class from 0", "found -3"],
+        ),
+        // Nothing is as large as a number that a file states.
+        (
+            "data['annotations'][1]['label'] = 2147483647",
+            &["a class from 0 to 4095", "found 2147483647"],
         ),
         (
             "data['annotations'][1]['label'] = [1, 2]",

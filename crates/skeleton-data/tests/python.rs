@@ -10,7 +10,7 @@ use common::{clips, python, run, shared, splits, write};
 use skeleton_data::cache::{Cache, CacheHeader, CacheWriter};
 use skeleton_data::raw::RawFile;
 use skeleton_data::skeleton_graph::Layout;
-use skeleton_data::{ClipSource, Units};
+use skeleton_data::{ClipSource, Units, Values};
 
 /// The digest as the documentation of `cache` gives it.
 const DIGEST: &str = r#"
@@ -205,5 +205,58 @@ f.attrs["digest"] = digest(f)
             format!("{:?}", ours.clip(index).unwrap()),
             format!("{:?}", theirs.clip(index).unwrap())
         );
+    }
+}
+
+/// Pickles of this numpy, by every protocol and in every order of memory, hold the numbers that numpy says.
+#[test]
+fn arrays_come_back_by_every_protocol_and_in_every_order() {
+    let Some(mut python) = python("numpy") else {
+        return;
+    };
+    let script = r#"
+import json, pickle, sys, numpy as np
+rng = np.random.default_rng(0)
+base = rng.standard_normal((2, 3, 17, 2)).astype(np.float32)
+orders = {
+    "c": base,
+    "fortran": np.asfortranarray(base),
+    "transposed": base.transpose(2, 0, 3, 1).copy().transpose(1, 3, 0, 2),
+    "reversed": base.transpose(3, 2, 1, 0).copy().transpose(3, 2, 1, 0),
+    "sliced": np.repeat(base, 2, axis=1)[:, ::2],
+    "backwards": base[:, ::-1].copy()[:, ::-1],
+}
+for protocol in range(6):
+    clips = []
+    for name, array in orders.items():
+        assert np.array_equal(array, base)
+        clips.append(dict(frame_dir=name, label=0, total_frames=3, keypoint=array,
+                          keypoint_score=array[..., 0]))
+    clip = dict(annotations=clips, split=dict(train=list(orders)))
+    pickle.dump(clip, open(f"{sys.argv[1]}/{protocol}.pkl", "wb"), protocol)
+print(json.dumps([base.ravel().tolist(), base[..., 0].ravel().tolist()]))
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(&mut python, script, &[folder.path()]);
+    let [keypoints, scores]: [Vec<f32>; 2] = serde_json::from_str(said.trim()).unwrap();
+    for protocol in 0..6 {
+        let path = folder.path().join(format!("{protocol}.pkl"));
+        let file = RawFile::open(&path).unwrap_or_else(|e| panic!("protocol {protocol}: {e}"));
+        let mut seen = Vec::new();
+        let visited: skeleton_data::Result<()> = file.each(|clip: skeleton_data::Sequence| {
+            let id = clip.id.clone();
+            assert_eq!((clip.persons, clip.frames, clip.joints), (2, 3, 17), "{id}");
+            let numbers = |values: &Values, n: usize| -> Vec<f32> {
+                (0..n).map(|at| values.view().get(at)).collect()
+            };
+            let found = numbers(&clip.keypoints, keypoints.len());
+            assert_eq!(found, keypoints, "protocol {protocol}, {id}");
+            let found = numbers(clip.scores.as_ref().unwrap(), scores.len());
+            assert_eq!(found, scores, "protocol {protocol}, scores of {id}");
+            seen.push(id);
+            Ok(())
+        });
+        visited.unwrap();
+        assert_eq!(seen.len(), 6, "protocol {protocol}");
     }
 }

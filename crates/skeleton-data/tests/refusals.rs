@@ -109,6 +109,8 @@ fn what_is_not_a_cache_is_refused_with_what_it_is() {
     fs::write(&path, b"").unwrap();
     refused("a whole HDF5 file");
     fs::write(&path, b"PK\x03\x04 not HDF5 at all").unwrap();
+    refused("expected a cache, found a zip archive");
+    fs::write(&path, b"neither HDF5 nor anything known").unwrap();
     refused("a whole HDF5 file");
     drop(hdf5::File::create(&path).unwrap());
     refused("attribute `format`");

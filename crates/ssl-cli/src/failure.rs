@@ -160,7 +160,7 @@ impl From<skeleton_data::Error> for Failure {
 
 /// What to do about contents that can't be read.
 fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
-    use skeleton_data::Form;
+    use skeleton_data::{Form, Kind};
     Some(match form {
         Form::Pickle => "only pickles of plain data and numpy arrays are read; nothing is executed",
         Form::Annotation => "docs/formats.md shows the form of a pyskl annotation file",
@@ -170,9 +170,37 @@ fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
             "take the file from its source again, or skip damaged ones: --skip-bad --log FILE.jsonl"
         }
         Form::Recordings => "docs/datasets.md says how NTU RGB+D's archives and folders are read",
+        Form::Clips(kind) => how_to_unpack(kind),
+        Form::NoCache(Kind::JsonList) => how_to_unpack(Kind::JsonList),
+        Form::NoCache(_) => {
+            "`ssl prepare FILE -o CACHE.h5` makes a cache of a pickle, an .npz or JSON lines"
+        }
         Form::Cache => "make the cache again with `ssl prepare`, and check the source's SHA-256",
         _ => return None,
     })
+}
+
+/// What to do with a file of another kind than clips come in.
+fn how_to_unpack(kind: skeleton_data::Kind) -> &'static str {
+    use skeleton_data::Kind;
+    match kind {
+        Kind::Gzip => "unpack it first: gunzip FILE",
+        Kind::Xz => "unpack it first: xz -d FILE",
+        Kind::Bzip2 => "unpack it first: bunzip2 FILE",
+        Kind::Rar | Kind::SevenZip => {
+            "unpack it first, and give the file in it, or the folder of .skeleton files"
+        }
+        Kind::Npy => {
+            "an array alone has neither ids nor labels: docs/formats.md shows the forms that are read, such as JSON lines"
+        }
+        Kind::Hdf5 => {
+            "a cache is ready for `ssl doctor CACHE.h5` and training; `ssl convert` turns it into other forms"
+        }
+        Kind::JsonList => {
+            "a pose estimator's list isn't read: write a JSON object a line, a clip each, as docs/formats.md shows"
+        }
+        _ => "docs/formats.md shows the forms that are read",
+    }
 }
 
 /// What to do about a system's refusal.

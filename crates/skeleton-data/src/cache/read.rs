@@ -10,8 +10,9 @@ use super::h5::{Packed, Reader, Stored};
 use super::schema::{Block, Contents, FORMAT, SCHEMA, check_contents, digest};
 use super::write::CacheHeader;
 use super::wrong;
+use crate::error::Mismatch;
 use crate::map::Mapped;
-use crate::{ClipSource, ClipView, Error, Result, Sequence, Units, ValuesRef};
+use crate::{ClipSource, ClipView, Error, Form, Kind, Result, Sequence, Units, ValuesRef};
 
 /// An open cache.
 ///
@@ -83,6 +84,10 @@ impl Cache {
     /// A file that is no cache, newer than this version, cut off or damaged.
     pub fn open(path: &Path) -> Result<Self> {
         let map = Mapped::open(path)?;
+        if let Some(kind) = Kind::of(&map).filter(|&kind| kind != Kind::Hdf5) {
+            let wrong = Mismatch::new("a cache", kind.name());
+            return Err(wrong.at(Form::NoCache(kind), path, ""));
+        }
         let reader = Reader::open(path, &map)?;
         let schema = known_schema(path, &reader)?;
         let (contents, places) = reader.contents(schema)?;

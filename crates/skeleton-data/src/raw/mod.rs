@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use skeleton_graph::Layout;
 
+use crate::error::Mismatch;
 use crate::map::Storage;
-use crate::{Error, Repaired, Result, Sequence};
+use crate::{Error, Form, Kind, Repaired, Result, Sequence};
 
 /// What a file of clips is, told by the ending of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,12 +40,23 @@ pub enum RawFormat {
 }
 
 impl RawFormat {
-    fn of(path: &Path) -> RawFormat {
+    /// By its first bytes, else by its name's ending.
+    fn of(path: &Path, bytes: &[u8]) -> Result<RawFormat> {
+        match Kind::of(bytes) {
+            Some(Kind::JsonObject) => return Ok(RawFormat::Jsonl),
+            Some(Kind::Zip) => return Ok(RawFormat::Npz),
+            None | Some(Kind::Pickle) => {}
+            Some(other) => {
+                let expected = "a pickle, an .npz or JSON lines of clips";
+                let wrong = Mismatch::new(expected, other.name());
+                return Err(wrong.at(Form::Clips(other), path, ""));
+            }
+        }
         let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
         match ending.as_deref().and_then(|ending| ending.to_str()) {
-            Some("npz") => RawFormat::Npz,
-            Some("jsonl") => RawFormat::Jsonl,
-            _ => RawFormat::Pyskl,
+            Some("npz") => Ok(RawFormat::Npz),
+            Some("jsonl") => Ok(RawFormat::Jsonl),
+            _ => Ok(RawFormat::Pyskl),
         }
     }
 }
@@ -98,7 +110,7 @@ impl RawFile {
     }
 
     fn read(path: &Path, storage: Storage) -> Result<RawFile> {
-        let (format, storage) = (RawFormat::of(path), Arc::new(storage));
+        let (format, storage) = (RawFormat::of(path, &storage)?, Arc::new(storage));
         let (contents, clips) = match format {
             RawFormat::Pyskl => pyskl::open(path, &storage).map(|(a, b)| (a, Clips::Pyskl(b)))?,
             RawFormat::Npz => npz::open(path, &storage).map(|(a, b)| (a, Clips::Npz(b)))?,

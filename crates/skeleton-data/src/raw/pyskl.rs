@@ -254,9 +254,11 @@ fn label(document: &Document, id: Id) -> Result<Option<u32>, Mismatch> {
     let value = document.integer(id)?;
     match i32::try_from(value) {
         Ok(-1) => Ok(None),
-        Ok(value @ 0..) => Ok(Some(value.unsigned_abs())),
+        Ok(value @ 0..) if value.unsigned_abs() < names::MOST_CLASSES => {
+            Ok(Some(value.unsigned_abs()))
+        }
         _ => {
-            let expected = "a class from 0, or -1 for none";
+            let expected = format!("{}, or -1 for none", names::expected_label());
             Err(Mismatch::new(expected, value.to_string()))
         }
     }

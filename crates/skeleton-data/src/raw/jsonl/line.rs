@@ -176,14 +176,15 @@ impl<'a> Line<'a> {
     }
 
     /// The class, as a number or by its name.
-    pub(super) fn label(&self, names: &HashMap<&str, Option<u32>>) -> Result<Option<u32>> {
+    pub(super) fn label(&self, of_names: &HashMap<&str, Option<u32>>) -> Result<Option<u32>> {
+        let named = of_names.len();
         let Some(text) = self.fields.label.map(RawValue::get) else {
             return Ok(None);
         };
         let wrong = |expected: &str| Err(self.wrong("`label`", expected, short(text)));
         if text.starts_with('"') {
             let name: String = serde_json::from_str(text).unwrap_or_default();
-            return match names.get(name.as_str()) {
+            return match of_names.get(name.as_str()) {
                 Some(Some(label)) => Ok(Some(*label)),
                 Some(None) => wrong("a name that only one class has, or the class's number"),
                 None => wrong("one of the first line's `classes`"),
@@ -191,8 +192,13 @@ impl<'a> Line<'a> {
         }
         match text.parse::<i32>() {
             Ok(-1) => Ok(None),
-            Ok(label @ 0..) => Ok(Some(label.unsigned_abs())),
-            _ => wrong("a class from 0, a class's name, or null"),
+            Ok(label @ 0..) if label.unsigned_abs() < names::MOST_CLASSES.max(named as u32) => {
+                Ok(Some(label.unsigned_abs()))
+            }
+            _ => wrong(&format!(
+                "{}, a class's name, or null",
+                names::expected_label()
+            )),
         }
     }
 

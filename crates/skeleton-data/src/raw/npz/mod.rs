@@ -36,6 +36,7 @@ use zip::read::ZipFile;
 
 use super::Contents;
 use crate::error::Mismatch;
+use crate::names::MOST_CLASSES;
 use crate::sequence::Number;
 use crate::{Error, Form, Result, Sequence, Values};
 use npy::Npy;
@@ -162,9 +163,9 @@ fn entry<'a, 'b>(
 fn labels(path: &Path, archive: &mut Archive, name: &str) -> Result<(Vec<u32>, usize)> {
     let (head, mut file) = entry(path, archive, name)?;
     let (rows, columns) = match head.shape[..] {
-        [rows, columns] if columns > 0 => (rows, columns),
+        [rows, columns] if (1..=MOST_CLASSES as usize).contains(&columns) => (rows, columns),
         _ => {
-            let expected = "shape (clips, classes)";
+            let expected = format!("shape (clips, classes), {MOST_CLASSES} classes at most");
             return Err(wrong(path, name, expected, format!("{:?}", head.shape)));
         }
     };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::element::Element;
 use super::latin1::latin1;
-use super::{Axes, Document, Id, Span, Value};
+use super::{Axes, Document, Id, Order, Span, Value};
 use crate::Values;
 use crate::error::Mismatch;
 
@@ -28,7 +28,8 @@ pub(crate) struct Array {
     pub(crate) shape: Vec<usize>,
     pub(crate) element: Element,
     big: bool,
-    fortran: bool,
+    /// How many numbers further the next one along an axis lies; none where they lie in order.
+    strides: Option<Vec<usize>>,
     data: Data,
 }
 
@@ -42,7 +43,8 @@ impl Document {
             .as_ref()
             .ok_or_else(|| Mismatch::new("a numpy array", "one without data"))?;
         let (element, big) = self.element(parts.dtype)?;
-        let shape = self.shape(&parts.shape)?;
+        let stored = self.shape(&parts.shape)?;
+        let (shape, strides) = self.laid_out(stored, parts.order)?;
         let len = shape
             .iter()
             .try_fold(element.size(), |len, &axis| len.checked_mul(axis));
@@ -68,9 +70,40 @@ impl Document {
             shape,
             element,
             big,
-            fortran: parts.fortran,
+            strides,
             data,
         })
+    }
+
+    /// The shape of an array of this stored shape, and its strides.
+    fn laid_out(
+        &self,
+        stored: Vec<usize>,
+        order: Order,
+    ) -> Result<(Vec<usize>, Option<Vec<usize>>), Mismatch> {
+        // Saturating: a shape that is too large doesn't have its bytes and is refused for that.
+        let product = |axes: &[usize]| axes.iter().fold(1usize, |n, &axis| n.saturating_mul(axis));
+        match order {
+            Order::C => Ok((stored, None)),
+            Order::Fortran => {
+                let strides = (0..stored.len()).map(|axis| product(&stored[..axis]));
+                let strides = strides.collect();
+                Ok((stored, Some(strides)))
+            }
+            Order::Transposed(axes) => {
+                let axes = self.shape(&Axes::Stored(axes))?;
+                let mut sorted = axes.clone();
+                sorted.sort_unstable();
+                if !sorted.iter().copied().eq(0..stored.len()) {
+                    let expected = format!("an order of {} axes", stored.len());
+                    return Err(Mismatch::new(expected, format!("{axes:?}")));
+                }
+                let strides = axes.iter().map(|&axis| product(&stored[axis + 1..]));
+                let strides = strides.collect();
+                let shape = axes.iter().map(|&axis| stored[axis]).collect();
+                Ok((shape, Some(strides)))
+            }
+        }
     }
 
     fn shape(&self, axes: &Axes) -> Result<Vec<usize>, Mismatch> {
@@ -136,7 +169,7 @@ impl Document {
             shape: vec![],
             element,
             big,
-            fortran: false,
+            strides: None,
             data,
         }
         .integer(self)
@@ -201,13 +234,11 @@ impl Array {
         }
     }
 
-    /// Fortran order to row-major: the first axis of the source varies fastest.
+    /// The numbers as they lie to row-major.
     fn row_major<T: Copy>(&self, source: Vec<T>) -> Vec<T> {
-        if !self.fortran || self.shape.len() < 2 {
+        let Some(strides) = &self.strides else {
             return source;
-        }
-        let stride = |axis: usize| self.shape[..axis].iter().product::<usize>();
-        let strides: Vec<usize> = (0..self.shape.len()).map(stride).collect();
+        };
         let mut index = vec![0; self.shape.len()];
         let mut at = 0;
         let mut out = Vec::with_capacity(source.len());

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::array::MOST_AXES;
 use super::scan::{Fault, Operand, Scanner, fetched, text, unescape_string, unescape_unicode};
-use super::{Axes, Global, Id, Parts, Span, Value};
+use super::{Axes, Global, Id, Order, Parts, Span, Value};
 
 /// What is read; anything else is refused by its name.
 const PLAIN: &str = "plain data and numpy arrays";
@@ -354,16 +354,20 @@ impl<'a> Machine<'a> {
                 Value::Global(Global::Ndarray) => Value::Array(None),
                 _ => return Err(self.fault("a numpy.ndarray", "an array of another class")),
             },
-            (Global::FromBuffer, &[data, dtype, shape, order]) => {
-                let fortran = match self.short_text(order)?.as_str() {
-                    "C" => false,
-                    "F" => true,
-                    other => return Err(self.fault("order C or F", format!("{other:?}"))),
+            (Global::FromBuffer, &[data, dtype, shape, order, ref axes @ ..]) => {
+                let order = match (self.short_text(order)?.as_str(), axes) {
+                    ("C", []) => Order::C,
+                    ("F", []) => Order::Fortran,
+                    ("K", &[axes]) => Order::Transposed(axes),
+                    (other, _) => {
+                        let expected = "order C or F, or K and the axes' order";
+                        return Err(self.fault(expected, format!("{other:?}")));
+                    }
                 };
                 Value::Array(Some(Box::new(Parts {
                     shape: Axes::Stored(shape),
                     dtype,
-                    fortran,
+                    order,
                     data,
                 })))
             }
@@ -410,16 +414,16 @@ impl<'a> Machine<'a> {
                 big: self.short_text(order)? == ">",
             },
             (Value::Array(None), &[_, shape, dtype, fortran, data]) => {
-                let fortran = match self.values[fortran.0 as usize] {
-                    Value::Bool(flag) => flag,
-                    Value::Int(flag) => flag != 0,
+                let order = match self.values[fortran.0 as usize] {
+                    Value::Bool(false) | Value::Int(0) => Order::C,
+                    Value::Bool(true) | Value::Int(_) => Order::Fortran,
                     _ => return Err(self.fault("True or False for Fortran order", "another value")),
                 };
                 let (shape, data) = self.forget(target, shape, dtype, data);
                 Value::Array(Some(Box::new(Parts {
                     shape,
                     dtype,
-                    fortran,
+                    order,
                     data,
                 })))
             }

@@ -81,8 +81,20 @@ pub(crate) enum Value {
 pub(crate) struct Parts {
     shape: Axes,
     dtype: Id,
-    fortran: bool,
+    order: Order,
     data: Id,
+}
+
+/// In which order the numbers of an array lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    /// The last axis varies fastest.
+    C,
+    /// The first axis varies fastest.
+    Fortran,
+    /// That of C in an array whose shape is the stored one; then its axes are put into this order. numpy writes so what was
+    /// transposed, since version 2.3.
+    Transposed(Id),
 }
 
 /// The lengths of an array's axes.

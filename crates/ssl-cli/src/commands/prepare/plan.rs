@@ -90,6 +90,12 @@ impl Plan {
         let own = file.header().and_then(|header| header.dataset.as_deref());
         let dataset = facts.map_or(own.unwrap_or(OWN), |facts| &facts.name);
         let splits = file.splits().to_vec();
+        if let Some((name, _)) = splits.iter().find(|(name, _)| name.contains('/')) {
+            let path = file.path().display();
+            let message = format!("{path}: split {name:?}: expected a name without `/`, found one");
+            return Err(Failure::error(message)
+                .hint("a split is named in commands and inside the cache: rename it in the file"));
+        }
         let derives = splits::derives(&splits, facts);
         let mut rules = json!({
             "format": file.format(),
