@@ -262,7 +262,7 @@ fn recordings_without_a_place_are_refused() {
         (
             "raw -o x.h5 --dataset ntu60_3d --log x.h5",
             2,
-            ["--log x.h5", "cache"],
+            ["x.h5", "two results"],
         ),
     ] {
         desk.ssl(&format!("prepare {typed}")).refused(code, &parts);
