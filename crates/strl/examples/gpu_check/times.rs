@@ -14,7 +14,7 @@ use crate::steps::{Precision, Step, Work, precisions};
 
 /// Most steps that are timed, and the time after which no further one is begun.
 const STEPS: usize = 20;
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(3);
 /// Clips of a step of fine-tuning, two persons each.
 const FINETUNE: usize = 64;
 
@@ -37,19 +37,11 @@ const COLUMNS: [&str; 14] = [
 ];
 
 pub fn measure(device: &Device, clips: &[usize], report: &mut Report) {
-    all(
-        device,
-        clips,
-        "freed memory goes back to the driver",
-        report,
-    );
-    if memory::keep_freed(device, u64::MAX) {
-        all(device, clips, "freed memory is kept", report);
-        memory::keep_freed(device, 0);
-    }
-}
-
-fn all(device: &Device, clips: &[usize], memory: &str, report: &mut Report) {
+    // As the program does.
+    let memory = match memory::keep_freed(device, u64::MAX) {
+        true => "freed memory is kept",
+        false => "memory as the device has it",
+    };
     let title = format!("Times of a step, 64 frames, coco17, D = 64; {memory}");
     report.table(&title, &COLUMNS);
     let mut all: Vec<(Work, usize)> = Vec::new();
@@ -76,6 +68,7 @@ fn all(device: &Device, clips: &[usize], memory: &str, report: &mut Report) {
             });
         }
     }
+    memory::keep_freed(device, 0);
 }
 
 /// Floating-point operations of the products of a step: two a multiply-add of the forward pass, twice as many of the
