@@ -28,6 +28,11 @@ pub enum Kind {
     Pickle,
 }
 
+/// A text without the mark of UTF-8 that programs on Windows put before it.
+pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 impl Kind {
     /// By the first bytes of a file; `None` for what has no beginning of its own.
     pub fn of(bytes: &[u8]) -> Option<Kind> {
@@ -50,7 +55,10 @@ impl Kind {
         }
         match bytes {
             [0x80, 2..=5, ..] => Some(Kind::Pickle),
-            _ => match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            _ => match without_mark(bytes)
+                .iter()
+                .find(|byte| !byte.is_ascii_whitespace())
+            {
                 Some(b'{') => Some(Kind::JsonObject),
                 Some(b'[') => Some(Kind::JsonList),
                 _ => None,
@@ -91,6 +99,7 @@ mod tests {
             (b"\x80\x04\x95", Some(Kind::Pickle)),
             (b"{\"id\": 1}\n", Some(Kind::JsonObject)),
             (b" \r\n[{", Some(Kind::JsonList)),
+            (b"\xef\xbb\xbf{}", Some(Kind::JsonObject)),
             // Protocol 0, damaged files, nothing.
             (b"(lp0\n", None),
             (b"\x80\x09", None),

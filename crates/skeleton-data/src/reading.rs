@@ -70,6 +70,12 @@ impl Default for Reading {
 }
 
 impl Reading {
+    /// Whether a clip shows anybody: a joint that is present in some frame. One that doesn't can't be read.
+    pub fn shows_somebody(&self, clip: &ClipView<'_>) -> bool {
+        let joints = clip.persons * clip.frames * clip.joints;
+        (0..joints).any(|joint| clip.is_present(joint, self.score_threshold))
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors

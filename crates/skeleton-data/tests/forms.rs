@@ -65,6 +65,12 @@ fn json_lines_give_back_every_bit() {
                 "signs of zero too"
             );
         }
+        // As a program on Windows saves it, under another name.
+        let text = std::fs::read_to_string(&path).unwrap();
+        let windows = folder.path().join("clips.json");
+        let text = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        std::fs::write(&windows, text).unwrap();
+        assert_eq!(all(&windows), all(&path));
     }
 }
 

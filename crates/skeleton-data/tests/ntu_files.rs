@@ -3,7 +3,7 @@
 mod recordings;
 
 use recordings::places::{MISSING, NAMES, archive, files, inside, preparation, read, write};
-use skeleton_data::raw::ntu::{Edition, Outcome, Preparation, Skip};
+use skeleton_data::raw::ntu::{Edition, Files, Outcome, Preparation, Skip};
 use zip::CompressionMethod;
 
 #[test]
@@ -121,4 +121,31 @@ fn the_source_is_one_hash_over_the_list_that_sha256sum_prints() {
         let source = read(&[input], &preparation(Edition::Ntu120)).unwrap().2;
         assert_eq!(source["files"][0]["sha256_of_list"], *expected);
     }
+}
+
+#[test]
+fn marks_of_windows_and_lower_case_change_nothing_and_copies_can_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, windows) = (folder.path().join("plain"), folder.path().join("windows"));
+    write(&plain, &files());
+    let renamed = files().into_iter().map(|(name, text)| {
+        let text = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        (name.to_ascii_lowercase(), text)
+    });
+    write(&windows, &renamed.collect::<Vec<_>>());
+    let preparation = preparation(Edition::Ntu120);
+    let expected = read(&[plain], &preparation).unwrap();
+    let found = read(&[windows.clone()], &preparation).unwrap();
+    assert_eq!((&found.0, &found.1), (&expected.0, &expected.1));
+
+    let copy = "S001C001P001R001A001 (1).skeleton";
+    write(&windows, &[(copy.to_owned(), "x".to_owned())]);
+    let refused = Files::open(&[&windows]).unwrap_err().to_string();
+    assert!(
+        refused.contains("found S001C001P001R001A001 (1)"),
+        "{refused}"
+    );
+    let (files, foreign) = Files::open_named(&[&windows]).unwrap();
+    assert_eq!(foreign, [windows.join(copy)]);
+    assert_eq!(files.len(), NAMES.len());
 }

@@ -169,7 +169,9 @@ fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
         Form::Skeleton => {
             "take the file from its source again, or skip damaged ones: --skip-bad --log FILE.jsonl"
         }
-        Form::Recordings => "docs/datasets.md says how NTU RGB+D's archives and folders are read",
+        Form::Recordings => {
+            "docs/datasets.md says how NTU RGB+D's archives and folders are read; --skip-bad leaves out files of other names"
+        }
         Form::Clips(kind) => how_to_unpack(kind),
         Form::NoCache(Kind::JsonList) => how_to_unpack(Kind::JsonList),
         Form::NoCache(_) => {

@@ -13,10 +13,14 @@ use skeletonmae::train::{BoxError, plan};
 use strl::{Scores, Strl, score};
 
 use crate::batch::track_batch;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::machine::Machine;
 use crate::printer::Printer;
+use crate::report::count;
 use crate::signal::{Interrupt, Stopped};
+
+/// Clips named in a warning.
+const SHOWN: usize = 5;
 
 /// What all feeds of a command share.
 pub struct Feeds<'a> {
@@ -31,6 +35,36 @@ pub struct Feeds<'a> {
 }
 
 impl Feeds<'_> {
+    /// The clips that show somebody, and those that don't and can't be read, of which it warns.
+    pub fn shown(&self, clips: Vec<u32>, printer: &Printer) -> Outcome<(Vec<u32>, Vec<u32>)> {
+        let (mut shown, mut nobody, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for clip in clips {
+            let view = self.source.clip(clip as usize)?;
+            if self.reading.shows_somebody(&view) {
+                shown.push(clip);
+            } else {
+                names.push(view.id.to_owned());
+                nobody.push(clip);
+            }
+        }
+        if shown.is_empty() {
+            let message = format!(
+                "expected a clip that shows somebody, found {} that don't",
+                names.len()
+            );
+            return Err(Failure::error(message)
+                .hint("`ssl doctor CACHE.h5` says which joints are missing; reading.score_threshold decides it"));
+        }
+        if !nobody.is_empty() {
+            let some = names.iter().take(SHOWN).map(String::as_str);
+            let some = some.collect::<Vec<_>>().join(", ");
+            let more = if names.len() > SHOWN { ", ..." } else { "" };
+            let clips = count(names.len(), "clip");
+            printer.warn(format!("{clips} without anybody left out: {some}{more}"));
+        }
+        Ok((shown, nobody))
+    }
+
     /// A feed of the clips `order`, which is sorted by clip id so that the order in a file changes
     /// nothing: for training with `augment`, for evaluation without.
     pub fn of(&self, order: Vec<u32>, augment: Option<&Augment>) -> Outcome<Feed> {

@@ -33,7 +33,11 @@ pub fn read_at_most(path: &Path, most: u64) -> Outcome<String> {
         ))
         .hint("is it a file of another kind?"));
     }
-    Ok(text)
+    // The mark of UTF-8 that programs on Windows put before a text.
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Ok(rest.to_owned()),
+        None => Ok(text),
+    }
 }
 
 /// The longest JSON document of a run that is read, in bytes: a measurement of a thousand classes has fewer.
@@ -97,6 +101,15 @@ mod tests {
         assert_eq!(shell("my runs"), "'my runs'");
         assert_eq!(shell("it's"), "'it'\\''s'");
         assert_eq!(shell(""), "''");
+    }
+
+    #[test]
+    fn the_mark_of_windows_is_no_part_of_a_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("names.txt");
+        std::fs::write(&path, "\u{feff}wave\r\nclap\r\n").unwrap();
+        let text = read_text(&path).unwrap();
+        assert_eq!(text.lines().collect::<Vec<_>>(), ["wave", "clap"]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use skeleton_graph::Layout;
 
 use crate::error::Mismatch;
+use crate::kind::without_mark;
 use crate::map::Storage;
 use crate::{Error, Form, Kind, Repaired, Result, Sequence};
 
@@ -114,7 +115,9 @@ impl RawFile {
         let (contents, clips) = match format {
             RawFormat::Pyskl => pyskl::open(path, &storage).map(|(a, b)| (a, Clips::Pyskl(b)))?,
             RawFormat::Npz => npz::open(path, &storage).map(|(a, b)| (a, Clips::Npz(b)))?,
-            RawFormat::Jsonl => jsonl::open(path, &storage).map(|(a, b)| (a, Clips::Jsonl(b)))?,
+            RawFormat::Jsonl => {
+                jsonl::open(path, without_mark(&storage)).map(|(a, b)| (a, Clips::Jsonl(b)))?
+            }
         };
         Ok(RawFile {
             path: path.to_owned(),
@@ -220,7 +223,7 @@ impl RawFile {
             Clips::Npz(parts) => parts
                 .iter()
                 .try_for_each(|part| part.each(&self.path, &self.storage, &mut show)),
-            Clips::Jsonl(lines) => lines.each(&self.path, &self.storage, show),
+            Clips::Jsonl(lines) => lines.each(&self.path, without_mark(&self.storage), show),
         }
     }
 }

@@ -32,7 +32,8 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         interrupt,
     )?;
     let model = opened.classifier(&feeds.machine)?;
-    let feed = feeds.of(clips, None)?;
+    let (shown, nobody) = feeds.shown(clips, printer)?;
+    let feed = feeds.of(shown, None)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "evaluating");
     let scores = feed.scores(&model, batches)?;
     let (meta, views, fingerprint) = (&opened.checkpoint.meta, feed.views(), data.fingerprint());
@@ -52,7 +53,8 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         let clips = count(scores.ids.len(), "clip");
         printer.say(format!("scores of {clips}: {}", path.display()));
     }
-    let evaluation = evaluation(&scores, views, &split, fingerprint, classes)?;
+    let mut evaluation = evaluation(&scores, views, &split, fingerprint, classes)?;
+    evaluation.nobody = nobody.len();
     if let Some(path) = &args.svg {
         write_whole(path, confusion(&evaluation).as_bytes())?;
     }

@@ -30,16 +30,22 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     };
     let feeds = opened.feeds(source, args.clips, args.machine.start(printer)?, interrupt)?;
     let model = opened.classifier(&feeds.machine)?;
-    let feed = feeds.of(clips, None)?;
+    let (shown, nobody) = feeds.shown(clips, printer)?;
+    let feed = feeds.of(shown, None)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "predicting");
     let scores = feed.scores(&model, batches)?;
     let (classes, top) = (&opened.checkpoint.meta.classes, usize::from(args.top));
-    let predictions: Vec<Prediction> = scores
+    let mut predictions: Vec<Prediction> = scores
         .ids
         .into_iter()
         .zip(&scores.probabilities)
         .map(|(id, probabilities)| Prediction::new(id, probabilities, classes, top))
         .collect();
+    for clip in nobody {
+        let id = feeds.source.clip(clip as usize)?.id.to_owned();
+        predictions.push(Prediction { id, top: None });
+    }
+    predictions.sort_by(|a, b| a.id.cmp(&b.id));
     if args.json {
         return printer.json(&predictions);
     }

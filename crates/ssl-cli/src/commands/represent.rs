@@ -25,7 +25,8 @@ struct Line<'a> {
     id: &'a str,
     label: Option<i64>,
     class: Option<&'a str>,
-    feature: &'a [f32],
+    /// None of a clip without anybody.
+    feature: Option<&'a [f32]>,
 }
 
 /// Computes the features of a split's clips and writes or draws them.
@@ -43,7 +44,8 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         args.machine.start(printer)?,
         interrupt,
     )?;
-    let feed = feeds.of(clips, None)?;
+    let (shown, nobody) = feeds.shown(clips, printer)?;
+    let feed = feeds.of(shown, None)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "representing");
     let features = match kind {
         Kind::Pretrain => represent(&opened.trunk(&feeds.machine)?.1, batches)?,
@@ -57,7 +59,7 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         features.width
     )];
     if let Some(path) = &args.out {
-        write_whole(path, lines(&features, data.classes())?.as_bytes())?;
+        write_whole(path, lines(&features, &data, &nobody)?.as_bytes())?;
         said.push(format!("features: {}", path.display()));
     }
     if let Some(path) = &args.svg {
@@ -68,16 +70,26 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     printer.document(&said.join("\n"))
 }
 
-fn lines(features: &Features, classes: &[String]) -> Outcome<String> {
-    let mut text = String::new();
-    for (at, id) in features.ids.iter().enumerate() {
+fn lines(features: &Features, data: &Data, nobody: &[u32]) -> Outcome<String> {
+    let classes = data.classes();
+    let line = |id, label: Option<i64>, feature| Line {
+        id,
+        label,
+        class: label.and_then(|label| Some(classes.get(label as usize)?.as_str())),
+        feature,
+    };
+    let represented = features.ids.iter().enumerate().map(|(at, id)| {
         let label = Some(features.labels[at]).filter(|&label| label >= 0);
-        let line = Line {
-            id,
-            label,
-            class: label.and_then(|label| Some(classes.get(label as usize)?.as_str())),
-            feature: features.row(at),
-        };
+        line(id.as_str(), label, Some(features.row(at)))
+    });
+    let without = nobody.iter().map(|&clip| {
+        let sample = data.cache().sample(clip as usize);
+        line(sample.id, sample.label.map(i64::from), None)
+    });
+    let mut all: Vec<Line> = represented.chain(without).collect();
+    all.sort_by_key(|line| line.id);
+    let mut text = String::new();
+    for line in all {
         text += &serde_json::to_string(&line).map_err(|error| Failure::from_error(&error))?;
         text.push('\n');
     }

@@ -22,6 +22,9 @@ pub struct Evaluation {
     pub n: usize,
     /// Clips without a label, left out.
     pub unlabelled: usize,
+    /// Clips without anybody, left out; not said where there are none.
+    #[serde(skip_serializing_if = "none")]
+    pub nobody: usize,
     /// Views of each clip whose class probabilities were averaged.
     pub views: usize,
     /// Share of clips whose first guess is right.
@@ -34,6 +37,12 @@ pub struct Evaluation {
     pub confusion: Vec<Vec<u64>>,
     /// Class names in the order of rows and columns.
     pub classes: Vec<String>,
+}
+
+/// Whether a count needs no mention.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Evaluation {
@@ -51,6 +60,7 @@ impl Evaluation {
             digest: data.digest,
             n: metrics.n,
             unlabelled: metrics.unlabelled,
+            nobody: 0,
             views,
             top1: metrics.top1,
             top5: metrics.top5,
@@ -74,6 +84,9 @@ impl Evaluation {
         )];
         if self.unlabelled > 0 {
             lines.push(format!("  left out, without a label: {}", self.unlabelled));
+        }
+        if self.nobody > 0 {
+            lines.push(format!("  left out, without anybody: {}", self.nobody));
         }
         lines.push(format!("  top-1       {}", percent(self.top1)));
         lines.push(format!("  top-5       {}", percent(self.top5)));
@@ -128,6 +141,7 @@ mod tests {
             digest: "00".into(),
             n: 10,
             unlabelled: 2,
+            nobody: 0,
             views: 1,
             top1: 0.7,
             top5: 1.0,

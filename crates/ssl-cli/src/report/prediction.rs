@@ -8,8 +8,8 @@ use strl::ranking;
 pub struct Prediction {
     /// The clip.
     pub id: String,
-    /// The likeliest classes, likeliest first.
-    pub top: Vec<Guess>,
+    /// The likeliest classes, likeliest first; none of a clip without anybody.
+    pub top: Option<Vec<Guess>>,
 }
 
 /// A class with its probability.
@@ -39,18 +39,22 @@ impl Prediction {
         };
         Prediction {
             id,
-            top: ranking(probabilities)
-                .into_iter()
-                .take(most)
-                .map(guess)
-                .collect(),
+            top: Some(
+                ranking(probabilities)
+                    .into_iter()
+                    .take(most)
+                    .map(guess)
+                    .collect(),
+            ),
         }
     }
 
     /// One line: the clip, then its classes.
     pub fn text(&self) -> String {
-        let guesses: Vec<String> = self
-            .top
+        let Some(top) = &self.top else {
+            return format!("{}\t-", self.id);
+        };
+        let guesses: Vec<String> = top
             .iter()
             .map(|guess| format!("{} {:.3}", guess.name, guess.p))
             .collect();

@@ -21,10 +21,12 @@ const LARGEST: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Files(Arc<Found>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Found {
     inputs: Vec<Input>,
     entries: Vec<Entry>,
+    /// Files that are named like recordings of no sample.
+    foreign: Vec<PathBuf>,
 }
 
 /// A folder, archive or file that was named.
@@ -73,22 +75,39 @@ impl Files {
     /// An input that can't be read or is none of these, a `.skeleton` file whose name isn't `SsssCcccPpppRrrrAaaa`, a
     /// sample that occurs twice, or no recording at all.
     pub fn open(inputs: &[impl AsRef<Path>]) -> Result<Files> {
-        let mut found = Found {
-            inputs: Vec::new(),
-            entries: Vec::new(),
-        };
+        let (files, foreign) = Files::open_named(inputs)?;
+        match foreign.first() {
+            None => Ok(files),
+            Some(path) => {
+                let found = path.file_name().unwrap_or_default().display().to_string();
+                let expected = "a name like S001C001P001R001A001.skeleton";
+                Err(wrong(path, expected, found))
+            }
+        }
+    }
+
+    /// The same without the `.skeleton` files whose names are no sample's, such as copies; they come second.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for such names.
+    pub fn open_named(inputs: &[impl AsRef<Path>]) -> Result<(Files, Vec<PathBuf>)> {
+        let mut found = Found::default();
         for path in inputs {
             found.add(path.as_ref())?;
         }
+        let foreign = std::mem::take(&mut found.foreign);
         found.entries.sort_by_key(|entry| entry.name);
         let mut pairs = found.entries.windows(2);
         if let Some([one, other]) = pairs.find(|two| two[0].name == two[1].name) {
             let found = other.path.display().to_string();
             return Err(wrong(&one.path, "a sample in one file only", found));
         }
-        match (found.entries.is_empty(), inputs.first()) {
+        match (
+            found.entries.is_empty() && foreign.is_empty(),
+            inputs.first(),
+        ) {
             (true, Some(path)) => Err(wrong(path.as_ref(), "files named *.skeleton", "none")),
-            _ => Ok(Files(Arc::new(found))),
+            _ => Ok((Files(Arc::new(found)), foreign)),
         }
     }
 
@@ -206,11 +225,12 @@ impl Found {
     }
 
     fn push(&mut self, path: PathBuf, size: u64, input: usize, index: Option<usize>) -> Result<()> {
+        // Some systems and archivers write names in lower case.
         let stem = path.file_stem().and_then(|stem| stem.to_str());
-        let Some(name) = stem.and_then(Name::parse) else {
-            let found = path.file_name().unwrap_or_default().display().to_string();
-            let expected = "a name like S001C001P001R001A001.skeleton";
-            return Err(wrong(&path, expected, found));
+        let stem = stem.map(str::to_ascii_uppercase);
+        let Some(name) = stem.as_deref().and_then(Name::parse) else {
+            self.foreign.push(path);
+            return Ok(());
         };
         if size > LARGEST {
             let found = format!("{size} bytes");
@@ -234,5 +254,5 @@ fn wrong(path: &Path, expected: &str, found: impl Into<String>) -> Error {
 /// Whether a file is named like a recording; macOS puts `._NAME` beside files in archives and on foreign disks.
 fn is_recording(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.ends_with(ENDING) && !name.starts_with("._")
+    name.to_ascii_lowercase().ends_with(ENDING) && !name.starts_with("._")
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::text::{Lines, count_fields, digits_of, field, integer, number};
 use crate::error::Mismatch;
+use crate::kind::without_mark;
 use crate::{Error, Form, Result};
 
 /// Joints of a body, Kinect v2's.
@@ -65,7 +66,7 @@ impl Recording {
     pub fn parse(path: &Path, text: &[u8]) -> Result<Recording> {
         let mut parser = Parser {
             path,
-            lines: Lines::new(text),
+            lines: Lines::new(without_mark(text)),
             index: HashMap::new(),
             recording: Recording::default(),
         };

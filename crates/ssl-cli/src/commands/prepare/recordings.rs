@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use skeleton_data::cache::CacheWriter;
 use skeleton_data::raw::ntu::{
     Edition, FileLog, Files, Outcome as Became, Preparation, Preset, Rules, Skip,
@@ -60,7 +60,23 @@ pub fn run(
     let (facts, edition) = edition(args, target.facts)?;
     let preparation = preparation(&args.recordings, edition)?;
     let mut log = log(args)?;
-    let files = Files::open(inputs)?;
+    let (files, foreign) = match args.recordings.skip_bad {
+        true => Files::open_named(inputs)?,
+        false => (Files::open(inputs)?, Vec::new()),
+    };
+    for path in &foreign {
+        printer.warn(format!(
+            "{}: skipped, its name is no sample's",
+            path.display()
+        ));
+        if let Some(log) = &mut log {
+            log.line(&Foreign {
+                file: path,
+                outcome: "skipped",
+                reason: "name",
+            })?;
+        }
+    }
     let mut clips = files.clips(&preparation)?;
 
     let layout = Layout::built_in(&facts.layout)?;
@@ -176,11 +192,19 @@ fn preset_value(rules: &Rules, key: &str) -> String {
     table.get(key).map_or(String::new(), toml::Value::to_string)
 }
 
+/// A line of the log about a file whose name is no sample's.
+#[derive(Serialize)]
+struct Foreign<'a> {
+    file: &'a Path,
+    outcome: &'static str,
+    reason: &'static str,
+}
+
 /// The log as it grows beside its place.
 struct Log(Whole);
 
 impl Log {
-    fn line(&mut self, log: &FileLog) -> Outcome {
+    fn line(&mut self, log: &impl Serialize) -> Outcome {
         let mut line = serde_json::to_vec(log).map_err(|error| Failure::from_error(&error))?;
         line.push(b'\n');
         self.0.write_all(&line).map_err(Failure::io(self.0.path()))

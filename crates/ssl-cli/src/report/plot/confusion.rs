@@ -87,6 +87,7 @@ mod tests {
             digest: "00".into(),
             n: 10,
             unlabelled: 0,
+            nobody: 0,
             views: 1,
             top1: 0.5,
             top5: 1.0,
