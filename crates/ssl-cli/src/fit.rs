@@ -68,7 +68,28 @@ impl Facts<'_> {
                 meta.classes.len().to_string(),
             );
         }
-        Ok(())
+        match self.moved(meta) {
+            None => Ok(()),
+            Some((name, ours, theirs)) => differ(
+                "the order of classes",
+                format!("{name:?} as class {ours}"),
+                format!("{name:?} as class {theirs}"),
+            ),
+        }
+    }
+
+    /// A class that both have, under different numbers: a label would mean two things.
+    fn moved(&self, meta: &Meta) -> Option<(&str, usize, usize)> {
+        let all = self.classes?;
+        // A name that several classes have says nothing.
+        let only = |names: &[String], name: &String| {
+            let mut places = (0..names.len()).filter(|&at| names[at] == *name);
+            places.next().filter(|_| places.next().is_none())
+        };
+        let mut common = all
+            .iter()
+            .filter_map(|name| Some((name.as_str(), only(all, name)?, only(&meta.classes, name)?)));
+        common.find(|(_, ours, theirs)| ours != theirs)
     }
 
     /// Class names that stand at the same number and differ: worth a warning, since names may be
@@ -173,6 +194,16 @@ mod tests {
         says(
             refusal(|facts| facts.classes = Some(&[])),
             ["clips.h5", "classes", "expected 2", "found 0"],
+        );
+        let turned: &'static [String] = Box::leak(Box::new(["b".to_owned(), "a".to_owned()]));
+        says(
+            refusal(|facts| facts.classes = Some(turned)),
+            [
+                "clips.h5",
+                "order of classes",
+                "expected \"b\" as class 1",
+                "found \"b\" as class 0",
+            ],
         );
     }
 

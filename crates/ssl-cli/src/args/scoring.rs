@@ -86,7 +86,7 @@ pub struct PredictArgs {
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = positive())]
     pub top: u16,
 
-    /// One JSON document on stdout: a list of {id, top: [{class, name, p}]}.
+    /// One JSON document on stdout: a list of {id, top: [{class, name, p}]}; top is null for a clip without anybody.
     #[arg(long)]
     pub json: bool,
 
