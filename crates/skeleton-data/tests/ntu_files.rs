@@ -135,7 +135,7 @@ fn marks_of_windows_and_lower_case_change_nothing_and_copies_can_be_left_out() {
     write(&windows, &renamed.collect::<Vec<_>>());
     let preparation = preparation(Edition::Ntu120);
     let expected = read(&[plain], &preparation).unwrap();
-    let found = read(&[windows.clone()], &preparation).unwrap();
+    let found = read(std::slice::from_ref(&windows), &preparation).unwrap();
     assert_eq!((&found.0, &found.1), (&expected.0, &expected.1));
 
     let copy = "S001C001P001R001A001 (1).skeleton";
