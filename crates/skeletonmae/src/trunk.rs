@@ -122,6 +122,11 @@ impl Trunk {
         Ok(trunk)
     }
 
+    /// d, features of a joint.
+    pub fn width(&self) -> usize {
+        self.embed.bias().elem_count()
+    }
+
     /// Embedding and encoder as they are now, for inference on tracks of `frames` by the CPU's fused forms; `None` where the
     /// ops go through their definitions.
     ///

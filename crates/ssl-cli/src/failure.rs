@@ -9,9 +9,6 @@ use std::path::Path;
 
 use crate::signal::{Signal, Stopped};
 
-/// Clips named in a message.
-const SHOWN: usize = 5;
-
 /// The result of everything in the program that can fail.
 pub type Outcome<T = ()> = Result<T, Failure>;
 
@@ -158,6 +155,15 @@ impl From<skeleton_data::Error> for Failure {
     }
 }
 
+/// The first names of a list, and whether there are more: all of them would fill the screen.
+pub fn first_few(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let some = names.iter().take(SHOWN).map(String::as_str);
+    let some = some.collect::<Vec<_>>().join(", ");
+    let more = if names.len() > SHOWN { ", ..." } else { "" };
+    format!("{some}{more}")
+}
+
 /// What to do about contents that can't be read.
 fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
     use skeleton_data::{Form, Kind};
@@ -241,17 +247,10 @@ impl From<skeletonmae::Error> for Failure {
                 value,
                 clips,
             } => {
-                // People count from 1, and a large batch would fill the screen.
-                let some = clips
-                    .iter()
-                    .take(SHOWN)
-                    .map(String::as_str)
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                let more = if clips.len() > SHOWN { ", ..." } else { "" };
-                let (epoch, step) = (epoch + 1, step + 1);
+                // People count from 1.
+                let (epoch, step, some) = (epoch + 1, step + 1, first_few(&clips));
                 Failure::error(format!(
-                    "the {quantity} is {value} in epoch {epoch}, step {step}; clips of the step: {some}{more}"
+                    "the {quantity} is {value} in epoch {epoch}, step {step}; clips of the step: {some}"
                 ))
             }
             Error::AllSkipped { epoch, steps } => Failure::error(format!(

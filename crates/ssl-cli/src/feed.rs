@@ -13,14 +13,11 @@ use skeletonmae::train::{BoxError, plan};
 use strl::{Scores, Strl, score};
 
 use crate::batch::track_batch;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, first_few};
 use crate::machine::Machine;
 use crate::printer::Printer;
 use crate::report::count;
 use crate::signal::{Interrupt, Stopped};
-
-/// Clips named in a warning.
-const SHOWN: usize = 5;
 
 /// What all feeds of a command share.
 pub struct Feeds<'a> {
@@ -56,11 +53,8 @@ impl Feeds<'_> {
                 .hint("`ssl doctor CACHE.h5` says which joints are missing; reading.score_threshold decides it"));
         }
         if !nobody.is_empty() {
-            let some = names.iter().take(SHOWN).map(String::as_str);
-            let some = some.collect::<Vec<_>>().join(", ");
-            let more = if names.len() > SHOWN { ", ..." } else { "" };
-            let clips = count(names.len(), "clip");
-            printer.warn(format!("{clips} without anybody left out: {some}{more}"));
+            let (clips, some) = (count(names.len(), "clip"), first_few(&names));
+            printer.warn(format!("{clips} without anybody left out: {some}"));
         }
         Ok((shown, nobody))
     }

@@ -144,14 +144,27 @@ pub fn cross_entropy(
     smoothing: f64,
     denominator: f64,
 ) -> candle_core::Result<Tensor> {
-    let target = target(logits, labels, smoothing)?;
-    let log_p = log_softmax(logits, 1)?;
-    (log_p * target)?.sum_all()? * (-1.0 / denominator)
+    let target = target(logits.dims2()?, labels, smoothing, logits)?;
+    cross_entropy_to(logits, &target, denominator)
 }
 
-/// What the logits (b, k) aim at: 1 at each clip's label, less the share that is spread over all classes.
-fn target(logits: &Tensor, labels: &[i64], smoothing: f64) -> candle_core::Result<Tensor> {
-    let (b, k) = logits.dims2()?;
+/// The same towards a [`target`] that was made before, (b, k).
+pub(crate) fn cross_entropy_to(
+    logits: &Tensor,
+    target: &Tensor,
+    denominator: f64,
+) -> candle_core::Result<Tensor> {
+    (log_softmax(logits, 1)? * target)?.sum_all()? * (-1.0 / denominator)
+}
+
+/// What logits (b, k) aim at: 1 at each clip's label, less the share that is spread over all classes; of the type and on the
+/// device of `like`.
+pub(crate) fn target(
+    (b, k): (usize, usize),
+    labels: &[i64],
+    smoothing: f64,
+    like: &Tensor,
+) -> candle_core::Result<Tensor> {
     let mut target = vec![smoothing / k as f64; b * k];
     for (clip, &label) in labels.iter().enumerate() {
         match usize::try_from(label) {
@@ -159,7 +172,7 @@ fn target(logits: &Tensor, labels: &[i64], smoothing: f64) -> candle_core::Resul
             _ => candle_core::bail!("label {label} of clip {clip}: expected 0 to {}", k - 1),
         }
     }
-    constant(target, (b, k), logits)
+    constant(target, (b, k), like)
 }
 
 /// Class probabilities of every clip.

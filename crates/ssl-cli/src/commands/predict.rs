@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use skeleton_data::raw::RawFile;
 use skeleton_data::split::resolve;
-use skeleton_data::{ClipSource, Error, MemoryClips, Sequence};
+use skeleton_data::{ClipSource, Error, Kind, MemoryClips, Sequence};
 
 use crate::args::PredictArgs;
-use crate::checkpoint::Kind;
+use crate::checkpoint;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::fit::Facts;
@@ -22,7 +22,7 @@ const MOST_NUMBERS: usize = 1 << 29;
 
 /// Names the likeliest classes of each clip.
 pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    let opened = Opened::read(&args.checkpoint, Kind::Finetune)?;
+    let opened = Opened::read(&args.checkpoint, checkpoint::Kind::Finetune)?;
     let (source, clips) = if is_raw(&args.data) {
         raw(args, &opened)?
     } else {
@@ -61,7 +61,8 @@ fn is_raw(path: &Path) -> bool {
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
     match read {
         Ok(()) => {
-            start != *b"\x89HDF\r\n\x1a\n" && path.extension().is_none_or(|ending| ending != "h5")
+            Kind::of(&start) != Some(Kind::Hdf5)
+                && path.extension().is_none_or(|ending| ending != "h5")
         }
         Err(_) => path.extension().is_some_and(|ending| {
             ["pkl", "pickle", "npz", "jsonl"]

@@ -23,7 +23,7 @@ pub struct Evaluation {
     /// Clips without a label, left out.
     pub unlabelled: usize,
     /// Clips without anybody, left out; not said where there are none.
-    #[serde(skip_serializing_if = "none")]
+    #[serde(skip_serializing_if = "super::none")]
     pub nobody: usize,
     /// Views of each clip whose class probabilities were averaged.
     pub views: usize,
@@ -37,12 +37,6 @@ pub struct Evaluation {
     pub confusion: Vec<Vec<u64>>,
     /// Class names in the order of rows and columns.
     pub classes: Vec<String>,
-}
-
-/// Whether a count needs no mention.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-fn none(count: &usize) -> bool {
-    *count == 0
 }
 
 impl Evaluation {

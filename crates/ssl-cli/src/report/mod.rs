@@ -37,6 +37,12 @@ pub fn count(n: usize, thing: &str) -> String {
     }
 }
 
+/// Whether a count needs no mention.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+pub fn none(count: &usize) -> bool {
+    *count == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use self::watch::Watch;
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
-use crate::report::count;
+use crate::report::{self, count};
 use crate::run::Run;
 use crate::signal::Interrupt;
 
@@ -37,14 +37,8 @@ pub struct Line<M> {
     #[serde(flatten)]
     measured: M,
     /// Steps left out since they weren't finite.
-    #[serde(default, skip_serializing_if = "none")]
+    #[serde(default, skip_serializing_if = "report::none")]
     skipped: usize,
-}
-
-/// Whether a count needs no mention in a line.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-fn none(count: &usize) -> bool {
-    *count == 0
 }
 
 impl<M: Metrics> Line<M> {

@@ -7,7 +7,7 @@ use skeletonmae::Result;
 use skeletonmae::train::{Decay, Gradients, Optimizer, OptimizerConfig, Schedule};
 
 use super::representation::{Features, Standard};
-use crate::finetune::cross_entropy;
+use crate::finetune::{cross_entropy_to, target};
 use crate::metrics::{Scores, ranking};
 
 /// Steps of Adam, each over all clips.
@@ -64,9 +64,10 @@ impl Linear {
             warmup_epochs: 0,
             decay: Decay::Cosine,
         };
+        let target = target((train.len(), classes), &train.labels, 0.0, &x)?;
         for step in 0..STEPS {
             let logits = linear(&x, weight.as_tensor(), Some(bias.as_tensor()))?; // (n, k)
-            let loss = cross_entropy(&logits, &train.labels, 0.0, train.len() as f64)?;
+            let loss = cross_entropy_to(&logits, &target, train.len() as f64)?;
             let mut gradients = Gradients::none(2);
             gradients.add(&loss, optimizer.parameters())?;
             let lr = LEARNING_RATE * schedule.factor(step, STEPS);

@@ -90,31 +90,21 @@ pub fn represent(
             (frames, folded) = (Some(t), encoder.folded(t)?);
         }
         let seen = batch.presence.par_chunks(t * v);
-        let (d, tracks): (usize, Vec<f64>) = match &folded {
-            Some(encoder) if [v, c] == [encoder.joints(), encoder.reads()] => {
-                let (s, d) = (host::read::<f32>(&batch.keypoints)?, encoder.width());
-                let of = |(s, seen): (&[f32], &[bool])| {
-                    over_time(&over_joints(&encoder.track(s), seen, v, d), d)
-                };
-                (
-                    d,
-                    s.par_chunks(t * v * c)
-                        .zip(seen)
-                        .flat_map_iter(of)
-                        .collect(),
-                )
+        let d = encoder.width();
+        let pooled = |h: &[f32], seen: &[bool]| over_time(&over_joints(h, seen, v, d), d);
+        let tracks: Vec<f64> = match &folded {
+            Some(folded) if [v, c] == [folded.joints(), folded.reads()] => {
+                let s = host::read::<f32>(&batch.keypoints)?;
+                let tracks = s.par_chunks(t * v * c).zip(seen);
+                tracks
+                    .flat_map_iter(|(s, seen)| pooled(&folded.track(s), seen))
+                    .collect()
             }
+            // It refuses other joints and coordinates, too.
             _ => {
-                let h = encoder.encode(&batch.keypoints, Mode::Eval)?; // (n, t, v, d)
-                let (d, h) = (h.dim(3)?, host::read::<f32>(&h)?);
-                let of = |(h, seen): (&[f32], &[bool])| over_time(&over_joints(h, seen, v, d), d);
-                (
-                    d,
-                    h.par_chunks(t * v * d)
-                        .zip(seen)
-                        .flat_map_iter(of)
-                        .collect(),
-                )
+                let h = host::read::<f32>(&encoder.encode(&batch.keypoints, Mode::Eval)?)?; // (n, t, v, d)
+                let tracks = h.par_chunks(t * v * d).zip(seen);
+                tracks.flat_map_iter(|(h, seen)| pooled(h, seen)).collect()
             }
         };
         let tracks = Tensor::from_vec(tracks, (n, (STRETCHES + 1) * d), &Device::Cpu)?;
