@@ -103,6 +103,12 @@ pub enum Form {
     Arrays,
     /// Clips as JSON lines.
     Lines,
+    /// What a pose estimator wrote of a video.
+    Estimates,
+    /// A compressed file that is damaged, or unpacks to too much.
+    Packed,
+    /// Files that can't be one set of clips.
+    Together,
     /// A `.skeleton` text of NTU RGB+D.
     Skeleton,
     /// A folder or archive of `.skeleton` files, or one of them, that can't be read.

@@ -29,6 +29,7 @@ pub mod synthetic;
 
 pub use error::{Error, Form, Result};
 pub use kind::Kind;
+pub use names::MOST_CLASSES;
 pub use sequence::{
     ClipSource, ClipView, MemoryClips, Repaired, Sequence, Units, Values, ValuesRef,
 };

@@ -5,7 +5,7 @@ pub(crate) const LONGEST_NAME: usize = 1024;
 
 /// Most classes that are numbered, not named: far above any set's, and the square of it, which confusions are as large as, still
 /// fits into a memory.
-pub(crate) const MOST_CLASSES: u32 = 1 << 12;
+pub const MOST_CLASSES: u32 = 1 << 12;
 
 /// What is expected of a label that is a number.
 pub(crate) fn expected_label() -> String {

@@ -15,7 +15,7 @@ use skeleton_graph::{Layout, random::Rng};
 
 use crate::augment::{Augment, Draw, add_noise, swap_joints};
 use crate::normalize::{Affine, Axes, Normalization, Stats, ViewJoints};
-use crate::sample::{Arrays, Choice, Filler, Picks, Sampling, Survey};
+use crate::sample::{Arrays, Choice, Filler, PeopleBy, Picks, Sampling, Survey};
 use crate::stream::{Stream, parents, to_bones, to_motion};
 use crate::{ClipView, Error, Result};
 
@@ -44,8 +44,11 @@ pub struct Reading {
     pub stream: Stream,
     /// A joint whose score is not above this is absent; of no effect on sources without scores.
     pub score_threshold: f32,
-    /// At most this many people of a clip are read: those with the most present joints.
+    /// At most this many people of a clip are read.
     pub persons: usize,
+    /// Which of them where there are more; those with the most present joints where it isn't said.
+    #[serde(default)]
+    pub people: PeopleBy,
     /// What is subtracted from the coordinates and what divides or turns them.
     pub normalization: Normalization,
 }
@@ -64,6 +67,7 @@ impl Default for Reading {
             stream: Stream::Joint,
             score_threshold: 0.0,
             persons: 2,
+            people: PeopleBy::Presence,
             normalization: Normalization::Clip,
         }
     }
@@ -242,7 +246,8 @@ impl Reader {
     ) -> Result<usize> {
         view.check(self.mirror.len())?;
         let (threshold, persons) = (self.reading.score_threshold, self.reading.persons);
-        self.survey.take(view, threshold, persons);
+        self.survey
+            .take(view, threshold, persons, self.reading.people);
         if self.survey.tracks.is_empty() {
             return Err(Error::clip(view.id, "a present joint", "none in any frame"));
         }

@@ -15,6 +15,7 @@ use skeleton_graph::random::{Key, Purpose, Rng, stream};
 pub(crate) use fill::{Arrays, Filler};
 
 use crate::ClipView;
+use crate::reading::Reading;
 
 /// How a fixed number of frames is taken from a clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,19 @@ pub enum Sampling {
     /// of each bin (longer ones). In evaluation the views of a clip start evenly spaced, or are drawn from a
     /// fixed seed by the clip's name; one view alone takes the middle of each bin.
     Uniform,
+}
+
+/// Which people are read of a clip that has more than are read; of equal ones the earlier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PeopleBy {
+    /// Those with the most present joints over all frames.
+    #[default]
+    Presence,
+    /// Those with the largest sum of the scores of present joints; as by presence where there are no scores.
+    Score,
+    /// Those that move most: the variance of a joint's place over the frames in which it is present, summed over joints.
+    Motion,
 }
 
 /// The part of a clip that is sampled, in frames from the first: `[start, start + length]`, both real numbers, so that
@@ -82,9 +96,9 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Finds the tracks and the frames of a clip: at most `persons` tracks, those with the most present joints (the
-    /// earlier one where two are equal), in the source's order.
-    pub fn take(&mut self, view: &ClipView<'_>, threshold: f32, persons: usize) {
+    /// Finds the tracks and the frames of a clip: at most `persons` tracks, those that are first `by` presence, score or motion
+    /// (the earlier one where two are equal), in the source's order.
+    pub fn take(&mut self, view: &ClipView<'_>, threshold: f32, persons: usize, by: PeopleBy) {
         let t = view.frames;
         let rows = view.persons * t;
         self.seen.clear();
@@ -96,11 +110,11 @@ impl Survey {
         let is_track = |&track: &usize| seen[track_rows(track)].contains(&true);
         self.tracks.extend((0..view.persons).filter(is_track));
         if self.tracks.len() > persons {
-            let count = |&track: &usize| {
-                let rows = track_rows(track).map(|row| count_present(view, threshold, row));
-                std::cmp::Reverse(rows.sum::<usize>())
-            };
-            self.tracks.sort_by_cached_key(count);
+            let rank = |&track: &usize| (rank(view, threshold, track, by), track);
+            let mut ranked: Vec<(f64, usize)> = self.tracks.iter().map(rank).collect();
+            ranked.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+            self.tracks.clear();
+            self.tracks.extend(ranked.iter().map(|&(_, track)| track));
             self.tracks.truncate(persons);
             self.tracks.sort_unstable();
         }
@@ -137,10 +151,47 @@ fn any_present(view: &ClipView<'_>, threshold: f32, row: usize) -> bool {
     joints.any(|joint| view.is_present(joint, threshold))
 }
 
-fn count_present(view: &ClipView<'_>, threshold: f32, row: usize) -> usize {
-    let joints = row * view.joints..(row + 1) * view.joints;
-    let present = joints.filter(|&joint| view.is_present(joint, threshold));
-    present.count()
+/// How far in front a track is.
+fn rank(view: &ClipView<'_>, threshold: f32, track: usize, by: PeopleBy) -> f64 {
+    let (t, v) = (view.frames, view.joints);
+    let joints = (track * t * v..(track + 1) * t * v).filter(|&at| view.is_present(at, threshold));
+    match (by, view.scores) {
+        (PeopleBy::Presence, _) | (PeopleBy::Score, None) => joints.count() as f64,
+        (PeopleBy::Score, Some(scores)) => joints.map(|at| f64::from(scores.get(at))).sum(),
+        (PeopleBy::Motion, _) => {
+            // By joint: frames, and sums of places and of their squares about the first.
+            let mut sums = vec![(0.0f64, [0.0f64; 3], 0.0f64, [0.0f32; 3]); v];
+            for at in joints {
+                let (n, sum, squares, first) = &mut sums[at % v];
+                let place = view.place(at);
+                if *n == 0.0 {
+                    *first = place;
+                }
+                *n += 1.0;
+                for axis in 0..3 {
+                    let x = f64::from(place[axis]) - f64::from(first[axis]);
+                    sum[axis] += x;
+                    *squares += x * x;
+                }
+            }
+            let variance = |(n, sum, squares, _): &(f64, [f64; 3], f64, [f32; 3])| match *n > 0.0 {
+                true => squares / n - sum.iter().map(|x| (x / n) * (x / n)).sum::<f64>(),
+                false => 0.0,
+            };
+            sums.iter().map(variance).sum()
+        }
+    }
+}
+
+/// Which share of a clip's motion, as [`PeopleBy::Motion`] has it, is that of the people who are read.
+pub(crate) fn share_of_motion(view: &ClipView<'_>, reading: &Reading) -> f64 {
+    let threshold = reading.score_threshold;
+    let mut survey = Survey::default();
+    survey.take(view, threshold, reading.persons, reading.people);
+    let motion = |track: usize| rank(view, threshold, track, PeopleBy::Motion);
+    let all: f64 = (0..view.persons).map(motion).sum();
+    let read: f64 = survey.tracks.iter().map(|&track| motion(track)).sum();
+    if all > 0.0 { read / all } else { 1.0 }
 }
 
 /// Where one sample lies: the share `weight` of the way from one kept frame to another.

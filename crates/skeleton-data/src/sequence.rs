@@ -179,6 +179,20 @@ pub struct Repaired {
     pub joints: usize,
     /// Scores that were not finite, made zero.
     pub scores: usize,
+    /// Joints that a mark of the source said to be missing ([`Meaning::missing`](crate::raw::Meaning)).
+    pub marked: usize,
+}
+
+impl std::ops::Add for Repaired {
+    type Output = Repaired;
+
+    fn add(self, more: Repaired) -> Repaired {
+        Repaired {
+            joints: self.joints + more.joints,
+            scores: self.scores + more.scores,
+            marked: self.marked + more.marked,
+        }
+    }
 }
 
 /// A clip where it lies: in a [`Sequence`] or in a mapped cache.

@@ -7,6 +7,9 @@ use skeleton_graph::random::{self, Key, Purpose};
 
 use crate::{Error, Result};
 
+/// The split of all clips, which every source has unless it has another of this name.
+pub const ALL: &str = "all";
+
 /// A split by indices, and how many of its ids name no clip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {

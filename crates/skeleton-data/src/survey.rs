@@ -33,9 +33,17 @@ pub struct Survey {
     pub missing: Vec<u64>,
     /// Scores, of sources that have them.
     pub scores: Option<ScoreCounts>,
+    /// The smallest and the largest third coordinate of a present joint; none in the plane, or where nobody is.
+    pub third: Option<(f32, f32)>,
+    /// Present joints whose coordinates all have one value, by that value: the first few that occur, of which a tracker's mark for
+    /// joints that it lost is one.
+    pub marks: Vec<(f32, u64)>,
     /// Bytes of coordinates and scores looked at.
     pub bytes: u64,
 }
+
+/// Values of which a survey counts how often they are a joint's place.
+const MARKS: usize = 16;
 
 impl Survey {
     /// Measures all clips of `source` with `threads` threads. A joint is present when its coordinates are finite and not
@@ -74,6 +82,25 @@ impl Survey {
         }
     }
 
+    fn see_third(&mut self, low: f32, high: f32) {
+        let (lowest, highest) = self.third.unwrap_or((low, high));
+        self.third = Some((lowest.min(low), highest.max(high)));
+    }
+
+    /// Counts joints all of whose coordinates are `value`. Of more values than are counted the rarest goes.
+    fn mark(&mut self, value: f32, joints: u64) {
+        if let Some((_, count)) = self.marks.iter_mut().find(|(known, _)| *known == value) {
+            *count += joints;
+            return;
+        }
+        if self.marks.len() == MARKS
+            && let Some(rarest) = (0..MARKS).min_by_key(|&at| self.marks[at].1)
+        {
+            self.marks.swap_remove(rarest);
+        }
+        self.marks.push((value, joints));
+    }
+
     /// Adds what was found of the next clips, and says how many these are.
     fn add(&mut self, part: Survey) -> usize {
         self.clips.extend(&part.clips);
@@ -85,6 +112,12 @@ impl Survey {
         }
         if let Some(scores) = part.scores {
             self.scores.get_or_insert_default().add(&scores);
+        }
+        if let Some((low, high)) = part.third {
+            self.see_third(low, high);
+        }
+        for (value, joints) in part.marks {
+            self.mark(value, joints);
         }
         part.clips.len()
     }
@@ -153,6 +186,9 @@ struct Row {
     moves: bool,
     size: f32,
     reach: f32,
+    third: Option<(f32, f32)>,
+    /// Whether a present joint has one value in all coordinates.
+    marked: bool,
 }
 
 impl Counter {
@@ -208,6 +244,21 @@ impl Counter {
                 sums.rows += 1;
                 facts.not_finite += u64::from(row.not_finite);
                 facts.outside += u64::from(row.outside);
+                if row.marked {
+                    let (places, _) = keypoints_seen[at * v * C..(at + 1) * v * C].as_chunks::<C>();
+                    for (place, _) in places
+                        .iter()
+                        .zip(&self.present)
+                        .filter(|(_, there)| **there)
+                    {
+                        if is_even(place) {
+                            sums.mark(place[0], 1);
+                        }
+                    }
+                }
+                if let Some((low, high)) = row.third {
+                    sums.see_third(low, high);
+                }
                 if row.present > 0 {
                     facts.poses += 1;
                     facts.present += u64::from(row.present);
@@ -240,14 +291,17 @@ impl Counter {
             *present = score > self.threshold;
         }
         let (mut extent, mut finite, mut count) = (Extent::<C>::default(), 0, 0);
+        let mut marked = false;
         for (place, present) in joints.iter().zip(&mut *present) {
             finite += u32::from(place.iter().fold(true, |all, x| all & x.is_finite()));
             *present &= is_somewhere(place);
             count += u32::from(*present);
+            marked |= *present & is_even(place);
             extent.take_if(*present, place);
         }
         let mut found = Row {
             present: count,
+            marked,
             not_finite: joints.len() as u32 - finite,
             ..Row::default()
         };
@@ -277,8 +331,15 @@ impl Counter {
             }
         }
         (found.size, found.reach) = (extent.diagonal(), extent.reach());
+        found.third = (C == 3).then(|| (extent.low[C - 1], extent.high[C - 1]));
         found
     }
+}
+
+/// Whether all coordinates of a place are one value.
+#[inline]
+fn is_even<const C: usize>(place: &[f32; C]) -> bool {
+    place.iter().fold(true, |all, x| all & (*x == place[0]))
 }
 
 /// The numbers in single precision, in `buffer` where they aren't stored so.

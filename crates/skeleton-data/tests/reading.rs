@@ -5,7 +5,7 @@ use rand::{Rng as _, RngCore as _};
 use skeleton_data::augment::Augment;
 use skeleton_data::normalize::{Normalization, View};
 use skeleton_data::reading::{Reading, read_clip};
-use skeleton_data::sample::Sampling;
+use skeleton_data::sample::{PeopleBy, Sampling};
 use skeleton_data::skeleton_graph::Layout;
 use skeleton_data::skeleton_graph::random::{Key, Purpose, Rng, stream};
 use skeleton_data::stream::Stream;
@@ -76,6 +76,7 @@ fn reading(rng: &mut Rng) -> Reading {
         stream: streams[rng.random_range(0..4)],
         score_threshold: [-1.0, 0.0, 0.5][rng.random_range(0..3)],
         persons: rng.random_range(1..4),
+        people: [PeopleBy::Presence, PeopleBy::Score, PeopleBy::Motion][rng.random_range(0..3)],
         normalization: normalizations[rng.random_range(0..4)].clone(),
     }
 }

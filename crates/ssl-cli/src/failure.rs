@@ -166,22 +166,34 @@ pub fn first_few(names: &[String]) -> String {
 
 /// What to do about contents that can't be read.
 fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
-    use skeleton_data::{Form, Kind};
+    use skeleton_data::Form;
     Some(match form {
         Form::Pickle => "only pickles of plain data and numpy arrays are read; nothing is executed",
-        Form::Annotation => "docs/formats.md shows the form of a pyskl annotation file",
-        Form::Arrays => "docs/formats.md shows which arrays an .npz of clips has",
-        Form::Lines => "docs/formats.md shows the form of such lines",
+        Form::Annotation => {
+            "an annotation is a dict of frame_dir (the id), label, total_frames, keypoint (persons, frames, joints, coordinates) and perhaps keypoint_score; a file is one, a list of them, or {\"annotations\": [...], \"split\": {name: [id, ...]}}"
+        }
+        Form::Arrays => {
+            "an .npz has x_train, x_test of shape (clips, frames, 150) and y_train, y_test of shape (clips, classes), as CTR-GCN writes them"
+        }
+        Form::Lines => {
+            "the first line is {\"format\": \"skeleton-clips\", \"version\": 1}; each other is a clip, {\"id\": ..., \"keypoints\": [people][frames][joints][x, y]}, or {\"split\": ..., \"ids\": [...]}; a joint that was not seen is null"
+        }
         Form::Skeleton => {
             "take the file from its source again, or skip damaged ones: --skip-bad --log FILE.jsonl"
         }
         Form::Recordings => {
-            "docs/datasets.md says how NTU RGB+D's archives and folders are read; --skip-bad leaves out files of other names"
+            "recordings are called like S001C001P001R001A001.skeleton; --skip-bad leaves out files of other names"
+        }
+        Form::Estimates => {
+            "AlphaPose's list, MMPose's predictions and a folder of OpenPose's frames are read; anything else goes into JSON lines: `ssl convert --help`"
+        }
+        Form::Packed => "is the file whole? unpack it by hand to see: gunzip FILE, or xz -d FILE",
+        Form::Together => {
+            "give files of the same joints and form, with ids of their own; one cache for each set otherwise"
         }
         Form::Clips(kind) => how_to_unpack(kind),
-        Form::NoCache(Kind::JsonList) => how_to_unpack(Kind::JsonList),
         Form::NoCache(_) => {
-            "`ssl prepare FILE -o CACHE.h5` makes a cache of a pickle, an .npz or JSON lines"
+            "`ssl prepare FILE -o CACHE.h5` makes a cache of a pickle, an .npz, JSON lines or a pose estimator's JSON"
         }
         Form::Cache => "make the cache again with `ssl prepare`, and check the source's SHA-256",
         _ => return None,
@@ -192,22 +204,17 @@ fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
 fn how_to_unpack(kind: skeleton_data::Kind) -> &'static str {
     use skeleton_data::Kind;
     match kind {
-        Kind::Gzip => "unpack it first: gunzip FILE",
-        Kind::Xz => "unpack it first: xz -d FILE",
         Kind::Bzip2 => "unpack it first: bunzip2 FILE",
         Kind::Rar | Kind::SevenZip => {
             "unpack it first, and give the file in it, or the folder of .skeleton files"
         }
         Kind::Npy => {
-            "an array alone has neither ids nor labels: docs/formats.md shows the forms that are read, such as JSON lines"
+            "an array alone has neither ids nor labels: write a dict with frame_dir, label and keypoint as a pickle, or JSON lines"
         }
         Kind::Hdf5 => {
             "a cache is ready for `ssl doctor CACHE.h5` and training; `ssl convert` turns it into other forms"
         }
-        Kind::JsonList => {
-            "a pose estimator's list isn't read: write a JSON object a line, a clip each, as docs/formats.md shows"
-        }
-        _ => "docs/formats.md shows the forms that are read",
+        _ => "pickles, .npz, JSON lines and pose estimators' JSON are read: `ssl prepare --help`",
     }
 }
 
@@ -231,7 +238,7 @@ fn refused_by_the_system(kind: std::io::ErrorKind) -> Option<&'static str> {
 impl From<skeleton_graph::LayoutError> for Failure {
     fn from(error: skeleton_graph::LayoutError) -> Failure {
         Failure::from_error(&error)
-            .hint("crates/skeleton-graph/README.md says how a layout of one's own is written")
+            .hint("`ssl layout` lists the built-in layouts; `ssl layout coco17 > FILE.toml` makes one to start from")
     }
 }
 

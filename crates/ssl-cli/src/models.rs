@@ -133,7 +133,7 @@ impl Opened {
     }
 
     /// How clips are read for the model: as in training, in as many views as asked for.
-    fn reading(&self, clips: Option<u16>) -> Reading {
+    pub fn reading(&self, clips: Option<u16>) -> Reading {
         let reading = self.checkpoint.meta.reading.clone();
         Reading {
             clips: clips.map_or(reading.clips, usize::from),

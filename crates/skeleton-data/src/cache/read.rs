@@ -12,6 +12,7 @@ use super::write::CacheHeader;
 use super::wrong;
 use crate::error::Mismatch;
 use crate::map::Mapped;
+use crate::split::ALL;
 use crate::{ClipSource, ClipView, Error, Form, Kind, Result, Sequence, Units, ValuesRef};
 
 /// An open cache.
@@ -29,6 +30,8 @@ pub struct Cache {
     created_by: String,
     keypoints: Region,
     scores: Option<Region>,
+    /// Every clip's index.
+    all: Vec<u32>,
     /// A bit for each sample whose checksum was found right.
     checked: Vec<AtomicU64>,
 }
@@ -117,6 +120,7 @@ impl Cache {
         };
         let words = contents.samples.id.len().div_ceil(64);
         let checked = (0..words).map(|_| AtomicU64::new(0)).collect();
+        let all = (0..contents.samples.id.len() as u32).collect();
         Ok(Cache {
             path: path.to_owned(),
             map,
@@ -127,6 +131,7 @@ impl Cache {
             created_by,
             keypoints,
             scores,
+            all,
             checked,
             contents,
         })
@@ -220,19 +225,25 @@ impl Cache {
         splits.map(|(name, indices)| (name.as_str(), indices.len()))
     }
 
-    /// The clips of a split, by index.
+    /// The clips of a split, by index; of [`ALL`] all, where no split is called so.
     ///
     /// # Errors
     /// An unknown name; the error lists those there are.
     pub fn split(&self, name: &str) -> Result<&[u32]> {
         let splits = || self.contents.splits.iter();
         let split = splits().find(|(known, _)| known == name);
-        let split = split.map(|(_, indices)| &indices[..]);
-        split.ok_or_else(|| Error::NoSplit {
-            source_name: self.path.display().to_string(),
-            name: name.to_owned(),
-            known: splits().map(|(name, _)| name.clone()).collect(),
-        })
+        match split {
+            Some((_, indices)) => Ok(indices),
+            None if name == ALL => Ok(&self.all),
+            None => {
+                let known = splits().map(|(name, _)| name.clone());
+                Err(Error::NoSplit {
+                    source_name: self.path.display().to_string(),
+                    name: name.to_owned(),
+                    known: known.chain([format!("{ALL} (every clip)")]).collect(),
+                })
+            }
+        }
     }
 
     /// What is known of clip `index` without reading it.

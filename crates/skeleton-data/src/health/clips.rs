@@ -2,6 +2,8 @@
 
 use super::Catalogue;
 use super::finding::{Finding, Kind, Place};
+use crate::reading::Reading;
+use crate::sample::{PeopleBy, share_of_motion};
 use crate::survey::{ClipFacts, Survey};
 use crate::{ClipSource, Result, Units};
 
@@ -80,6 +82,7 @@ pub(super) fn sizes(survey: &Survey, catalogue: &Catalogue<'_>) -> Vec<Finding> 
         Units::Metre => !(0.1..=10.0).contains(&size) || reach > 100.0,
         Units::Normalised => size > 100.0,
     };
+    let score = third_is_score(survey, size);
     let words = format!(
         "units are said to be {}, and people are {} large (median), their coordinates up to {reach:.4} (median)",
         units.name(),
@@ -94,7 +97,10 @@ pub(super) fn sizes(survey: &Survey, catalogue: &Catalogue<'_>) -> Vec<Finding> 
         |clip: &ClipFacts| sized(&clip) && (clip.size > factor * size || clip.size < size / factor);
     let outside = |clip: &ClipFacts| units == Units::Pixel && clip.outside * 2 > clip.present;
     let found = [
-        impossible.then(|| Finding::new(Kind::Units, words)),
+        // Other units would make it a fault that nobody sees.
+        (impossible && score.is_none()).then(|| Finding::new(Kind::Units, words)),
+        score,
+        marks(survey),
         Finding::about(Kind::Scale, clips_where(survey, strange), |n| {
             let median = length(size, units);
             format!(
@@ -106,6 +112,68 @@ pub(super) fn sizes(survey: &Survey, catalogue: &Catalogue<'_>) -> Vec<Finding> 
         }),
     ];
     found.into_iter().flatten().collect()
+}
+
+/// Whether the third coordinate is within 0 to 1 where people are sizes in pixels.
+fn third_is_score(survey: &Survey, size: f32) -> Option<Finding> {
+    let (low, high) = survey.third?;
+    if low < 0.0 || high > 1.0 || size < 10.0 {
+        return None;
+    }
+    let words = format!(
+        "the third coordinate lies within {low:.2} to {high:.2} while people are {size:.0} large (median): it looks like a score"
+    );
+    Some(Finding::new(Kind::ThirdIsScore, words))
+}
+
+/// From this share of all joints on, one place is no chance.
+const MARKED: f64 = 0.02;
+
+/// Joints that are many times at one place.
+fn marks(survey: &Survey) -> Option<Finding> {
+    let joints = survey.rows * survey.missing.len() as u64;
+    let &(value, count) = survey.marks.iter().max_by_key(|(_, count)| *count)?;
+    let share = count as f64 / joints.max(1) as f64;
+    if share < MARKED {
+        return None;
+    }
+    let places = vec![value.to_string(); 2 + usize::from(survey.third.is_some())];
+    let words = format!(
+        "{:.0} % of all joints are at exactly ({})",
+        100.0 * share,
+        places.join(", ")
+    );
+    Some(Finding::new(Kind::Mark, words))
+}
+
+/// Clips with more people than are read, and what of their motion is.
+///
+/// # Errors
+/// A clip that can't be read.
+pub(super) fn more_people(
+    source: &dyn ClipSource,
+    survey: &Survey,
+    reading: &Reading,
+) -> Result<Option<Finding>> {
+    let clips = clips_where(survey, |clip| clip.tracks as usize > reading.persons);
+    let mut shares = Vec::with_capacity(clips.len());
+    for &clip in &clips {
+        shares.push(share_of_motion(&source.clip(clip as usize)?, reading));
+    }
+    shares.sort_by(f64::total_cmp);
+    let median = shares.get(shares.len() / 2).copied().unwrap_or(1.0);
+    let n = reading.persons;
+    let by = match reading.people {
+        PeopleBy::Presence => "those with the most present joints",
+        PeopleBy::Score => "those with the largest scores",
+        PeopleBy::Motion => "those that move most",
+    };
+    Ok(Finding::about(Kind::MorePeople, clips, |clips| {
+        format!(
+            "{clips} with more people than reading.persons = {n}: {by} are read, the others are not; {:.0} % of the motion is read (median)",
+            100.0 * median
+        )
+    }))
 }
 
 fn length(size: f32, units: Units) -> String {

@@ -61,6 +61,14 @@ kinds! {
     LabelBeyondClasses Error "the classifier has no output for such a label";
     /// Coordinates that can't be in the units that the data set names.
     Units Error "normalisation and augmentation that depend on the units do the wrong thing";
+    /// A third coordinate that looks like a score.
+    ThirdIsScore Error "a score is read as depth, and joints that were not found as joints at an arbitrary place";
+    /// Many joints at one place.
+    Mark Warning "many joints with one and the same value are marks of joints that were not found, not places";
+    /// Clips with more people than are read.
+    MorePeople Warning "people that are not read may be those that act";
+    /// No split.
+    NoSplits Warning "there is nothing apart to measure on: whatever is trained is trained on all clips";
     /// Clips whose people are far larger or smaller than the others'.
     Scale Warning "a tracker that lost the person, or a clip in other units, stands out of any normalisation";
     /// Clips with most joints outside of the image.

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 pub use self::finding::{Finding, Kind, Place, Severity};
 pub use self::splits::usual_pairs;
+use crate::reading::Reading;
 use crate::survey::Survey;
 use crate::{ClipSource, Error, Result, Units};
 
@@ -27,6 +28,8 @@ pub struct Catalogue<'a> {
     pub units: Units,
     /// Clips by split.
     pub splits: Vec<(&'a str, &'a [u32])>,
+    /// How clips will be read.
+    pub reading: Reading,
 }
 
 /// A split by numbers.
@@ -98,6 +101,7 @@ impl<'a> Catalogue<'a> {
             classes: cache.classes(),
             units: cache.units(),
             splits: splits.collect(),
+            reading: Reading::default(),
         }
     }
 }
@@ -117,7 +121,11 @@ pub fn examine(
     let copies = clips::Copies::find(source, survey)?;
     let mut findings = clips::findings(survey, catalogue);
     findings.extend(clips::sizes(survey, catalogue));
+    findings.extend(clips::more_people(source, survey, &catalogue.reading)?);
     findings.extend(copies.findings(catalogue));
+    if catalogue.splits.is_empty() && !survey.clips.is_empty() {
+        findings.push(Finding::new(Kind::NoSplits, "no split".to_owned()));
+    }
     findings.extend(splits::classes_without_clips(catalogue));
     let mut facts = Vec::new();
     for &(name, clips) in &catalogue.splits {

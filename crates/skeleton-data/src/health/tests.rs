@@ -67,6 +67,7 @@ fn examined(change: impl FnOnce(&mut Set)) -> Health {
         classes: &set.clips.classes,
         units: set.clips.units,
         splits,
+        reading: Reading::default(),
     };
     let survey = Survey::of(&set.clips, 0.0, 2, &mut |_| ControlFlow::Continue(()))
         .unwrap()
@@ -289,4 +290,94 @@ fn labels_that_make_no_sense_are_found() {
         "{:#?}",
         health.findings
     );
+}
+
+/// The set in 3D: the third number of each joint as `third` makes it of its place.
+fn with_third(set: &mut Set, third: impl Fn(usize) -> f32) {
+    for clip in &mut set.clips.clips {
+        let places = numbers(clip).chunks(2).enumerate();
+        let values = places.flat_map(|(at, place)| [place[0], place[1], third(at)]);
+        clip.keypoints = Values::F32(values.collect());
+        clip.coordinates = 3;
+    }
+}
+
+#[test]
+fn a_score_that_is_read_as_depth_is_found_whatever_the_units() {
+    for units in [Units::Pixel, Units::Metre, Units::Normalised] {
+        let finding = |third: fn(usize) -> f32| {
+            let health = examined(|set| {
+                set.clips.units = units;
+                with_third(set, third);
+            });
+            let mut kinds = health.findings.iter().map(|finding| finding.kind);
+            let found = kinds.any(|kind| kind == Kind::ThirdIsScore);
+            assert!(!found || kinds.all(|kind| kind != Kind::Units), "{units:?}");
+            found
+        };
+        assert!(finding(|at| (at % 10) as f32 / 10.0), "{units:?}");
+        assert!(!finding(|at| at as f32), "depth beyond 1");
+        assert!(
+            !finding(|at| (at % 10) as f32 / 10.0 - 0.5),
+            "depth below 0"
+        );
+    }
+}
+
+#[test]
+fn one_value_at_many_joints_is_a_mark() {
+    for (mark, share) in [(-1.0, 30), (0.0, 30), (999.0, 5), (-1.0, 0)] {
+        let health = examined(|set| {
+            for clip in &mut set.clips.clips {
+                for (at, place) in numbers(clip).chunks_mut(2).enumerate() {
+                    if at * 7 % 100 < share {
+                        place.fill(mark);
+                    }
+                }
+            }
+        });
+        let found = health
+            .findings
+            .iter()
+            .find(|finding| finding.kind == Kind::Mark);
+        assert_eq!(found.is_some(), mark != 0.0 && share > 0, "{mark} {share}");
+        if let Some(found) = found {
+            assert!(
+                found.what.contains(&format!("({mark}, {mark})")),
+                "{}",
+                found.what
+            );
+        }
+    }
+}
+
+#[test]
+fn people_beyond_those_that_are_read_are_said_with_what_they_do() {
+    let crowd = |set: &mut Set| {
+        for clip in &mut set.clips.clips {
+            let actor = numbers(clip).clone();
+            let still: Vec<f32> = (0..2)
+                .flat_map(|person| {
+                    let first = actor[..2 * JOINTS].to_vec();
+                    let moved = first.into_iter().map(move |x| x + 50.0 * person as f32);
+                    let frames = actor.len() / (2 * JOINTS);
+                    moved.collect::<Vec<_>>().repeat(frames)
+                })
+                .collect();
+            clip.persons = 3;
+            clip.keypoints = Values::F32([still, actor].concat());
+        }
+    };
+    let all: Vec<u32> = (0..16).collect();
+    only(
+        Kind::MorePeople,
+        &all,
+        "16 clips with more people than reading.persons = 2: those with the most present joints are read, the others are not; 0 % of the motion is read (median)",
+        crowd,
+    );
+}
+
+#[test]
+fn a_set_without_splits_is_said_to_be_so() {
+    only(Kind::NoSplits, &[], "no split", |set| set.splits.clear());
 }

@@ -1,11 +1,15 @@
 //! Readers of the files other programs write, and writers of those that others read.
 
 mod element;
+mod estimators;
+mod files;
 pub mod jsonl;
+mod meaning;
 pub mod npz;
 pub mod ntu;
 mod pickle;
 mod pyskl;
+mod unpack;
 
 use std::cell::Cell;
 use std::fs::File;
@@ -18,6 +22,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use skeleton_graph::Layout;
 
+pub use self::estimators::MOST_PEOPLE;
+pub use self::files::{Input, RawFiles, has_recordings};
+pub use self::meaning::{Column, Columns, Meaning};
 use crate::error::Mismatch;
 use crate::kind::without_mark;
 use crate::map::Storage;
@@ -38,12 +45,24 @@ pub enum RawFormat {
     Npz,
     /// JSON lines ([`jsonl`]), ending in `.jsonl`.
     Jsonl,
+    /// JSON of a pose estimator about one video: AlphaPose's list, MMPose's frames, or OpenPose's folder of frames. Frames come in the
+    /// order of their numbers, and at most [`MOST_PEOPLE`] people are kept, those that are seen in the most frames; where the file
+    /// gives them no numbers, they are followed by the distance of their joints.
+    Estimates,
 }
 
 impl RawFormat {
     /// By its first bytes, else by its name's ending.
     fn of(path: &Path, bytes: &[u8]) -> Result<RawFormat> {
         match Kind::of(bytes) {
+            Some(Kind::JsonList) => return Ok(RawFormat::Estimates),
+            Some(Kind::JsonObject) if estimators::is_video(bytes) => {
+                return Ok(RawFormat::Estimates);
+            }
+            Some(Kind::JsonObject) if estimators::is_frame(path) => {
+                let wrong = Mismatch::new("the folder of all frames", "one frame of OpenPose");
+                return Err(wrong.at(Form::Estimates, path, ""));
+            }
             Some(Kind::JsonObject) => return Ok(RawFormat::Jsonl),
             Some(Kind::Zip) => return Ok(RawFormat::Npz),
             None | Some(Kind::Pickle) => {}
@@ -53,16 +72,29 @@ impl RawFormat {
                 return Err(wrong.at(Form::Clips(other), path, ""));
             }
         }
-        let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
-        match ending.as_deref().and_then(|ending| ending.to_str()) {
-            Some("npz") => Ok(RawFormat::Npz),
-            Some("jsonl") => Ok(RawFormat::Jsonl),
+        match ending(path).as_str() {
+            "npz" => Ok(RawFormat::Npz),
+            "jsonl" => Ok(RawFormat::Jsonl),
             _ => Ok(RawFormat::Pyskl),
         }
     }
 }
 
-/// A file of clips in any [`RawFormat`], mapped: opening it checks everything but the numbers, [`each`](Self::each) reads these.
+/// What a name ends in, in lower case; of `clips.pkl.gz` it is `pkl`.
+fn ending(path: &Path) -> String {
+    let of = |path: &Path| {
+        let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+        ending.map_or(String::new(), |ending| {
+            ending.to_string_lossy().into_owned()
+        })
+    };
+    match of(path).as_str() {
+        "gz" | "xz" => of(&path.with_extension("")),
+        ending => ending.to_owned(),
+    }
+}
+
+/// A file of clips in any [`RawFormat`], mapped, or unpacked into memory where it is compressed by gzip or xz: opening it checks everything but the numbers, [`each`](Self::each) reads these.
 ///
 /// A joint with a coordinate that is not finite (some trackers write NaN for one they lost) becomes a missing joint,
 /// all zeros with score zero, and a score that is not finite becomes zero; both are counted ([`repaired`](Self::repaired)).
@@ -72,13 +104,14 @@ pub struct RawFile {
     storage: Arc<Storage>,
     contents: Contents,
     clips: Clips,
+    meaning: Meaning,
     repaired: Cell<Repaired>,
 }
 
 /// What opening a file finds out.
 #[derive(Default)]
 struct Contents {
-    clips: usize,
+    ids: Vec<String>,
     joints: usize,
     coordinates: usize,
     classes: usize,
@@ -91,6 +124,7 @@ enum Clips {
     Pyskl(pyskl::Annotations),
     Npz(Vec<npz::Part>),
     Jsonl(jsonl::Lines),
+    Estimates(estimators::Video),
 }
 
 impl RawFile {
@@ -111,6 +145,7 @@ impl RawFile {
     }
 
     fn read(path: &Path, storage: Storage) -> Result<RawFile> {
+        let storage = unpack::unpacked(path, storage)?;
         let (format, storage) = (RawFormat::of(path, &storage)?, Arc::new(storage));
         let (contents, clips) = match format {
             RawFormat::Pyskl => pyskl::open(path, &storage).map(|(a, b)| (a, Clips::Pyskl(b)))?,
@@ -118,15 +153,43 @@ impl RawFile {
             RawFormat::Jsonl => {
                 jsonl::open(path, without_mark(&storage)).map(|(a, b)| (a, Clips::Jsonl(b)))?
             }
+            RawFormat::Estimates => {
+                estimators::open(path, &storage).map(|(a, b)| (a, Clips::Estimates(b)))?
+            }
         };
-        Ok(RawFile {
+        Ok(RawFile::of(path, format, storage, (contents, clips)))
+    }
+
+    /// The clip of a video whose frames OpenPose wrote as a file each.
+    fn of_frames(folder: &Path, files: &[PathBuf]) -> Result<RawFile> {
+        let read = |path: &Path| Ok(Storage::open(path)?.to_vec());
+        let (contents, video) = estimators::open_frames(folder, files, read)?;
+        let storage = Arc::new(Storage::Memory(Vec::new()));
+        let read = (contents, Clips::Estimates(video));
+        Ok(RawFile::of(folder, RawFormat::Estimates, storage, read))
+    }
+
+    fn of(
+        path: &Path,
+        format: RawFormat,
+        storage: Arc<Storage>,
+        (contents, clips): (Contents, Clips),
+    ) -> RawFile {
+        RawFile {
             path: path.to_owned(),
             format,
             storage,
             contents,
             clips,
+            meaning: Meaning::default(),
             repaired: Cell::default(),
-        })
+        }
+    }
+
+    /// The same file, whose numbers mean this.
+    pub fn meaning(mut self, meaning: Meaning) -> RawFile {
+        self.meaning = meaning;
+        self
     }
 
     /// What the file is.
@@ -141,12 +204,17 @@ impl RawFile {
 
     /// How many clips there are.
     pub fn len(&self) -> usize {
-        self.contents.clips
+        self.contents.ids.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The clips' names, in the order of the file.
+    pub fn ids(&self) -> &[String] {
+        &self.contents.ids
     }
 
     /// v, the same in all clips; 0 where there are none.
@@ -156,7 +224,7 @@ impl RawFile {
 
     /// c, the same in all clips; 0 where there are none.
     pub fn coordinates(&self) -> usize {
-        self.contents.coordinates
+        self.meaning.coordinates(self.contents.coordinates)
     }
 
     /// How many classes the labels ask for.
@@ -178,7 +246,7 @@ impl RawFile {
     pub fn header(&self) -> Option<&jsonl::Header> {
         match &self.clips {
             Clips::Jsonl(lines) => Some(lines.header()),
-            _ => None,
+            Clips::Pyskl(_) | Clips::Npz(_) | Clips::Estimates(_) => None,
         }
     }
 
@@ -188,7 +256,7 @@ impl RawFile {
     /// A name in the first of JSON lines that isn't built in, or a text there that is no layout.
     pub fn layout(&self) -> Result<Option<Layout>> {
         match &self.clips {
-            Clips::Pyskl(_) => Ok(None),
+            Clips::Pyskl(_) | Clips::Estimates(_) => Ok(None),
             Clips::Npz(_) => Ok(Layout::built_in("ntu25").ok()),
             Clips::Jsonl(lines) => lines.header().layout(&self.path),
         }
@@ -207,12 +275,11 @@ impl RawFile {
         &self,
         mut visit: impl FnMut(Sequence) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut show = |mut clip: Sequence| {
-            let (before, now) = (self.repaired.get(), clip.repair());
-            self.repaired.set(Repaired {
-                joints: before.joints + now.joints,
-                scores: before.scores + now.scores,
-            });
+        let mut show = |clip: Sequence| {
+            let (mut clip, marked) = self.meaning.apply(clip)?;
+            let now = clip.repair();
+            self.repaired
+                .set(self.repaired.get() + Repaired { marked, ..now });
             visit(clip)?;
             // Before the next one is read.
             self.storage.check().map_err(E::from)
@@ -224,22 +291,42 @@ impl RawFile {
                 .iter()
                 .try_for_each(|part| part.each(&self.path, &self.storage, &mut show)),
             Clips::Jsonl(lines) => lines.each(&self.path, without_mark(&self.storage), show),
+            Clips::Estimates(video) => show(video.clip().clone()),
         }
     }
 }
 
 /// The JSON a cache keeps in `source`: the files it was made from, and every preparation rule with its value.
 ///
-/// Files are recorded by name, size and SHA-256, without their folder: the same bytes give the same record anywhere.
+/// Files are recorded by name, size and SHA-256, without their folder: the same bytes give the same record anywhere. More than
+/// [`MOST_RECORDED`] are one entry: their number, their size, and the SHA-256 of their own, as `sha256sum * | sha256sum` has it.
 ///
 /// # Errors
 /// A file that can't be read.
 pub fn describe(files: &[&Path], rules: Value) -> Result<Value> {
-    let files: Result<Vec<Value>> = files.iter().map(|path| describe_file(path)).collect();
-    Ok(json!({ "files": files?, "rules": rules }))
+    let mut entries = Vec::new();
+    let (mut all, mut bytes) = (Sha256::new(), 0);
+    for path in files {
+        let (name, size, sha256) = describe_file(path)?;
+        all.update(format!("{sha256}  {name}\n"));
+        bytes += size;
+        if files.len() <= MOST_RECORDED {
+            entries.push(json!({ "name": name, "size": size, "sha256": sha256 }));
+        }
+    }
+    if files.len() > MOST_RECORDED {
+        let name = format!("{} files", files.len());
+        let sha256 = hex(&all.finalize());
+        entries.push(json!({ "name": name, "size": bytes, "sha256": sha256 }));
+    }
+    Ok(json!({ "files": entries, "rules": rules }))
 }
 
-fn describe_file(path: &Path) -> Result<Value> {
+/// Files that [`describe`] names one by one.
+pub const MOST_RECORDED: usize = 64;
+
+/// A file's name, size and SHA-256.
+fn describe_file(path: &Path) -> Result<(String, u64, String)> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
@@ -253,7 +340,7 @@ fn describe_file(path: &Path) -> Result<Value> {
         size += read as u64;
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(json!({ "name": name, "size": size, "sha256": hex(&hasher.finalize()) }))
+    Ok((name.into_owned(), size, hex(&hasher.finalize())))
 }
 
 /// Bytes in lower-case hexadecimal.

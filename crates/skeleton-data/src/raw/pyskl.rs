@@ -42,7 +42,7 @@ pub(super) fn open(path: &Path, storage: &Arc<Storage>) -> Result<(Contents, Ann
     let shape = clips.first().map_or(&[0; 4][..], |c| &c.keypoints.shape);
     let largest = clips.iter().filter_map(|clip| clip.label).max();
     let contents = Contents {
-        clips: clips.len(),
+        ids: clips.iter().map(|clip| clip.id.clone()).collect(),
         joints: shape[2],
         coordinates: shape[3],
         classes: largest.map_or(0, |label| label as usize + 1),

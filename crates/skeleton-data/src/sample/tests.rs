@@ -27,7 +27,7 @@ fn filled(
     samples: usize,
 ) -> (Vec<f32>, Vec<f32>, Survey) {
     let (mut survey, mut chosen) = (Survey::default(), Picks::default());
-    survey.take(view, threshold, 2);
+    survey.take(view, threshold, 2, PeopleBy::Presence);
     let whole = Choice::View {
         view: 0,
         views: 1,
@@ -160,9 +160,44 @@ fn halves_scores_and_odd_numbers() {
             keypoints,
             [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
         );
-        assert_eq!(count_present(&view, 0.2, 0), 1);
+        assert_eq!(rank(&view, 0.2, 0, PeopleBy::Presence), 1.0);
         sequence.keypoints = Values::F16(values.iter().map(|&x| half::f16::from_f32(x)).collect());
     }
+}
+
+#[test]
+fn people_are_read_by_presence_score_or_motion() {
+    // Three people, three frames of one joint: a still one that is always there, one with a high score, one that moves.
+    let people = [[1.0, 1.0, 1.0], [0.0, 5.0, 5.0], [0.0, 2.0, 9.0]];
+    let values = people.iter().flatten().flat_map(|&x| [x, x]).collect();
+    let mut sequence = clip(3, 3, 1, values);
+    let first = |sequence: &Sequence, by| {
+        let mut survey = Survey::default();
+        survey.take(&sequence.view(), 0.0, 1, by);
+        survey.tracks
+    };
+    assert_eq!(first(&sequence, PeopleBy::Presence), [0]);
+    assert_eq!(first(&sequence, PeopleBy::Score), [0], "without scores");
+    assert_eq!(first(&sequence, PeopleBy::Motion), [2]);
+    sequence.scores = Some(Values::F32(vec![
+        0.1, 0.1, 0.1, 0.0, 0.9, 0.9, 0.0, 0.2, 0.2,
+    ]));
+    assert_eq!(first(&sequence, PeopleBy::Score), [1]);
+    // numpy: var([2, 9]) + var([2, 9]) = 24.5, and 0 for the others.
+    assert_eq!(rank(&sequence.view(), 0.0, 2, PeopleBy::Motion), 24.5);
+    let reading = |people| Reading {
+        persons: 1,
+        people,
+        ..Reading::default()
+    };
+    assert_eq!(
+        share_of_motion(&sequence.view(), &reading(PeopleBy::Presence)),
+        0.0
+    );
+    assert_eq!(
+        share_of_motion(&sequence.view(), &reading(PeopleBy::Motion)),
+        1.0
+    );
 }
 
 #[test]
@@ -176,7 +211,7 @@ fn the_leading_track_comes_first_with_its_frames() {
     ];
     let values = people.iter().flatten().flat_map(|&x| [x, x]).collect();
     let (sequence, mut survey) = (clip(4, 4, 1, values), Survey::default());
-    survey.take(&sequence.view(), 0.0, 4);
+    survey.take(&sequence.view(), 0.0, 4, PeopleBy::Presence);
     assert_eq!(
         (&survey.tracks[..], &survey.frames[..]),
         (&[0, 1, 2, 3][..], &[0, 1, 2, 3][..])

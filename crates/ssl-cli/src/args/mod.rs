@@ -13,7 +13,9 @@ mod training;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::looking::{DoctorArgs, InspectArgs};
-pub use self::models::{ImportArgs, InfoArgs, PresetArgs, ReconstructArgs, RepresentArgs};
+pub use self::models::{
+    ImportArgs, InfoArgs, LayoutArgs, PresetArgs, ReconstructArgs, RepresentArgs,
+};
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
 pub use self::probing::{ProbeArgs, ProbeMethod};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
@@ -94,6 +96,8 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// Print a preset; without a name, list them.
     Preset(PresetArgs),
+    /// Print a layout of joints; without a name, list them.
+    Layout(LayoutArgs),
 }
 
 /// Where the arithmetic happens.

@@ -61,6 +61,16 @@ pub struct PresetArgs {
     pub name: Option<String>,
 }
 
+/// `ssl layout`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  ssl layout coco17 > mine.toml    # edit, then --layout mine.toml"
+)]
+pub struct LayoutArgs {
+    /// The layout to print.
+    pub name: Option<String>,
+}
+
 /// `ssl represent`
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use skeleton_data::Units;
 use skeleton_data::raw::ntu::Preset;
+use skeleton_data::raw::{Columns, Meaning};
 
 use super::{positive, seed};
 
@@ -14,16 +15,17 @@ use super::{positive, seed};
 Examples:
   ssl prepare jhmdb14.pkl -o jhmdb.h5 --dataset jhmdb14
   ssl prepare mine.pkl -o mine.h5 --layout coco17 --units pixel --classes names.txt
+  ssl prepare train=a.pkl test=b.pkl -o mine.h5 --layout coco17
+  ssl prepare videos/ -o mine.h5 --layout coco17 --labels labels.txt --split test=share:0.2 --split train=rest
   ssl prepare nturgbd_skeletons_s001_to_s017.zip -o ntu60.h5 --dataset ntu60_3d --log bodies.jsonl
   ssl prepare --dataset synthetic3d -o synthetic3d.h5")]
 pub struct PrepareArgs {
-    /// A pyskl annotation pickle, an .npz of CTR-GCN's kind, a .jsonl, or NTU RGB+D's own recordings:
-    /// a .zip or a folder of .skeleton files; left out for the synthetic sets.
-    pub input: Option<PathBuf>,
-
-    /// More archives and folders of recordings.
-    #[arg(value_name = "MORE")]
-    pub more: Vec<PathBuf>,
+    /// A pyskl annotation pickle, an .npz of CTR-GCN's kind, a .jsonl, the JSON of AlphaPose, MMPose or
+    /// OpenPose, a folder of such files, or NTU RGB+D's own recordings: a .zip or a folder of .skeleton
+    /// files; left out for the synthetic sets. Of several, each is a split: NAME=INPUT, or called as the
+    /// file.
+    #[arg(value_name = "[NAME=]INPUT")]
+    pub inputs: Vec<PathBuf>,
 
     /// The cache to write.
     #[arg(short, long, value_name = "CACHE.h5")]
@@ -31,6 +33,12 @@ pub struct PrepareArgs {
 
     #[command(flatten)]
     pub about: AboutArgs,
+
+    /// Make a split (repeatable): NAME=FILE of one id a line, NAME=subject:1,3,5-9 (or odd, even),
+    /// NAME=camera:2,3, NAME=share:0.2 (of each class, at random), NAME=rest (all that no other --split
+    /// takes). A split `all` is always there.
+    #[arg(long, value_name = "NAME=RULE")]
+    pub split: Vec<String>,
 
     /// Seed of the synthetic sets.
     #[arg(long, value_name = "N", value_parser = seed())]
@@ -44,6 +52,11 @@ pub struct PrepareArgs {
     #[arg(long)]
     pub overwrite: bool,
 
+    /// Leave out files that can't be read instead of stopping at the first; a warning, and the log of
+    /// recordings, name them.
+    #[arg(long)]
+    pub skip_bad: bool,
+
     #[command(flatten)]
     pub recordings: RecordingsArgs,
 }
@@ -55,6 +68,8 @@ pub enum UnitsArg {
     Pixel,
     /// Metres in camera space.
     Metre,
+    /// Millimetres in camera space, which become metres.
+    Millimetre,
     /// Normalised by the source already.
     Normalised,
 }
@@ -63,7 +78,7 @@ impl From<UnitsArg> for Units {
     fn from(units: UnitsArg) -> Units {
         match units {
             UnitsArg::Pixel => Units::Pixel,
-            UnitsArg::Metre => Units::Metre,
+            UnitsArg::Metre | UnitsArg::Millimetre => Units::Metre,
             UnitsArg::Normalised => Units::Normalised,
         }
     }
@@ -87,13 +102,56 @@ pub struct AboutArgs {
     /// A file with one class name a line, in the order of the labels.
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
+
+    /// A file with a clip's id and its label a line, for clips whose files have none: a number, or a
+    /// class's name.
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub numbers: NumbersArgs,
+}
+
+/// What the numbers of a file mean, where the file doesn't say it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct NumbersArgs {
+    /// What each number of a joint is, e.g. x,y,score or x,y,z,score; - for one that isn't read [default:
+    /// all are coordinates].
+    #[arg(long, value_name = "x,y,...", allow_hyphen_values = true)]
+    pub columns: Option<Columns>,
+
+    /// A joint all of whose coordinates have this value is missing (repeatable) [default: 0].
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub missing: Vec<f32>,
+}
+
+impl AboutArgs {
+    /// What the numbers mean.
+    pub fn meaning(&self) -> Meaning {
+        let is_millimetre = matches!(self.units, Some(UnitsArg::Millimetre));
+        Meaning {
+            divisor: is_millimetre.then_some(1000.0),
+            ..self.numbers.meaning()
+        }
+    }
+}
+
+impl NumbersArgs {
+    /// What the numbers mean.
+    pub fn meaning(&self) -> Meaning {
+        Meaning {
+            columns: self.columns.clone(),
+            missing: self.missing.clone(),
+            divisor: None,
+        }
+    }
 }
 
 /// `ssl convert`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The endings say the forms: .h5 a cache, .npz the arrays of CTR-GCN and MAMP, .jsonl JSON lines;
-any other INPUT is read as a pyskl pickle. Pickles are not written: JSON lines and h5py give other
+OUTPUT's ending says the form: .h5 a cache, .npz the arrays of CTR-GCN and MAMP, .jsonl JSON lines.
+Pickles are not written: JSON lines and h5py give other
 programs the same clips without running anything.
 
 Examples:
@@ -103,7 +161,7 @@ Examples:
   ssl convert NTU60_CS.npz ntu60_cs.h5 --dataset ntu60_3d
   ssl convert big.h5 small.h5 --compress")]
 pub struct ConvertArgs {
-    /// A cache, a pyskl pickle, an .npz or a .jsonl.
+    /// A cache, a pyskl pickle, an .npz, a .jsonl, a pose estimator's JSON, or a folder of such files.
     pub input: PathBuf,
 
     /// What to write: a .h5, .npz or .jsonl.
@@ -144,10 +202,6 @@ pub struct RecordingsArgs {
     /// Write what became of each file and why, a JSON line each.
     #[arg(long, value_name = "FILE.jsonl")]
     pub log: Option<PathBuf>,
-
-    /// Skip files that are damaged instead of stopping at the first; the log names them.
-    #[arg(long)]
-    pub skip_bad: bool,
 
     /// Threads to read with [default: one a core]; the cache doesn't depend on it.
     #[arg(long, value_name = "N", value_parser = positive())]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::preparing::NumbersArgs;
 use super::{MachineArgs, positive};
 
 /// `ssl evaluate`
@@ -68,15 +69,27 @@ pub struct EvaluateArgs {
 #[command(after_help = "\
 Examples:
   ssl predict runs/finetune --data new_clips.pkl
-  ssl predict runs/finetune --data jhmdb.h5 --split test1 --json")]
+  ssl predict runs/finetune --data alphapose-results.json
+  ssl predict runs/finetune --data jhmdb.h5 --split test1 --json
+  tracker | ssl predict runs/finetune --data -
+
+With --data - (or a pipe) clips come as JSON lines, and each is answered by a line as it comes.")]
 pub struct PredictArgs {
     /// A fine-tuning run or checkpoint.
     #[arg(value_name = "RUN|FILE")]
     pub checkpoint: PathBuf,
 
-    /// A cache, or a pickle, .npz or .jsonl of clips in the checkpoint's layout.
-    #[arg(long, value_name = "CACHE.h5|CLIPS.pkl")]
+    /// A cache, or clips in the checkpoint's layout: a pickle, an .npz, a .jsonl, a pose estimator's JSON,
+    /// a folder of such files, or - for JSON lines on standard input.
+    #[arg(long, value_name = "CACHE.h5|CLIPS|-")]
     pub data: PathBuf,
+
+    /// Leave out files of a folder that can't be read, with a warning.
+    #[arg(long)]
+    pub skip_bad: bool,
+
+    #[command(flatten)]
+    pub numbers: NumbersArgs,
 
     /// Only the clips of this split.
     #[arg(long, value_name = "NAME")]
@@ -86,7 +99,8 @@ pub struct PredictArgs {
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = positive())]
     pub top: u16,
 
-    /// One JSON document on stdout: a list of {id, top: [{class, name, p}]}; top is null for a clip without anybody.
+    /// One JSON document on stdout: a list of {id, top: [{class, name, p}]}; top is null for a clip without
+    /// anybody. Of a pipe, such an object a line.
     #[arg(long)]
     pub json: bool,
 

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use skeleton_data::cache::Cache;
-use skeleton_data::raw::RawFile;
+use skeleton_data::raw::Input;
 use skeleton_data::raw::jsonl::{Header, JsonlWriter, NumberType};
 use skeleton_data::raw::npz;
 use skeleton_data::{ClipSource, Sequence};
 
-use super::prepare::{Plan, Target, facts, go_on, warn_of};
+use super::prepare::{Plan, Target, facts, go_on, open, warn_of};
 use crate::args::ConvertArgs;
 use crate::failure::{Failure, Outcome};
-use crate::outputs::vacant;
+use crate::outputs::{apart, vacant};
 use crate::printer::Printer;
 use crate::report::count;
 use crate::signal::Interrupt;
@@ -68,9 +68,14 @@ pub fn run(args: &ConvertArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
         let message = "an .npz is written from a cache, whose splits are known";
         return Err(Failure::usage(message).hint("first: ssl prepare INPUT -o CACHE.h5"));
     }
-    let file = RawFile::open(&args.input)?;
     let facts = facts(&args.about)?;
-    let plan = Plan::of_file(&args.about, facts, &file)?;
+    let input = Input {
+        path: args.input.clone(),
+        split: None,
+    };
+    let file = open(&args.about, facts, &[input], false, printer)?;
+    apart([&args.output], &file.paths())?;
+    let plan = Plan::of_files(&args.about, facts, &file)?;
     let each = |visit: &mut dyn FnMut(Sequence) -> Outcome| file.each(visit);
     match form {
         Form::Cache => {
@@ -87,7 +92,7 @@ pub fn run(args: &ConvertArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
             job.lines(plan, [half, false], file.len(), each)?;
         }
     }
-    warn_of(file.repaired(), printer);
+    warn_of(&file, printer);
     Ok(())
 }
 
@@ -106,6 +111,9 @@ impl Job<'_> {
             ("--layout", about.layout.is_some()),
             ("--units", about.units.is_some()),
             ("--classes", about.classes.is_some()),
+            ("--labels", about.labels.is_some()),
+            ("--columns", about.numbers.columns.is_some()),
+            ("--missing", !about.numbers.missing.is_empty()),
         ] {
             if given {
                 let message = format!("{flag}: {} says it itself", self.args.input.display());
@@ -215,6 +223,7 @@ fn plan_of(cache: &Cache) -> Plan {
     Plan {
         header: cache.header(),
         splits: cache.split_ids(),
+        typed: Vec::new(),
         derives: false,
     }
 }

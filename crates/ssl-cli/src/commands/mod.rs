@@ -1,5 +1,6 @@
 //! The commands: each puts together what the engines need and says what came of it.
 
+mod built_in;
 mod convert;
 mod doctor;
 mod evaluate;
@@ -12,7 +13,6 @@ mod labelled;
 mod next;
 mod predict;
 mod prepare;
-mod preset;
 mod pretrain;
 mod probe;
 mod reconstruct;
@@ -50,7 +50,8 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
         Command::Reproduce(args) => reproduce::run(args, printer, interrupt),
-        Command::Preset(args) => preset::run(args, printer),
+        Command::Preset(args) => built_in::preset(args, printer),
+        Command::Layout(args) => built_in::layout(args, printer),
     }
 }
 

@@ -1,13 +1,21 @@
 //! `ssl predict`
 
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
-use skeleton_data::raw::RawFile;
-use skeleton_data::split::resolve;
+use skeleton_data::loader::Loader;
+use skeleton_data::raw::jsonl::{Header, LineReader};
+use skeleton_data::raw::{Input, Meaning, RawFiles};
+use skeleton_data::split::{ALL, resolve};
 use skeleton_data::{ClipSource, Error, Kind, MemoryClips, Sequence};
+use strl::score;
 
 use crate::args::PredictArgs;
+use crate::batch::track_batch;
 use crate::checkpoint;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
@@ -20,11 +28,26 @@ use crate::signal::Interrupt;
 /// Coordinates of all clips of a file that is no cache: two gigabytes. An archive can unpack to a thousand times its size.
 const MOST_NUMBERS: usize = 1 << 29;
 
+/// What stands for standard input.
+const STDIN: &str = "-";
+/// Clips that are read ahead of the model.
+const AHEAD: usize = 4;
+/// How often a waiting command looks whether to stop.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// Names the likeliest classes of each clip.
 pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let opened = Opened::read(&args.checkpoint, checkpoint::Kind::Finetune)?;
+    if args.data.as_os_str() == STDIN {
+        let name = Path::new("standard input");
+        return stream(args, &opened, name, std::io::stdin(), printer, interrupt);
+    }
+    if is_pipe(&args.data) {
+        let pipe = File::open(&args.data).map_err(Failure::io(&args.data))?;
+        return stream(args, &opened, &args.data, pipe, printer, interrupt);
+    }
     let (source, clips) = if is_raw(&args.data) {
-        raw(args, &opened)?
+        raw(args, &opened, printer)?
     } else {
         cache(args, &opened)?
     };
@@ -34,12 +57,11 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     let feed = feeds.of(shown, None)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "predicting");
     let scores = feed.scores(&model, batches)?;
-    let (classes, top) = (&opened.checkpoint.meta.classes, usize::from(args.top));
     let mut predictions: Vec<Prediction> = scores
         .ids
         .into_iter()
         .zip(&scores.probabilities)
-        .map(|(id, probabilities)| Prediction::new(id, probabilities, classes, top))
+        .map(|(id, probabilities)| prediction(args, &opened, id, probabilities))
         .collect();
     for clip in nobody {
         let id = feeds.source.clip(clip as usize)?.id.to_owned();
@@ -53,22 +75,180 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     printer.document(&lines.join("\n"))
 }
 
-/// HDF5 files start with a signature of their own; everything else is read as a pickle, or what its
-/// ending says, whose reader says what is wrong with it.
-fn is_raw(path: &Path) -> bool {
-    use std::io::Read;
-    let mut start = [0; 8];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    match read {
-        Ok(()) => {
-            Kind::of(&start) != Some(Kind::Hdf5)
-                && path.extension().is_none_or(|ending| ending != "h5")
+fn prediction(
+    args: &PredictArgs,
+    opened: &Opened,
+    id: String,
+    probabilities: &[f64],
+) -> Prediction {
+    let (classes, top) = (&opened.checkpoint.meta.classes, usize::from(args.top));
+    Prediction::new(id, probabilities, classes, top)
+}
+
+/// Answers JSON lines of clips as they come, a line each.
+fn stream(
+    args: &PredictArgs,
+    opened: &Opened,
+    name: &Path,
+    input: impl Read + Send + 'static,
+    printer: &Printer,
+    interrupt: &Interrupt,
+) -> Outcome {
+    if args.split.is_some() {
+        let message = "--split: clips that come one by one have no splits";
+        return Err(Failure::usage(message).hint("leave it out"));
+    }
+    let machine = args.machine.start(printer)?;
+    let model = opened.classifier(&machine)?;
+    let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
+    let reading = opened.reading(args.clips);
+    // A thread of its own waits for lines, so that this one sees signals. It ends with the program.
+    let (send, clips) = sync_channel(AHEAD);
+    let (name_there, meaning) = (name.to_owned(), args.numbers.meaning());
+    std::thread::spawn(move || read_lines(&name_there, input, &meaning, &send));
+    loop {
+        if let Some(signal) = interrupt.received() {
+            let message = "the clips so far were answered".to_owned();
+            return Err(Failure::Interrupted { signal, message });
         }
-        Err(_) => path.extension().is_some_and(|ending| {
-            ["pkl", "pickle", "npz", "jsonl"]
-                .into_iter()
-                .any(|known| ending == known)
-        }),
+        let line = match clips.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(line) => line?,
+        };
+        let clip = match line {
+            Line::First(header) => {
+                said(opened, name, &header)?;
+                continue;
+            }
+            Line::Clip(clip) => *clip,
+        };
+        let id = clip.id.clone();
+        let answer = if reading.shows_somebody(&clip.view()) {
+            counted(opened, name, (clip.joints, clip.coordinates))?;
+            let source = MemoryClips {
+                layout: layout.clone(),
+                units: meta.units,
+                classes: Vec::new(),
+                clips: vec![clip],
+            };
+            let loader = Loader::new(Arc::new(source), reading.clone(), None, 0)?;
+            let batches = loader.epoch(&[0], 1, 0, 0);
+            let batches = batches.map(|batch| Ok(track_batch(batch?, &machine.device)?));
+            let scores = score(&model, batches)?.averaged(reading.clips);
+            prediction(args, opened, id, &scores.probabilities[0])
+        } else {
+            printer.warn(format!("clip {id:?} shows nobody"));
+            Prediction { id, top: None }
+        };
+        match args.json {
+            true => printer.document(
+                &serde_json::to_string(&answer).map_err(|error| Failure::from_error(&error))?,
+            )?,
+            false => printer.document(&answer.text())?,
+        }
+    }
+}
+
+/// What comes of a stream.
+enum Line {
+    /// The first line.
+    First(Box<Header>),
+    /// A clip.
+    Clip(Box<Sequence>),
+}
+
+/// Sends what is read, until the end or the first error.
+fn read_lines(
+    name: &Path,
+    input: impl Read,
+    meaning: &Meaning,
+    send: &SyncSender<Result<Line, Error>>,
+) {
+    let read = || -> Result<(), Error> {
+        let mut lines = LineReader::new(name, BufReader::new(input))?;
+        if send
+            .send(Ok(Line::First(Box::new(lines.header().clone()))))
+            .is_err()
+        {
+            return Ok(());
+        }
+        while let Some(clip) = lines.clip()? {
+            let clip = Box::new(meaning.applied(clip)?);
+            if send.send(Ok(Line::Clip(clip))).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = read() {
+        // Nobody listens any more: the command has ended.
+        let _ = send.send(Err(error));
+    }
+}
+
+/// Refuses clips whose first line says that they are of another kind than the model's.
+fn said(opened: &Opened, name: &Path, header: &Header) -> Outcome {
+    let Some(layout) = header.layout(name)? else {
+        return Ok(());
+    };
+    opened.fit(&Facts {
+        name: name.to_owned(),
+        layout: &layout,
+        units: header.units,
+        coordinates: opened.checkpoint.meta.coordinates,
+        classes: None,
+    })
+}
+
+/// Refuses clips of another number of joints or coordinates than the model's.
+fn counted(opened: &Opened, name: &Path, (v, c): (usize, usize)) -> Outcome {
+    let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
+    if (v, c) == (layout.len(), meta.coordinates) {
+        return Ok(());
+    }
+    let message = format!(
+        "{} doesn't fit {}: expected {} joints ({}) of {} coordinates, found {v} of {c}",
+        name.display(),
+        opened.origin.path.display(),
+        layout.len(),
+        layout.name(),
+        meta.coordinates
+    );
+    Err(Failure::error(message).hint(match c {
+        3.. if meta.coordinates < c => {
+            "a model reads clips in the layout it was trained on; is the last number a score? --columns x,y,score"
+        }
+        _ => "a model reads clips in the layout it was trained on",
+    }))
+}
+
+/// Whether a path is a pipe, such as `/dev/stdin` or what a shell makes of `<(...)`.
+fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+/// HDF5 files start with a signature of their own; everything else is read as what its first bytes or its ending say, whose reader
+/// says what is wrong with it.
+fn is_raw(path: &Path) -> bool {
+    let mut start = [0; 8];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    let ends_in = |known: &str| path.extension().is_some_and(|ending| ending == known);
+    match read {
+        _ if path.is_dir() => true,
+        Ok(()) => Kind::of(&start) != Some(Kind::Hdf5) && !ends_in("h5"),
+        Err(_) => ["pkl", "pickle", "npz", "jsonl", "json"]
+            .into_iter()
+            .any(ends_in),
     }
 }
 
@@ -88,8 +268,19 @@ fn cache(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, V
 
 /// A file that says neither its layout nor its units is taken to have the checkpoint's, and the joints
 /// are counted.
-fn raw(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
-    let file = RawFile::open(&args.data)?;
+fn raw(
+    args: &PredictArgs,
+    opened: &Opened,
+    printer: &Printer,
+) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
+    let input = Input {
+        path: args.data.clone(),
+        split: None,
+    };
+    let file = RawFiles::open(&[input], args.numbers.meaning(), args.skip_bad)?;
+    for error in file.skipped() {
+        printer.warn(format!("left out: {error}"));
+    }
     let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
     let name = args.data.display();
     if file.is_empty() {
@@ -97,26 +288,11 @@ fn raw(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec
             "{name}: expected clips, found none"
         )));
     }
-    if (file.joints(), file.coordinates()) != (layout.len(), meta.coordinates) {
-        let message = format!(
-            "{name} doesn't fit {}: expected {} joints ({}) of {} coordinates, found {} of {}",
-            opened.origin.path.display(),
-            layout.len(),
-            layout.name(),
-            meta.coordinates,
-            file.joints(),
-            file.coordinates()
-        );
-        return Err(
-            Failure::error(message).hint("a model reads clips in the layout it was trained on")
-        );
-    }
-    if let Some(header) = file.header()
-        && let Some(said) = file.layout()?
-    {
+    counted(opened, &args.data, (file.joints(), file.coordinates()))?;
+    if let (Some(header), Some(said)) = (file.header(), file.layout()) {
         opened.fit(&Facts {
-            name: file.path().to_owned(),
-            layout: &said,
+            name: args.data.clone(),
+            layout: said,
             units: header.units,
             coordinates: file.coordinates(),
             classes: None,
@@ -136,7 +312,7 @@ fn raw(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec
     })?;
     let mut order: Vec<u32> = match &args.split {
         None => (0..clips.len() as u32).collect(),
-        Some(split) => split_of(&file, &clips, split)?,
+        Some(split) => split_of(&file, split)?,
     };
     order.sort_by(|&a, &b| clips[a as usize].id.cmp(&clips[b as usize].id));
     let memory = MemoryClips {
@@ -149,22 +325,18 @@ fn raw(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec
 }
 
 /// The clips of a split of a file.
-fn split_of(file: &RawFile, clips: &[Sequence], split: &str) -> Outcome<Vec<u32>> {
-    let index = clips
-        .iter()
-        .enumerate()
-        .map(|(index, clip)| (clip.id.clone(), index as u32))
-        .collect();
-    let found = resolve(file.splits(), &index)
+fn split_of(file: &RawFiles, split: &str) -> Outcome<Vec<u32>> {
+    let index = (0..).zip(file.ids()).map(|(index, id)| (id.clone(), index));
+    let found = resolve(file.splits(), &index.collect())
         .into_iter()
         .find(|known| known.name == split);
-    found.map(|split| split.indices).ok_or_else(|| {
-        let known = file.splits().iter().map(|(name, _)| name.clone()).collect();
-        let source_name = file.path().display().to_string();
-        Failure::from(Error::NoSplit {
-            source_name,
+    match found {
+        Some(found) => Ok(found.indices),
+        None if split == ALL => Ok((0..file.len() as u32).collect()),
+        None => Err(Failure::from(Error::NoSplit {
+            source_name: file.name(),
             name: split.to_owned(),
-            known,
-        })
-    })
+            known: file.splits().iter().map(|(name, _)| name.clone()).collect(),
+        })),
+    }
 }

@@ -191,6 +191,7 @@ fn an_unknown_split_is_refused() {
         classes: &[],
         units: Units::Pixel,
         splits: vec![("train", &[0])],
+        reading: Reading::default(),
     };
     let survey = Survey::of(&set.clips, 0.0, 1, &mut |_| ControlFlow::Continue(()))
         .unwrap()

@@ -62,8 +62,11 @@ impl Header {
         }
     }
 
-    /// The layout, where there is one; `path` is the file's.
-    pub(in crate::raw) fn layout(&self, path: &Path) -> Result<Option<Layout>> {
+    /// The layout, where there is one; `path` is what messages call the file.
+    ///
+    /// # Errors
+    /// A name that isn't built in, or a text that is no layout.
+    pub fn layout(&self, path: &Path) -> Result<Option<Layout>> {
         let Some(text) = self.layout.as_deref() else {
             return Ok(None);
         };

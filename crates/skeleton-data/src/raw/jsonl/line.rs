@@ -43,6 +43,14 @@ impl<'a> TextLines<'a> {
         }
     }
 
+    /// One line of a text, by its number.
+    pub(super) fn from_line(path: &'a Path, line: &'a [u8], number: usize) -> Self {
+        TextLines {
+            number: number - 1,
+            ..TextLines::new(path, line)
+        }
+    }
+
     pub(super) fn next(&mut self) -> Result<Option<Text<'a>>> {
         while self.at < self.bytes.len() {
             let (start, rest) = (self.at, &self.bytes[self.at..]);
@@ -109,13 +117,25 @@ impl<'a> Line<'a> {
     pub(super) fn parse(text: &'a Text<'a>) -> Result<Line<'a>> {
         match serde_json::from_slice(text.bytes) {
             Ok(fields) => Ok(Line { text, fields }),
-            Err(e) => Err(wrong(
-                text.path,
-                text.number,
-                "the line",
-                "a clip or a split in JSON",
-                told(&e),
-            )),
+            Err(e) => {
+                // Python writes what JSON doesn't have.
+                let is_nan = ["NaN", "Infinity"]
+                    .iter()
+                    .any(|word| memchr::memmem::find(text.bytes, word.as_bytes()).is_some());
+                let expected = match is_nan {
+                    true => {
+                        "JSON, which has no NaN or Infinity: `null` for a joint that was not seen"
+                    }
+                    false => "a clip or a split in JSON",
+                };
+                Err(wrong(
+                    text.path,
+                    text.number,
+                    "the line",
+                    expected,
+                    told(&e),
+                ))
+            }
         }
     }
 

@@ -37,7 +37,8 @@ mod numbers;
 mod write;
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::io::{BufRead, Read};
+use std::path::{Path, PathBuf};
 
 use header::header;
 pub use header::{Header, NumberType};
@@ -81,7 +82,8 @@ pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Lines)> {
         coordinates: 0,
     };
     let names = lines.header.names();
-    let (mut ids, mut splits, mut classes) = (HashSet::new(), SplitLines::default(), 0);
+    let (mut ids, mut order) = (HashSet::new(), Vec::new());
+    let (mut splits, mut classes) = (SplitLines::default(), 0);
     while let Some(text) = texts.next()? {
         let line = Line::parse(&text)?;
         if let Some(split) = line.split()? {
@@ -92,21 +94,14 @@ pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Lines)> {
         if !ids.insert(id.to_owned()) {
             return Err(line.wrong("`id`", "an id of its own", format!("{id:?} again")));
         }
+        order.push(id.to_owned());
         if let Some(label) = line.label(&names)? {
             classes = classes.max(label as usize + 1);
         }
-        let keypoints = line.keypoints()?;
+        line.keypoints()?;
         // The first clip with a joint says how many there are.
-        if lines.coordinates == 0
-            && let Some(c) = coordinates(keypoints)
-        {
-            if !(2..=3).contains(&c) {
-                return Err(line.wrong("`keypoints`", "2 or 3 coordinates", c.to_string()));
-            }
-            let (shape, _) = nested(keypoints, Shape([None, None, None, Some(c)]), true)
-                .map_err(line.at("`keypoints`"))?;
-            lines.coordinates = c;
-            lines.joints = shape.0[2].unwrap_or(0);
+        if lines.coordinates == 0 {
+            (lines.joints, lines.coordinates) = extents(&line)?;
         }
         lines.places.push(Place {
             number: text.number,
@@ -115,7 +110,7 @@ pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Lines)> {
         });
     }
     let contents = Contents {
-        clips: lines.places.len(),
+        ids: order,
         joints: lines.joints,
         coordinates: lines.coordinates,
         classes,
@@ -146,44 +141,142 @@ impl Lines {
                 start: place.start,
                 bytes: &bytes[place.start..place.start + place.len],
             };
-            visit(self.sequence(&text, &names)?)
+            let line = Line::parse(&text)?;
+            visit(sequence(
+                &line,
+                &self.header,
+                &names,
+                (self.joints, self.coordinates),
+            )?)
         })
     }
+}
 
-    fn sequence(&self, text: &Text, names: &HashMap<&str, Option<u32>>) -> Result<Sequence> {
-        let line = Line::parse(text)?;
-        let (v, c) = (self.joints, self.coordinates);
-        let (shape, keypoints) = nested(
-            line.keypoints()?,
-            Shape([None, None, Some(v), Some(c)]),
-            true,
-        )
+/// v and c of a clip's line; zeros where it has no joint.
+fn extents(line: &Line) -> Result<(usize, usize)> {
+    let keypoints = line.keypoints()?;
+    let Some(c) = coordinates(keypoints) else {
+        return Ok((0, 0));
+    };
+    if !(2..=4).contains(&c) {
+        let expected = "2 to 4 numbers a joint";
+        return Err(line.wrong("`keypoints`", expected, c.to_string()));
+    }
+    let (shape, _) = nested(keypoints, Shape([None, None, None, Some(c)]), true)
         .map_err(line.at("`keypoints`"))?;
-        let persons = shape.0[0].unwrap_or(0);
-        let frames = line.frames(persons, shape.0[1])?;
-        let scores = match line.scores() {
-            None => None,
-            Some(text) => {
-                let same = Shape([Some(persons), Some(frames), Some(v), None]);
-                let (_, scores) = nested(text, same, false).map_err(line.at("`scores`"))?;
-                Some(typed(scores, self.header.scores_type).map_err(line.at("`scores`"))?)
-            }
+    Ok((shape.0[2].unwrap_or(0), c))
+}
+
+/// The clip of a line.
+fn sequence(
+    line: &Line,
+    header: &Header,
+    names: &HashMap<&str, Option<u32>>,
+    (v, c): (usize, usize),
+) -> Result<Sequence> {
+    let (shape, keypoints) = nested(
+        line.keypoints()?,
+        Shape([None, None, Some(v), Some(c)]),
+        true,
+    )
+    .map_err(line.at("`keypoints`"))?;
+    let persons = shape.0[0].unwrap_or(0);
+    let frames = line.frames(persons, shape.0[1])?;
+    let scores = match line.scores() {
+        None => None,
+        Some(text) => {
+            let same = Shape([Some(persons), Some(frames), Some(v), None]);
+            let (_, scores) = nested(text, same, false).map_err(line.at("`scores`"))?;
+            Some(typed(scores, header.scores_type).map_err(line.at("`scores`"))?)
+        }
+    };
+    Ok(Sequence {
+        id: line.id()?.to_owned(),
+        label: line.label(names)?,
+        persons,
+        frames,
+        joints: v,
+        coordinates: c,
+        keypoints: typed(keypoints, header.keypoints_type).map_err(line.at("`keypoints`"))?,
+        scores,
+        image: line.image()?,
+        subject: line.number("`subject`", line.fields.subject)?,
+        camera: line.number("`camera`", line.fields.camera)?,
+        setup: line.number("`setup`", line.fields.setup)?,
+    })
+}
+
+/// Clips one after the other as their lines come, from a pipe or anything else that can't be read twice. Splits are passed over,
+/// and ids may come again: nothing is kept of a clip.
+pub struct LineReader<R> {
+    name: PathBuf,
+    input: R,
+    number: usize,
+    line: Vec<u8>,
+    header: Header,
+    extents: (usize, usize),
+}
+
+impl<R: BufRead> LineReader<R> {
+    /// Reads the first line; messages call the input `name`.
+    ///
+    /// # Errors
+    /// An input that can't be read, or whose first line isn't that of clips.
+    pub fn new(name: &Path, input: R) -> Result<LineReader<R>> {
+        let mut reader = LineReader {
+            name: name.to_owned(),
+            input,
+            number: 0,
+            line: Vec::new(),
+            header: Header::default(),
+            extents: (0, 0),
         };
-        Ok(Sequence {
-            id: line.id()?.to_owned(),
-            label: line.label(names)?,
-            persons,
-            frames,
-            joints: v,
-            coordinates: c,
-            keypoints: typed(keypoints, self.header.keypoints_type)
-                .map_err(line.at("`keypoints`"))?,
-            scores,
-            image: line.image()?,
-            subject: line.number("`subject`", line.fields.subject)?,
-            camera: line.number("`camera`", line.fields.camera)?,
-            setup: line.number("`setup`", line.fields.setup)?,
-        })
+        reader.fill()?;
+        let mut lines = TextLines::from_line(name, &reader.line, reader.number);
+        reader.header = header(&mut lines)?;
+        Ok(reader)
+    }
+
+    /// What the first line says.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Reads the next line that isn't empty; an empty one is the end.
+    fn fill(&mut self) -> Result<()> {
+        loop {
+            self.line.clear();
+            let mut line = (&mut self.input).take(LONGEST_LINE as u64 + 2);
+            let read = line.read_until(b'\n', &mut self.line);
+            let read = read.map_err(Error::io(&self.name))?;
+            self.number += 1;
+            if read == 0 || !self.line.iter().all(u8::is_ascii_whitespace) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next clip; `None` at the end.
+    ///
+    /// # Errors
+    /// A line that is no clip, or of other joints than the first clip's.
+    pub fn clip(&mut self) -> Result<Option<Sequence>> {
+        loop {
+            self.fill()?;
+            let mut lines = TextLines::from_line(&self.name, &self.line, self.number);
+            let Some(text) = lines.next()? else {
+                return Ok(None);
+            };
+            let line = Line::parse(&text)?;
+            if line.split()?.is_some() {
+                continue;
+            }
+            if self.extents == (0, 0) {
+                self.extents = extents(&line)?;
+            }
+            let names = self.header.names();
+            return sequence(&line, &self.header, &names, self.extents).map(Some);
+        }
     }
 }
 

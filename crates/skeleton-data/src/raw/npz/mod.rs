@@ -107,9 +107,9 @@ pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Vec<Part>)> {
             );
             return Err(wrong(path, &x, expected, format!("{:?}", head.shape)));
         }
-        let ids = (0..labels.len()).map(|index| id(split, index)).collect();
+        let ids: Vec<String> = (0..labels.len()).map(|index| id(split, index)).collect();
+        contents.ids.extend_from_slice(&ids);
         contents.splits.push((split.to_owned(), ids));
-        contents.clips += labels.len();
         contents.element_types.push(head.element.name());
         parts.push(Part { split, labels });
     }

@@ -252,7 +252,7 @@ fn wrong(path: &Path, expected: &str, found: impl Into<String>) -> Error {
 }
 
 /// Whether a file is named like a recording; macOS puts `._NAME` beside files in archives and on foreign disks.
-fn is_recording(path: &Path) -> bool {
+pub(in crate::raw) fn is_recording(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.to_ascii_lowercase().ends_with(ENDING) && !name.starts_with("._")
 }

@@ -18,5 +18,6 @@ pub use choose::{People, choose};
 pub use clips::{Clips, Preparation, Prepared};
 pub use edition::{Edition, Name};
 pub use files::Files;
+pub(in crate::raw) use files::is_recording;
 pub use parse::{Body, JOINTS, Pose, Recording, Sighting};
 pub use rules::{Decision, FileLog, Order, Outcome, Preset, Rules, Skip};

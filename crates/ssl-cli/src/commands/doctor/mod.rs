@@ -34,12 +34,15 @@ pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outco
         )?),
         false => None,
     };
-    let threshold = trial.as_ref().map_or(
-        Reading::default().score_threshold,
-        overfit::Trial::threshold,
-    );
-    let survey = super::survey(cache, threshold, printer, interrupt)?;
-    let health: Health = examine(cache, &survey, &Catalogue::of(cache), &pairs)?;
+    let reading = trial
+        .as_ref()
+        .map_or_else(Reading::default, overfit::Trial::reading);
+    let survey = super::survey(cache, reading.score_threshold, printer, interrupt)?;
+    let catalogue = Catalogue {
+        reading,
+        ..Catalogue::of(cache)
+    };
+    let health: Health = examine(cache, &survey, &catalogue, &pairs)?;
     let learnt = trial
         .map(|trial| trial.run(&data, &survey, printer, interrupt))
         .transpose()?;

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use skeleton_data::augment::Augment;
+use skeleton_data::reading::Reading;
 use skeleton_data::survey::Survey;
 use skeleton_graph::random::shuffled;
 use skeletonmae::train::{
@@ -84,9 +85,9 @@ impl Trial {
         })
     }
 
-    /// Up to this score a joint is missing.
-    pub fn threshold(&self) -> f32 {
-        self.config.reading.score_threshold
+    /// How clips are read.
+    pub fn reading(&self) -> Reading {
+        self.config.reading.clone()
     }
 
     /// Trains on one batch until every clip of it is taken for its class, or steps or time are over.

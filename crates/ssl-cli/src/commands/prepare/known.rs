@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use skeleton_data::raw::RawFile;
+use skeleton_data::raw::RawFiles;
 use skeleton_data::{Error, Sequence, Units};
 use skeleton_datasets::Dataset;
 use skeleton_graph::Layout;
@@ -12,13 +12,19 @@ use crate::failure::{Failure, Outcome};
 use crate::text::read_text;
 
 /// Refuses a file whose clips are not those of the layout or the data set.
-pub fn fits(file: &RawFile, layout: &Layout, facts: Option<&Dataset>) -> Outcome {
-    let name = file.path().display();
+pub fn fits(file: &RawFiles, layout: &Layout, facts: Option<&Dataset>) -> Outcome {
+    let name = file.name();
     if file.is_empty() {
         return Err(
             Failure::error(format!("{name}: expected clips, found none"))
                 .hint("is this the whole file? compare its size with the source's"),
         );
+    }
+    if !(2..=3).contains(&file.coordinates()) {
+        let found = file.coordinates();
+        let message = format!("{name}: expected 2 or 3 coordinates a joint, found {found} numbers");
+        return Err(Failure::error(message)
+            .hint("say what they are, such as --columns x,y,z,score, or x,y,-,score"));
     }
     if file.joints() != layout.len() {
         let message = format!(
@@ -34,7 +40,7 @@ pub fn fits(file: &RawFile, layout: &Layout, facts: Option<&Dataset>) -> Outcome
             .map(|layout| layout.name().to_owned())
             .collect();
         return Err(Failure::error(message).hint(match fitting.is_empty() {
-            true => "give the file's own layout: --layout FILE.toml".to_owned(),
+            true => "give the file's own layout, --layout FILE.toml; `ssl layout coco17 > FILE.toml` makes one to start from".to_owned(),
             false => format!(
                 "layouts of {} joints: {}",
                 file.joints(),
@@ -55,10 +61,10 @@ pub fn fits(file: &RawFile, layout: &Layout, facts: Option<&Dataset>) -> Outcome
 }
 
 /// As the file says, as known or as typed: a built-in layout, or a file.
-pub fn layout(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Layout> {
-    match (chosen(args, facts)?, file.layout()?) {
+pub fn layout(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFiles) -> Outcome<Layout> {
+    match (chosen(args, facts)?, file.layout().cloned()) {
         (Some(chosen), Some(said)) if chosen != said => {
-            let (name, file) = (chosen.name(), file.path().display());
+            let (name, file) = (chosen.name(), file.name());
             let message = format!("layout {name}: the layout of {file} is {}", said.name());
             Err(Failure::usage(message).hint("leave --dataset and --layout out"))
         }
@@ -66,7 +72,7 @@ pub fn layout(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outc
         (None, None) => {
             let message = format!(
                 "expected --dataset NAME or --layout NAME|FILE.toml: {} doesn't name its joints",
-                file.path().display()
+                file.name()
             );
             Err(Failure::usage(message)
                 .hint(format!("built-in layouts: {}", Layout::BUILT_IN.join(", "))))
@@ -90,8 +96,13 @@ fn chosen(args: &AboutArgs, facts: Option<&Dataset>) -> Outcome<Option<Layout>> 
         (None, None) => return Ok(None),
     };
     if !name.ends_with(".toml") {
-        return Layout::built_in(name).map(Some).map_err(|error| {
-            Failure::from(error).hint("a layout of your own is a file: --layout FILE.toml")
+        return Layout::built_in(name).map(Some).map_err(|_| {
+            let known = Layout::BUILT_IN.join(", ");
+            let message =
+                format!("--layout {name}: expected a built-in layout, or a file in .toml");
+            Failure::usage(message).hint(format!(
+                "built-in are {known}; `ssl layout coco17 > FILE.toml` makes one to start from"
+            ))
         });
     }
     let path = Path::new(name);
@@ -101,12 +112,13 @@ fn chosen(args: &AboutArgs, facts: Option<&Dataset>) -> Outcome<Option<Layout>> 
 
 /// As the file says, as known or typed, else what such clips mostly have: pixels in the image, metres
 /// in space.
-pub fn units(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Units> {
+pub fn units(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFiles) -> Outcome<Units> {
     let known = facts.and_then(|facts| Units::from_name(&facts.units));
     let said = file.header().and_then(|header| header.units);
     let differ = |typed: &str, whose: &str, theirs: Units| {
         let message = format!("{typed}: the units of {whose} are {}", theirs.name());
-        Err(Failure::usage(message).hint("leave one of --dataset and --units out"))
+        Err(Failure::usage(message)
+            .hint("leave --units out, and --dataset where the file is of another set"))
     };
     let typed = args.units.map(Units::from);
     match (typed, known) {
@@ -117,7 +129,7 @@ pub fn units(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outco
     }
     match (typed.or(known), said) {
         (Some(chosen), Some(said)) if chosen != said => {
-            let file = file.path().display().to_string();
+            let file = file.name().to_string();
             differ(&format!("units {}", chosen.name()), &file, said)
         }
         (Some(units), _) | (None, Some(units)) => Ok(units),
@@ -126,26 +138,28 @@ pub fn units(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outco
     }
 }
 
-/// As a file names them, else as known, else as the clips' own file names them, else their numbers.
-pub fn classes(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Vec<String>> {
-    let names: Vec<String> = match (&args.classes, facts) {
-        (Some(path), _) => {
-            let text = read_text(path)?;
-            text.lines()
-                .map(|line| line.trim().to_owned())
-                .filter(|line| !line.is_empty())
-                .collect()
-        }
-        (None, Some(facts)) if !facts.classes.is_empty() => facts.classes.clone(),
-        _ if file
-            .header()
-            .is_some_and(|header| !header.classes.is_empty()) =>
-        {
-            file.header()
-                .map_or(Vec::new(), |header| header.classes.clone())
-        }
-        _ => (0..file.classes()).map(|class| class.to_string()).collect(),
-    };
+/// The names that a file or the data set gives to classes, in the order of the labels; none where they are numbers.
+pub fn class_names(
+    args: &AboutArgs,
+    facts: Option<&Dataset>,
+    file: &RawFiles,
+) -> Outcome<Option<Vec<String>>> {
+    if let Some(path) = &args.classes {
+        let text = read_text(path)?;
+        let lines = text.lines().map(|line| line.trim().to_owned());
+        return Ok(Some(lines.filter(|line| !line.is_empty()).collect()));
+    }
+    let known = facts.map(|facts| &facts.classes);
+    let own = file.class_names();
+    let names = known.filter(|names| !names.is_empty());
+    let names = names.map_or(own, |names| &names[..]);
+    Ok((!names.is_empty()).then(|| names.to_vec()))
+}
+
+/// The names, or the numbers of the labels; every label has one.
+pub fn classes(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFiles) -> Outcome<Vec<String>> {
+    let numbers = || (0..file.classes()).map(|class| class.to_string()).collect();
+    let names = class_names(args, facts, file)?.unwrap_or_else(numbers);
     if file.classes() > names.len() {
         return Err(beyond(file, names.len()));
     }
@@ -153,8 +167,8 @@ pub fn classes(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Out
 }
 
 /// The first clip whose label has no name.
-fn beyond(file: &RawFile, names: usize) -> Failure {
-    let path = file.path().display();
+fn beyond(file: &RawFiles, names: usize) -> Failure {
+    let path = file.name();
     let mut first = None;
     // The visit ends with the first such clip; a file that can't be read to it has been refused before.
     let _ = file.each(|clip: Sequence| match clip.label {

@@ -1,37 +1,39 @@
 //! `ssl prepare`
 
 mod known;
+mod labels;
 mod plan;
 mod recordings;
 mod splits;
 
 use std::path::{Path, PathBuf};
 
+use skeleton_data::Sequence;
 use skeleton_data::cache::{CacheSummary, CacheWriter};
-use skeleton_data::raw::RawFile;
-use skeleton_data::{Repaired, Sequence};
+use skeleton_data::raw::{Input, RawFiles};
 use skeleton_datasets::Dataset;
 
-pub use self::plan::{Plan, facts};
+pub use self::plan::{Plan, facts, open};
+use self::splits::TypedSplit;
 use super::next;
 use crate::args::PrepareArgs;
 use crate::expected;
 use crate::failure::{Failure, Outcome};
-use crate::outputs::vacant;
+use crate::outputs::{apart, vacant};
 use crate::printer::Printer;
 use crate::report::count;
 use crate::signal::Interrupt;
 
 /// Writes a cache from a file of clips, NTU RGB+D's recordings or the synthetic generator.
 pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    let given = args
-        .input
-        .iter()
-        .chain(&args.more)
-        .chain(&args.about.classes);
-    let inputs: Vec<&Path> = given.map(PathBuf::as_path).collect();
+    let inputs: Vec<Input> = args.inputs.iter().map(|path| input(path)).collect();
+    let given = inputs.iter().map(|input| &input.path);
+    let given = given.chain(&args.about.classes).chain(&args.about.labels);
+    let mut given: Vec<&Path> = given.map(PathBuf::as_path).collect();
+    let typed = splits::typed(&args.split)?;
+    given.extend(typed.iter().filter_map(TypedSplit::file));
     let outputs = std::iter::once(&args.output).chain(&args.recordings.log);
-    vacant(outputs, &inputs, args.overwrite)?;
+    vacant(outputs, &given, args.overwrite)?;
     a_cache(&args.output)?;
     let facts = plan::facts(&args.about)?;
     let target = Target {
@@ -39,22 +41,40 @@ pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
         compress: args.compress,
         facts,
     };
-    if let Some(inputs) = recordings::inputs(args)? {
+    if let Some(inputs) = recordings::inputs(args, &inputs)? {
         return recordings::run(args, &inputs, &target, printer, interrupt);
     }
-    let Some(path) = plan::input(args, facts)? else {
+    if plan::is_synthetic(args, &inputs, facts)? {
         let (plan, sequences) = Plan::of_synthetic(args)?;
         let clips = sequences.len();
         let each =
             |visit: &mut dyn FnMut(Sequence) -> Outcome| sequences.into_iter().try_for_each(visit);
         return target.write(plan, clips, each, printer, interrupt);
-    };
-    let file = RawFile::open(path)?;
-    let plan = Plan::of_file(&args.about, facts, &file)?;
-    let each = |visit: &mut dyn FnMut(Sequence) -> Outcome| file.each(visit);
-    target.write(plan, file.len(), each, printer, interrupt)?;
-    warn_of(file.repaired(), printer);
+    }
+    let files = plan::open(&args.about, facts, &inputs, args.skip_bad, printer)?;
+    let outputs = std::iter::once(&args.output).chain(&args.recordings.log);
+    apart(outputs, &files.paths())?;
+    let mut plan = Plan::of_files(&args.about, facts, &files)?;
+    plan.add_splits(typed)?;
+    let each = |visit: &mut dyn FnMut(Sequence) -> Outcome| files.each(visit);
+    target.write(plan, files.len(), each, printer, interrupt)?;
+    warn_of(&files, printer);
     Ok(())
+}
+
+/// An input as it was typed: a path, or NAME=PATH where no file is called so.
+fn input(typed: &Path) -> Input {
+    let named = typed.to_str().and_then(|text| text.split_once('='));
+    match named {
+        Some((split, path)) if !split.is_empty() && !typed.exists() => Input {
+            path: path.into(),
+            split: Some(split.to_owned()),
+        },
+        _ => Input {
+            path: typed.to_owned(),
+            split: None,
+        },
+    }
 }
 
 /// Refuses a name whose ending says another form than what is written.
@@ -74,14 +94,23 @@ fn a_cache(output: &Path) -> Outcome {
     }
 }
 
-/// Says what was not finite.
-pub fn warn_of(repaired: Repaired, printer: &Printer) {
+/// Says what was not finite, and what was marked as missing.
+pub fn warn_of(files: &RawFiles, printer: &Printer) {
+    let repaired = files.repaired();
     if repaired.joints + repaired.scores > 0 {
         printer.warn(format!(
             "not finite: {} became missing, {} became 0",
             count(repaired.joints, "joint"),
             count(repaired.scores, "score")
         ));
+    }
+    match (files.meaning().missing.is_empty(), repaired.marked) {
+        (true, _) => {}
+        (false, 0) => printer.warn("--missing: no joint has this value"),
+        (false, n) => printer.say(format!(
+            "--missing: {} marked as missing",
+            count(n, "joint")
+        )),
     }
 }
 
@@ -112,17 +141,22 @@ impl Target<'_> {
         }
         let mut progress = printer.progress("writing", clips as u64);
         let mut copies = splits::Copies::default();
+        let mut clips = Vec::new();
         each(&mut |sequence| {
             go_on(interrupt, self.output)?;
             if plan.derives {
                 copies.see(&sequence);
             }
             writer.push(&sequence)?;
+            if !plan.typed.is_empty() {
+                clips.push(splits::Clip::of(&sequence));
+            }
             progress.advance(1);
             Ok(())
         })?;
         drop(progress);
         splits.extend(splits::derived(&splits, self.facts, &copies));
+        splits.extend(splits::chosen(&plan.typed, &clips)?);
         let summary = writer.finish(&splits)?;
         report(self.output, self.facts, &summary, printer)
     }

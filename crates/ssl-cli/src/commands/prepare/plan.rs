@@ -1,19 +1,21 @@
 //! What a cache will say about itself, from what was typed and what is known.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use serde_json::json;
 use skeleton_data::cache::CacheHeader;
-use skeleton_data::raw::{RawFile, RawFormat, describe};
+use skeleton_data::raw::{Input, Meaning, RawFiles, RawFormat, describe};
 use skeleton_data::synthetic::{SyntheticKind, SyntheticSettings, synthetic};
 use skeleton_data::{Sequence, Units};
 use skeleton_datasets::{Dataset, Format};
 use skeleton_graph::Layout;
 
-use super::known::{classes, fits, layout, units};
-use super::splits;
+use super::known::{class_names, classes, fits, layout, units};
+use super::splits::TypedSplit;
+use super::{labels, splits};
 use crate::args::{AboutArgs, PrepareArgs};
 use crate::failure::{Failure, Outcome};
+use crate::printer::Printer;
 
 /// Name of a set that isn't known.
 const OWN: &str = "own";
@@ -24,6 +26,8 @@ pub struct Plan {
     pub header: CacheHeader,
     /// The source's splits.
     pub splits: Vec<(String, Vec<String>)>,
+    /// Those that were typed.
+    pub typed: Vec<TypedSplit>,
     /// Whether splits follow from comparing clips.
     pub derives: bool,
 }
@@ -45,23 +49,27 @@ pub fn facts(args: &AboutArgs) -> Outcome<Option<&'static Dataset>> {
     Ok(Some(found))
 }
 
-/// The file to read; none for the synthetic sets.
-pub fn input<'a>(args: &'a PrepareArgs, facts: Option<&Dataset>) -> Outcome<Option<&'a Path>> {
+/// Whether clips are made from a seed; otherwise there are inputs.
+pub fn is_synthetic(
+    args: &PrepareArgs,
+    inputs: &[Input],
+    facts: Option<&Dataset>,
+) -> Outcome<bool> {
     let synthetic = facts.is_some_and(|facts| facts.format == Format::Synthetic);
-    match (&args.input, facts) {
-        (None, _) if synthetic => Ok(None),
-        (Some(path), _) if !synthetic => {
+    match (inputs.first(), facts) {
+        (None, _) if synthetic => Ok(true),
+        (Some(_), _) if !synthetic => {
             if args.seed.is_some() {
                 return Err(Failure::usage(
                     "--seed is of the synthetic sets; a file has nothing random",
                 ));
             }
-            Ok(Some(path))
+            Ok(false)
         }
-        (Some(path), Some(facts)) => Err(Failure::usage(format!(
+        (Some(input), Some(facts)) => Err(Failure::usage(format!(
             "--dataset {} is made from a seed; {} has no place in it",
             facts.name,
-            path.display()
+            input.path.display()
         ))),
         (_, Some(facts)) => {
             let url = facts
@@ -80,39 +88,85 @@ pub fn input<'a>(args: &'a PrepareArgs, facts: Option<&Dataset>) -> Outcome<Opti
     }
 }
 
+/// Opens files of clips, with the meaning and the labels that were typed.
+pub fn open(
+    args: &AboutArgs,
+    facts: Option<&Dataset>,
+    inputs: &[Input],
+    skip: bool,
+    printer: &Printer,
+) -> Outcome<RawFiles> {
+    let mut files = RawFiles::open(inputs, args.meaning(), skip)?;
+    for error in files.skipped() {
+        printer.warn(format!("left out: {error}"));
+    }
+    if let Some(path) = &args.labels {
+        labels::apply(path, class_names(args, facts, &files)?, &mut files, printer)?;
+    }
+    Ok(files)
+}
+
 impl Plan {
-    /// The cache of a file.
-    pub fn of_file(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFile) -> Outcome<Plan> {
-        let layout = layout(args, facts, file)?;
-        let units = units(args, facts, file)?;
-        fits(file, &layout, facts)?;
-        let classes = classes(args, facts, file)?;
-        let own = file.header().and_then(|header| header.dataset.as_deref());
+    /// The cache of some files.
+    pub fn of_files(args: &AboutArgs, facts: Option<&Dataset>, files: &RawFiles) -> Outcome<Plan> {
+        let layout = layout(args, facts, files)?;
+        let units = units(args, facts, files)?;
+        fits(files, &layout, facts)?;
+        let classes = classes(args, facts, files)?;
+        let own = files.header().and_then(|header| header.dataset.as_deref());
         let dataset = facts.map_or(own.unwrap_or(OWN), |facts| &facts.name);
-        let splits = file.splits().to_vec();
+        let splits = files.splits().to_vec();
         if let Some((name, _)) = splits.iter().find(|(name, _)| name.contains('/')) {
-            let path = file.path().display();
+            let path = files.name();
             let message = format!("{path}: split {name:?}: expected a name without `/`, found one");
             return Err(Failure::error(message)
                 .hint("a split is named in commands and inside the cache: rename it in the file"));
         }
         let derives = splits::derives(&splits, facts);
+        let format = match files.formats() {
+            [one] => json!(one),
+            several => json!(several),
+        };
         let mut rules = json!({
-            "format": file.format(),
-            "element_types": file.element_types(),
+            "format": format,
+            "element_types": files.element_types(),
             "not_finite": "joints become missing, scores 0",
             "derived_splits": splits::rules(&splits, facts),
         });
-        if file.format() == RawFormat::Npz {
+        if files.formats().contains(&RawFormat::Npz) {
             rules["people"] = "one all of whose coordinates are zero is absent".into();
             rules["padding"] = "frames of zeros at the end are left out".into();
         }
-        let source = describe(&[file.path()], rules)?;
+        if files.meaning() != &Meaning::default() {
+            rules["numbers"] = json!(files.meaning());
+        }
+        if let Some(labels) = &args.labels {
+            rules["labels"] = describe(&[labels], json!({}))?["files"][0].take();
+        }
+        let source = describe(&files.paths(), rules)?;
         Ok(Plan {
             header: header(dataset, layout, units, source, classes),
             splits,
+            typed: Vec::new(),
             derives,
         })
+    }
+
+    /// Adds the splits that were typed, which are made once the clips are known.
+    pub fn add_splits(&mut self, typed: Vec<TypedSplit>) -> Outcome {
+        for split in &typed {
+            if self.splits.iter().any(|(name, _)| *name == split.name) {
+                let message = format!("--split {}: the file has a split of this name", split.name);
+                return Err(Failure::usage(message).hint("choose another name"));
+            }
+        }
+        if !typed.is_empty() {
+            let rules = typed.iter().map(|split| (&split.name, &split.rule_text));
+            let rules: BTreeMap<_, _> = rules.collect();
+            self.header.source["rules"]["splits"] = json!(rules);
+        }
+        self.typed = typed;
+        Ok(())
     }
 
     /// The cache of a synthetic set, with its clips.
@@ -121,6 +175,11 @@ impl Plan {
             ("--layout", args.about.layout.is_some()),
             ("--units", args.about.units.is_some()),
             ("--classes", args.about.classes.is_some()),
+            ("--labels", args.about.labels.is_some()),
+            ("--columns", args.about.numbers.columns.is_some()),
+            ("--missing", !args.about.numbers.missing.is_empty()),
+            ("--split", !args.split.is_empty()),
+            ("--skip-bad", args.skip_bad),
         ] {
             if given {
                 return Err(Failure::usage(format!(
@@ -155,6 +214,7 @@ impl Plan {
             Plan {
                 header,
                 splits: made.splits,
+                typed: Vec::new(),
                 derives: false,
             },
             made.sequences,

@@ -9,6 +9,7 @@ use skeleton_data::cache::CacheWriter;
 use skeleton_data::raw::ntu::{
     Edition, FileLog, Files, Outcome as Became, Preparation, Preset, Rules, Skip,
 };
+use skeleton_data::raw::{Input, has_recordings};
 use skeleton_datasets::Dataset;
 use skeleton_graph::Layout;
 
@@ -23,26 +24,18 @@ use crate::report::count;
 use crate::signal::Interrupt;
 
 /// The inputs, if they are recordings; options of recordings have no place elsewhere.
-pub fn inputs(args: &PrepareArgs) -> Outcome<Option<Vec<PathBuf>>> {
-    let inputs: Vec<PathBuf> = args.input.iter().chain(&args.more).cloned().collect();
-    let are = |path: &PathBuf| {
-        let ending = path.extension().unwrap_or_default();
-        path.is_dir() || ending == "zip" || ending == "skeleton"
-    };
-    if inputs.first().is_some_and(are) {
-        return Ok(Some(inputs));
-    }
-    if let Some(second) = args.more.first() {
-        let message = format!(
-            "{}: expected one file of clips, found more",
-            second.display()
-        );
-        return Err(Failure::usage(message)
-            .hint("several inputs are for NTU RGB+D's .zip archives and folders"));
+pub fn inputs(args: &PrepareArgs, inputs: &[Input]) -> Outcome<Option<Vec<PathBuf>>> {
+    if let Some(first) = inputs.first() {
+        let ending = first.path.extension().unwrap_or_default();
+        let is_one = ending.eq_ignore_ascii_case("zip") || ending.eq_ignore_ascii_case("skeleton");
+        if is_one || (first.path.is_dir() && has_recordings(&first.path)?) {
+            return Ok(Some(
+                inputs.iter().map(|input| input.path.clone()).collect(),
+            ));
+        }
     }
     if args.recordings != RecordingsArgs::default() {
-        let message =
-            "--bodies, --set, --log, --skip-bad and --threads are for NTU RGB+D's own recordings";
+        let message = "--bodies, --set, --log and --threads are for NTU RGB+D's own recordings";
         return Err(Failure::usage(message)
             .hint("give a .zip archive or a folder of .skeleton files, or leave them out"));
     }
@@ -58,9 +51,9 @@ pub fn run(
     interrupt: &Interrupt,
 ) -> Outcome {
     let (facts, edition) = edition(args, target.facts)?;
-    let preparation = preparation(&args.recordings, edition)?;
+    let preparation = preparation(args, edition)?;
     let mut log = log(args)?;
-    let (files, foreign) = match args.recordings.skip_bad {
+    let (files, foreign) = match args.skip_bad {
         true => Files::open_named(inputs)?,
         false => (Files::open(inputs)?, Vec::new()),
     };
@@ -124,6 +117,10 @@ fn edition<'a>(args: &PrepareArgs, facts: Option<&'a Dataset>) -> Outcome<(&'a D
         ("--layout", about.layout.is_some()),
         ("--units", about.units.is_some()),
         ("--classes", about.classes.is_some()),
+        ("--labels", about.labels.is_some()),
+        ("--columns", about.numbers.columns.is_some()),
+        ("--missing", !about.numbers.missing.is_empty()),
+        ("--split", !args.split.is_empty()),
         ("--seed", args.seed.is_some()),
     ] {
         if given {
@@ -146,13 +143,13 @@ fn edition<'a>(args: &PrepareArgs, facts: Option<&'a Dataset>) -> Outcome<(&'a D
     })
 }
 
-fn preparation(args: &RecordingsArgs, edition: Edition) -> Outcome<Preparation> {
+fn preparation(args: &PrepareArgs, edition: Edition) -> Outcome<Preparation> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Preparation {
         edition,
-        rules: rules(args)?,
+        rules: rules(&args.recordings)?,
         skip_unreadable: args.skip_bad,
-        threads: args.threads.map_or(cores, usize::from),
+        threads: args.recordings.threads.map_or(cores, usize::from),
     })
 }
 

@@ -126,7 +126,15 @@ fn advice(kind: Kind) -> &'static str {
             "look at them (ssl inspect --clip ID --svg FILE.svg); leave them out if they are wrong"
         }
         Kind::LabelBeyondClasses => "prepare again with the right --classes",
-        Kind::Units => "prepare again with the right --units",
+        Kind::Units => "prepare again with the right --units, such as --units millimetre",
+        Kind::ThirdIsScore => "prepare again with --columns x,y,score",
+        Kind::Mark => "prepare again with --missing VALUE",
+        Kind::MorePeople => {
+            "read others, --set reading.people=motion (or score), or more: --set reading.persons=N"
+        }
+        Kind::NoSplits => {
+            "train on `all` and keep a part back (--train all --holdout 0.2), or prepare again with --split test=share:0.2 --split train=rest"
+        }
         Kind::Scale => {
             "look at them (ssl inspect --clip ID --html FILE.html); reading.normalization = \"clip\" evens sizes out"
         }

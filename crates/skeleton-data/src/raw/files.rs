@@ -1,0 +1,426 @@
+//! Several files of clips as one set: a file a split, a folder of a file a clip, a folder of frames.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use skeleton_graph::Layout;
+
+use super::estimators::{frame_of, is_frame};
+use super::{Contents, Meaning, RawFile, RawFormat, ending, jsonl};
+use crate::error::Mismatch;
+use crate::{Error, Form, Repaired, Result, Sequence};
+
+/// Files that stay open; more are opened again, one at a time, where their clips are read.
+const STAY_OPEN: usize = 16;
+/// What the names of files of clips end in.
+const ENDINGS: [&str; 5] = ["pkl", "pickle", "npz", "jsonl", "json"];
+
+/// A file or folder of clips, and what the split of its clips is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// The file, or a folder whose files of clips, with those of the folders in it, are meant.
+    pub path: PathBuf,
+    /// The split; none where it is called as the file is.
+    pub split: Option<String>,
+}
+
+/// Files of clips as one set, whose ids, joints and first lines agree.
+///
+/// Where several inputs are given, the clips of each that has no splits of its own are one, called as the input says or as the file
+/// or folder is; splits of one name add up.
+pub struct RawFiles {
+    sources: Vec<Source>,
+    contents: Contents,
+    formats: Vec<RawFormat>,
+    layout: Option<Layout>,
+    header: Option<jsonl::Header>,
+    meaning: Meaning,
+    labels: Option<HashMap<String, u32>>,
+    names: Vec<String>,
+    skipped: Vec<Error>,
+    repaired: Cell<Repaired>,
+}
+
+/// Where some clips are.
+struct Source {
+    place: Place,
+    open: Option<RawFile>,
+}
+
+/// What is opened.
+enum Place {
+    File(PathBuf),
+    /// The frames of one video of OpenPose, in their folder.
+    Frames(PathBuf, Vec<PathBuf>),
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        match self {
+            Place::File(path) | Place::Frames(path, _) => path,
+        }
+    }
+
+    fn open(&self, meaning: &Meaning) -> Result<RawFile> {
+        let file = match self {
+            Place::File(path) => RawFile::open(path),
+            Place::Frames(folder, files) => RawFile::of_frames(folder, files),
+        };
+        Ok(file?.meaning(meaning.clone()))
+    }
+}
+
+impl RawFiles {
+    /// Opens the files, whose numbers mean `meaning`. Those that can't be read are an error, or left out where `skip` says so
+    /// ([`skipped`](Self::skipped)).
+    ///
+    /// # Errors
+    /// As [`RawFile::open`]; a folder without such files; files whose joints, coordinates or first lines differ, or that have a clip
+    /// of the same id.
+    pub fn open(inputs: &[Input], meaning: Meaning, skip: bool) -> Result<RawFiles> {
+        let mut files = RawFiles {
+            sources: Vec::new(),
+            contents: Contents::default(),
+            formats: Vec::new(),
+            layout: None,
+            header: None,
+            meaning,
+            labels: None,
+            names: Vec::new(),
+            skipped: Vec::new(),
+            repaired: Cell::default(),
+        };
+        let mut merge = Merge::default();
+        for input in inputs {
+            let own = match inputs.len() {
+                1 => input.split.clone(),
+                _ => Some(input.split.clone().unwrap_or_else(|| stem(&input.path))),
+            };
+            let mut places = Vec::new();
+            if input.path.is_dir() {
+                places = in_folder(&input.path)?;
+            } else {
+                places.push(Place::File(input.path.clone()));
+            }
+            for place in places {
+                match place.open(&files.meaning) {
+                    Ok(file) => files.add(place, file, own.as_deref(), &mut merge)?,
+                    Err(error) if skip => files.skipped.push(error),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        files.contents.splits = merge.splits;
+        Ok(files)
+    }
+
+    fn add(
+        &mut self,
+        place: Place,
+        file: RawFile,
+        own: Option<&str>,
+        merge: &mut Merge,
+    ) -> Result<()> {
+        let path = place.path().to_owned();
+        let wrong = |expected: String, found: String| {
+            Err(Mismatch::new(expected, found).at(Form::Together, &path, ""))
+        };
+        let (layout, header) = (file.layout()?, file.header().cloned());
+        if let Some(header) = &header {
+            self.names.clone_from(&header.classes);
+        }
+        if let Some(first) = self.sources.first() {
+            let name = first.place.path().display();
+            if (&layout, &header) != (&self.layout, &self.header) {
+                let expected = format!("the first line, or the format, of {name}");
+                return wrong(expected, "another".into());
+            }
+        } else {
+            (self.layout, self.header) = (layout, header);
+        }
+        let shape = |contents: &Contents| (contents.joints, contents.coordinates);
+        if shape(&file.contents).0 > 0 {
+            match &merge.shape {
+                Some((of, (v, c))) if (*v, *c) != shape(&file.contents) => {
+                    let expected = format!("{v} joints of {c} numbers, as in {}", of.display());
+                    let (v, c) = shape(&file.contents);
+                    return wrong(expected, format!("{v} of {c}"));
+                }
+                Some(_) => {}
+                None => {
+                    (self.contents.joints, self.contents.coordinates) = shape(&file.contents);
+                    merge.shape = Some((path.clone(), shape(&file.contents)));
+                }
+            }
+        }
+        let number = self.sources.len();
+        for id in file.ids() {
+            if let Some(other) = merge.ids.insert(id.clone(), number) {
+                let other = self.sources[other].place.path().display();
+                return wrong(
+                    "ids that occur in one file only".into(),
+                    format!("clip {id:?}, which is in {other} too"),
+                );
+            }
+        }
+        self.contents.ids.extend_from_slice(file.ids());
+        self.contents.classes = self.contents.classes.max(file.classes());
+        for name in file.element_types() {
+            if !self.contents.element_types.contains(name) {
+                self.contents.element_types.push(name);
+            }
+        }
+        if !self.formats.contains(&file.format()) {
+            self.formats.push(file.format());
+        }
+        match own {
+            Some(own) if file.splits().is_empty() => merge.add(own, file.ids()),
+            _ => {
+                for (name, ids) in file.splits() {
+                    merge.add(name, ids);
+                }
+            }
+        }
+        let open = (number < STAY_OPEN).then_some(file);
+        self.sources.push(Source { place, open });
+        Ok(())
+    }
+
+    /// What the files are together: the first one's name, for messages.
+    pub fn name(&self) -> String {
+        let first = self.sources.first();
+        let first = first.map_or(String::new(), |source| {
+            source.place.path().display().to_string()
+        });
+        match self.sources.len() {
+            0 | 1 => first,
+            n => format!("{first} and {} more", n - 1),
+        }
+    }
+
+    /// All files that are read.
+    pub fn paths(&self) -> Vec<&Path> {
+        let mut paths = Vec::new();
+        for source in &self.sources {
+            match &source.place {
+                Place::File(path) => paths.push(&**path),
+                Place::Frames(_, files) => paths.extend(files.iter().map(|path| &**path)),
+            }
+        }
+        paths
+    }
+
+    /// Why files were left out.
+    pub fn skipped(&self) -> &[Error] {
+        &self.skipped
+    }
+
+    /// How many clips there are.
+    pub fn len(&self) -> usize {
+        self.contents.ids.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The clips' names, in the order of the files.
+    pub fn ids(&self) -> &[String] {
+        &self.contents.ids
+    }
+
+    /// v, the same in all clips; 0 where there are none.
+    pub fn joints(&self) -> usize {
+        self.contents.joints
+    }
+
+    /// c, the same in all clips; 0 where there are none.
+    pub fn coordinates(&self) -> usize {
+        self.meaning.coordinates(self.contents.coordinates)
+    }
+
+    /// How many numbers the files give of a joint, before [`Meaning::columns`] names them.
+    pub fn columns(&self) -> usize {
+        self.contents.coordinates
+    }
+
+    /// What the numbers mean.
+    pub fn meaning(&self) -> &Meaning {
+        &self.meaning
+    }
+
+    /// How many classes the labels ask for.
+    pub fn classes(&self) -> usize {
+        match &self.labels {
+            Some(labels) => labels.values().max().map_or(0, |&label| label as usize + 1),
+            None => self.contents.classes,
+        }
+    }
+
+    /// The number types of the keypoints, by numpy's names.
+    pub fn element_types(&self) -> &[&'static str] {
+        &self.contents.element_types
+    }
+
+    /// The forms of the files.
+    pub fn formats(&self) -> &[RawFormat] {
+        &self.formats
+    }
+
+    /// The named splits, each id once in its split; they may name clips that the files lack.
+    pub fn splits(&self) -> &[(String, Vec<String>)] {
+        &self.contents.splits
+    }
+
+    /// What the first line of JSON lines says.
+    pub fn header(&self) -> Option<&jsonl::Header> {
+        self.header.as_ref()
+    }
+
+    /// The layout, where the files or their form say it.
+    pub fn layout(&self) -> Option<&Layout> {
+        self.layout.as_ref()
+    }
+
+    /// The classes' names in the order of the labels, where the files say them.
+    pub fn class_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// From now on the clips have these labels, by id, and others none; `names` are the classes'.
+    pub fn relabel(&mut self, labels: HashMap<String, u32>, names: Vec<String>) {
+        (self.labels, self.names) = (Some(labels), names);
+    }
+
+    /// What was repaired in the clips read so far.
+    pub fn repaired(&self) -> Repaired {
+        self.repaired.get()
+    }
+
+    /// Shows all clips to `visit`, in the order of the files, and stops at its first error.
+    ///
+    /// # Errors
+    /// Those of `visit`, and of damaged data or a file that is another by now; the error names the place.
+    pub fn each<E: From<Error>>(
+        &self,
+        mut visit: impl FnMut(Sequence) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (v, c) = (self.joints(), self.coordinates());
+        for source in &self.sources {
+            let again;
+            let file = match &source.open {
+                Some(file) => file,
+                None => {
+                    again = source.place.open(&self.meaning)?;
+                    &again
+                }
+            };
+            file.each(|mut clip| {
+                if clip.keypoints.view().is_empty() {
+                    // Nobody: whatever the file takes its joints to be.
+                    (clip.joints, clip.coordinates) = (v, c);
+                }
+                if let Some(labels) = &self.labels {
+                    clip.label = labels.get(&clip.id).copied();
+                }
+                visit(clip)
+            })?;
+            self.repaired
+                .set(self.repaired.get() + file.repaired.take());
+        }
+        Ok(())
+    }
+}
+
+/// What is kept while files are put together.
+#[derive(Default)]
+struct Merge {
+    /// Which file has a clip.
+    ids: HashMap<String, usize>,
+    /// (v, c) of the first file with a joint.
+    shape: Option<(PathBuf, (usize, usize))>,
+    splits: Vec<(String, Vec<String>)>,
+    seen: HashMap<String, HashSet<String>>,
+}
+
+impl Merge {
+    /// Adds clips to a split, each once.
+    fn add(&mut self, split: &str, ids: &[String]) {
+        let place = self.splits.iter().position(|(name, _)| name == split);
+        let place = place.unwrap_or_else(|| {
+            self.splits.push((split.to_owned(), Vec::new()));
+            self.splits.len() - 1
+        });
+        let seen = self.seen.entry(split.to_owned()).or_default();
+        let new = ids.iter().filter(|id| seen.insert((*id).clone()));
+        self.splits[place].1.extend(new.cloned());
+    }
+}
+
+/// A name without its folder and its ending, `clips.pkl.gz` is `clips`.
+fn stem(path: &Path) -> String {
+    let whole = path.canonicalize();
+    let mut name = whole.as_deref().unwrap_or(path).with_extension("");
+    if ENDINGS.contains(&ending(&name).as_str()) {
+        name = name.with_extension("");
+    }
+    let name = name.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// The clips of a folder and of the folders in it, in the order of their names.
+fn in_folder(folder: &Path) -> Result<Vec<Place>> {
+    let (mut files, mut frames) = (Vec::new(), BTreeMap::<_, Vec<(i64, PathBuf)>>::new());
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder))? {
+            let entry = entry.map_err(Error::io(&folder))?;
+            let (path, kind) = (entry.path(), entry.file_type());
+            // Links to folders are not followed, since they can lead back here; macOS puts `._NAME` beside files.
+            if kind.map_err(Error::io(&path))?.is_dir() {
+                folders.push(path);
+            } else if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            } else if is_frame(&path) {
+                let (video, number) = frame_of(&path);
+                let of_video = frames.entry((folder.clone(), video)).or_default();
+                of_video.push((number, path));
+            } else if ENDINGS.contains(&ending(&path).as_str()) {
+                files.push(Place::File(path));
+            }
+        }
+    }
+    for ((folder, _), mut of_video) in frames {
+        of_video.sort();
+        let paths = of_video.into_iter().map(|(_, path)| path).collect();
+        files.push(Place::Frames(folder, paths));
+    }
+    files.sort_by(|one, other| one.path().cmp(other.path()));
+    if files.is_empty() {
+        let expected = "files of clips (.pkl, .npz, .jsonl, .json) or of recordings (.skeleton)";
+        return Err(Mismatch::new(expected, "none").at(Form::Together, folder, ""));
+    }
+    Ok(files)
+}
+
+/// Whether a folder, or one in it, has a `.skeleton` file.
+///
+/// # Errors
+/// A folder that can't be read.
+pub fn has_recordings(folder: &Path) -> Result<bool> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder))? {
+            let entry = entry.map_err(Error::io(&folder))?;
+            let path = entry.path();
+            if entry.file_type().map_err(Error::io(&path))?.is_dir() {
+                folders.push(path);
+            } else if super::ntu::is_recording(&path) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
