@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
 use ssl_tests::documents::{commands, pages, read, words};
+use ssl_tests::pickle::{Py, dump};
 use ssl_tests::program::{Desk, Finished};
 use ssl_tests::root;
 use ssl_tests::toy::TOY;
@@ -28,6 +30,49 @@ const ELSEWHERE: [&str; 1] = ["reproduce"];
 /// What makes a training short, and a model small.
 const SMALL: &str = "--set reading.frames=8 --set model.width=16";
 
+/// What readers have: a folder of pickles, two files, what a pose estimator wrote, a text of labels.
+fn brought(desk: &Desk) {
+    let Py::Dict(fields) = TOY.annotations() else {
+        unreachable!("annotations are a dictionary");
+    };
+    let Py::List(clips) = &fields[1].1 else {
+        unreachable!("annotations are a list");
+    };
+    for folder in ["videos", "poses"] {
+        std::fs::create_dir(desk.path(folder)).expect("the folder is new");
+    }
+    let mut labels = String::new();
+    for (line, clip) in desk
+        .lines("mine.jsonl")
+        .iter()
+        .filter(|line| line["id"].is_string())
+        .zip(clips)
+    {
+        let id = line["id"].as_str().expect("a clip");
+        desk.write(&format!("videos/{id}.pkl"), dump(clip));
+        let name = ["wave", "clap", "kick"][line["label"].as_u64().expect("a label") as usize];
+        labels += &format!("videos/{id}.mp4 {name}\n");
+        desk.write(&format!("poses/{id}.json"), alphapose(line).to_string());
+        desk.write("alphapose-results.json", alphapose(line).to_string());
+    }
+    desk.write("labels.txt", labels);
+    let (train, val) = clips.split_at(2 * clips.len() / 3);
+    desk.write("mine_train.pkl", dump(&Py::List(train.to_vec())));
+    desk.write("mine_val.pkl", dump(&Py::List(val.to_vec())));
+}
+
+/// A clip of JSON lines as AlphaPose would have written it.
+fn alphapose(clip: &Value) -> Value {
+    let frames = clip["keypoints"][0].as_array().expect("a person");
+    let pose = |(number, joints): (usize, &Value)| {
+        let joints = joints.as_array().expect("joints").iter();
+        let numbers = joints.flat_map(|joint| [joint[0].clone(), joint[1].clone(), json!(0.9)]);
+        let numbers: Vec<Value> = numbers.collect();
+        json!({"image_id": format!("{number}.jpg"), "category_id": 1, "keypoints": numbers, "score": 3.1})
+    };
+    frames.iter().enumerate().map(pose).collect()
+}
+
 /// What was typed, and what became of it.
 struct Typed {
     desk: Desk,
@@ -44,6 +89,8 @@ impl Typed {
         desk.ssl("convert mine.pkl mine.jsonl --layout coco17")
             .success();
         desk.write("new.jsonl", desk.read("mine.jsonl"));
+        desk.write("new.pkl", TOY.pickle());
+        brought(&desk);
         let brought = BROUGHT.map(str::to_owned).into();
         Typed {
             desk,
@@ -110,10 +157,11 @@ impl Typed {
 
 /// The files that a command reads, and those that it writes.
 fn files(words: &[String]) -> (Vec<String>, Vec<String>) {
-    const ENDINGS: [&str; 7] = [
+    const ENDINGS: [&str; 8] = [
         ".h5",
         ".pkl",
         ".npz",
+        ".json",
         ".jsonl",
         ".toml",
         ".zip",

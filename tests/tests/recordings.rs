@@ -252,12 +252,12 @@ fn recordings_without_a_place_are_refused() {
         (
             "clips.pkl raw -o x.h5 --layout coco17",
             2,
-            ["raw", "one file of clips"],
+            ["raw", "clips.pkl"],
         ),
         (
-            "clips.pkl -o x.h5 --layout coco17 --skip-bad",
+            "clips.pkl -o x.h5 --layout coco17 --bodies sensor",
             2,
-            ["--skip-bad", "recordings"],
+            ["--bodies", "recordings"],
         ),
         (
             "raw -o x.h5 --dataset ntu60_3d --log x.h5",

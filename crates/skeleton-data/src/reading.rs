@@ -47,7 +47,7 @@ pub struct Reading {
     /// At most this many people of a clip are read.
     pub persons: usize,
     /// Which of them where there are more; those with the most present joints where it isn't said.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "PeopleBy::is_default")]
     pub people: PeopleBy,
     /// What is subtracted from the coordinates and what divides or turns them.
     pub normalization: Normalization,

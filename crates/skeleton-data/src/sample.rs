@@ -15,7 +15,6 @@ use skeleton_graph::random::{Key, Purpose, Rng, stream};
 pub(crate) use fill::{Arrays, Filler};
 
 use crate::ClipView;
-use crate::reading::Reading;
 
 /// How a fixed number of frames is taken from a clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +42,13 @@ pub enum PeopleBy {
     Score,
     /// Those that move most: the variance of a joint's place over the frames in which it is present, summed over joints.
     Motion,
+}
+
+impl PeopleBy {
+    /// Whether this is what is done where nothing is said.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == PeopleBy::default()
+    }
 }
 
 /// The part of a clip that is sampled, in frames from the first: `[start, start + length]`, both real numbers, so that
@@ -184,10 +190,14 @@ fn rank(view: &ClipView<'_>, threshold: f32, track: usize, by: PeopleBy) -> f64 
 }
 
 /// Which share of a clip's motion, as [`PeopleBy::Motion`] has it, is that of the people who are read.
-pub(crate) fn share_of_motion(view: &ClipView<'_>, reading: &Reading) -> f64 {
-    let threshold = reading.score_threshold;
+pub(crate) fn share_of_motion(
+    view: &ClipView<'_>,
+    threshold: f32,
+    persons: usize,
+    by: PeopleBy,
+) -> f64 {
     let mut survey = Survey::default();
-    survey.take(view, threshold, reading.persons, reading.people);
+    survey.take(view, threshold, persons, by);
     let motion = |track: usize| rank(view, threshold, track, PeopleBy::Motion);
     let all: f64 = (0..view.persons).map(motion).sum();
     let read: f64 = survey.tracks.iter().map(|&track| motion(track)).sum();

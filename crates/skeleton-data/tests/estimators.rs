@@ -33,7 +33,7 @@ fn video(rng: &mut Rng, people: usize, frames: usize, joints: usize) -> Vec<Pers
             let joint = |joint: usize| {
                 let (x, y) = (5000 * at + 3 * frame, 10 * joint);
                 // Every seventh joint isn't found.
-                let found = (frame + joint + at) % 7 != 0;
+                let found = !(frame + joint + at).is_multiple_of(7);
                 let score = if found { 0.5 } else { 0.0 };
                 [x as f32 + 0.25, y as f32 + 0.5, score]
             };

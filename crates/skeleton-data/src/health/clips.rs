@@ -158,7 +158,9 @@ pub(super) fn more_people(
     let clips = clips_where(survey, |clip| clip.tracks as usize > reading.persons);
     let mut shares = Vec::with_capacity(clips.len());
     for &clip in &clips {
-        shares.push(share_of_motion(&source.clip(clip as usize)?, reading));
+        let view = source.clip(clip as usize)?;
+        let (threshold, persons) = (reading.score_threshold, reading.persons);
+        shares.push(share_of_motion(&view, threshold, persons, reading.people));
     }
     shares.sort_by(f64::total_cmp);
     let median = shares.get(shares.len() / 2).copied().unwrap_or(1.0);

@@ -185,18 +185,10 @@ fn people_are_read_by_presence_score_or_motion() {
     assert_eq!(first(&sequence, PeopleBy::Score), [1]);
     // numpy: var([2, 9]) + var([2, 9]) = 24.5, and 0 for the others.
     assert_eq!(rank(&sequence.view(), 0.0, 2, PeopleBy::Motion), 24.5);
-    let reading = |people| Reading {
-        persons: 1,
-        people,
-        ..Reading::default()
-    };
+    let share = |by| share_of_motion(&sequence.view(), 0.0, 1, by);
     assert_eq!(
-        share_of_motion(&sequence.view(), &reading(PeopleBy::Presence)),
-        0.0
-    );
-    assert_eq!(
-        share_of_motion(&sequence.view(), &reading(PeopleBy::Motion)),
-        1.0
+        (share(PeopleBy::Presence), share(PeopleBy::Motion)),
+        (0.0, 1.0)
     );
 }
 

@@ -100,7 +100,7 @@ fn chosen(args: &AboutArgs, facts: Option<&Dataset>) -> Outcome<Option<Layout>> 
             let known = Layout::BUILT_IN.join(", ");
             let message =
                 format!("--layout {name}: expected a built-in layout, or a file in .toml");
-            Failure::usage(message).hint(format!(
+            Failure::error(message).hint(format!(
                 "built-in are {known}; `ssl layout coco17 > FILE.toml` makes one to start from"
             ))
         });

@@ -80,6 +80,7 @@ pub fn apply(
             Failure::error(format!(
                 "{path}: line {number}: expected {expected}, found {found}"
             ))
+            .hint("a label is a class's number from 0, or its name as --classes or the data set has it")
         };
         let class = class(label).ok_or_else(|| {
             let expected = match names.len() {

@@ -25,14 +25,30 @@ use crate::signal::Interrupt;
 
 /// The inputs, if they are recordings; options of recordings have no place elsewhere.
 pub fn inputs(args: &PrepareArgs, inputs: &[Input]) -> Outcome<Option<Vec<PathBuf>>> {
-    if let Some(first) = inputs.first() {
-        let ending = first.path.extension().unwrap_or_default();
-        let is_one = ending.eq_ignore_ascii_case("zip") || ending.eq_ignore_ascii_case("skeleton");
-        if is_one || (first.path.is_dir() && has_recordings(&first.path)?) {
-            return Ok(Some(
-                inputs.iter().map(|input| input.path.clone()).collect(),
-            ));
-        }
+    let are = |input: &Input| -> Outcome<bool> {
+        let ending = input.path.extension().unwrap_or_default();
+        let is_one = ["zip", "skeleton"]
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known));
+        Ok(is_one || (input.path.is_dir() && has_recordings(&input.path)?))
+    };
+    let (mut recordings, mut others) = (Vec::new(), Vec::new());
+    for input in inputs {
+        let kind = if are(input)? {
+            &mut recordings
+        } else {
+            &mut others
+        };
+        kind.push(input.path.clone());
+    }
+    if let (Some(recordings), Some(other)) = (recordings.first(), others.first()) {
+        let (recordings, other) = (recordings.display(), other.display());
+        let message =
+            format!("{recordings}: expected files of clips, as {other} is one, found recordings");
+        return Err(Failure::usage(message).hint("make a cache of each"));
+    }
+    if !recordings.is_empty() {
+        return Ok(Some(recordings));
     }
     if args.recordings != RecordingsArgs::default() {
         let message = "--bodies, --set, --log and --threads are for NTU RGB+D's own recordings";

@@ -68,8 +68,8 @@ impl Numbers {
 
     fn contains(&self, number: u32) -> bool {
         match self {
-            Numbers::Odd => number % 2 == 1,
-            Numbers::Even => number % 2 == 0,
+            Numbers::Odd => !number.is_multiple_of(2),
+            Numbers::Even => number.is_multiple_of(2),
             Numbers::Ranges(ranges) => ranges
                 .iter()
                 .any(|&(low, high)| (low..=high).contains(&number)),
