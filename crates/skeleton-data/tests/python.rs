@@ -361,7 +361,8 @@ fn every_value_comes_back_in_every_form_by_every_protocol() {
                 wanted.retain(|id| seen.insert(id.clone()));
                 let mut found = found.clone();
                 if any_order {
-                    (wanted.sort(), found.sort());
+                    wanted.sort();
+                    found.sort();
                 }
                 assert_eq!(found, wanted, "{place}, split {name}");
             }
