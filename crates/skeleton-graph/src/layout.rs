@@ -230,6 +230,9 @@ struct Facts {
     parts: Vec<Part>,
 }
 
+/// Bones, each as (child, parent).
+type Edges = Vec<(usize, usize)>;
+
 /// Where in the text something is wrong, and what.
 type Checked<T> = Result<T, String>;
 
@@ -304,10 +307,10 @@ impl Facts {
 
     /// Every joint has at most one parent, no joint is its own ancestor, one has no parent:
     /// that is a tree over all joints.
-    fn tree(&self) -> Checked<Vec<(usize, usize)>> {
+    fn tree(&self) -> Checked<Edges> {
         let pair =
             |(place, edge): (usize, &Vec<usize>)| self.pair(&format!("edges[{place}]"), edge);
-        let edges: Vec<(usize, usize)> = self
+        let edges: Edges = self
             .edges
             .iter()
             .enumerate()
@@ -484,11 +487,7 @@ fn cycle(parents: &[Option<usize>]) -> Option<Vec<usize>> {
 
 /// The edges (child, parent), by child, of a tree over all joints that grows from `root` along `edges`, and those of them that
 /// `edges` lack: where joints are left apart, one of them hangs on the root.
-fn spanning_tree(
-    joints: usize,
-    edges: &[(usize, usize)],
-    root: usize,
-) -> (Vec<(usize, usize)>, Vec<(usize, usize)>) {
+fn spanning_tree(joints: usize, edges: &[(usize, usize)], root: usize) -> (Edges, Edges) {
     let mut neighbours = vec![Vec::new(); joints];
     for &(one, other) in edges {
         neighbours[one].push(other);

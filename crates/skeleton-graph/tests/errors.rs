@@ -174,7 +174,7 @@ fn edges_that_are_no_tree() {
             "[[0, 1], [1, 2], [2, 1], [3, 0]]"
         ),
         "edges: a cycle, expected a tree: joint 1 (head), joint 2 (left_foot); \
-         a tree of these connections: edges = [[0, 3], [1, 0], [2, 1]]"
+         a tree of these connections: edges = [[1, 0], [2, 1], [3, 0]]"
     );
     assert_eq!(
         message(", [3, 0]", ""),
