@@ -109,6 +109,15 @@ def pickles():
     refused("joints", lambda d: d["annotations"].append(clip(3, K[:, :, :3].astype("f2"))))
     refused("scores", lambda d: d["annotations"][0].update(keypoint_score=K[:, :2, :, 0]))
     refused("split", lambda d: d["split"].update(train=[1]))
+    ids = [f"clip{i}" for i in range(1000)]
+    refused("splits", lambda d: d.update(split={str(i): ids for i in range(1000)}))
+    refused("nobody", lambda d: d["annotations"][0].update(keypoint=np.zeros((0, 2**40, 4, 2), "f2")))
+    refused("ragged", lambda d: d["annotations"][0].update(keypoint=[[[[1, 2], [3]]]]))
+    numbers = [1, 2]
+    for _ in range(3):
+        numbers = [numbers] * 100
+    refused("lists", lambda d: d["annotations"][0].update(keypoint=numbers))
+    refused("none", lambda d: d["annotations"][0].update(keypoint=None))
     damaged("pickle/index.pkl", pickle.dumps([dict(frame_dir="a", label=0, raw_file="a.pkl", frame_inds=[0])], 4))
 
 
