@@ -6,6 +6,7 @@ SSL is the program `ssl`, which makes the caches. Needs numpy and h5py. What is 
 with which it is refused, stand in the table of fuzz/README.md, which a test holds to be true.
 """
 
+import collections
 import hashlib
 import io
 import json
@@ -62,10 +63,28 @@ def annotations():
     )
 
 
+def forms():
+    """What numpy makes of ids, splits, labels and sizes."""
+    half = K.astype("f2")
+    clips = [
+        clip(0, half, frame_dir=np.str_("clip0"), label=np.int64(1), img_shape=np.array([480, 640])),
+        clip(1, half, frame_dir=7, total_frames=np.int32(3), img_shape=(np.int64(480), 640.0)),
+        clip(2, half, frame_dir=np.int16(70), label=np.float32(2)),
+        clip(3, half, frame_dir=np.array("ständ"), label=np.array(3)),
+    ]
+    splits = dict(array=np.array(["clip0", "ständ"]), objects=np.array(["clip0", 7], dtype=object), set={"clip0", 7})
+    splits.update(bytes=np.array([b"clip0"]), integers=np.array([7, 70], ">i2"), big=np.array(["clip0"], ">U7")[::-1])
+    return dict(annotations=clips, split=collections.defaultdict(list, splits))
+
+
 def pickles():
     for protocol in (0, 2, 4, 5):
         seed(f"pickle/protocol{protocol}.pkl", pickle.dumps(annotations(), protocol))
     seed("pickle/bare.pkl", pickle.dumps([clip(0, K.astype("i2"), filename="x")], 3))
+    for protocol in (0, 4):
+        seed(f"pickle/forms{protocol}.pkl", pickle.dumps(forms(), protocol))
+    single = dict(keypoint=K.astype(int).tolist(), keypoint_score=K[..., 0].tolist(), frame_dir="", label=-1)
+    seed("pickle/single.pkl", pickle.dumps(single, 4))
 
     def refused(name, change, protocol=2):
         data = annotations()
@@ -90,6 +109,15 @@ def pickles():
     refused("joints", lambda d: d["annotations"].append(clip(3, K[:, :, :3].astype("f2"))))
     refused("scores", lambda d: d["annotations"][0].update(keypoint_score=K[:, :2, :, 0]))
     refused("split", lambda d: d["split"].update(train=[1]))
+    ids = [f"clip{i}" for i in range(1000)]
+    refused("splits", lambda d: d.update(split={str(i): ids for i in range(1000)}))
+    refused("nobody", lambda d: d["annotations"][0].update(keypoint=np.zeros((0, 2**40, 4, 2), "f2")))
+    refused("ragged", lambda d: d["annotations"][0].update(keypoint=[[[[1, 2], [3]]]]))
+    numbers = [1, 2]
+    for _ in range(3):
+        numbers = [numbers] * 100
+    refused("lists", lambda d: d["annotations"][0].update(keypoint=numbers))
+    refused("none", lambda d: d["annotations"][0].update(keypoint=None))
     damaged("pickle/index.pkl", pickle.dumps([dict(frame_dir="a", label=0, raw_file="a.pkl", frame_inds=[0])], 4))
 
 

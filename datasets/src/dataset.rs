@@ -29,10 +29,12 @@ const SETS: &[(&str, &str)] = files!(
     "ntu120_3d",
     "gym99",
     "diving48",
+    "gym288",
+    "utd_mhad",
 );
 
 const CLASS_LISTS: &[(&str, &str)] = files!(
-    "classes", "txt", "diving48", "gym99", "jhmdb14", "ntu120", "nw_ucla"
+    "classes", "txt", "diving48", "gym99", "gym288", "jhmdb14", "ntu120", "nw_ucla", "utd_mhad"
 );
 
 /// What is known of a data set.

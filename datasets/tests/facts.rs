@@ -11,7 +11,7 @@ fn set(name: &str) -> &'static Dataset {
 
 #[test]
 fn names_are_found() {
-    assert_eq!(all().len(), 10);
+    assert_eq!(all().len(), 12);
     for one in all() {
         assert_eq!(find(&one.name), Some(one));
     }
@@ -29,6 +29,8 @@ fn class_counts() {
         ("ntu120_3d", 120),
         ("gym99", 99),
         ("diving48", 48),
+        ("gym288", 288),
+        ("utd_mhad", 27),
     ];
     for (name, count) in counts {
         assert_eq!(set(name).classes.len(), count, "{name}");
@@ -46,10 +48,14 @@ fn class_names_are_clean_and_distinct_but_for_the_known_pair() {
             .map(String::as_str)
             .filter(|class| !seen.insert(*class))
             .collect();
-        let known: &[&str] = if one.name == "gym99" {
-            &["(BB) salto backward tucked"]
-        } else {
-            &[]
+        let known: &[&str] = match one.name.as_str() {
+            "gym99" => &["(BB) salto backward tucked"],
+            "gym288" => &[
+                "(BB) salto backward tucked with 1 twist",
+                "(BB) salto backward tucked",
+                "(BB) salto backward stretched with 1 twist",
+            ],
+            _ => &[],
         };
         assert_eq!(twice, known, "{}", one.name);
         for class in &one.classes {
@@ -68,6 +74,11 @@ fn known_classes_stand_at_their_labels() {
     assert_eq!(set("jhmdb14").classes[13], "wave");
     assert_eq!(set("nw_ucla").classes[9], "carry");
     assert_eq!(set("diving48").classes[0], "Back+15som+05Twis+FREE");
+    assert_eq!(set("utd_mhad").classes[26], "squat");
+    let gym = &set("gym288").classes;
+    assert!(gym[40].starts_with("(FX) switch leap") && gym[287].starts_with("(UB)"));
+    // FineGym's smaller list is a part of the larger one.
+    assert!(set("gym99").classes.iter().all(|class| gym.contains(class)));
 }
 
 /// Only a set that is made, not read, may leave its classes to its maker.
@@ -109,6 +120,8 @@ fn counts_add_up() {
     whole("ntu120_3d", "xsub_train", "xsub_val");
     whole("ntu120_3d", "xset_train", "xset_val");
     whole("nw_ucla", "xview_train", "xview_test");
+    whole("gym288", "train", "test");
+    whole("utd_mhad", "xsub_train", "xsub_test");
     for split in ["1", "2", "3"] {
         whole("jhmdb14", &format!("train{split}"), &format!("test{split}"));
     }

@@ -92,8 +92,41 @@ def nw_ucla(folder):
     assert refused.returncode != 0 and 'expected (frames, 20, 3)' in refused.stderr, refused.stderr
 
 
+def utd_mhad(folder):
+    try:
+        from scipy.io import savemat
+    except ImportError:
+        return 'skipped: no scipy'
+    names = ['head', 'shoulder centre', 'spine', 'hip centre', *(str(joint) for joint in range(4, 20))]
+    clips = os.path.join(folder, 'Skeleton')
+    os.mkdir(clips)
+    made = {}
+    for seed, (name, frames) in enumerate({'a1_s1_t1': 4, 'a27_s8_t4': 2, 'a2_s3_t1': 3, 'a10_s2_t2': 1}.items()):
+        made[name] = np.random.RandomState(seed).randn(20, 3, frames)
+        savemat(os.path.join(clips, name + '_skeleton.mat'), {'d_skel': made[name]})
+    savemat(os.path.join(clips, 'a28_s1_t1_skeleton.mat'), {'d_skel': made['a1_s1_t1']})
+    out = os.path.join(folder, 'out.pkl')
+    done = run('utd_mhad.py', clips, out)
+    assert done.returncode == 0, done.stderr
+    assert 'left out: a28_s1_t1_skeleton.mat' in done.stderr and '4 clips' in done.stdout, (done.stdout, done.stderr)
+    assert 'xsub_train: 2, expected 431' in done.stdout, done.stdout
+    content = load(out)
+    assert content['split'] == {'xsub_train': ['a01_s01_t01', 'a02_s03_t01'], 'xsub_test': ['a10_s02_t02', 'a27_s08_t04']}
+    assert [a['label'] for a in content['annotations']] == [0, 1, 9, 26]
+    for clip, name in zip(content['annotations'], ['a1_s1_t1', 'a2_s3_t1', 'a10_s2_t2', 'a27_s8_t4']):
+        joints, source = clip['keypoint'], made[name]
+        assert joints.dtype == np.float32 and joints.shape == (1, source.shape[2], 20, 3) and clip['total_frames'] == source.shape[2]
+        for joint, called in [(0, 'hip centre'), (1, 'spine'), (2, 'shoulder centre'), (3, 'head'), (4, '4'), (19, '19')]:
+            expected = source[names.index(called)].T.astype(np.float32)
+            assert np.array_equal(joints[0, :, joint], expected), (name, called)
+    for content, said in [({'d_skel': np.zeros((20, 4, 2))}, 'expected (20, 3, frames)'), ({'other': 1}, 'no array d_skel')]:
+        savemat(os.path.join(clips, 'a1_s1_t1_skeleton.mat'), content)
+        refused = run('utd_mhad.py', clips, out)
+        assert refused.returncode != 0 and said in refused.stderr, refused.stderr
+
+
 if __name__ == '__main__':
-    for test in (jhmdb14, nw_ucla):
+    for test in (jhmdb14, nw_ucla, utd_mhad):
         with tempfile.TemporaryDirectory() as folder:
-            test(folder)
-        print(f'{test.__name__}: ok')
+            said = test(folder)
+        print(f"{test.__name__}: {said or 'ok'}")

@@ -52,9 +52,11 @@ pub fn ntu(bytes: &[u8]) -> Taken {
                 .all(|x| x.is_finite())
         );
     }
-    if let (Ok(people), _) = choose(&read, &Preset::Pyskl.into()) {
-        let numbers = people.persons * people.frames * JOINTS * 3;
-        assert_eq!(people.keypoints.view().len(), numbers);
+    for preset in [Preset::Pyskl, Preset::Sensor] {
+        if let (Ok(people), _) = choose(&read, &preset.into()) {
+            let numbers = people.persons * people.frames * JOINTS * 3;
+            assert_eq!(people.keypoints.view().len(), numbers);
+        }
     }
     Ok(())
 }

@@ -12,9 +12,10 @@ use ssl_tests::root;
 use ssl_tests::toy::TOY;
 
 /// Files that a reader brings.
-const BROUGHT: [&str; 11] = [
+const BROUGHT: [&str; 12] = [
     "jhmdb14.pkl",
     "nw_ucla.pkl",
+    "utd_mhad.pkl",
     "ntu60_hrnet.pkl",
     "gym_hrnet.pkl",
     "diving48_hrnet.pkl",

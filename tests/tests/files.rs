@@ -280,7 +280,9 @@ fn marks_and_millimetres_are_found_and_read() {
             "prepare marked.jsonl -o right.h5 --missing {mark} --overwrite"
         ))
         .success();
-        let share = inspect(&desk, "right.h5")["missing_joints"].as_f64().unwrap();
+        let share = inspect(&desk, "right.h5")["missing_joints"]
+            .as_f64()
+            .unwrap();
         assert!((share - 0.3).abs() < 0.01, "{share}");
         assert!(
             !desk

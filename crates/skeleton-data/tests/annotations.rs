@@ -9,7 +9,7 @@ fn annotations_that_disagree_are_refused_with_their_place() {
     let good = format!(
         "{CLIPS}\nk = k.astype('f2')\ndata = dict(annotations=[clip(0, k), clip(1, k)], split={{}})\n"
     );
-    let cases: [(&str, &[&str]); 18] = [
+    let cases: [(&str, &[&str]); 30] = [
         (
             "data['annotations'][1]['frame_dir'] = 'clip0'",
             &["annotation 1", "\"clip0\" a second time"],
@@ -32,7 +32,10 @@ fn annotations_that_disagree_are_refused_with_their_place() {
         ),
         (
             "data['annotations'][1] = clip(1, k[0])",
-            &["[persons, frames, joints, coordinates]", "shape [3, 4, 2]"],
+            &[
+                "[persons, frames, joints, coordinates]",
+                "shape [3, 4, 2]; keypoint[None]",
+            ],
         ),
         (
             "data['annotations'][0] = clip(0, np.zeros((1, 3, 4, 5)))",
@@ -43,16 +46,77 @@ fn annotations_that_disagree_are_refused_with_their_place() {
             &["`keypoint_score` of shape [2, 3, 4]", "[2, 2, 4]"],
         ),
         (
-            "data['annotations'][1]['keypoint'] = k.tolist()",
-            &["a numpy array in `keypoint`", "a list of 2"],
+            "data['annotations'][1]['keypoint'] = [[[[1, 2]]], [[[1, 2]], [[1]]]]",
+            &[
+                "in lists of one length each",
+                "in `keypoint`",
+                "a list of 2",
+            ],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = [[[[1, 2], [1]]]]",
+            &["in lists of one length each", "np.asarray(", "a list of 1"],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = [[[[1, None]]]]",
+            &["numbers in lists", "in `keypoint`", "None"],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = list(k)",
+            &[
+                "np.asarray(..., dtype=np.float32)",
+                "a numpy array of shape [3, 4, 2]",
+            ],
+        ),
+        (
+            "data['annotations'][1]['keypoint'] = None",
+            &[
+                "annotation 1 (\"clip1\")",
+                "`keypoint`",
+                "found None; a clip without anybody",
+            ],
+        ),
+        (
+            "data['annotations'][1]['frame_dir'] = None",
+            &[
+                "annotation 1",
+                "an id in `frame_dir`",
+                "None in `frame_dir`",
+            ],
+        ),
+        (
+            "data['annotations'][1]['frame_dir'] = 1.5",
+            &["annotation 1", "in `frame_dir`", "str(x) makes text of it"],
+        ),
+        (
+            "data['annotations'][1]['img_shape'] = np.zeros((2, 2))",
+            &[
+                "height and width in `img_shape`",
+                "a numpy array of shape [2, 2]",
+            ],
+        ),
+        (
+            "data['annotations'][1]['label'] = np.float32(1.5)",
+            &["an integer in `label`", "a float32 of 1.5"],
+        ),
+        (
+            "data['annotations'][1] = clip(1, np.zeros((0, 2**21, 4, 2), 'f2'))",
+            &[
+                "without numbers of at most 1048576 on an axis",
+                "[0, 2097152, 4, 2]",
+            ],
+        ),
+        (
+            "data = {c['frame_dir']: c for c in data['annotations']}",
+            &["list(data.values())"],
         ),
         (
             "data['annotations'][1]['keypoint'] = k.astype('c8')",
-            &["numpy dtype \"c8\""],
+            &["np.asarray(..., dtype=np.float32)", "numpy dtype \"c8\""],
         ),
         (
             "data['annotations'][1]['keypoint'] = k.astype(object)",
-            &["numpy dtype \"O8\""],
+            &["np.asarray(..., dtype=np.float32)", "numpy dtype \"O8\""],
         ),
         (
             "data['annotations'][1]['label'] = -3",
@@ -77,7 +141,19 @@ fn annotations_that_disagree_are_refused_with_their_place() {
         ),
         (
             "data['split']['train'] = [1]",
-            &["split \"train\"", "expected text", "the integer 1"],
+            &[
+                "split \"train\"",
+                "the integer 1",
+                "[ids[i] for i in train]",
+            ],
+        ),
+        (
+            "data['split']['train'] = np.array([['clip0', 'clip1']])",
+            &["split \"train\"", "a flat list of ids", ".ravel()"],
+        ),
+        (
+            "data['split']['train'] = 'train.txt'",
+            &["split \"train\"", "a list of ids", "train.txt"],
         ),
         ("data['split'] = [1]", &["`split`", "a dict"]),
     ];

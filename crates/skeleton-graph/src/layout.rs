@@ -1,7 +1,7 @@
 //! The only table of a skeleton: its joints and everything that follows from their numbers, how it is written as TOML, and the
 //! checks between such a text and a [`Layout`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 
 use serde::Deserialize;
@@ -50,7 +50,18 @@ pub struct Layout {
 )]
 impl Layout {
     /// The names that [`Layout::built_in`] knows.
-    pub const BUILT_IN: [&str; 5] = ["coco17", "ntu25", "openpose18", "jhmdb15", "ucla20"];
+    pub const BUILT_IN: [&str; 10] = [
+        "coco17",
+        "ntu25",
+        "openpose18",
+        "jhmdb15",
+        "ucla20",
+        "mediapipe33",
+        "halpe26",
+        "wholebody133",
+        "h36m17",
+        "hand21",
+    ];
 
     /// One of the layouts that come with the crate.
     ///
@@ -63,6 +74,11 @@ impl Layout {
             "openpose18" => include_str!("../layouts/openpose18.toml"),
             "jhmdb15" => include_str!("../layouts/jhmdb15.toml"),
             "ucla20" => include_str!("../layouts/ucla20.toml"),
+            "mediapipe33" => include_str!("../layouts/mediapipe33.toml"),
+            "halpe26" => include_str!("../layouts/halpe26.toml"),
+            "wholebody133" => include_str!("../layouts/wholebody133.toml"),
+            "h36m17" => include_str!("../layouts/h36m17.toml"),
+            "hand21" => include_str!("../layouts/hand21.toml"),
             _ => {
                 return Err(LayoutError::Unknown {
                     name: name.to_owned(),
@@ -159,7 +175,8 @@ impl Layout {
             .map_or(self.edges.len(), |(place, _)| place)
     }
 
-    /// Body parts; in the built-in layouts head, torso, left arm, right arm, left leg, right leg.
+    /// Body parts; in the built-in layouts of a body head, torso, left arm, right arm, left leg, right leg, in a hand's the wrist
+    /// and the fingers.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
@@ -212,6 +229,9 @@ struct Facts {
     origin: Vec<usize>,
     parts: Vec<Part>,
 }
+
+/// Bones, each as (child, parent).
+type Edges = Vec<(usize, usize)>;
 
 /// Where in the text something is wrong, and what.
 type Checked<T> = Result<T, String>;
@@ -287,13 +307,21 @@ impl Facts {
 
     /// Every joint has at most one parent, no joint is its own ancestor, one has no parent:
     /// that is a tree over all joints.
-    fn tree(&self) -> Checked<Vec<(usize, usize)>> {
+    fn tree(&self) -> Checked<Edges> {
+        let pair =
+            |(place, edge): (usize, &Vec<usize>)| self.pair(&format!("edges[{place}]"), edge);
+        let edges: Edges = self
+            .edges
+            .iter()
+            .enumerate()
+            .map(pair)
+            .collect::<Checked<_>>()?;
+        let no_tree = |problem: String| Err(format!("{problem}; {}", self.advice(&edges)));
         let mut parents = vec![None; self.joints.len()];
-        for (place, edge) in self.edges.iter().enumerate() {
-            let (child, parent) = self.pair(&format!("edges[{place}]"), edge)?;
+        for &(child, parent) in &edges {
             if let Some(first) = parents[child].replace(parent) {
                 let (first, second) = (self.joint(first), self.joint(parent));
-                return Err(format!(
+                return no_tree(format!(
                     "edges: {} has two parents, {first} and {second}; expected at most one",
                     self.joint(child)
                 ));
@@ -301,13 +329,13 @@ impl Facts {
         }
         if let Some(cycle) = cycle(&parents) {
             let joints = self.joint_list(&cycle);
-            return Err(format!("edges: a cycle, expected a tree: {joints}"));
+            return no_tree(format!("edges: a cycle, expected a tree: {joints}"));
         }
         let joints = 0..self.joints.len();
         let is_root = |&joint: &usize| parents[joint].is_none();
         let roots: Vec<usize> = joints.clone().filter(is_root).collect();
         if roots.len() != 1 {
-            return Err(format!(
+            return no_tree(format!(
                 "edges: {} joints without a parent, expected one root: {}",
                 roots.len(),
                 self.joint_list(&roots)
@@ -315,6 +343,30 @@ impl Facts {
         }
         let edge = |child: usize| Some((child, parents[child]?));
         Ok(joints.filter_map(edge).collect())
+    }
+
+    /// A tree that takes its edges from connections that are none, to be pasted in their place.
+    fn advice(&self, edges: &[(usize, usize)]) -> String {
+        let is_child = |joint: usize| edges.iter().any(|&(child, _)| child == joint);
+        let origin = self.origin.first().copied();
+        let root = (0..self.joints.len()).find(|&joint| !is_child(joint));
+        let root = root.or(origin.filter(|&joint| joint < self.joints.len()));
+        let (tree, added) = spanning_tree(self.joints.len(), edges, root.unwrap_or(0));
+        let written = |pairs: &[(usize, usize)]| {
+            list(
+                pairs
+                    .iter()
+                    .map(|(child, parent)| format!("[{child}, {parent}]")),
+            )
+        };
+        let joined = match added.is_empty() {
+            true => String::new(),
+            false => format!(", joined by {}", written(&added)),
+        };
+        format!(
+            "a tree of these connections{joined}: edges = {}",
+            written(&tree)
+        )
     }
 
     fn check_parts(&self) -> Checked<()> {
@@ -431,4 +483,38 @@ fn cycle(parents: &[Option<usize>]) -> Option<Vec<usize>> {
         }
     }
     None
+}
+
+/// The edges (child, parent), by child, of a tree over all joints that grows from `root` along `edges`, and those of them that
+/// `edges` lack: where joints are left apart, one of them hangs on the root.
+fn spanning_tree(joints: usize, edges: &[(usize, usize)], root: usize) -> (Edges, Edges) {
+    let mut neighbours = vec![Vec::new(); joints];
+    for &(one, other) in edges {
+        neighbours[one].push(other);
+        neighbours[other].push(one);
+    }
+    let (mut tree, mut added) = (Vec::new(), Vec::new());
+    let mut reached = vec![false; joints];
+    for start in std::iter::once(root).chain(0..joints) {
+        if reached[start] {
+            continue;
+        }
+        if start != root {
+            tree.push((start, root));
+            added.push((start, root));
+        }
+        reached[start] = true;
+        let mut queue = VecDeque::from([start]);
+        while let Some(parent) = queue.pop_front() {
+            for &child in &neighbours[parent] {
+                if !reached[child] {
+                    reached[child] = true;
+                    tree.push((child, parent));
+                    queue.push_back(child);
+                }
+            }
+        }
+    }
+    tree.sort_unstable();
+    (tree, added)
 }

@@ -51,7 +51,7 @@ fn parts_partition_the_joints_in_the_order_of_the_body() {
         "left leg",
         "right leg",
     ];
-    for layout in layouts() {
+    for layout in layouts().filter(|layout| layout.name() != "hand21") {
         let names: Vec<&str> = layout
             .parts()
             .iter()
@@ -196,4 +196,136 @@ fn three_layouts_agree_with_the_reference() {
         &[(0,1),(1,2),(3,2),(4,2),(5,4),(6,5),(7,6),(8,2),(9,8),(10,9),(11,10),(12,0),(13,12),(14,13),(15,14),(16,0),(17,16),(18,17),(19,18)],
         &[&[2,3],&[0,1,4,8,12,16],&[5,6,7],&[9,10,11],&[13,14,15],&[17,18,19]],
     );
+}
+
+/// Joints in the order of mmpose's `keypoint_info` and MediaPipe's `PoseLandmark` and `HandLandmark`: a few of each, by number, and
+/// how many flips there are.
+#[test]
+fn joints_stand_at_the_numbers_of_their_makers() {
+    type Facts<'a> = (&'a str, usize, usize, &'a [(usize, &'a str)]);
+    let layouts: [Facts; 5] = [
+        (
+            "mediapipe33",
+            33,
+            16,
+            &[
+                (0, "nose"),
+                (1, "left_eye_inner"),
+                (4, "right_eye_inner"),
+                (7, "left_ear"),
+                (9, "left_mouth"),
+                (11, "left_shoulder"),
+                (16, "right_wrist"),
+                (17, "left_pinky"),
+                (20, "right_index"),
+                (21, "left_thumb"),
+                (23, "left_hip"),
+                (28, "right_ankle"),
+                (29, "left_heel"),
+                (32, "right_foot_index"),
+            ],
+        ),
+        (
+            "halpe26",
+            26,
+            11,
+            &[
+                (5, "left_shoulder"),
+                (16, "right_ankle"),
+                (17, "head"),
+                (18, "neck"),
+                (19, "hip"),
+                (20, "left_big_toe"),
+                (21, "right_big_toe"),
+                (22, "left_small_toe"),
+                (24, "left_heel"),
+            ],
+        ),
+        (
+            "wholebody133",
+            133,
+            61,
+            &[
+                (16, "right_ankle"),
+                (17, "left_big_toe"),
+                (19, "left_heel"),
+                (20, "right_big_toe"),
+                (23, "right_jaw_1"),
+                (31, "chin"),
+                (40, "right_brow_1"),
+                (49, "left_brow_1"),
+                (53, "nose_bridge_4"),
+                (56, "nose_base"),
+                (59, "right_eye_outer"),
+                (68, "left_eye_outer"),
+                (71, "right_mouth_corner"),
+                (77, "left_mouth_corner"),
+                (89, "inner_lower_lip"),
+                (91, "left_hand_root"),
+                (95, "left_thumb4"),
+                (96, "left_forefinger1"),
+                (112, "right_hand_root"),
+                (132, "right_pinky_finger4"),
+            ],
+        ),
+        (
+            "h36m17",
+            17,
+            6,
+            &[
+                (0, "root"),
+                (1, "right_hip"),
+                (3, "right_foot"),
+                (4, "left_hip"),
+                (7, "spine"),
+                (8, "thorax"),
+                (9, "neck_base"),
+                (10, "head"),
+                (11, "left_shoulder"),
+                (14, "right_shoulder"),
+            ],
+        ),
+        (
+            "hand21",
+            21,
+            0,
+            &[
+                (0, "wrist"),
+                (1, "thumb1"),
+                (5, "forefinger1"),
+                (8, "forefinger4"),
+                (9, "middle_finger1"),
+                (13, "ring_finger1"),
+                (17, "pinky_finger1"),
+                (20, "pinky_finger4"),
+            ],
+        ),
+    ];
+    for (name, joints, flips, numbers) in layouts {
+        let layout = Layout::built_in(name).unwrap();
+        assert_eq!(
+            (layout.len(), layout.flips().len()),
+            (joints, flips),
+            "{name}"
+        );
+        for &(number, joint) in numbers {
+            assert_eq!(layout.joints()[number], joint, "{name} {number}");
+        }
+    }
+    // The first 17 of two of them are COCO's.
+    let coco = Layout::built_in("coco17").unwrap();
+    for name in ["halpe26", "wholebody133"] {
+        let layout = Layout::built_in(name).unwrap();
+        assert_eq!(layout.joints()[..17], coco.joints()[..], "{name}");
+    }
+    let body = Layout::built_in("wholebody133").unwrap();
+    assert!(coco.edges().iter().all(|edge| body.edges().contains(edge)));
+    // A hand's edges, twice, from the wrists.
+    let hand = Layout::built_in("hand21").unwrap();
+    for (root, wrist) in [(91, 9), (112, 10)] {
+        assert_eq!(body.parent(root), Some(wrist));
+        for &(child, parent) in hand.edges() {
+            assert_eq!(body.parent(root + child), Some(root + parent));
+        }
+    }
 }

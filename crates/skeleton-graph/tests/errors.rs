@@ -65,7 +65,7 @@ fn an_unknown_name_lists_the_known() {
     assert_eq!(
         message,
         "no built-in layout is called \"coco18\"; \
-         there are coco17, ntu25, openpose18, jhmdb15, ucla20"
+         there are coco17, ntu25, openpose18, jhmdb15, ucla20, mediapipe33, halpe26, wholebody133, h36m17, hand21"
     );
 }
 
@@ -161,23 +161,59 @@ fn edges_that_are_no_tree() {
     assert_eq!(
         message("[3, 0]", "[1, 2]"),
         "edges: joint 1 (head) has two parents, joint 0 (hip) and joint 2 (left_foot); \
-         expected at most one"
+         expected at most one; a tree of these connections, joined by [[3, 0]]: edges = [[1, 0], [2, 0], [3, 0]]"
     );
     assert_eq!(
         message("[[1, 0], [2, 0], [3, 0]]", "[[1, 0], [2, 3], [3, 2]]"),
-        "edges: a cycle, expected a tree: joint 2 (left_foot), joint 3 (right_foot)"
+        "edges: a cycle, expected a tree: joint 2 (left_foot), joint 3 (right_foot); \
+         a tree of these connections, joined by [[2, 0]]: edges = [[1, 0], [2, 0], [3, 2]]"
     );
     assert_eq!(
         message(
             "[[1, 0], [2, 0], [3, 0]]",
             "[[0, 1], [1, 2], [2, 1], [3, 0]]"
         ),
-        "edges: a cycle, expected a tree: joint 1 (head), joint 2 (left_foot)"
+        "edges: a cycle, expected a tree: joint 1 (head), joint 2 (left_foot); \
+         a tree of these connections: edges = [[1, 0], [2, 1], [3, 0]]"
     );
     assert_eq!(
         message(", [3, 0]", ""),
-        "edges: 2 joints without a parent, expected one root: joint 0 (hip), joint 3 (right_foot)"
+        "edges: 2 joints without a parent, expected one root: joint 0 (hip), joint 3 (right_foot); \
+         a tree of these connections, joined by [[3, 0]]: edges = [[1, 0], [2, 0], [3, 0]]"
     );
+}
+
+/// COCO's own `skeleton`, counted from 0, which closes rings at the face, the shoulders and the hips, in place of a tree.
+#[test]
+fn the_tree_in_a_refusal_can_be_pasted() {
+    let coco = Layout::built_in("coco17").unwrap().to_toml();
+    let edges = coco.lines().find(|line| line.starts_with("edges")).unwrap();
+    let rings = "edges = [[15, 13], [13, 11], [16, 14], [14, 12], [11, 12], [5, 11], [6, 12], [5, 6], [5, 7], [6, 8], [7, 9], \
+                 [8, 10], [1, 2], [0, 1], [0, 2], [1, 3], [2, 4], [3, 5], [4, 6]]";
+    for (rings, why, tree) in [
+        (rings, "two parents", None),
+        ("edges = [[0, 1], [1, 2], [2, 0]]", "a cycle", Some(14)),
+        ("edges = []", "17 joints without a parent", Some(16)),
+    ] {
+        let message = read(&coco.replace(edges, rings)).unwrap_err().to_string();
+        assert!(message.contains(why), "{message}");
+        let at = message.find("edges = ").expect("a tree");
+        let layout = read(&coco.replace(edges, &message[at..])).unwrap();
+        let joined = message.split("joined by").nth(1);
+        let added =
+            joined.map(|rest| rest.split(": edges").next().unwrap().matches('[').count() - 1);
+        assert_eq!(added, tree, "{message}");
+        for &(child, parent) in layout.edges() {
+            let stands = [[child, parent], [parent, child]];
+            let stands = stands
+                .iter()
+                .any(|pair| rings.contains(&format!("{pair:?}")));
+            assert!(
+                stands || added.is_some() && parent == layout.root(),
+                "{child}-{parent}"
+            );
+        }
+    }
 }
 
 #[test]

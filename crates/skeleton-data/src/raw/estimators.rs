@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Contents;
+use super::{Contents, stem};
 use crate::error::Mismatch;
 use crate::{Error, Form, Result, Sequence, Values, names};
 
@@ -145,11 +145,7 @@ impl Video {
 
 /// The clip's name by its file's.
 fn name(path: &Path) -> String {
-    let stem = |path: &Path| {
-        path.file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-    };
-    let own = stem(path).unwrap_or_default();
+    let own = stem(path);
     if !OWN_NAMES.contains(&own.as_str()) {
         return own;
     }

@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use skeleton_graph::Layout;
 
 use super::estimators::{frame_of, is_frame};
-use super::{Contents, Meaning, RawFile, RawFormat, ending, jsonl};
+use super::{Contents, ENDINGS, Meaning, RawFile, RawFormat, ending, jsonl, stem};
 use crate::error::Mismatch;
 use crate::{Error, Form, Repaired, Result, Sequence};
 
 /// Files that stay open; more are opened again, one at a time, where their clips are read.
 const STAY_OPEN: usize = 16;
-/// What the names of files of clips end in.
-const ENDINGS: [&str; 5] = ["pkl", "pickle", "npz", "jsonl", "json"];
 
 /// A file or folder of clips, and what the split of its clips is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -357,17 +355,6 @@ impl Merge {
         let new = ids.iter().filter(|id| seen.insert((*id).clone()));
         self.splits[place].1.extend(new.cloned());
     }
-}
-
-/// A name without its folder and its ending, `clips.pkl.gz` is `clips`.
-fn stem(path: &Path) -> String {
-    let whole = path.canonicalize();
-    let mut name = whole.as_deref().unwrap_or(path).with_extension("");
-    if ENDINGS.contains(&ending(&name).as_str()) {
-        name = name.with_extension("");
-    }
-    let name = name.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
 }
 
 /// The clips of a folder and of the folders in it, in the order of their names.

@@ -94,6 +94,30 @@ fn ending(path: &Path) -> String {
     }
 }
 
+/// What the names of files of clips end in.
+const ENDINGS: [&str; 5] = ["pkl", "pickle", "npz", "jsonl", "json"];
+
+/// A name without its folder and its ending: `clips.pkl.gz` is `clips`.
+fn stem(path: &Path) -> String {
+    // A folder can be typed as `.` or `..`, which name nothing.
+    let whole = match path.file_name() {
+        Some(_) => Ok(path.to_owned()),
+        None => path.canonicalize(),
+    };
+    let mut name = whole.unwrap_or_else(|_| path.to_owned());
+    if ["gz", "xz"]
+        .iter()
+        .any(|packed| name.extension().is_some_and(|ending| ending == *packed))
+    {
+        name.set_extension("");
+    }
+    if ENDINGS.contains(&ending(&name).as_str()) {
+        name.set_extension("");
+    }
+    let name = name.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
 /// A file of clips in any [`RawFormat`], mapped, or unpacked into memory where it is compressed by gzip or xz: opening it checks everything but the numbers, [`each`](Self::each) reads these.
 ///
 /// A joint with a coordinate that is not finite (some trackers write NaN for one they lost) becomes a missing joint,

@@ -5,16 +5,31 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Contents;
-use super::ntu::Name;
-use super::pickle::{Array, Document, Id};
+use super::ntu;
+use super::pickle::{Array, Document, Id, Name};
 use crate::error::Mismatch;
 use crate::map::Storage;
 use crate::{Error, Form, Result, Sequence, names};
 
-/// The annotations of a file, with their shapes checked.
+/// What a clip without numbers may say of its frames, people and joints: nothing else bounds them.
+const MOST_OF_NOTHING: usize = 1 << 20;
+/// What the splits may take however small the file is.
+const FREE_SPLITS: usize = 1 << 16;
+/// What an id in a split takes beside its text.
+const FOR_AN_ID: usize = 96;
+
+/// The annotations of a file, checked. Only where they lie is kept: what they say is read again with their numbers, since
+/// it could be large where they share it.
 pub(super) struct Annotations {
     document: Document,
-    clips: Vec<Annotation>,
+    list: List,
+}
+
+/// Where the annotations are.
+enum List {
+    Many(Id),
+    /// The file is one annotation; the id that it has where it doesn't say one.
+    Single(Id, String),
 }
 
 /// A clip's facts, and where its numbers lie.
@@ -30,46 +45,97 @@ struct Annotation {
 pub(super) fn open(path: &Path, storage: &Arc<Storage>) -> Result<(Contents, Annotations)> {
     let document = Document::run(path, storage)?;
     let (list, splits) = contents(&document)?;
-    let items = document.items(list);
-    let clips = annotations(&document, items.map_err(at(&document, "annotations"))?)?;
-    let mut element_types = Vec::new();
-    for clip in &clips {
-        let name = clip.keypoints.element.name();
-        if !element_types.contains(&name) {
-            element_types.push(name);
-        }
+    let annotations = Annotations { document, list };
+    let mut contents = annotations.check()?;
+    if let Some(splits) = splits {
+        let ids = contents.ids.iter().map(String::as_str).collect();
+        contents.splits = read_splits(&annotations.document, splits, &ids)?;
     }
-    let shape = clips.first().map_or(&[0; 4][..], |c| &c.keypoints.shape);
-    let largest = clips.iter().filter_map(|clip| clip.label).max();
-    let contents = Contents {
-        ids: clips.iter().map(|clip| clip.id.clone()).collect(),
-        joints: shape[2],
-        coordinates: shape[3],
-        classes: largest.map_or(0, |label| label as usize + 1),
-        element_types,
-        splits: match splits {
-            Some(splits) => read_splits(&document, splits)?,
-            None => Vec::new(),
-        },
-    };
-    Ok((contents, Annotations { document, clips }))
+    Ok((contents, annotations))
 }
 
 impl Annotations {
+    /// Looks at all of them; returns what they have in common and their ids.
+    fn check(&self) -> Result<Contents> {
+        let (document, mut contents) = (&self.document, Contents::default());
+        let (mut first, mut stored) = (String::new(), 0usize);
+        for index in 0..self.items()?.len() {
+            let (place, clip) = self.annotation(index)?;
+            let wrong = |expected: String, found: String| {
+                Err(at(document, &place)(Mismatch::new(expected, found)))
+            };
+            let &[_, _, v, c] = &clip.keypoints.shape[..] else {
+                return wrong("four axes".into(), "others".into());
+            };
+            if index == 0 {
+                (contents.joints, contents.coordinates) = (v, c);
+                first = format!("as in annotation 0 ({:?})", clip.id);
+            } else if (v, c) != (contents.joints, contents.coordinates) {
+                let (joints, coordinates) = (contents.joints, contents.coordinates);
+                let expected = format!("{joints} joints of {coordinates} coordinates, {first}");
+                return wrong(expected, format!("{v} of {c}"));
+            }
+            // Arrays are shared by reference where a pickle says so; a file that lists one array a million times is a bomb.
+            stored += clip.keypoints.stored() + clip.scores.as_ref().map_or(0, Array::stored);
+            if stored > document.bytes().len().saturating_mul(4) {
+                let found = "the same arrays in many annotations";
+                return wrong("clips with arrays of their own".into(), found.into());
+            }
+            let name = clip.keypoints.element.name();
+            if !contents.element_types.contains(&name) {
+                contents.element_types.push(name);
+            }
+            let classes = clip.label.map_or(0, |label| label as usize + 1);
+            contents.classes = contents.classes.max(classes);
+            contents.ids.push(clip.id);
+        }
+        let mut seen = HashSet::with_capacity(contents.ids.len());
+        for (index, id) in contents.ids.iter().enumerate() {
+            if !seen.insert(id.as_str()) {
+                let wrong = Mismatch::new("an id of its own", format!("{id:?} a second time"));
+                return Err(at(document, &format!("annotation {index} ({id:?})"))(wrong));
+            }
+        }
+        Ok(contents)
+    }
+
+    fn items(&self) -> Result<&[Id]> {
+        match &self.list {
+            List::Many(list) => {
+                let items = self.document.items(*list);
+                items.map_err(at(&self.document, "annotations"))
+            }
+            List::Single(only, _) => Ok(std::slice::from_ref(only)),
+        }
+    }
+
+    /// Annotation `index`, and its place for messages.
+    fn annotation(&self, index: usize) -> Result<(String, Annotation)> {
+        let (document, item) = (&self.document, self.items()?[index]);
+        let (place, id_else) = match &self.list {
+            List::Many(_) => (format!("annotation {index}"), None),
+            List::Single(_, id) => ("the annotation".to_owned(), Some(id.as_str())),
+        };
+        let pairs = document.pairs(item).map_err(at(document, &place))?;
+        let id = id(document, pairs, id_else).map_err(at(document, &place))?;
+        let place = format!("{place} ({id:?})");
+        let clip = annotation(document, pairs, id).map_err(at(document, &place))?;
+        Ok((place, clip))
+    }
+
     /// Clip `index`, decoded.
     pub(super) fn read(&self, index: usize) -> Result<Sequence> {
-        let clip = &self.clips[index];
+        let (place, clip) = self.annotation(index)?;
         let values = |field: &str, array: &Array| {
-            let place = format!("annotation {index} ({:?}): `{field}`", clip.id);
+            let place = format!("{place}: `{field}`");
             let values = array.values(&self.document);
             values.map_err(at(&self.document, &place))
         };
         let scores = clip.scores.as_ref();
         let scores = scores.map(|scores| values("keypoint_score", scores));
         let shape = &clip.keypoints.shape;
-        let ntu = Name::parse(&clip.id);
+        let ntu = ntu::Name::parse(&clip.id);
         Ok(Sequence {
-            id: clip.id.clone(),
             label: clip.label,
             persons: shape[0],
             frames: shape[1],
@@ -81,6 +147,7 @@ impl Annotations {
             setup: ntu.map(|name| name.setup),
             camera: ntu.map(|name| name.camera),
             subject: ntu.map(|name| name.person),
+            id: clip.id,
         })
     }
 }
@@ -90,100 +157,72 @@ fn at(document: &Document, place: &str) -> impl Fn(Mismatch) -> Error {
     move |mismatch| mismatch.at(Form::Annotation, document.path(), place)
 }
 
-/// The list of annotations and the dict of splits.
-fn contents(document: &Document) -> Result<(Id, Option<Id>)> {
+/// The annotations and the dict of splits.
+fn contents(document: &Document) -> Result<(List, Option<Id>)> {
     let root = document.root();
     if document.items(root).is_ok() {
-        return Ok((root, None));
+        return Ok((List::Many(root), None));
     }
-    let wanted = "a dict with `annotations`, or a list of annotations";
+    let wanted = "a dict with `annotations`, a list of annotations, or one annotation";
     let wrong = |found: String| at(document, "the file")(Mismatch::new(wanted, found));
     let pairs = document.pairs(root).map_err(|e| wrong(e.found))?;
-    let list = document.get(pairs, "annotations").ok_or_else(|| {
-        let keys = pairs.iter().take(8);
-        let keys: Vec<&str> = keys
-            .filter_map(|(key, _)| document.text(*key).ok())
-            .collect();
-        wrong(format!("a dict with the keys {keys:?}"))
-    })?;
-    Ok((list, document.get(pairs, "split")))
+    if let Some(list) = document.get(pairs, "annotations") {
+        return Ok((List::Many(list), document.get(pairs, "split")));
+    }
+    if document.get(pairs, "keypoint").is_some() {
+        let id = super::stem(document.path());
+        return Ok((List::Single(root, id), None));
+    }
+    let mut found = format!("a dict with the keys {:?}", keys(document, pairs));
+    if let Some(&(_, value)) = pairs.first()
+        && let Ok(inner) = document.pairs(value)
+        && document.get(inner, "keypoint").is_some()
+    {
+        found += "; if its values are the annotations, list(data.values()) is their list";
+    }
+    Err(wrong(found))
 }
 
-fn annotations(document: &Document, items: &[Id]) -> Result<Vec<Annotation>> {
-    let mut clips: Vec<Annotation> = Vec::new();
-    let mut stored = 0usize;
-    for (index, &item) in items.iter().enumerate() {
-        let place = format!("annotation {index}");
-        let pairs = document.pairs(item).map_err(at(document, &place))?;
-        let id = id(document, pairs).map_err(at(document, &place))?;
-        let place = format!("annotation {index} ({id:?})");
-        let clip = annotation(document, pairs, id).map_err(at(document, &place))?;
-        let shape = |clip: &Annotation| (clip.keypoints.shape[2], clip.keypoints.shape[3]);
-        if let Some(first) = clips.first()
-            && shape(&clip) != shape(first)
-        {
-            let ((v, c), (joints, coordinates)) = (shape(first), shape(&clip));
-            let first = format!("as in annotation 0 ({:?})", first.id);
-            let expected = format!("{v} joints of {c} coordinates, {first}");
-            let wrong = Mismatch::new(expected, format!("{joints} of {coordinates}"));
-            return Err(at(document, &place)(wrong));
-        }
-        // Arrays are shared by reference where a pickle says so; a file that lists one array a million times is a bomb.
-        stored += clip.keypoints.stored() + clip.scores.as_ref().map_or(0, Array::stored);
-        if stored > document.bytes().len().saturating_mul(4) {
-            let expected = "clips with arrays of their own";
-            let wrong = Mismatch::new(expected, "the same arrays in many annotations");
-            return Err(at(document, &place)(wrong));
-        }
-        clips.push(clip);
-    }
-    let mut seen = HashSet::with_capacity(clips.len());
-    for (index, clip) in clips.iter().enumerate() {
-        if !seen.insert(clip.id.as_str()) {
-            let wrong = Mismatch::new("an id of its own", format!("{:?} a second time", clip.id));
-            return Err(at(document, &format!("annotation {index}"))(wrong));
-        }
-    }
-    Ok(clips)
+/// The first keys of a dict.
+fn keys<'d>(document: &'d Document, pairs: &[(Id, Id)]) -> Vec<&'d str> {
+    let keys = pairs.iter().take(8);
+    keys.filter_map(|(key, _)| document.text(*key).ok())
+        .collect()
 }
 
-fn id(document: &Document, pairs: &[(Id, Id)]) -> Result<String, Mismatch> {
-    let id = document.get(pairs, "frame_dir");
-    match id.or_else(|| document.get(pairs, "filename")) {
-        Some(id) => name(document, id),
-        None => {
-            let expected = "an id in `frame_dir` or `filename`";
-            Err(Mismatch::new(expected, "neither"))
+/// The first of `frame_dir` and `filename` that says something, else what the file is called where it is one annotation.
+fn id(document: &Document, pairs: &[(Id, Id)], id_else: Option<&str>) -> Result<String, Mismatch> {
+    let mut empty = None;
+    for field in ["frame_dir", "filename"] {
+        let within = |e: Mismatch| Mismatch::new(format!("{} in `{field}`", e.expected), e.found);
+        let Some(value) = document.get(pairs, field) else {
+            continue;
+        };
+        if document.is_none(value) || document.text(value).is_ok_and(str::is_empty) {
+            empty = empty.or(Some(format!("{} in `{field}`", document.describe(value))));
+            continue;
         }
+        let text = document.name(value).and_then(name);
+        return text.map_err(within);
     }
+    if let Some(id) = id_else {
+        return name(Name::text(id));
+    }
+    let expected = "an id in `frame_dir` or `filename`";
+    Err(Mismatch::new(expected, empty.unwrap_or("neither".into())))
 }
 
 fn annotation(document: &Document, pairs: &[(Id, Id)], id: String) -> Result<Annotation, Mismatch> {
-    let Some(keypoints) = field(document, pairs, "keypoint", Document::array)? else {
-        return Err(no_keypoints(document, pairs));
-    };
-    let &[persons, frames, joints, coordinates] = &keypoints.shape[..] else {
-        let expected = "`keypoint` of shape [persons, frames, joints, coordinates]";
-        return Err(Mismatch::new(
-            expected,
-            format!("shape {:?}", keypoints.shape),
-        ));
-    };
-    if joints == 0 || !(2..=3).contains(&coordinates) {
-        let expected = "`keypoint` with joints of 2 or 3 coordinates";
-        return Err(Mismatch::new(
-            expected,
-            format!("{joints} of {coordinates}"),
-        ));
-    }
-    let scores = optional(document, pairs, "keypoint_score", Document::array)?;
+    let keypoints = keypoints(document, pairs)?;
+    let (frames, shape) = (keypoints.shape[1], &keypoints.shape[..3]);
+    let scores = optional(document, pairs, "keypoint_score", Document::numbers)?;
     if let Some(scores) = &scores
-        && scores.shape != keypoints.shape[..3]
+        && scores.shape != shape
     {
-        let expected = format!("`keypoint_score` of shape {:?}", [persons, frames, joints]);
+        let expected = format!("`keypoint_score` of shape {shape:?}");
         return Err(Mismatch::new(expected, format!("{:?}", scores.shape)));
     }
-    if let Some(total) = field(document, pairs, "total_frames", Document::integer)?
+    if let Some(total) = optional(document, pairs, "total_frames", Document::integer)?
         && usize::try_from(total) != Ok(frames)
     {
         let expected = format!("`total_frames` of {frames}, the frames of `keypoint`");
@@ -196,6 +235,42 @@ fn annotation(document: &Document, pairs: &[(Id, Id)], id: String) -> Result<Ann
         keypoints,
         scores,
     })
+}
+
+/// The poses, of a shape with four axes.
+fn keypoints(document: &Document, pairs: &[(Id, Id)]) -> Result<Array, Mismatch> {
+    if let Some(value) = document.get(pairs, "keypoint")
+        && document.is_none(value)
+    {
+        let found = "None; a clip without anybody has np.zeros((0, T, V, C), dtype=np.float32)";
+        return Err(Mismatch::new("a numpy array in `keypoint`", found));
+    }
+    let Some(keypoints) = field(document, pairs, "keypoint", Document::numbers)? else {
+        return Err(no_keypoints(document, pairs));
+    };
+    let &[persons, frames, joints, columns] = &keypoints.shape[..] else {
+        let expected = "`keypoint` of shape [persons, frames, joints, coordinates]";
+        let mut found = format!("shape {:?}", keypoints.shape);
+        if let [_, _, 2..=4] = keypoints.shape[..] {
+            found += "; keypoint[None] is the same of one person";
+        }
+        return Err(Mismatch::new(expected, found));
+    };
+    if joints == 0 || !(2..=4).contains(&columns) {
+        let expected = "`keypoint` with joints of 2 or 3 coordinates, and at most 4 columns";
+        let found = format!("{joints} of {columns}");
+        return Err(Mismatch::new(expected, found));
+    }
+    let most = persons.max(frames).max(joints);
+    if keypoints.len() == 0 && most > MOST_OF_NOTHING {
+        let expected =
+            format!("`keypoint` without numbers of at most {MOST_OF_NOTHING} on an axis");
+        return Err(Mismatch::new(
+            expected,
+            format!("shape {:?}", keypoints.shape),
+        ));
+    }
+    Ok(keypoints)
 }
 
 /// What `read` makes of a field, where it is there.
@@ -229,7 +304,8 @@ fn no_keypoints(document: &Document, pairs: &[(Id, Id)]) -> Mismatch {
     let mut known = vec!["raw_file", "frame_inds", "box_score", "valid"];
     known.retain(|key| document.get(pairs, key).is_some());
     if known.is_empty() {
-        return Mismatch::new("`keypoint`", "an annotation without it");
+        let found = format!("an annotation with the keys {:?}", keys(document, pairs));
+        return Mismatch::new("`keypoint`", found);
     }
     Mismatch::new(
         "`keypoint`, the poses themselves",
@@ -241,11 +317,13 @@ fn no_keypoints(document: &Document, pairs: &[(Id, Id)]) -> Mismatch {
     )
 }
 
-fn name(document: &Document, id: Id) -> Result<String, Mismatch> {
-    let text = document.text(id)?;
-    match names::is_name(text) {
-        true => Ok(text.to_owned()),
-        false => Err(Mismatch::new(names::expected("a name"), names::found(text))),
+fn name(name: Name) -> Result<String, Mismatch> {
+    match names::is_name(&name.text) {
+        true => Ok(name.text.into_owned()),
+        false => Err(Mismatch::new(
+            names::expected("a name"),
+            names::found(&name.text),
+        )),
     }
 }
 
@@ -265,42 +343,81 @@ fn label(document: &Document, id: Id) -> Result<Option<u32>, Mismatch> {
 }
 
 fn image(document: &Document, id: Id) -> Result<(u32, u32), Mismatch> {
-    let side = |id: Id| {
-        let value = document.integer(id)?;
+    let side = |value: i64| {
         u32::try_from(value).map_err(|_| Mismatch::new("a size in pixels", value.to_string()))
     };
-    match document.items(id)? {
-        &[height, width, ..] => Ok((side(height)?, side(width)?)),
-        _ => Err(Mismatch::new("height and width", document.describe(id))),
+    let wrong = || Mismatch::new("height and width", document.describe(id));
+    if let Ok(items) = document.items(id) {
+        return match items {
+            &[height, width, ..] => {
+                let (height, width) = (document.integer(height)?, document.integer(width)?);
+                Ok((side(height)?, side(width)?))
+            }
+            _ => Err(wrong()),
+        };
+    }
+    let array = document.array(id).map_err(|_| wrong())?;
+    let mut sides = Vec::new();
+    if let [2..=4] = array.shape[..] {
+        array.integers(document, &mut |value| {
+            sides.push(side(value)?);
+            Ok(())
+        })?;
+    }
+    match sides[..] {
+        [height, width, ..] => Ok((height, width)),
+        _ => Err(wrong()),
     }
 }
 
 /// The splits, each id once.
-fn read_splits(document: &Document, splits: Id) -> Result<Vec<(String, Vec<String>)>> {
+fn read_splits(
+    document: &Document,
+    splits: Id,
+    clips: &HashSet<&str>,
+) -> Result<Vec<(String, Vec<String>)>> {
     let wrong = at(document, "`split`");
-    // Ids are shared by reference; a split that names a long one a million times must not become a million copies.
-    let mut budget = document.bytes().len().saturating_mul(16);
+    // Lists and ids are shared by reference: splits that name them again and again must neither take long nor become copies.
+    let mut budget = FREE_SPLITS.saturating_add(document.bytes().len().saturating_mul(16));
+    let mut spend = move |cost: usize| {
+        let too_much = || Mismatch::new("ids that the file holds", "more text than it could");
+        budget = budget.checked_sub(cost).ok_or_else(too_much)?;
+        Ok(())
+    };
     let mut out: Vec<(String, Vec<String>)> = Vec::new();
+    let mut names = HashSet::new();
     for &(key, list) in document.pairs(splits).map_err(&wrong)? {
-        let split = name(document, key).map_err(&wrong)?;
+        let split = document.name(key).and_then(name).map_err(&wrong)?;
         let place = format!("split {split:?}");
         let within = at(document, &place);
-        let mut seen = HashSet::new();
-        let mut ids = Vec::new();
-        for &item in document.items(list).map_err(&within)? {
-            let id = document.text(item).map_err(&within)?;
-            if !seen.insert(id) {
-                continue;
-            }
-            let too_much = || Mismatch::new("ids that the file holds", "more text than it could");
-            let left = budget.checked_sub(id.len());
-            budget = left.ok_or_else(too_much).map_err(&within)?;
-            ids.push(name(document, item).map_err(&within)?);
-        }
-        if out.iter().any(|(known, _)| *known == split) {
+        spend(FOR_AN_ID + split.len()).map_err(&within)?;
+        if !names.insert(split.clone()) {
             let wrong = Mismatch::new("a name of its own", "the same name twice");
             return Err(within(wrong));
         }
+        let (mut seen, mut ids) = (HashSet::new(), Vec::new());
+        let mut visit = |id: Name| {
+            spend(1)?;
+            if seen.contains(&*id.text) {
+                return Ok(());
+            }
+            spend(FOR_AN_ID + id.text.len())?;
+            if id.is_integer && !clips.contains(&*id.text) {
+                let (expected, found) = (
+                    "the id of a clip",
+                    format!(
+                        "the integer {}, which is none; if it counts clips, [ids[i] for i in {split}] has their ids",
+                        id.text
+                    ),
+                );
+                return Err(Mismatch::new(expected, found));
+            }
+            let id = name(id)?;
+            seen.insert(id.clone());
+            ids.push(id);
+            Ok(())
+        };
+        document.each_name(list, &mut visit).map_err(&within)?;
         out.push((split, ids));
     }
     Ok(out)

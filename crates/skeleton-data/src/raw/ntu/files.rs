@@ -17,6 +17,11 @@ const ENDING: &str = ".skeleton";
 /// The largest file that is read. The largest of NTU RGB+D have some megabytes.
 const LARGEST: u64 = 64 << 20;
 
+/// Deflate packs the numbers of a recording to a fifth; what is packed to less than this share is meant to fill a memory.
+const LIKELY_RATIO: u64 = 32;
+/// Small ones may be, such as those of nobody.
+const SMALL: u64 = 1 << 20;
+
 /// The recordings of some folders, archives and single files, in the order of their names.
 #[derive(Clone, Debug)]
 pub struct Files(Arc<Found>);
@@ -218,7 +223,13 @@ impl Found {
                 .map_err(|e| wrong(path, &format!("entry {index}"), e.to_string()))?;
             let inner = path.join(&*String::from_utf8_lossy(entry.name_raw()));
             if entry.is_file() && is_recording(&inner) {
-                self.push(inner, entry.size(), input, Some(index))?;
+                let (size, packed) = (entry.size(), entry.compressed_size());
+                if packed > bytes.0.len() as u64 || size > SMALL && size / LIKELY_RATIO > packed {
+                    let expected =
+                        format!("at most {LIKELY_RATIO} times the {packed} bytes that hold it");
+                    return Err(wrong(&inner, &expected, format!("{size} bytes")));
+                }
+                self.push(inner, size, input, Some(index))?;
             }
         }
         Ok(Archive { bytes, entries })

@@ -15,6 +15,10 @@ pub const JOINTS: usize = 25;
 const BODY_FIELDS: usize = 10;
 /// Fields of a joint's line: x y z, depth x y, colour x y, orientation w x y z, trackingState.
 const JOINT_FIELDS: usize = 12;
+/// What a joint's line is.
+const A_JOINT: &str = "a joint: 12 fields that begin with the numbers x, y, z";
+/// What to do with bodies that aren't Kinect v2's.
+const OTHER_JOINTS: &str = "bodies of other joints go into a .jsonl of clips with a layout of their own (ssl prepare FILE.jsonl --layout FILE.toml)";
 /// Of what is found, a message shows so many bytes.
 const SHOWN: usize = 40;
 
@@ -114,15 +118,19 @@ impl Parser<'_> {
             return Err(self.wrong(expected, line));
         };
         let line = self.lines.next();
-        if line.and_then(integer) != Some(JOINTS as u64) {
-            return Err(self.wrong("25, the number of joints", line));
+        match line.and_then(integer) {
+            Some(joints) if joints == JOINTS as u64 => {}
+            Some(joints) => {
+                let found = format!("{joints}; {OTHER_JOINTS}");
+                return Err(self.found("25, the number of joints", found));
+            }
+            None => return Err(self.wrong("25, the number of joints", line)),
         }
         let mut pose = [[0.0; 3]; JOINTS];
         for joint in &mut pose {
             let line = self.lines.next();
             let Some(position) = line.and_then(position) else {
-                let expected = "a joint: 12 fields that begin with the numbers x, y, z";
-                return Err(self.wrong(expected, line));
+                return Err(self.wrong(A_JOINT, line));
             };
             if position.iter().all(|x| x.is_finite()) {
                 *joint = position;
@@ -164,9 +172,18 @@ impl Parser<'_> {
                 let shown = String::from_utf8_lossy(&line[..line.len().min(SHOWN)]);
                 let more = if line.len() > SHOWN { "..." } else { "" };
                 let fields = count_fields(line);
-                format!("{:?}{more} ({fields} fields)", shown.trim())
+                let found = format!("{:?}{more} ({fields} fields)", shown.trim());
+                let after_a_body = !self.recording.bodies.is_empty() && expected != A_JOINT;
+                match after_a_body && position(line).is_some() {
+                    true => format!("{found}, a joint more than 25; {OTHER_JOINTS}"),
+                    false => found,
+                }
             }
         };
+        self.found(expected, found)
+    }
+
+    fn found(&self, expected: &str, found: String) -> Error {
         let place = format!("line {}", self.lines.number);
         Mismatch::new(expected, found).at(Form::Skeleton, self.path, place)
     }

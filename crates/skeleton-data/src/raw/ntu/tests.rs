@@ -49,7 +49,29 @@ fn errors_name_line_expected_and_found() {
     for (damaged, said) in [
         (
             text.replace("\n25\r", "\n24\r"),
-            "line 4: expected 25, the number of joints, found \"24\"",
+            "line 4: expected 25, the number of joints, found 24; bodies of other joints go into a .jsonl",
+        ),
+        (
+            text.replace("\n25\r", "\n26\r")
+                .replace("0.25 -24", "0.25 -25.5 1 2 3 4 5 6 7 8 9 2\r\n0.25 -24"),
+            "line 4: expected 25, the number of joints, found 26; bodies of other joints go into a .jsonl",
+        ),
+        (
+            text.replace("\n25\r", "\nmany\r"),
+            "line 4: expected 25, the number of joints, found \"many\" (1 fields)",
+        ),
+        // A joint more than the file says, before the next body, the next frame and the end.
+        (
+            file(&[&[7, 8]]).replacen("0.25 -24", "0.25 0.1 1 2 3 4 5 6 7 8 9 2\r\n0.25 -24", 1),
+            "line 30: expected a body: 10 fields that begin with its number of 64 bits, found \"0.25 -24.5",
+        ),
+        (
+            file(&[&[7], &[7]]).replacen("0.25 -24", "0.25 0.1 1 2 3 4 5 6 7 8 9 2\r\n0.25 -24", 1),
+            "(12 fields), a joint more than 25; bodies of other joints",
+        ),
+        (
+            text.replacen("0.25 -24", "0.25 0.1 1 2 3 4 5 6 7 8 9 2\r\n0.25 -24", 1),
+            "line 30: expected the end of the file after 1 frames, found \"0.25 -24.5",
         ),
         (text.replace("\n7 0", "\n-7 0"), "line 3: expected a body"),
         (

@@ -20,7 +20,12 @@ pub(crate) enum Data {
     Latin1(Span),
     /// In a value that had to be unescaped.
     Owned(Id),
+    /// Numbers in nested lists.
+    Nested(Id),
 }
+
+/// What makes an array of numbers of almost anything.
+const AS_NUMBERS: &str = "as np.asarray(..., dtype=np.float32) makes them,";
 
 /// An array whose shape agrees with its bytes.
 #[derive(Clone, Debug)]
@@ -34,6 +39,14 @@ pub(crate) struct Array {
 }
 
 impl Document {
+    /// A numpy array of numbers, or nested lists of them, checked but not decoded.
+    pub(crate) fn numbers(&self, id: Id) -> Result<Array, Mismatch> {
+        match self.value(id) {
+            Value::List(_) | Value::Tuple(_) => self.nested(id),
+            _ => self.array(id),
+        }
+    }
+
     /// A numpy array, checked but not decoded.
     pub(crate) fn array(&self, id: Id) -> Result<Array, Mismatch> {
         let Value::Array(parts) = self.value(id) else {
@@ -61,6 +74,7 @@ impl Document {
             // A character of Latin-1 takes one or two bytes of UTF-8; how many there are shows when they are decoded.
             Data::Latin1(span) => span.len >= len && span.len / 2 <= len,
             Data::Owned(_) => self.owned(parts.data).len() == len,
+            Data::Nested(_) => false,
         });
         if !fits {
             let expected = format!("the bytes of {} numbers of shape {shape:?}", element.name());
@@ -106,7 +120,7 @@ impl Document {
         }
     }
 
-    fn shape(&self, axes: &Axes) -> Result<Vec<usize>, Mismatch> {
+    pub(super) fn shape(&self, axes: &Axes) -> Result<Vec<usize>, Mismatch> {
         let axes = match axes {
             Axes::Known(axes) => return Ok(axes.iter().map(|&axis| axis as usize).collect()),
             Axes::Stored(axes) => self.items(*axes)?,
@@ -131,11 +145,12 @@ impl Document {
         let Value::Dtype { name, big } = self.value(dtype) else {
             return Err(Mismatch::new("a numpy dtype", "another value"));
         };
-        Element::named(self.text(*name)?, *big)
+        let remedy = |e: Mismatch| Mismatch::new(format!("{}, {AS_NUMBERS}", e.expected), e.found);
+        Element::named(self.text(*name)?, *big).map_err(remedy)
     }
 
     /// Where the bytes of a value are.
-    fn data(&self, id: Id) -> Option<Data> {
+    pub(super) fn data(&self, id: Id) -> Option<Data> {
         match self.value(id) {
             Value::Bytes(span) => Some(Data::Raw(*span)),
             Value::Latin1(span) => Some(Data::Latin1(*span)),
@@ -144,7 +159,7 @@ impl Document {
         }
     }
 
-    fn owned(&self, id: Id) -> &[u8] {
+    pub(super) fn owned(&self, id: Id) -> &[u8] {
         match self.value(id) {
             Value::OwnedBytes(bytes) => bytes,
             _ => &[],
@@ -153,6 +168,11 @@ impl Document {
 
     /// A numpy scalar as an integer.
     pub(super) fn scalar(&self, dtype: Id, data: Id) -> Result<i64, Mismatch> {
+        self.scalar_array(dtype, data)?.integer(self)
+    }
+
+    /// A numpy scalar as an array without axes.
+    pub(super) fn scalar_array(&self, dtype: Id, data: Id) -> Result<Array, Mismatch> {
         let (element, big) = self.element(dtype)?;
         let wrong = || Mismatch::new("the bytes of a numpy scalar", "another value");
         let data = self.data(data).ok_or_else(wrong)?;
@@ -160,28 +180,36 @@ impl Document {
             Data::Raw(span) => span.len,
             Data::Latin1(span) => span.len.min(element.size()),
             Data::Owned(id) => self.owned(id).len(),
+            Data::Nested(_) => 0,
         };
         if len != element.size() {
             let expected = format!("{} bytes of a {}", element.size(), element.name());
             return Err(Mismatch::new(expected, len.to_string()));
         }
-        Array {
-            shape: vec![],
-            element,
+        Ok(Array {
             big,
-            strides: None,
-            data,
-        }
-        .integer(self)
+            ..Array::new(vec![], element, data)
+        })
     }
 }
 
 impl Array {
+    /// Numbers in order, the least significant byte first.
+    pub(super) fn new(shape: Vec<usize>, element: Element, data: Data) -> Array {
+        Array {
+            shape,
+            element,
+            big: false,
+            strides: None,
+            data,
+        }
+    }
+
     /// The bytes of the file this array takes.
     pub(crate) fn stored(&self) -> usize {
         match self.data {
             Data::Raw(span) | Data::Latin1(span) => span.len,
-            Data::Owned(_) => self.len() * self.element.size(),
+            Data::Owned(_) | Data::Nested(_) => self.len() * self.element.size(),
         }
     }
 
@@ -197,6 +225,11 @@ impl Array {
                 document.span(span),
                 self.len() * self.element.size(),
             )?),
+            Data::Nested(id) => {
+                let mut bytes = Vec::with_capacity(self.len() * self.element.size());
+                document.each_number(id, &self.shape, &mut |x| bytes.extend(x.to_le_bytes()))?;
+                Cow::Owned(bytes)
+            }
         })
     }
 
@@ -211,13 +244,28 @@ impl Array {
 
     /// The only number, as an integer.
     pub(super) fn integer(&self, document: &Document) -> Result<i64, Mismatch> {
-        let mut bytes = self.bytes(document)?.into_owned();
-        if self.big {
-            bytes.reverse();
-        }
-        let negative = bytes.last().is_some_and(|&b| b >= 0x80);
+        self.to_integer(&self.bytes(document)?)
+    }
+
+    /// Shows all numbers to `visit` as integers, in the order in which they lie.
+    pub(crate) fn integers(
+        &self,
+        document: &Document,
+        visit: &mut dyn FnMut(i64) -> Result<(), Mismatch>,
+    ) -> Result<(), Mismatch> {
+        let bytes = self.bytes(document)?;
+        let mut numbers = bytes.chunks_exact(self.element.size());
+        numbers.try_for_each(|number| visit(self.to_integer(number)?))
+    }
+
+    /// One number as an integer.
+    fn to_integer(&self, bytes: &[u8]) -> Result<i64, Mismatch> {
         let mut wide = [0; 8];
-        wide[..bytes.len()].copy_from_slice(&bytes);
+        wide[..bytes.len()].copy_from_slice(bytes);
+        if self.big {
+            wide[..bytes.len()].reverse();
+        }
+        let negative = wide[..bytes.len()].last().is_some_and(|&b| b >= 0x80);
         match self.element {
             Element::I8 | Element::I16 | Element::I32 | Element::I64 => {
                 if negative {
@@ -230,7 +278,15 @@ impl Array {
                 i64::try_from(value)
                     .map_err(|_| Mismatch::new("an integer of 63 bits", value.to_string()))
             }
-            element => Err(Mismatch::new("an integer", format!("a {}", element.name()))),
+            element => {
+                let value = match element {
+                    Element::F64 => f64::from_le_bytes(wide),
+                    element => element.decode(bytes, self.big).view().get(0).into(),
+                };
+                let found = format!("a {} of {value}", element.name());
+                let integer = super::whole(value);
+                integer.ok_or_else(|| Mismatch::new("an integer", found))
+            }
         }
     }
 

@@ -85,10 +85,10 @@ impl<'a> Machine<'a> {
                 self.literal(opcode, operand)
             }
             b'(' => self.mark(),
-            b']' => self.push(Value::List(Vec::new())),
+            b']' | 0x8f => self.push(Value::List(Vec::new())),
             b'}' => self.push(Value::Dict(Vec::new())),
-            b'l' | b't' | b'd' | 0x85..=0x87 => self.gather(opcode),
-            b'a' | b'e' | b's' | b'u' => self.extend(opcode),
+            b'l' | b't' | b'd' | 0x85..=0x87 | 0x91 => self.gather(opcode),
+            b'a' | b'e' | b's' | b'u' | 0x90 => self.extend(opcode),
             b'0' => self.pop_or_mark(),
             b'1' => self.pop_mark().map(drop),
             b'2' => {
@@ -104,9 +104,7 @@ impl<'a> Machine<'a> {
                 let found = format!("the construction of an object (opcode 0x{opcode:02x})");
                 Err(self.fault(PLAIN, found))
             }
-            b'P' | b'Q' | 0x82..=0x84 | 0x8f..=0x91 => {
-                Err(self.fault(PLAIN, format!("opcode 0x{opcode:02x}")))
-            }
+            b'P' | b'Q' | 0x82..=0x84 => Err(self.fault(PLAIN, format!("opcode 0x{opcode:02x}"))),
             0x97 | 0x98 => {
                 let found = "an out-of-band buffer, kept outside this file";
                 Err(self.fault("arrays inside the pickle", found))
@@ -193,7 +191,7 @@ impl<'a> Machine<'a> {
             _ => self.pop_mark()?,
         };
         let value = match opcode {
-            b'l' => Value::List(items),
+            b'l' | 0x91 => Value::List(items),
             b'd' => Value::Dict(self.pairs(&items)?),
             _ => Value::Tuple(items.into()),
         };
@@ -219,7 +217,7 @@ impl<'a> Machine<'a> {
         };
         let target = self.top()?;
         self.pinned = self.values.len();
-        if matches!(opcode, b'a' | b'e') {
+        if matches!(opcode, b'a' | b'e' | 0x90) {
             if let Value::List(list) = &mut self.values[target.0 as usize] {
                 list.extend(items);
                 return Ok(());
@@ -323,7 +321,11 @@ impl<'a> Machine<'a> {
             Some(global) if opcode != b'i' => self.push(Value::Global(global)),
             _ => {
                 let shown: String = format!("{module}.{name}").chars().take(120).collect();
-                let found = format!("a reference to `{shown}`, which is never run");
+                let mut found = format!("a reference to `{shown}`, which is never run");
+                if let Some(remedy) = remedy(&module) {
+                    found += "; ";
+                    found += remedy;
+                }
                 Err(self.fault(PLAIN, found))
             }
         }
@@ -376,7 +378,10 @@ impl<'a> Machine<'a> {
             (Global::Encode, &[text, encoding]) => self.encode(text, encoding)?,
             (Global::Bytes, []) => Value::OwnedBytes(Box::new([])),
             (Global::Bytes, &[bytes]) => return self.push_id(bytes),
-            (Global::OrderedDict, []) => Value::Dict(Vec::new()),
+            (Global::OrderedDict, []) | (Global::DefaultDict, [] | [_]) => Value::Dict(Vec::new()),
+            (Global::Set, []) => Value::List(Vec::new()),
+            // Itself, not a copy: a set of one long list could be made in every few bytes of a file.
+            (Global::Set, &[items]) => return self.push_id(items),
             (global, args) => {
                 let found = format!("{} arguments to {global:?}", args.len());
                 return Err(self.fault("arguments as numpy writes them", found));
@@ -493,5 +498,17 @@ impl<'a> Machine<'a> {
             self.memo.insert(key, id);
         }
         Ok(())
+    }
+}
+
+/// What makes plain data of the objects that others keep beside arrays.
+fn remedy(module: &str) -> Option<&'static str> {
+    match module.split('.').next()? {
+        "torch" => Some("tensor.numpy() makes an array of it"),
+        "pandas" => Some(".to_numpy() makes an array of it"),
+        "pathlib" => Some("str(path) makes text of it"),
+        "numpy" if module.starts_with("numpy.ma") => Some(".filled(0) makes an array of it"),
+        "numpy" if module == "numpy.dtypes" => Some(".astype(str).tolist() makes text of it"),
+        _ => None,
     }
 }

@@ -18,13 +18,16 @@
 mod array;
 mod latin1;
 mod machine;
+mod nested;
 mod scan;
+mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use array::Array;
 use machine::Machine;
+pub(crate) use text::Name;
 
 use crate::Result;
 use crate::error::{Form, Mismatch};
@@ -58,6 +61,7 @@ pub(crate) enum Value {
     OwnedBytes(Box<[u8]>),
     /// Bytes written as text, one character each: how Python 3 writes them in protocols 0 to 2.
     Latin1(Span),
+    /// A list, or a set, whose elements have the order in which they were written.
     List(Vec<Id>),
     Tuple(Box<[Id]>),
     Dict(Vec<(Id, Id)>),
@@ -117,6 +121,10 @@ pub(crate) enum Global {
     Encode,
     Bytes,
     OrderedDict,
+    DefaultDict,
+    Set,
+    /// A type that makes the values of a `defaultdict`.
+    Factory,
 }
 
 impl Global {
@@ -132,6 +140,9 @@ impl Global {
             ("_codecs", "encode") => Global::Encode,
             ("builtins" | "__builtin__", "bytes" | "bytearray") => Global::Bytes,
             ("collections", "OrderedDict") => Global::OrderedDict,
+            ("collections", "defaultdict") => Global::DefaultDict,
+            ("builtins" | "__builtin__", "set" | "frozenset") => Global::Set,
+            ("builtins" | "__builtin__", "list" | "dict" | "tuple" | "int") => Global::Factory,
             _ => return None,
         })
     }
@@ -198,12 +209,14 @@ impl Document {
         &self.bytes()[span.start..span.start + span.len]
     }
 
-    /// The elements of a list or tuple.
+    /// The elements of a list, tuple, set or flat array of objects.
     pub(crate) fn items(&self, id: Id) -> Result<&[Id], Mismatch> {
         match self.value(id) {
             Value::List(items) => Ok(items),
             Value::Tuple(items) => Ok(items),
-            _ => Err(Mismatch::new("a list", self.describe(id))),
+            _ => self
+                .objects(id)
+                .ok_or_else(|| Mismatch::new("a list", self.describe(id))),
         }
     }
 
@@ -233,7 +246,10 @@ impl Document {
     pub(crate) fn integer(&self, id: Id) -> Result<i64, Mismatch> {
         match self.value(id) {
             Value::Int(value) => Ok(*value),
-            Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => Ok(*value as i64),
+            Value::Float(value) => {
+                let wrong = || Mismatch::new("an integer", self.describe(id));
+                whole(*value).ok_or_else(wrong)
+            }
             Value::Scalar { dtype, data } => self.scalar(*dtype, *data),
             Value::Array(Some(_)) => {
                 let array = self.array(id)?;
@@ -270,4 +286,9 @@ impl Document {
             Value::Scalar { .. } => "a numpy scalar".into(),
         }
     }
+}
+
+/// A number that is an integer, as one.
+fn whole(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && value.abs() < 9e15).then_some(value as i64)
 }

@@ -170,7 +170,8 @@ fn is_body(track: &mut Track<'_>, rules: &Rules, log: &mut Vec<Decision>) -> boo
 /// Rule 4: each body goes to the first slot where nobody is at its time, or nowhere.
 fn in_slots(tracks: &[Track<'_>], rules: &Rules, log: &mut Vec<Decision>) -> Result<Single, Skip> {
     let frames = tracks.iter().map(Track::end).max().unwrap_or(0);
-    let mut people = Single::empty(rules.persons.min(tracks.len()), frames)?;
+    let seen = tracks.iter().map(Track::frames).sum();
+    let mut people = Single::empty(rules.persons.min(tracks.len()), frames, seen)?;
     let mut spans = vec![None::<(usize, usize)>; people.persons];
     for track in tracks {
         let (start, end) = (track.start(), track.end());

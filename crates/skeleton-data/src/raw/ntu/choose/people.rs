@@ -7,8 +7,10 @@ use super::super::rules::{Decision, Skip};
 use super::{Track, sum_of_sizes};
 use crate::Values;
 
-/// The most poses a clip can have, absent ones included: four hours of one person.
-const MOST_POSES: usize = 1 << 19;
+/// The most poses a clip can have, absent ones included, for each that was seen.
+const FOR_A_POSE: usize = 8;
+/// What it can have beside: nine minutes of one person.
+const FREE_POSES: usize = 1 << 14;
 /// Numbers of a pose.
 const NUMBERS: usize = JOINTS * 3;
 /// The joint that tells whether someone is there when slots change places.
@@ -29,9 +31,11 @@ pub struct People<K = Values> {
 pub(super) type Single = People<Vec<f32>>;
 
 impl Single {
-    /// Nobody yet. Frames without a body take two bytes of text, so that a small file can promise many.
-    pub(super) fn empty(persons: usize, frames: usize) -> Result<Single, Skip> {
-        if frames.saturating_mul(persons) > MOST_POSES {
+    /// Nobody yet. Frames without a body take two bytes of text, so that a small file can promise many: more than the poses
+    /// that were `seen` make likely.
+    pub(super) fn empty(persons: usize, frames: usize, seen: usize) -> Result<Single, Skip> {
+        let most = FREE_POSES.saturating_add(FOR_A_POSE.saturating_mul(seen));
+        if frames.saturating_mul(persons) > most {
             return Err(Skip::TooLong);
         }
         Ok(Single {
@@ -45,7 +49,7 @@ impl Single {
     pub(super) fn of(track: &Track<'_>, log: &mut Vec<Decision>) -> Result<Single, Skip> {
         log.push(track.placed(0));
         let start = track.start();
-        let mut people = Single::empty(1, track.end() - start)?;
+        let mut people = Single::empty(1, track.end() - start, track.frames())?;
         people.put(0, track, start);
         Ok(people)
     }
