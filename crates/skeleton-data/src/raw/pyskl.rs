@@ -58,6 +58,7 @@ impl Annotations {
     /// Looks at all of them; returns what they have in common and their ids.
     fn check(&self) -> Result<Contents> {
         let (document, mut contents) = (&self.document, Contents::default());
+        let mut seen = HashSet::new();
         let (mut first, mut stored) = (String::new(), 0usize);
         for index in 0..self.items()?.len() {
             let (place, clip) = self.annotation(index)?;
@@ -87,14 +88,11 @@ impl Annotations {
             }
             let classes = clip.label.map_or(0, |label| label as usize + 1);
             contents.classes = contents.classes.max(classes);
-            contents.ids.push(clip.id);
-        }
-        let mut seen = HashSet::with_capacity(contents.ids.len());
-        for (index, id) in contents.ids.iter().enumerate() {
-            if !seen.insert(id.as_str()) {
-                let wrong = Mismatch::new("an id of its own", format!("{id:?} a second time"));
-                return Err(at(document, &format!("annotation {index} ({id:?})"))(wrong));
+            if !seen.insert(clip.id.clone()) {
+                let found = format!("{:?} a second time", clip.id);
+                return wrong("an id of its own".into(), found);
             }
+            contents.ids.push(clip.id);
         }
         Ok(contents)
     }
