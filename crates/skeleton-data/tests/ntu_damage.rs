@@ -93,7 +93,23 @@ fn an_entry_that_is_larger_than_it_says_or_than_any_recording_is_refused() {
         std::slice::from_ref(&zip),
         &["expected at most 67108864 bytes, found 68157440 bytes"],
     );
-    // The same archive, which says that the entry has 1,000 bytes, in its directory and before the entry.
+    // A smaller one that no recording packs to.
+    let packed = folder.path().join("packed.zip");
+    let lines = "0\n".repeat(4 << 20);
+    archive(
+        &packed,
+        &[(name.clone(), lines)],
+        CompressionMethod::Deflated,
+    );
+    refused(
+        &[packed],
+        &[
+            &name,
+            "expected at most 32 times the",
+            "found 8388608 bytes",
+        ],
+    );
+    // The first archive, which says that the entry has 1,000 bytes, in its directory and before the entry.
     let mut bytes = std::fs::read(&zip).unwrap();
     let (whole, less) = (68_157_440u32.to_le_bytes(), 1_000u32.to_le_bytes());
     let places: Vec<usize> = (0..bytes.len() - 4)

@@ -224,7 +224,8 @@ impl Found {
             let inner = path.join(&*String::from_utf8_lossy(entry.name_raw()));
             if entry.is_file() && is_recording(&inner) {
                 let (size, packed) = (entry.size(), entry.compressed_size());
-                if packed > bytes.0.len() as u64 || size > SMALL && size / LIKELY_RATIO > packed {
+                let likely = size <= SMALL || size / LIKELY_RATIO <= packed;
+                if size <= LARGEST && !(likely && packed <= bytes.0.len() as u64) {
                     let expected =
                         format!("at most {LIKELY_RATIO} times the {packed} bytes that hold it");
                     return Err(wrong(&inner, &expected, format!("{size} bytes")));
