@@ -1,11 +1,11 @@
 //! A file of Rust as its tokens, and what it declares and names: its modules, its imports, the paths in its code, and which
 //! part of it is tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use syn::UseTree;
 use syn::visit::Visit;
-use syn::{Item, UseTree};
 
 /// One word, literal or mark; a bracket is a token of its own.
 #[derive(Debug)]
@@ -58,10 +58,6 @@ pub struct Items {
     pub imports: Vec<Import>,
     /// Paths of two or more segments and the lines they are in.
     pub paths: Vec<(Vec<String>, usize)>,
-    /// Words outside of paths, and the line of the first use of each.
-    pub words: BTreeMap<String, usize>,
-    /// Names of the functions, types, constants and macros defined here.
-    pub defined: BTreeSet<String>,
     /// Macros that `#[macro_export]` puts into the crate's root.
     pub exported_macros: BTreeSet<String>,
 }
@@ -261,17 +257,14 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn name(&mut self, mut path: Vec<String>, line: usize) {
-        match path.len() {
-            0 => {}
-            1 => {
-                self.items.words.entry(path.remove(0)).or_insert(line);
-            }
-            _ => self.items.paths.push((path, line)),
+    /// Notes a path; a word alone names nothing of another module.
+    fn path(&mut self, path: Vec<String>, line: usize) {
+        if path.len() > 1 {
+            self.items.paths.push((path, line));
         }
     }
 
-    /// Paths and words in tokens that are no syntax: in macros, and in attributes, where strings may be paths, too.
+    /// Paths in tokens that are no syntax: in macros, and in attributes, where strings may be paths, too.
     fn tokens(&mut self, stream: TokenStream, attribute: bool) {
         let trees: Vec<TokenTree> = stream.into_iter().collect();
         let mark = |at: usize| match trees.get(at) {
@@ -303,7 +296,7 @@ impl<'a> Names<'a> {
                         at += 3;
                     }
                     if !rest {
-                        self.name(path, line);
+                        self.path(path, line);
                     }
                 }
                 _ => {}
@@ -352,31 +345,14 @@ impl<'a> Names<'a> {
 }
 
 impl<'ast> Visit<'ast> for Names<'_> {
-    fn visit_item(&mut self, item: &'ast Item) {
-        let name = match item {
-            Item::Mod(module) => return self.visit_item_mod(module),
-            Item::Fn(item) => Some(&item.sig.ident),
-            Item::Struct(item) => Some(&item.ident),
-            Item::Enum(item) => Some(&item.ident),
-            Item::Union(item) => Some(&item.ident),
-            Item::Trait(item) => Some(&item.ident),
-            Item::Type(item) => Some(&item.ident),
-            Item::Const(item) => Some(&item.ident),
-            Item::Static(item) => Some(&item.ident),
-            Item::Macro(item) => {
-                let mut attributes = item.attrs.iter();
-                let name = item.ident.as_ref();
-                if attributes.any(|one| one.path().is_ident("macro_export")) {
-                    self.items.exported_macros.extend(name.map(unraw));
-                }
-                name
-            }
-            _ => None,
-        };
-        if !self.local {
-            self.items.defined.extend(name.map(unraw));
+    fn visit_item_macro(&mut self, item: &'ast syn::ItemMacro) {
+        let mut attributes = item.attrs.iter();
+        if attributes.any(|one| one.path().is_ident("macro_export")) {
+            self.items
+                .exported_macros
+                .extend(item.ident.as_ref().map(unraw));
         }
-        syn::visit::visit_item(self, item);
+        syn::visit::visit_item_macro(self, item);
     }
 
     fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
@@ -434,12 +410,6 @@ impl<'ast> Visit<'ast> for Names<'_> {
         self.tokens(call.tokens.clone(), false);
     }
 
-    fn visit_pat_ident(&mut self, pattern: &'ast syn::PatIdent) {
-        let line = pattern.ident.span().start().line;
-        self.name(vec![unraw(&pattern.ident)], line);
-        syn::visit::visit_pat_ident(self, pattern);
-    }
-
     /// Up to the first segment with arguments.
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let arguments = path
@@ -453,7 +423,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
             .into_iter()
             .chain(segments.map(|one| unraw(&one.ident)));
         let line = path.segments[0].ident.span().start().line;
-        self.name(words.collect(), line);
+        self.path(words.collect(), line);
         syn::visit::visit_path(self, path);
     }
 }
@@ -588,14 +558,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_module_and_not_of_its_blocks() {
-        let items = read(
-            "pub const fn a() { fn b() {} } struct C<T>(T); #[macro_export] macro_rules! d { () => {} } macro_rules! e { () => {} }",
-        )
-        .items;
-        let defined: Vec<&str> = items.defined.iter().map(String::as_str).collect();
-        assert_eq!(defined, ["C", "a", "d", "e"]);
-        assert_eq!(items.exported_macros.len(), 1);
+    fn macros_that_the_crates_root_has_are_noted() {
+        let items =
+            read("#[macro_export] macro_rules! d { () => {} } macro_rules! e { () => {} }").items;
+        assert_eq!(items.exported_macros, BTreeSet::from(["d".to_owned()]));
     }
 
     #[test]

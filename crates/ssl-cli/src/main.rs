@@ -27,7 +27,6 @@ mod scores;
 mod signal;
 mod text;
 mod train;
-mod weights;
 
 use std::process::ExitCode;
 

@@ -3,22 +3,22 @@
 #[cfg(test)]
 mod documents;
 mod looking;
-mod models;
 mod preparing;
-mod probing;
 mod reproduce;
 mod scoring;
 mod training;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-pub use self::looking::{DoctorArgs, InspectArgs};
-pub use self::models::{ImportArgs, InfoArgs, PresetArgs, ReconstructArgs, RepresentArgs};
+pub use self::looking::{
+    DoctorArgs, ImportArgs, InfoArgs, InspectArgs, PresetArgs, ReconstructArgs, RepresentArgs,
+};
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
-pub use self::probing::{ProbeArgs, ProbeMethod};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
 pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, SummaryArgs};
-pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
+pub use self::training::{
+    FinetuneArgs, PretrainArgs, ProbeArgs, ProbeMethod, RunArgs, SettingsArgs,
+};
 use crate::failure::Outcome;
 use crate::machine::{Device, Machine, Precision};
 use crate::printer::Printer;

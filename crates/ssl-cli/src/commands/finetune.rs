@@ -5,7 +5,7 @@ use skeletonmae::train::Optimizer;
 use strl::Finetuning;
 
 use super::labelled::{Labelled, evaluation};
-use super::{next, take, training};
+use super::{next, take};
 use crate::args::FinetuneArgs;
 use crate::checkpoint::{Checkpoint, Kind, Origin};
 use crate::config::Config;
@@ -14,14 +14,14 @@ use crate::failure::Outcome;
 use crate::feed::Feed;
 use crate::models::{Opened, classifier};
 use crate::printer::Printer;
-use crate::report::{Evaluation, count, percent};
+use crate::report::{BestEvaluation, Evaluation, count, percent};
 use crate::run::{Labels, Run};
 use crate::signal::Interrupt;
-use crate::train::{Metrics, Setup, Task, Training};
+use crate::train::{self, Metrics, Setup, Task, Training};
 
 /// Trains an STRL classifier.
 pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    training::run::<Classification>(
+    train::run::<Classification>(
         (&args.settings, &args.run),
         |run| {
             take(&args.train, &mut run.train);
@@ -182,15 +182,6 @@ impl Task for Classification {
             percent(mean_class)
         ))
     }
-}
-
-/// The contents of test_best.json.
-#[derive(Serialize)]
-struct BestEvaluation {
-    /// Epochs done when the model was best on the held-out clips.
-    epoch: usize,
-    #[serde(flatten)]
-    evaluation: Evaluation,
 }
 
 /// The model as it is now, measured on the test split.

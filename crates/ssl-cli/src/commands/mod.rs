@@ -12,20 +12,19 @@ mod labelled;
 mod next;
 mod predict;
 mod prepare;
-mod preset;
 mod pretrain;
 mod probe;
 mod reconstruct;
 mod represent;
 mod summary;
-mod training;
 
 use std::ops::ControlFlow;
 
 use skeleton_data::ClipSource;
 use skeleton_data::survey::Survey;
 
-use crate::args::Command;
+use crate::args::{Command, PresetArgs};
+use crate::config::{PRESETS, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::reproduce;
@@ -50,7 +49,21 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
         Command::Reproduce(args) => reproduce::run(args, printer, interrupt),
-        Command::Preset(args) => preset::run(args, printer),
+        Command::Preset(args) => preset(args, printer),
+    }
+}
+
+/// `ssl preset`: prints a preset, or lists them.
+fn preset(args: &PresetArgs, printer: &Printer) -> Outcome {
+    match &args.name {
+        Some(name) => printer.document(Preset::find(name)?.text),
+        None => {
+            let lines: Vec<String> = PRESETS
+                .iter()
+                .map(|preset| format!("{:8}  {}", preset.name, preset.about()))
+                .collect();
+            printer.document(&lines.join("\n"))
+        }
     }
 }
 

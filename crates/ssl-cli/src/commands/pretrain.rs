@@ -4,7 +4,7 @@ use serde::Serialize;
 use skeletonmae::Pretext;
 use skeletonmae::train::{Optimizer, pretrain_loss, reconstruction};
 
-use super::{next, take, training};
+use super::{next, take};
 use crate::args::PretrainArgs;
 use crate::checkpoint::Kind;
 use crate::config::Config;
@@ -15,11 +15,11 @@ use crate::printer::Printer;
 use crate::report::ReconstructionReport;
 use crate::run::Run;
 use crate::signal::Interrupt;
-use crate::train::{Metrics, Setup, Task, Training};
+use crate::train::{self, Metrics, Setup, Task, Training};
 
 /// Trains a SkeletonMAE and says how well it reconstructs.
 pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    training::run::<Pretraining>(
+    train::run::<Pretraining>(
         (&args.settings, &args.run),
         |run| {
             take(&args.split, &mut run.split);

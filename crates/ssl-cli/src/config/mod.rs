@@ -2,27 +2,25 @@
 //! saved as config.toml.
 
 mod limits;
-mod presets;
-mod run;
-mod section;
 pub mod set;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use skeleton_data::augment::Augment;
 use skeleton_data::reading::Reading;
+use skeletonmae::MaeConfig;
 use skeletonmae::train::{PretrainConfig, TrainConfig};
 use strl::{FinetuneConfig, StrlConfig};
 
-pub use self::presets::{PRESETS, Preset};
-pub use self::run::RunSection;
-pub use self::section::{Job, Model};
 pub use self::set::{Assignment, flat};
-use crate::args::SettingsArgs;
+use crate::args::{MachineArgs, SettingsArgs};
 use crate::checkpoint::Kind;
 use crate::failure::{Failure, Outcome};
+use crate::machine::{Device, Precision};
+use crate::printer::Printer;
 use crate::text::read_text;
 
 /// All settings. Unknown keys are errors.
@@ -179,6 +177,180 @@ impl Config {
             )));
         }
         self.run.check()
+    }
+}
+
+/// `[pretrain]` or `[finetune]`, with `augment` beside the engine's settings: augmentation is the
+/// data's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Job<T> {
+    /// What the engine needs.
+    #[serde(flatten)]
+    pub engine: T,
+    /// How clips are changed before an epoch sees them.
+    pub augment: Augment,
+}
+
+/// `[model]`: the shape that pre-training and fine-tuning share, with the classifier's `strl`
+/// beside it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Model {
+    /// Embedding, encoder, decoder.
+    #[serde(flatten)]
+    pub mae: MaeConfig,
+    /// The classifier around the encoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strl: Option<StrlConfig>,
+}
+
+// Sections that hold an engine's settings with something beside them that the engine doesn't know. serde's `flatten` reads such a
+// section but lets misspelt keys pass, so the extra key is taken out first and the rest must be the engine's.
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Job<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (engine, augment) = apart(deserializer, "augment")?;
+        Ok(Job {
+            engine,
+            augment: augment.unwrap_or_default(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Model {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (mae, strl) = apart(deserializer, "strl")?;
+        Ok(Model { mae, strl })
+    }
+}
+
+/// A table as the value under `key` and the rest.
+fn apart<'de, T: DeserializeOwned, U: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+    key: &str,
+) -> Result<(T, Option<U>), D::Error> {
+    let mut table = toml::Table::deserialize(deserializer)?;
+    let beside = match table.remove(key) {
+        Some(value) => Some(value.try_into().map_err(|error: toml::de::Error| {
+            de::Error::custom(format!("{key}: {}", error.message()))
+        })?),
+        None => None,
+    };
+    let rest = toml::Value::Table(table)
+        .try_into()
+        .map_err(|error: toml::de::Error| de::Error::custom(error.message()))?;
+    Ok((rest, beside))
+}
+
+/// `[run]`: what flags say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunSection {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// What computes.
+    pub device: Device,
+    /// The type of features.
+    #[serde(skip_serializing_if = "Precision::is_f32")]
+    pub precision: Precision,
+    /// Threads to compute with; one a core where it isn't said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u16>,
+    /// The cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Pre-training: the split to train on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Pre-training: the split of the validation curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val: Option<String>,
+    /// Fine-tuning: the split to train on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<String>,
+    /// Fine-tuning: share of it kept away for the validation curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
+    /// Fine-tuning: share of each class's training clips whose labels are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<f64>,
+    /// Fine-tuning: the split evaluated once, after the last epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// Fine-tuning: the checkpoint whose encoder is the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<PathBuf>,
+}
+
+impl RunSection {
+    /// Takes what was typed of the machine in place of what the settings say; `auto` becomes what it stands for.
+    pub fn on(&mut self, typed: MachineArgs, printer: &Printer) {
+        self.device = typed.device.unwrap_or(self.device).settled(printer);
+        self.precision = typed.precision.unwrap_or(self.precision);
+        self.threads = typed.threads.or(self.threads);
+    }
+
+    /// Checks the shares.
+    pub fn check(&self) -> Outcome {
+        let refuse = |flag: &str, expected: &str, share: f64| {
+            Err(Failure::usage(format!(
+                "{flag}: expected a share {expected}, found {share}"
+            ))
+            .hint(format!("for example {flag} 0.1")))
+        };
+        match (self.holdout, self.labels) {
+            (Some(share), _) if !(0.0..1.0).contains(&share) => {
+                refuse("--holdout", "from 0, below 1", share)
+            }
+            (_, Some(share)) if !(share > 0.0 && share <= 1.0) => {
+                refuse("--labels", "above 0, at most 1", share)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One embedded TOML; its first line says what it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// What `--preset` takes.
+    pub name: &'static str,
+    /// The whole TOML.
+    pub text: &'static str,
+}
+
+/// All presets, the default first.
+pub const PRESETS: [Preset; 5] = [
+    Preset::new("quick", include_str!("../../presets/quick.toml")),
+    Preset::new("jhmdb", include_str!("../../presets/jhmdb.toml")),
+    Preset::new("nw_ucla", include_str!("../../presets/nw_ucla.toml")),
+    Preset::new("paper", include_str!("../../presets/paper.toml")),
+    Preset::new("ntu3d", include_str!("../../presets/ntu3d.toml")),
+];
+
+impl Preset {
+    const fn new(name: &'static str, text: &'static str) -> Preset {
+        Preset { name, text }
+    }
+
+    /// The preset of this name.
+    pub fn find(name: &str) -> Outcome<Preset> {
+        PRESETS
+            .into_iter()
+            .find(|preset| preset.name == name)
+            .ok_or_else(|| {
+                let names = PRESETS.map(|preset| preset.name).join(", ");
+                Failure::usage(format!("no preset named {name:?}; there are: {names}"))
+                    .hint("`ssl preset` lists them; a file of your own goes with --config FILE")
+            })
+    }
+
+    /// Its first line, without the comment sign.
+    pub fn about(&self) -> &'static str {
+        self.text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches(['#', ' '])
     }
 }
 

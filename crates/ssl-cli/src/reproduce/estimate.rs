@@ -7,7 +7,7 @@ use skeletonmae::{Backbone, Pretext, Store};
 use strl::cost::{Reads, modules};
 use strl::{Strl, Task as Shape};
 
-use super::data::Set;
+use super::clips::Set;
 use super::job::{Job, Task};
 use super::job_pool::Runner;
 use super::plan::Plan;

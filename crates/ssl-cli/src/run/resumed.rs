@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::info::Continued;
-use super::lock::Lock;
 use super::states::{self, States};
-use super::{CONFIG, INFO, Lines, METRICS, NON_FINITE, Run, TIMINGS, clean};
+use super::{CONFIG, INFO, Info, Lines, Lock, METRICS, NON_FINITE, Run, TIMINGS, clean};
 use crate::args::RunArgs;
 use crate::checkpoint::{self, Kind, Meta, State, write_json};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::run::Info;
 use crate::text::read_json;
 
 /// A run that was found in its folder, which is locked from here on.

@@ -2,16 +2,15 @@
 //! saved, from the beginning or from where an earlier process was stopped.
 
 mod setup;
-mod watch;
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use skeletonmae::Store;
-use skeletonmae::train::{EpochReport, Optimizer, Progress};
+use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress, StepReport};
 
-pub use self::setup::{Setup, Task, Training};
-use self::watch::Watch;
+pub use self::setup::{Setup, Task, Training, run};
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
@@ -316,5 +315,61 @@ impl Session<'_> {
                 done + 1
             ),
         }
+    }
+}
+
+/// What happens between two steps: the bar moves, the training is saved now and then, a signal is obeyed.
+struct Watch<'a> {
+    session: &'a Session<'a>,
+    bar: &'a mut printer::Progress,
+    label: &'a str,
+    meta: Meta,
+    store: Store,
+    best: Option<Best>,
+    progress: Progress,
+    saved: Instant,
+    /// Why a save failed, which ends the epoch.
+    failure: Option<Failure>,
+}
+
+impl Watch<'_> {
+    fn save(&mut self, optimizer: &Optimizer) -> Outcome {
+        let meta = self.meta.clone();
+        self.session
+            .keep(meta, self.progress, self.best, &self.store, optimizer)?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, report: &StepReport<'_>) -> ControlFlow<()> {
+        if report.progress.skipped > self.progress.skipped {
+            let (label, step) = (self.label, report.step + 1);
+            self.session.printer.warn(format!(
+                "{label}: step {step} skipped, its loss or gradient is not finite"
+            ));
+        }
+        self.progress = *report.progress;
+        self.bar.advance(report.clips as u64);
+        self.bar
+            .note(format!("{}, loss {:.4}", self.label, report.loss));
+        tracing::debug!(
+            epoch = report.epoch,
+            step = report.step,
+            loss = report.loss,
+            "step"
+        );
+        if self.session.interrupt.received().is_some() {
+            // The session saves what an interruption leaves.
+            return ControlFlow::Break(());
+        }
+        if self.saved.elapsed() >= self.session.save_every
+            && let Err(failure) = self.save(report.optimizer)
+        {
+            self.failure = Some(failure);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 }
