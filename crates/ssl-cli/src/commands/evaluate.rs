@@ -25,12 +25,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         Some(split) => (split.clone(), data.split(split)?),
         None => Labelled::held_by(&opened, &data)?,
     };
-    let feeds = opened.feeds(
-        data.source(),
-        args.clips,
-        args.machine.start(printer)?,
-        interrupt,
-    )?;
+    let feeds = opened.feeds(data.source(), args.clips, args.machine, printer, interrupt)?;
     let model = opened.classifier(&feeds.machine)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;

@@ -15,7 +15,7 @@ use crate::feed::Feed;
 use crate::models::{Opened, classifier};
 use crate::printer::Printer;
 use crate::report::{BestEvaluation, Evaluation, count, percent};
-use crate::run::{Labels, Run};
+use crate::run::{Labels, Run, TEST, TEST_BEST};
 use crate::signal::Interrupt;
 use crate::train::{self, Metrics, Setup, Task, Training};
 
@@ -162,7 +162,7 @@ impl Task for Classification {
         let Some(evaluation) = test(training)? else {
             return Ok(());
         };
-        run.test(&evaluation)?;
+        run.write_json(TEST, &evaluation)?;
         printer.document(&evaluation.text())?;
         if training.task.held.is_none() {
             return Ok(());
@@ -174,7 +174,7 @@ impl Task for Classification {
             return Ok(());
         };
         let (top1, mean_class) = (evaluation.top1, evaluation.mean_class);
-        run.test_best(&BestEvaluation { epoch, evaluation })?;
+        run.write_json(TEST_BEST, &BestEvaluation { epoch, evaluation })?;
         printer.document(&format!(
             "the epoch that was best on held-out clips, {epoch} of {}: top-1 {}, mean class {}\n",
             training.setup.settings.epochs,

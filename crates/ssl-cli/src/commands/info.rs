@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::printer::Printer;
 use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, columns, count, percent};
-use crate::run::Info;
+use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST};
 use crate::text::read_json;
 
 /// Prints a model's card.
@@ -28,12 +28,7 @@ fn card(model: &Path) -> Outcome<Card> {
     let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
     let tensors = opened.checkpoint.tensors.iter();
     let tensors = tensors.map(|(name, tensor)| (name.as_str(), tensor.dims()));
-    let reads = Reads {
-        frames: meta.frames,
-        joints: layout.len(),
-        edges: layout.edges().len(),
-    };
-    let modules = modules(tensors, reads);
+    let modules = modules(tensors, Reads::of(layout, meta.frames));
     let encoder = run.info.as_ref().and_then(|info| info.encoder.as_ref());
     let encoder_path = encoder.map(|encoder| encoder.path.clone());
     let multiply_adds = modules.iter().map(|module| module.multiply_adds).sum();
@@ -106,9 +101,9 @@ impl Beside {
         }
         beside.info = beside.json(model, "run.json")?;
         beside.metrics = Measurements {
-            reconstruction: beside.json(model, "reconstruction.json")?,
-            test: beside.json(model, "test.json")?,
-            test_best: beside.json(model, "test_best.json")?,
+            reconstruction: beside.json(model, RECONSTRUCTION)?,
+            test: beside.json(model, TEST)?,
+            test_best: beside.json(model, TEST_BEST)?,
         };
         Ok(beside)
     }

@@ -28,7 +28,7 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     } else {
         cache(args, &opened)?
     };
-    let feeds = opened.feeds(source, args.clips, args.machine.start(printer)?, interrupt)?;
+    let feeds = opened.feeds(source, args.clips, args.machine, printer, interrupt)?;
     let model = opened.classifier(&feeds.machine)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;

@@ -13,7 +13,7 @@ use crate::failure::Outcome;
 use crate::feed::Feed;
 use crate::printer::Printer;
 use crate::report::ReconstructionReport;
-use crate::run::Run;
+use crate::run::{RECONSTRUCTION, Run};
 use crate::signal::Interrupt;
 use crate::train::{self, Metrics, Setup, Task, Training};
 
@@ -111,7 +111,7 @@ impl Task for Pretraining {
         let batches = val.batches(setup.settings.micro_batch);
         let sums = reconstruction(model, layout, batches)?;
         let report = ReconstructionReport::new(name, layout, &sums);
-        run.reconstruction(&report)?;
+        run.write_json(RECONSTRUCTION, &report)?;
         printer.document(&report.text())
     }
 }

@@ -12,7 +12,7 @@ use strl::Scores;
 use strl::probe::{DECAYS, Features, Linear, STRETCHES, choose_decay, neighbours, represent};
 
 use super::labelled::{Labelled, evaluation};
-use crate::args::{ProbeArgs, ProbeMethod};
+use crate::args::{MachineArgs, ProbeArgs, ProbeMethod};
 use crate::checkpoint::{Kind, write_json};
 use crate::config::{Config, RunSection};
 use crate::data::Data;
@@ -50,7 +50,7 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
     run.check()?;
     let labelled = Labelled::of(&data, &args.train, &run, printer)?;
     let test = data.split(&args.test)?;
-    let feeds = encoder.feeds(&data, args.machine.start(printer)?, interrupt)?;
+    let feeds = encoder.feeds(&data, args.machine, printer, interrupt)?;
     let (store, model) = encoder.model(&data, args.seed, &feeds.machine)?;
     let frozen = digest(&store.tensors())?;
     let features = |clips, what: &str| -> Outcome<Features> {
@@ -164,18 +164,21 @@ impl Source {
     fn feeds<'a>(
         &self,
         data: &Data,
-        machine: Machine,
+        machine: MachineArgs,
+        printer: &Printer,
         interrupt: &'a Interrupt,
     ) -> Outcome<Feeds<'a>> {
         match self {
-            Source::Trained(opened) => opened.feeds(data.source(), Some(1), machine, interrupt),
+            Source::Trained(opened) => {
+                opened.feeds(data.source(), Some(1), machine, printer, interrupt)
+            }
             Source::Random(config) => Ok(Feeds {
                 source: data.source(),
                 reading: Reading {
                     clips: 1,
                     ..config.reading.clone()
                 },
-                machine,
+                machine: machine.start(printer)?,
                 interrupt,
             }),
         }

@@ -30,12 +30,7 @@ pub fn run(args: &ReconstructArgs, printer: &Printer, interrupt: &Interrupt) -> 
     let index = clip(args, &data)?;
     let id = data.cache().sample(index).id.to_owned();
     let hidden = hidden(args, &opened, &id)?;
-    let feeds = opened.feeds(
-        data.source(),
-        Some(1),
-        args.machine.start(printer)?,
-        interrupt,
-    )?;
+    let feeds = opened.feeds(data.source(), Some(1), args.machine, printer, interrupt)?;
     let (_, model) = opened.autoencoder(&feeds.machine)?;
     let batch = read(&feeds.of(vec![index as u32], None)?)?;
     let picture = Picture::new(&model, data.layout(), &batch, &hidden)?;

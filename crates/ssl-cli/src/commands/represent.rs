@@ -38,12 +38,7 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let data = opened.data(&args.data)?;
     let clips = data.split(&args.split)?;
     // A clip is represented once, not view by view.
-    let feeds = opened.feeds(
-        data.source(),
-        Some(1),
-        args.machine.start(printer)?,
-        interrupt,
-    )?;
+    let feeds = opened.feeds(data.source(), Some(1), args.machine, printer, interrupt)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
     let batches = feed.watched_batches(usize::from(args.batch), printer, "representing");

@@ -11,7 +11,7 @@ use crate::config::flat;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::report::{BestEvaluation, Evaluation, Statistic, count};
-use crate::run::{Encoder, Info};
+use crate::run::{Encoder, Info, TEST, TEST_BEST};
 use crate::text::{read_json, read_text};
 
 /// What may differ between the runs of a summary: the seed, and where things are and what computes, which decide nothing.
@@ -77,7 +77,7 @@ struct RunOf {
 impl RunOf {
     fn read(folder: &Path) -> Outcome<RunOf> {
         let info: Info = json(&folder.join("run.json"))?;
-        let best = folder.join("test_best.json");
+        let best = folder.join(TEST_BEST);
         let best: Option<BestEvaluation> = best.is_file().then(|| json(&best)).transpose()?;
         Ok(RunOf {
             folder: folder.to_owned(),
@@ -171,7 +171,7 @@ fn encoders(runs: &[RunOf], printer: &Printer) -> Outcome {
 }
 
 fn measured(folder: &Path) -> Outcome<Evaluation> {
-    let path = folder.join("test.json");
+    let path = folder.join(TEST);
     if !path.is_file() {
         let message = format!("{}: expected a measurement, found none", path.display());
         return Err(Failure::error(message)

@@ -158,6 +158,7 @@ impl Config {
             let both = shape.and_then(|()| strl.validate_with(&self.model.mae));
             both.map_err(|error| error.within("model"))?;
         }
+        limits::check_parameters(&self.model)?;
         if let Some(job) = &self.pretrain {
             // The objective's own settings are checked beside the layout that they are about.
             let training = job.engine.training().validate();

@@ -13,7 +13,7 @@ use super::plan::{CellRuns, Planned, PlannedCell};
 use crate::args::ScaleName;
 use crate::failure::{Failure, Outcome};
 use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, Statistic};
-use crate::run::Info;
+use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST};
 use crate::text::{read_at_most, read_json};
 use crate::train::Line;
 
@@ -80,10 +80,10 @@ impl Numbers {
             let path = folder.run(&runs.result);
             // What a probe writes is the measurement itself.
             let last: Evaluation = match path.is_dir() {
-                true => read_json(&path.join("test.json"))?,
+                true => read_json(&path.join(TEST))?,
                 false => read_json(&path)?,
             };
-            let best = read_if_there::<BestEvaluation>(&path.join("test_best.json"))?;
+            let best = read_if_there::<BestEvaluation>(&path.join(TEST_BEST))?;
             let pretrain = runs.pretrain.as_ref().map(|name| folder.run(name));
             let pretext = pretrain.map(|run| pretext(&run)).transpose()?;
             Ok(Seeded {
@@ -106,7 +106,7 @@ fn pretext(run: &Path) -> Outcome<Pretext> {
     let line: Line<IgnoredAny> = serde_json::from_str(last)
         .map_err(|error| Failure::error(format!("{}: {error}", metrics.display())))?;
     // Neither without held-out clips nor of a contrastive model, which has no decoder.
-    let report = read_if_there::<ReconstructionReport>(&run.join("reconstruction.json"))?;
+    let report = read_if_there::<ReconstructionReport>(&run.join(RECONSTRUCTION))?;
     let all = report.map(|report| report.all);
     Ok(Pretext {
         loss: Some(line.loss),

@@ -44,9 +44,9 @@ const METRICS: &str = "metrics.jsonl";
 const TIMINGS: &str = "timings.jsonl";
 const BEST: &str = "best.safetensors";
 const NON_FINITE: &str = "non_finite.json";
-const RECONSTRUCTION: &str = "reconstruction.json";
-const TEST: &str = "test.json";
-const TEST_BEST: &str = "test_best.json";
+pub const RECONSTRUCTION: &str = "reconstruction.json";
+pub const TEST: &str = "test.json";
+pub const TEST_BEST: &str = "test_best.json";
 
 /// A lock holds the number of a process.
 const LONGEST_LOCK: u64 = 32;
@@ -227,22 +227,8 @@ impl Run {
         Ok(self.folder.join(NON_FINITE))
     }
 
-    /// How well masked joints are put back after the last epoch.
-    pub fn reconstruction(&self, report: &impl Serialize) -> Outcome {
-        self.write_json(RECONSTRUCTION, report)
-    }
-
-    /// The measurement on the test split after the last epoch.
-    pub fn test(&self, measurement: &impl Serialize) -> Outcome {
-        self.write_json(TEST, measurement)
-    }
-
-    /// The measurement on the test split of the best checkpoint.
-    pub fn test_best(&self, measurement: &impl Serialize) -> Outcome {
-        self.write_json(TEST_BEST, measurement)
-    }
-
-    fn write_json(&self, name: &str, value: &impl Serialize) -> Outcome {
+    /// Writes a measurement: [`RECONSTRUCTION`], [`TEST`] or [`TEST_BEST`].
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Outcome {
         write_json(&self.folder.join(name), value).map_err(full)
     }
 }
