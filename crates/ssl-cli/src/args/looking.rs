@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use skeleton_data::draw::Axis;
 
-use super::{MachineArgs, SettingsArgs, positive};
+use super::{ComputeArgs, MachineArgs, SettingsArgs};
 
 /// `ssl inspect`
 #[derive(Debug, Args)]
@@ -251,12 +251,8 @@ pub struct RepresentArgs {
     #[arg(long)]
     pub overwrite: bool,
 
-    /// Clips computed together.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
-    pub batch: u16,
-
     #[command(flatten)]
-    pub machine: MachineArgs,
+    pub compute: ComputeArgs,
 }
 
 /// `ssl reconstruct`

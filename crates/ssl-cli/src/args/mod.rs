@@ -123,6 +123,33 @@ impl MachineArgs {
     }
 }
 
+/// How many clips a model computes at once, and where.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ComputeArgs {
+    /// Clips computed together.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
+    pub batch: u16,
+
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+/// The same where each clip may be seen several times.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ViewsArgs {
+    /// Views of each clip whose class probabilities are averaged [default: the checkpoint's
+    /// reading.clips]; more than one needs uniform sampling.
+    #[arg(long, value_name = "N", value_parser = positive())]
+    pub clips: Option<u16>,
+
+    /// Clips (or views of clips) computed together.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
+    pub batch: u16,
+
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
 /// A count of something that must be there.
 fn positive() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..)

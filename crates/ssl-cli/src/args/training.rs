@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{MachineArgs, positive, seed};
+use super::{ComputeArgs, MachineArgs, positive, seed};
 
 /// Where the settings come from.
 #[derive(Clone, Debug, Args)]
@@ -199,12 +199,8 @@ pub struct ProbeArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Clips computed together.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
-    pub batch: u16,
-
     #[command(flatten)]
-    pub machine: MachineArgs,
+    pub compute: ComputeArgs,
 }
 
 /// What is put on the frozen encoder.

@@ -25,11 +25,17 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         Some(split) => (split.clone(), data.split(split)?),
         None => Labelled::held_by(&opened, &data)?,
     };
-    let feeds = opened.feeds(data.source(), args.clips, args.machine, printer, interrupt)?;
+    let feeds = opened.feeds(
+        data.source(),
+        args.compute.clips,
+        args.compute.machine,
+        printer,
+        interrupt,
+    )?;
     let model = opened.classifier(&feeds.machine)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
-    let batches = feed.watched_batches(usize::from(args.batch), printer, "evaluating");
+    let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "evaluating");
     let scores = feed.scores(&model, batches)?;
     let (meta, views, fingerprint) = (&opened.checkpoint.meta, feed.views(), data.fingerprint());
     let classes = &meta.classes;

@@ -28,11 +28,17 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     } else {
         cache(args, &opened)?
     };
-    let feeds = opened.feeds(source, args.clips, args.machine, printer, interrupt)?;
+    let feeds = opened.feeds(
+        source,
+        args.compute.clips,
+        args.compute.machine,
+        printer,
+        interrupt,
+    )?;
     let model = opened.classifier(&feeds.machine)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
-    let batches = feed.watched_batches(usize::from(args.batch), printer, "predicting");
+    let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "predicting");
     let scores = feed.scores(&model, batches)?;
     let (classes, top) = (&opened.checkpoint.meta.classes, usize::from(args.top));
     let mut predictions: Vec<Prediction> = scores

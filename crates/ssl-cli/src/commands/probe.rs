@@ -50,12 +50,12 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
     run.check()?;
     let labelled = Labelled::of(&data, &args.train, &run, printer)?;
     let test = data.split(&args.test)?;
-    let feeds = encoder.feeds(&data, args.machine, printer, interrupt)?;
+    let feeds = encoder.feeds(&data, args.compute.machine, printer, interrupt)?;
     let (store, model) = encoder.model(&data, args.seed, &feeds.machine)?;
     let frozen = digest(&store.tensors())?;
     let features = |clips, what: &str| -> Outcome<Features> {
         let feed = feeds.of(clips, None)?;
-        let batches = feed.watched_batches(usize::from(args.batch), printer, what);
+        let batches = feed.watched_batches(usize::from(args.compute.batch), printer, what);
         Ok(represent(&model, batches)?)
     };
     let learnt = features(labelled.train.clone(), "representing training clips")?;
