@@ -46,7 +46,7 @@ use crate::signal::Interrupt;
 
 fn main() -> ExitCode {
     process::keep_freed_blocks();
-    process::only_rayons();
+    process::leave_threads_to_rayon();
     // Prints help and mistakes itself, and exits with 0 or 2.
     let cli = Cli::parse();
     let printer = Printer::new(cli.quiet);

@@ -111,14 +111,14 @@ pub fn bench(workspace: &Workspace, topic: &Topic) -> Result<(), Failure> {
         Topic::Data(options) => data::bench(workspace, options),
         Topic::Sizes(rounds) => models::sizes(workspace, rounds),
         Topic::Share(rounds) => models::share(workspace, rounds),
-        Topic::Pretrain(options) => models::bench(workspace, &["pretrain"], options, false),
-        Topic::Finetune(options) => models::bench(workspace, &["finetune"], options, false),
-        Topic::Infer(options) => models::bench(workspace, &["infer"], options, false),
-        Topic::Infer1(options) => models::bench(workspace, &["infer1"], options, false),
-        Topic::Models(table) => models::all(workspace, table),
+        Topic::Pretrain(options) => models::bench(workspace, Some("pretrain"), options, false),
+        Topic::Finetune(options) => models::bench(workspace, Some("finetune"), options, false),
+        Topic::Infer(options) => models::bench(workspace, Some("infer"), options, false),
+        Topic::Infer1(options) => models::bench(workspace, Some("infer1"), options, false),
+        Topic::Models(table) => models::bench(workspace, None, &table.work, table.page),
         Topic::Ops(options) => models::ops(workspace, options),
         Topic::All(table) => {
-            models::all(workspace, table)?;
+            models::bench(workspace, None, &table.work, table.page)?;
             // The files are the models'.
             let mut ops = table.work.clone();
             ops.files = Files::default();

@@ -8,7 +8,7 @@ use std::process::Command;
 use super::data::BATCHES_2D;
 use super::report::{self, MEMORY, Outcome, Taken, milliseconds, verdict};
 use super::side::{Kind, Side, Start, has_compiler, median, numbers_of, value};
-use super::{Clock, Rounds, TableOptions, WorkOptions, facts, facts_of_now, imports};
+use super::{Clock, Rounds, WorkOptions, facts, facts_of_now, imports};
 use crate::process::{Failure, run};
 use crate::workspace::Workspace;
 
@@ -29,12 +29,12 @@ pub struct Work {
     pub goals: [f64; 2],
 }
 
-pub const FRAMES: usize = 64;
-pub const LAYOUT: &str = "coco17";
+const FRAMES: usize = 64;
+const LAYOUT: &str = "coco17";
 
-pub const MODELS: &str = "bench_models.py";
+const MODELS: &str = "bench_models.py";
 
-pub const WORKS: [Work; 4] = [
+const WORKS: [Work; 4] = [
     Work {
         name: "pretrain",
         title: "pre-training step, 16 clips",
@@ -86,7 +86,7 @@ const fn op(call: &'static str, title: &'static str) -> Work {
     }
 }
 
-pub const OPS: [Work; 8] = [
+const OPS: [Work; 8] = [
     op("op_gin", "three GIN layers, 16 tracks"),
     op(
         "op_decoder",
@@ -106,25 +106,15 @@ pub const OPS: [Work; 8] = [
     ),
 ];
 
-/// Measures works of these names.
+/// Measures the work of this name, or all works.
 pub fn bench(
     workspace: &Workspace,
-    names: &[&str],
+    name: Option<&str>,
     options: &WorkOptions,
     page: bool,
 ) -> Result<(), Failure> {
-    let works = WORKS.iter().filter(|work| names.contains(&work.name));
-    measure_all(workspace, works, options, page)
-}
-
-/// Measures all works.
-pub fn all(workspace: &Workspace, table: &TableOptions) -> Result<(), Failure> {
-    bench(
-        workspace,
-        &WORKS.map(|work| work.name),
-        &table.work,
-        table.page,
-    )
+    let chosen = |work: &&Work| name.is_none_or(|name| name == work.name);
+    measure_all(workspace, WORKS.iter().filter(chosen), options, page)
 }
 
 /// Measures each op by turns with what it is in PyTorch, then ours alone by Criterion, as rows a second.

@@ -50,12 +50,12 @@ impl Config {
         kind: Kind,
         flags: impl FnOnce(&mut RunSection),
     ) -> Outcome<Config> {
-        let (text, source) = start(args)?;
+        let (text, source) = source(args)?;
         let mut config = Config::from_toml(&text, &source).map_err(|failure| {
             failure.hint("`ssl preset quick` prints a file with all settings")
         })?;
         if !args.set.is_empty() {
-            config = changed(&config.only(kind), &text, &args.set, kind)?;
+            config = with_changes(&config.only(kind), &text, &args.set, kind)?;
         }
         config = config.only(kind);
         flags(&mut config.run);
@@ -209,7 +209,7 @@ pub struct Model {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Job<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (engine, augment) = apart(deserializer, "augment")?;
+        let (engine, augment) = split_off(deserializer, "augment")?;
         Ok(Job {
             engine,
             augment: augment.unwrap_or_default(),
@@ -219,13 +219,13 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Job<T> {
 
 impl<'de> Deserialize<'de> for Model {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (mae, strl) = apart(deserializer, "strl")?;
+        let (mae, strl) = split_off(deserializer, "strl")?;
         Ok(Model { mae, strl })
     }
 }
 
 /// A table as the value under `key` and the rest.
-fn apart<'de, T: DeserializeOwned, U: DeserializeOwned, D: Deserializer<'de>>(
+fn split_off<'de, T: DeserializeOwned, U: DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
     key: &str,
 ) -> Result<(T, Option<U>), D::Error> {
@@ -365,7 +365,7 @@ fn missing(section: &str) -> Failure {
 }
 
 /// The TOML to begin with, and its name for messages.
-fn start(args: &SettingsArgs) -> Outcome<(String, String)> {
+fn source(args: &SettingsArgs) -> Outcome<(String, String)> {
     match (&args.preset, &args.config) {
         (Some(name), _) => Ok((
             Preset::find(name)?.text.to_owned(),
@@ -386,7 +386,7 @@ fn read(path: &Path) -> Outcome<String> {
 }
 
 /// The settings of `text` after the `--set`s; `config` knows the keys that may have been meant.
-fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome<Config> {
+fn with_changes(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome<Config> {
     let mut table: toml::Table =
         toml::from_str(text).map_err(|error| Failure::from_error(&error))?;
     let mut sets = Vec::new();
@@ -411,11 +411,11 @@ fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome
     for set in kinds.into_iter().chain(others) {
         set.apply(&mut table)?;
     }
-    Config::deserialize(table).map_err(|error| blame(&sets, config, text, error.message()))
+    Config::deserialize(table).map_err(|error| explain(&sets, config, text, error.message()))
 }
 
 /// Finds which `--set` the parser complains about, and what may have been meant.
-fn blame(sets: &[Assignment], config: &Config, text: &str, complaint: &str) -> Failure {
+fn explain(sets: &[Assignment], config: &Config, text: &str, complaint: &str) -> Failure {
     let unknown = complaint
         .split("unknown field `")
         .nth(1)

@@ -153,7 +153,7 @@ impl Run {
         let folder = args.out.clone();
         let states = States::of(&folder, usize::from(args.keep));
         states.clear()?;
-        clean(&folder)?;
+        remove_unfinished(&folder)?;
         for name in OURS {
             states::remove(&folder.join(name))?;
         }
@@ -208,17 +208,21 @@ impl Run {
 
     /// Saves a state of the training.
     pub fn save(&self, state: &State) -> Outcome {
-        self.states.save(state).map_err(full)
+        self.states.save(state).map_err(with_resume_hint)
     }
 
     /// Replaces the checkpoint.
     pub fn checkpoint(&self, checkpoint: &Checkpoint) -> Outcome {
-        checkpoint.write(&self.checkpoint_path()).map_err(full)
+        checkpoint
+            .write(&self.checkpoint_path())
+            .map_err(with_resume_hint)
     }
 
     /// Replaces the best checkpoint.
     pub fn best(&self, checkpoint: &Checkpoint) -> Outcome {
-        checkpoint.write(&self.best_path()).map_err(full)
+        checkpoint
+            .write(&self.best_path())
+            .map_err(with_resume_hint)
     }
 
     /// The clips of the step that ended the run; returns the file.
@@ -229,17 +233,17 @@ impl Run {
 
     /// Writes a measurement: [`RECONSTRUCTION`], [`TEST`] or [`TEST_BEST`].
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Outcome {
-        write_json(&self.folder.join(name), value).map_err(full)
+        write_json(&self.folder.join(name), value).map_err(with_resume_hint)
     }
 }
 
 /// A failed write leaves the run as it was, which is what its user wants to know first.
-fn full(failure: Failure) -> Failure {
+fn with_resume_hint(failure: Failure) -> Failure {
     failure.hint("what the run had saved before is as it was: make room, then go on with --resume")
 }
 
 /// Removes what a killed process had begun to write.
-fn clean(folder: &Path) -> Outcome {
+fn remove_unfinished(folder: &Path) -> Outcome {
     for name in states::names(folder)? {
         if name.starts_with(BESIDE) {
             states::remove(&folder.join(name))?;
@@ -261,7 +265,7 @@ struct Lines {
 impl Lines {
     /// The file with these lines and no others.
     fn rewrite(path: PathBuf, text: String) -> Outcome<Lines> {
-        write_whole(&path, text.as_bytes()).map_err(full)?;
+        write_whole(&path, text.as_bytes()).map_err(with_resume_hint)?;
         let file = OpenOptions::new().append(true).open(&path);
         Ok(Lines {
             file: file.map_err(Failure::io(&path))?,
@@ -290,7 +294,7 @@ impl Lines {
         if let Err(error) = written {
             // The disk may be full in the middle of a line: back to the last whole one.
             let _ = self.file.set_len(self.published as u64);
-            return Err(full(Failure::io(&self.path)(error)));
+            return Err(with_resume_hint(Failure::io(&self.path)(error)));
         }
         self.published = self.text.len();
         Ok(())

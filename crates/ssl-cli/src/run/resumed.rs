@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use super::info::Continued;
 use super::states::{self, States};
-use super::{CONFIG, INFO, Info, Lines, Lock, METRICS, NON_FINITE, Run, TIMINGS, clean};
+use super::{
+    CONFIG, INFO, Info, Lines, Lock, METRICS, NON_FINITE, Run, TIMINGS, remove_unfinished,
+};
 use crate::args::RunArgs;
 use crate::checkpoint::{self, Kind, Meta, State, write_json};
 use crate::failure::{Failure, Outcome};
@@ -75,8 +77,8 @@ impl Resumed {
         let told = args.machine.device.is_some();
         other_device(&self.folder, &state.meta, &now, told, printer)?;
         record(&self.folder, &state, info, printer)?;
-        clean(&self.folder)?;
-        clean(&self.folder.join(states::FOLDER))?;
+        remove_unfinished(&self.folder)?;
+        remove_unfinished(&self.folder.join(states::FOLDER))?;
         states::remove(&self.folder.join(NON_FINITE))?;
         let timings = timings(&self.folder.join(TIMINGS), state.meta.epoch);
         let run = Run {

@@ -109,7 +109,7 @@ struct Place {
 }
 
 /// Why an epoch did not end.
-struct Left {
+struct Unfinished {
     failure: Failure,
     /// Whether the model is as the last whole step left it.
     sound: bool,
@@ -130,8 +130,9 @@ impl Session<'_> {
                 progress: state.progress,
                 best: state.best,
             };
-            self.printer.say(self.whence(at.done, at.progress.steps));
-            self.derived(training, at)?;
+            self.printer
+                .say(self.resumed_message(at.done, at.progress.steps));
+            self.write_checkpoints(training, at)?;
         } else {
             self.save(training, at)?;
         }
@@ -145,7 +146,7 @@ impl Session<'_> {
             let trained = self.epoch(training, &mut at, (&mut bar, &label))?;
             let (spent, clips) = (started.elapsed(), at.progress.clips - seen);
             let line = trained.and_then(|report| {
-                let measured = T::measure(training).map_err(|failure| Left {
+                let measured = T::measure(training).map_err(|failure| Unfinished {
                     failure,
                     sound: true,
                 })?;
@@ -158,7 +159,7 @@ impl Session<'_> {
             });
             let line = match line {
                 Ok(line) => line,
-                Err(left) => return self.leave(training, at, left),
+                Err(unfinished) => return self.stop(training, at, unfinished),
             };
             self.run.note(&line)?;
             let done = at.done + 1;
@@ -171,7 +172,7 @@ impl Session<'_> {
             };
             self.save(training, at)?;
             self.run.publish()?;
-            self.derived(training, at)?;
+            self.write_checkpoints(training, at)?;
             let timing = timing(done, clips, spent, started.elapsed());
             self.run.timings(&timing)?;
             self.printer.say(format!(
@@ -191,7 +192,7 @@ impl Session<'_> {
         training: &mut Training<'_, T>,
         at: &mut Place,
         (bar, label): (&mut printer::Progress, &str),
-    ) -> Outcome<Result<EpochReport, Left>> {
+    ) -> Outcome<Result<EpochReport, Unfinished>> {
         let mut watch = Watch {
             session: self,
             bar,
@@ -211,7 +212,7 @@ impl Session<'_> {
         Ok(match (watch.failure, trained) {
             (Some(failure), _) => return Err(failure),
             (None, Ok(report)) => Ok(report),
-            (None, Err(error)) => Err(Left {
+            (None, Err(error)) => Err(Unfinished {
                 sound: !matches!(error, skeletonmae::Error::Tensor(_)),
                 failure: self.failed(error)?,
             }),
@@ -221,18 +222,18 @@ impl Session<'_> {
     /// Saves what `--resume` goes on from.
     fn save<T: Task>(&self, training: &Training<'_, T>, at: Place) -> Outcome {
         let (meta, store) = (training.meta(at.done)?, &training.setup.store);
-        self.keep(meta, at, store, &training.optimizer)
+        self.save_state(meta, at, store, &training.optimizer)
     }
 
     /// The same with all that a state is made of at hand, as an epoch has it between two steps.
-    fn keep(&self, meta: Meta, at: Place, store: &Store, optimizer: &Optimizer) -> Outcome {
+    fn save_state(&self, meta: Meta, at: Place, store: &Store, optimizer: &Optimizer) -> Outcome {
         let noted = self.run.noted().to_owned();
         let state = State::of(meta, at.progress, noted, at.best, store, optimizer)?;
         self.run.save(&state)
     }
 
     /// Writes the files that follow from a state between two epochs.
-    fn derived<T: Task>(&self, training: &Training<'_, T>, at: Place) -> Outcome {
+    fn write_checkpoints<T: Task>(&self, training: &Training<'_, T>, at: Place) -> Outcome {
         if at.done == 0 || at.progress.steps > 0 {
             return Ok(());
         }
@@ -280,12 +281,17 @@ impl Session<'_> {
     }
 
     /// Saves where an interrupted or failed epoch stands, and says so.
-    fn leave<T: Task>(&self, training: &Training<'_, T>, at: Place, left: Left) -> Outcome {
-        if left.sound {
+    fn stop<T: Task>(
+        &self,
+        training: &Training<'_, T>,
+        at: Place,
+        unfinished: Unfinished,
+    ) -> Outcome {
+        if unfinished.sound {
             self.save(training, at)?;
         }
-        let Failure::Interrupted { signal, .. } = left.failure else {
-            return Err(left.failure);
+        let Failure::Interrupted { signal, .. } = unfinished.failure else {
+            return Err(unfinished.failure);
         };
         let (epoch, epochs, steps) = (at.done + 1, self.epochs, at.progress.steps);
         let folder = self.run.folder().display();
@@ -295,7 +301,7 @@ impl Session<'_> {
         Err(Failure::Interrupted { signal, message })
     }
 
-    fn whence(&self, done: usize, steps: usize) -> String {
+    fn resumed_message(&self, done: usize, steps: usize) -> String {
         let folder = self.run.folder().display();
         match (done, steps) {
             (done, 0) if done >= self.epochs => format!("{folder}: all epochs are done"),
@@ -324,7 +330,8 @@ struct Watch<'a> {
 impl Watch<'_> {
     fn save(&mut self, optimizer: &Optimizer) -> Outcome {
         let meta = self.meta.clone();
-        self.session.keep(meta, self.at, &self.store, optimizer)?;
+        self.session
+            .save_state(meta, self.at, &self.store, optimizer)?;
         self.saved = Instant::now();
         Ok(())
     }
