@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ssl_tests::root;
-use xtask::code::File;
 use xtask::modules::{SiblingImport, shortest_cycles, sibling_imports};
 
 /// Folders of the members, from the manifest.
@@ -90,32 +89,6 @@ fn nothing_is_left_to_be_written() {
         }
     }
     none("unfinished", found);
-}
-
-#[test]
-fn only_the_printer_prints() {
-    let mut found = Vec::new();
-    let macros = ["println", "eprintln", "print", "eprint", "dbg"];
-    let sources = files("crates", &[".rs"])
-        .into_iter()
-        .chain(files("datasets", &[".rs"]));
-    for path in sources {
-        let text = path.to_string_lossy();
-        let library = text.contains("/src/") && !text.contains("/src/printer");
-        let tests = text.ends_with("tests.rs") || text.contains("/tests/");
-        if !library || tests {
-            continue;
-        }
-        let text = read(&path);
-        let file = File::read(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        for pair in file.tokens.windows(2) {
-            let [name, mark] = pair else { continue };
-            if !name.test && macros.contains(&name.text.as_str()) && mark.text == "!" {
-                found.push(format!("{}:{}: {}!", path.display(), name.line, name.text));
-            }
-        }
-    }
-    none("printing outside ssl-cli's printer", found);
 }
 
 /// A README of one screen or two; more is for the book.

@@ -1,11 +1,9 @@
 //! A file of Rust as its tokens, and what it declares and names: its modules, its imports, the paths in its code, and which
 //! part of it is tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use syn::visit::Visit;
-use syn::{Item, UseTree};
 
 /// One word, literal or mark; a bracket is a token of its own.
 #[derive(Debug)]
@@ -58,10 +56,6 @@ pub struct Items {
     pub imports: Vec<Import>,
     /// Paths of two or more segments and the lines they are in.
     pub paths: Vec<(Vec<String>, usize)>,
-    /// Words outside of paths, and the line of the first use of each.
-    pub words: BTreeMap<String, usize>,
-    /// Names of the functions, types, constants and macros defined here.
-    pub defined: BTreeSet<String>,
     /// Macros that `#[macro_export]` puts into the crate's root.
     pub exported_macros: BTreeSet<String>,
 }
@@ -83,7 +77,7 @@ impl File {
     /// Reads a file's text.
     ///
     /// # Errors
-    /// Text that the compiler would refuse, with the place.
+    /// Text that is no sequence of tokens. What else is no Rust is for the compiler to refuse.
     pub fn read(text: &str) -> Result<Self, String> {
         let stream: TokenStream = text.parse().map_err(|error| format!("{error}"))?;
         let mut reader = Reader::default();
@@ -92,11 +86,8 @@ impl File {
         if reader.is_test {
             reader.tokens.iter_mut().for_each(|token| token.test = true);
         } else {
-            let file: syn::File = syn::parse2(stream).map_err(|error| {
-                let at = error.span().start();
-                format!("line {}, column {}: {error}", at.line, at.column + 1)
-            })?;
-            Names::of(&mut items).visit_file(&file);
+            let names = &mut Names { items: &mut items };
+            names.scan(stream, Place::Module);
         }
         Ok(Self {
             tokens: reader.tokens,
@@ -166,7 +157,7 @@ impl Reader {
     fn tests(&mut self, trees: &[TokenTree]) -> usize {
         let (mut at, mut test, mut path) = (0, false, None);
         while let Some((length, group)) = attribute(&trees[at..]) {
-            let text = group.stream().to_string().replace([' ', '\n'], "");
+            let text = dense(group);
             let all = |rest: &str| rest.starts_with([',', ')']);
             let is_test = text == "cfg(test)" || text.strip_prefix("cfg(all(test").is_some_and(all);
             if length == 3 {
@@ -175,10 +166,7 @@ impl Reader {
                 return if is_test { trees.len() } else { 0 };
             }
             test |= is_test;
-            let file = text
-                .strip_prefix("path=")
-                .map(|file| file.trim_matches('"'));
-            path = path.or(file.map(str::to_owned));
+            path = path.or(named_file(&text));
             at += length;
         }
         if !test {
@@ -215,8 +203,7 @@ impl Reader {
 
 /// The attribute that trees begin with: its length, and what stands in brackets.
 fn attribute(trees: &[TokenTree]) -> Option<(usize, &Group)> {
-    let is = |at: usize, mark: char| matches!(trees.get(at), Some(TokenTree::Punct(found)) if found.as_char() == mark);
-    let length = match (is(0, '#'), is(1, '!')) {
+    let length = match (is(trees.first(), '#'), is(trees.get(1), '!')) {
         (true, false) => 2,
         (true, true) => 3,
         _ => return None,
@@ -227,6 +214,21 @@ fn attribute(trees: &[TokenTree]) -> Option<(usize, &Group)> {
         }
         _ => None,
     }
+}
+
+fn is(tree: Option<&TokenTree>, mark: char) -> bool {
+    matches!(tree, Some(TokenTree::Punct(found)) if found.as_char() == mark)
+}
+
+/// What stands in an attribute, without spaces.
+fn dense(attribute: &Group) -> String {
+    attribute.stream().to_string().replace([' ', '\n'], "")
+}
+
+/// The file that an attribute `path = "..."` names.
+fn named_file(attribute: &str) -> Option<String> {
+    let file = attribute.strip_prefix("path=")?;
+    Some(file.trim_matches('"').to_owned())
 }
 
 /// Whether an attribute is written as a comment: then all of it is in one place.
@@ -246,69 +248,118 @@ fn unraw(word: &proc_macro2::Ident) -> String {
     text.strip_prefix("r#").unwrap_or(&text).to_owned()
 }
 
-/// Collects what a module names.
+/// Collects what a module declares and names.
 struct Names<'a> {
     items: &'a mut Items,
-    /// Whether this is in a block.
-    local: bool,
 }
 
-impl<'a> Names<'a> {
-    fn of(items: &'a mut Items) -> Self {
-        Self {
-            items,
-            local: false,
-        }
-    }
+/// Where tokens stand.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Module,
+    Block,
+    /// In a macro, which may be no syntax: only paths are looked for.
+    Macro,
+    /// In an attribute, where strings may be paths, too.
+    Attribute,
+}
 
-    fn name(&mut self, mut path: Vec<String>, line: usize) {
-        match path.len() {
-            0 => {}
-            1 => {
-                self.items.words.entry(path.remove(0)).or_insert(line);
-            }
-            _ => self.items.paths.push((path, line)),
-        }
-    }
-
-    /// Paths and words in tokens that are no syntax: in macros, and in attributes, where strings may be paths, too.
-    fn tokens(&mut self, stream: TokenStream, attribute: bool) {
+impl Names<'_> {
+    fn scan(&mut self, stream: TokenStream, place: Place) {
         let trees: Vec<TokenTree> = stream.into_iter().collect();
-        let mark = |at: usize| match trees.get(at) {
-            Some(TokenTree::Punct(mark)) => mark.as_char(),
-            _ => ' ',
-        };
+        // Those of the item that follows.
+        let mut attributes = Vec::new();
         let mut at = 0;
         while let Some(tree) = trees.get(at) {
-            let line = tree.span().start().line;
-            // The rest of a path behind `::<T>`, a field or a method, a lifetime; `0..crate::END` is none of these.
-            let before = |back: usize| at.checked_sub(back).map_or(' ', mark);
-            let rest = match before(1) {
-                ':' => before(2) == ':',
-                '.' => before(2) != '.',
-                quote => quote == '\'',
+            if let Some((length, group)) = attribute(&trees[at..]) {
+                attributes.push(dense(group));
+                self.scan(group.stream(), Place::Attribute);
+                at += length;
+                continue;
+            }
+            at += match tree {
+                TokenTree::Ident(_) => self.word(&trees, at, place, &mut attributes),
+                TokenTree::Group(group) => {
+                    let inner = if place == Place::Module {
+                        Place::Block
+                    } else {
+                        place
+                    };
+                    self.scan(group.stream(), inner);
+                    if group.delimiter() == Delimiter::Brace {
+                        attributes.clear();
+                    }
+                    1
+                }
+                TokenTree::Literal(literal) if place == Place::Attribute => {
+                    self.string(&literal.to_string(), literal.span().start().line);
+                    1
+                }
+                _ => {
+                    if is(Some(tree), ';') {
+                        attributes.clear();
+                    }
+                    1
+                }
             };
-            at += 1;
-            match tree {
-                TokenTree::Group(group) => self.tokens(group.stream(), attribute),
-                TokenTree::Literal(literal) if attribute => {
-                    self.string(&literal.to_string(), line);
-                }
-                TokenTree::Ident(first) => {
-                    let mut path = vec![unraw(first)];
-                    while (mark(at), mark(at + 1)) == (':', ':')
-                        && let Some(segment) = word(trees.get(at + 2))
-                    {
-                        path.push(segment);
-                        at += 3;
-                    }
-                    if !rest {
-                        self.name(path, line);
-                    }
-                }
-                _ => {}
+        }
+    }
+
+    /// An import, a module, a macro or a path that the word at `at` begins; gives the number of its tokens.
+    fn word(
+        &mut self,
+        trees: &[TokenTree],
+        at: usize,
+        place: Place,
+        attributes: &mut Vec<String>,
+    ) -> usize {
+        let rest = &trees[at..];
+        let is_syntax = matches!(place, Place::Module | Place::Block);
+        match rest[0].to_string().as_str() {
+            // Behind a type, `use<'a>` is no import.
+            "use" if is_syntax && !is(rest.get(1), '<') => {
+                let end = rest.iter().position(|tree| is(Some(tree), ';'));
+                let end = end.unwrap_or(rest.len());
+                self.import(&rest[1..end], &[], place == Place::Block);
+                return end;
+            }
+            "mod" if is_syntax && matches!(rest.get(1), Some(TokenTree::Ident(_))) => {
+                self.module(rest, std::mem::take(attributes));
+                return 3;
+            }
+            "macro_rules" if attributes.iter().any(|one| one == "macro_export") => {
+                self.items.exported_macros.extend(word(rest.get(2)));
+                attributes.clear();
+            }
+            _ => {}
+        }
+        let mut path: Vec<String> = word(rest.first()).into_iter().collect();
+        let mut length = 1;
+        while is(rest.get(length), ':')
+            && is(rest.get(length + 1), ':')
+            && let Some(segment) = word(rest.get(length + 2))
+        {
+            path.push(segment);
+            length += 3;
+        }
+        // The rest of a path behind `::<T>`, a field or a method, a lifetime; `0..crate::END` is none of these.
+        let before = |back: usize, mark| at >= back && is(trees.get(at - back), mark);
+        let continues = before(1, ':') && before(2, ':')
+            || before(1, '.') && !before(2, '.')
+            || before(1, '\'');
+        // A word alone names nothing of another module.
+        if path.len() > 1 && !continues {
+            let line = rest[0].span().start().line;
+            self.items.paths.push((path, line));
+        }
+        if is(rest.get(length), '!') {
+            let named = usize::from(word(rest.get(length + 1)).is_some());
+            if let Some(TokenTree::Group(group)) = rest.get(length + 1 + named) {
+                self.scan(group.stream(), Place::Macro);
+                length += 2 + named;
             }
         }
+        length
     }
 
     /// A path in an attribute's string: `#[serde(with = "crate::hex")]`.
@@ -321,140 +372,54 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn import(&mut self, tree: &UseTree, mut path: Vec<String>) {
-        let (first, name) = match tree {
-            UseTree::Path(tree) => {
-                path.push(unraw(&tree.ident));
-                return self.import(&tree.tree, path);
+    /// The leaves of a tree of imports, whose paths begin with `above`.
+    fn import(&mut self, trees: &[TokenTree], above: &[String], local: bool) {
+        for mut rest in trees.split(|tree| is(Some(tree), ',')) {
+            let mut path = above.to_vec();
+            if is(rest.first(), ':') {
+                path.push(String::new());
+                rest = &rest[2..];
             }
-            UseTree::Group(group) => {
-                let trees = group.items.iter();
-                return trees.for_each(|tree| self.import(tree, path.clone()));
+            while let [TokenTree::Ident(name), TokenTree::Punct(_), _, below @ ..] = rest {
+                path.push(unraw(name));
+                rest = below;
             }
-            UseTree::Glob(glob) => (glob.star_token.spans[0], None),
-            UseTree::Name(leaf) => (leaf.ident.span(), Some((&leaf.ident, None))),
-            UseTree::Rename(leaf) => (leaf.ident.span(), Some((&leaf.ident, Some(&leaf.rename)))),
-        };
-        let name = name.and_then(|(ident, rename)| {
-            let ident = unraw(ident);
-            if ident != "self" || path.is_empty() {
-                path.push(ident);
+            let Some((leaf, alias)) = rest.split_first() else {
+                continue;
+            };
+            if let TokenTree::Group(group) = leaf {
+                let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+                self.import(&inner, &path, local);
+                continue;
             }
-            rename.map_or_else(|| path.last().cloned(), |rename| Some(unraw(rename)))
-        });
-        self.items.imports.push(Import {
-            path,
-            name,
-            local: self.local,
-            line: first.start().line,
-        });
-    }
-}
-
-impl<'ast> Visit<'ast> for Names<'_> {
-    fn visit_item(&mut self, item: &'ast Item) {
-        let name = match item {
-            Item::Mod(module) => return self.visit_item_mod(module),
-            Item::Fn(item) => Some(&item.sig.ident),
-            Item::Struct(item) => Some(&item.ident),
-            Item::Enum(item) => Some(&item.ident),
-            Item::Union(item) => Some(&item.ident),
-            Item::Trait(item) => Some(&item.ident),
-            Item::Type(item) => Some(&item.ident),
-            Item::Const(item) => Some(&item.ident),
-            Item::Static(item) => Some(&item.ident),
-            Item::Macro(item) => {
-                let mut attributes = item.attrs.iter();
-                let name = item.ident.as_ref();
-                if attributes.any(|one| one.path().is_ident("macro_export")) {
-                    self.items.exported_macros.extend(name.map(unraw));
-                }
-                name
-            }
-            _ => None,
-        };
-        if !self.local {
-            self.items.defined.extend(name.map(unraw));
-        }
-        syn::visit::visit_item(self, item);
-    }
-
-    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
-        module
-            .attrs
-            .iter()
-            .for_each(|one| self.visit_attribute(one));
-        let path = module.attrs.iter().find_map(|one| match &one.meta {
-            syn::Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
-                syn::Expr::Lit(syn::ExprLit {
-                    lit: syn::Lit::Str(file),
-                    ..
-                }) => Some(file.value()),
-                _ => None,
-            },
-            _ => None,
-        });
-        let inline = module.content.as_ref().map(|(_, content)| {
-            let mut items = Items::default();
-            let mut names = Names::of(&mut items);
-            content.iter().for_each(|item| names.visit_item(item));
-            items
-        });
-        let name = unraw(&module.ident);
-        self.items.modules.push(Module {
-            declared: Declared { name, path },
-            inline,
-        });
-    }
-
-    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        let root = item.leading_colon.map(|_| String::new());
-        self.import(&item.tree, root.into_iter().collect());
-    }
-
-    fn visit_block(&mut self, block: &'ast syn::Block) {
-        let before = std::mem::replace(&mut self.local, true);
-        syn::visit::visit_block(self, block);
-        self.local = before;
-    }
-
-    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
-        match &attribute.meta {
-            syn::Meta::NameValue(pair) => self.visit_expr(&pair.value),
-            syn::Meta::List(list) => {
-                self.visit_path(&list.path);
-                self.tokens(list.tokens.clone(), true);
-            }
-            syn::Meta::Path(path) => self.visit_path(path),
+            let own = word(Some(leaf));
+            let named = own.is_some();
+            path.extend(own.filter(|own| own != "self" || path.is_empty()));
+            let alias = word(alias.get(1)).or_else(|| path.last().cloned());
+            self.items.imports.push(Import {
+                name: alias.filter(|_| named),
+                path,
+                local,
+                line: leaf.span().start().line,
+            });
         }
     }
 
-    fn visit_macro(&mut self, call: &'ast syn::Macro) {
-        self.visit_path(&call.path);
-        self.tokens(call.tokens.clone(), false);
-    }
-
-    fn visit_pat_ident(&mut self, pattern: &'ast syn::PatIdent) {
-        let line = pattern.ident.span().start().line;
-        self.name(vec![unraw(&pattern.ident)], line);
-        syn::visit::visit_pat_ident(self, pattern);
-    }
-
-    /// Up to the first segment with arguments.
-    fn visit_path(&mut self, path: &'ast syn::Path) {
-        let arguments = path
-            .segments
-            .iter()
-            .position(|one| !one.arguments.is_empty());
-        let length = arguments.map_or(path.segments.len(), |at| at + 1);
-        let segments = path.segments.iter().take(length);
-        let root = path.leading_colon.map(|_| String::new());
-        let words = root
-            .into_iter()
-            .chain(segments.map(|one| unraw(&one.ident)));
-        let line = path.segments[0].ident.span().start().line;
-        self.name(words.collect(), line);
-        syn::visit::visit_path(self, path);
+    /// `mod name;` or `mod name { ... }`.
+    fn module(&mut self, trees: &[TokenTree], attributes: Vec<String>) {
+        let inline = match trees.get(2) {
+            Some(TokenTree::Group(group)) => {
+                let mut items = Items::default();
+                let names = &mut Names { items: &mut items };
+                names.scan(group.stream(), Place::Module);
+                Some(items)
+            }
+            _ => None,
+        };
+        let name = word(trees.get(1)).unwrap_or_default();
+        let path = attributes.iter().find_map(|one| named_file(one));
+        let declared = Declared { name, path };
+        self.items.modules.push(Module { declared, inline });
     }
 }
 
@@ -514,10 +479,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_rust_is_refused_with_its_place() {
+    fn what_are_no_tokens_is_refused() {
         assert!(File::read("fn f() {\n\"a }").is_err());
-        let error = File::read("fn f() {}\nfn 1() {}").expect_err("no name");
-        assert!(error.starts_with("line 2, column 4:"), "{error}");
+        assert!(File::read("fn f() {}\nfn g() {").is_err());
     }
 
     #[test]
@@ -588,14 +552,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_module_and_not_of_its_blocks() {
-        let items = read(
-            "pub const fn a() { fn b() {} } struct C<T>(T); #[macro_export] macro_rules! d { () => {} } macro_rules! e { () => {} }",
-        )
-        .items;
-        let defined: Vec<&str> = items.defined.iter().map(String::as_str).collect();
-        assert_eq!(defined, ["C", "a", "d", "e"]);
-        assert_eq!(items.exported_macros.len(), 1);
+    fn macros_that_the_crates_root_has_are_noted() {
+        let items =
+            read("#[macro_export] macro_rules! d { () => {} } macro_rules! e { () => {} }").items;
+        assert_eq!(items.exported_macros, BTreeSet::from(["d".to_owned()]));
     }
 
     #[test]

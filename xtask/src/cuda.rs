@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{Failure, cannot, run};
-use crate::wheel;
+use crate::tools;
 use crate::workspace::Workspace;
 
 /// What pip is asked for. A driver refuses code of a newer toolkit than it knows: 13.0 asks for driver 580 or newer.
@@ -122,7 +122,7 @@ fn provide(workspace: &Workspace) -> Result<PathBuf, Failure> {
     }
     let folder = workspace.target().join("tools").join("cuda");
     let why = "no CUDA toolkit found, one has 1.2 GB unpacked";
-    let root = wheel::provide(&REQUIREMENTS, &folder, toolkit_in, why).map_err(|tried| {
+    let root = tools::provide(&REQUIREMENTS, &folder, toolkit_in, why).map_err(|tried| {
         let tried = tried.join("\n  ");
         let hint = "hint: install CUDA 13.0 or newer and set CUDA_HOME to its folder";
         Failure::Task(format!(
@@ -264,7 +264,7 @@ typedef size_t (CUDAAPI *CUoccupancyB2DSize)(int blockSize);
             link(Path::new("lib"), &at).expect("it is there or can be made");
         }
         assert_eq!(std::fs::read_link(&at).expect("a link"), Path::new("lib"));
-        wheel::remove(&folder);
+        tools::remove(&folder);
     }
 
     #[cfg(unix)]
@@ -306,7 +306,7 @@ typedef size_t (CUDAAPI *CUoccupancyB2DSize)(int blockSize);
         );
         std::fs::remove_file(&*library).expect("it was built");
         let lacking = start();
-        wheel::remove(&folder);
+        tools::remove(&folder);
         assert!(
             whole.0 == Some(0) && whole.1.contains("started"),
             "{whole:?}"

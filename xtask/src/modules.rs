@@ -2,7 +2,8 @@
 //!
 //! A module imports a sibling if code in its file, or in one below it, names the sibling or something in it: in a `use` or in a
 //! path, from the crate's root or through `super`. A name that a common parent imports, as in `pub use sibling::Name`, counts as
-//! the sibling's. Tests do not count. Dependencies that no name shows, such as a method's on a returned value, are not found.
+//! the sibling's. Tests do not count. Dependencies that no name shows, such as a method's on a returned value, are not found, nor
+//! what `use other::*` brings, which clippy's `wildcard_imports` refuses.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -129,15 +130,6 @@ impl Tree {
         for (place, module) in &self.modules {
             let items = &module.items;
             let imports = items.imports.iter().map(|i| (i.path.clone(), i.line));
-            // A word that is a module's name is not that module: in code, a module is followed by `::`.
-            let words = items.words.iter().filter(|(word, _)| {
-                let named = |import: &Import| import.name.as_ref() == Some(word);
-                let is_module = |above| self.modules.contains_key(&below(&place[..above], word));
-                !items.defined.contains(*word)
-                    && !items.imports.iter().any(named)
-                    && !(0..place.len()).any(is_module)
-            });
-            let words = words.map(|(word, line)| (vec![word.clone()], *line));
             let mut search = Search {
                 tree: self,
                 user: place,
@@ -146,11 +138,6 @@ impl Tree {
             };
             for (path, line) in imports.chain(items.paths.iter().cloned()) {
                 search.path(place, &path);
-                found.extend(search.take(module, &path, line));
-            }
-            // A word alone is another module's only if a `use super::*` brings it here.
-            for (path, line) in words {
-                search.through_globs(place, &path);
                 found.extend(search.take(module, &path, line));
             }
         }
@@ -239,70 +226,12 @@ impl Search<'_> {
         if !self.passed.insert((module.to_owned(), first.clone())) {
             return;
         }
-        let mut imported = false;
         for import in &here.items.imports {
             let visible = !import.local || module == self.user;
             if visible && import.name.as_ref() == Some(first) {
-                imported = true;
                 self.path(module, &[import.path.as_slice(), rest].concat());
             }
         }
-        if !imported {
-            self.through_globs(module, segments);
-        }
-    }
-
-    /// Follows a name that a module has by `use other::*`.
-    fn through_globs(&mut self, module: &[String], segments: &[String]) {
-        let tree = self.tree;
-        let Some(here) = tree.modules.get(module) else {
-            return;
-        };
-        for import in &here.items.imports {
-            let visible = !import.local || module == self.user;
-            if !visible || import.name.is_some() {
-                continue;
-            }
-            for other in self.glob(module, import) {
-                if self.provides(
-                    &other,
-                    &segments[0],
-                    &mut BTreeSet::from([module.to_owned()]),
-                ) {
-                    self.segments(&other, segments);
-                }
-            }
-        }
-    }
-
-    /// The modules of this crate that `use path::*` stands for; of an enum's variants, where the enum is.
-    fn glob(&self, module: &[String], import: &Import) -> BTreeSet<Place> {
-        let mut search = Search {
-            tree: self.tree,
-            user: self.user,
-            passed: self.passed.clone(),
-            found: BTreeSet::new(),
-        };
-        search.path(module, &import.path);
-        search.found
-    }
-
-    /// Whether a module defines or imports a name; `asked` are those that were asked before.
-    fn provides(&self, module: &[String], name: &String, asked: &mut BTreeSet<Place>) -> bool {
-        let Some(here) = self.tree.modules.get(module) else {
-            return false;
-        };
-        if !asked.insert(module.to_owned()) {
-            return false;
-        }
-        let mut public = here.items.imports.iter().filter(|import| !import.local);
-        here.items.defined.contains(name)
-            || self.tree.modules.contains_key(&below(module, name))
-            || public.any(|import| match &import.name {
-                Some(imported) => imported == name,
-                None => (self.glob(module, import).iter())
-                    .any(|other| self.provides(other, name, asked)),
-            })
     }
 }
 
@@ -411,7 +340,6 @@ mod tests {
             "mod inner { use super::super::b; }",
             "mod inner { fn f() { crate::b::f() } }",
             "use super as parent; fn f() { parent::b::f() }",
-            "use crate::*; fn f() { b::f() }",
         ] {
             let files = [
                 ("lib.rs", "mod a; mod b; mod c;"),
@@ -454,25 +382,19 @@ mod tests {
 
     #[test]
     fn names_that_a_parent_imports_are_those_of_the_module_they_come_from() {
-        let lib = "mod a; mod b; mod ops; pub use b::{B, f as g}; use ops::deep as short; pub(crate) use ops::*;";
+        let lib = "mod a; mod b; mod ops; pub use b::{B, f as g}; use ops::deep as short; pub(crate) use ops::in_ops;";
         for (text, target) in [
             ("use crate::B;", "b"),
             ("use super::{B as Other};", "b"),
             ("fn f() { crate::g() }", "b"),
-            ("use super::*; fn f() -> B { x }", "b"),
             ("use crate::short::Deep;", "ops"),
             ("fn f() { super::in_ops() }", "ops"),
-            ("use super::*; fn f() { in_ops() }", "ops"),
-            ("use crate::from_deep;", "ops"),
         ] {
             let files = [
                 ("lib.rs", lib),
                 ("a.rs", text),
                 ("b.rs", ""),
-                (
-                    "ops/mod.rs",
-                    "pub mod deep; pub use deep::*; pub fn in_ops() {}",
-                ),
+                ("ops/mod.rs", "pub mod deep; pub fn in_ops() {}"),
                 ("ops/deep.rs", "pub fn from_deep() {}"),
             ];
             assert_eq!(imports(&files), [format!("a -> {target}")], "{text}");
@@ -525,15 +447,12 @@ mod tests {
         let files = [
             (
                 "lib.rs",
-                "mod a; mod b; use a::*; use b::*; use x as y; use y as x; use crate::*; use super::z as z;",
+                "mod a; mod b; use x as y; use y as x; use super::z as z;",
             ),
-            (
-                "a.rs",
-                "use super::*; use b::*; fn f() { x(); crate::y(); z() }",
-            ),
-            ("b.rs", "use super::*; use crate::a::*; fn g() { f() }"),
+            ("a.rs", "use super::{x, z}; fn f() { x(); crate::y(); z() }"),
+            ("b.rs", "use crate::a::f; use super::y; fn g() { f(); y() }"),
         ];
-        assert!(imports(&files).contains(&"b -> a".to_owned()));
+        assert_eq!(imports(&files), ["b -> a"]);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cmake;
 use crate::process::Failure;
+use crate::tools;
 
 /// The checkout and the build folder that `cargo xtask` runs in.
 pub struct Workspace {
@@ -64,7 +64,7 @@ impl Workspace {
 
     /// `cargo SUBCOMMAND --release`, with a cmake that can build HDF5.
     pub fn build(&self, subcommand: &str) -> Result<Command, Failure> {
-        let cmake = cmake::provide(&self.target)?;
+        let cmake = tools::cmake(&self.target)?;
         let mut command = self.cargo(subcommand);
         command.arg("--release");
         if let Some(path) = cmake {

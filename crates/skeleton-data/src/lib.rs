@@ -3,6 +3,7 @@
     not(feature = "hdf5"),
     doc = "Clips of body poses: readers, sampling and batches, without the HDF5 cache."
 )]
+#![warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod augment;
 #[cfg(feature = "hdf5")]

@@ -118,13 +118,22 @@ impl Step<'_> {
             half
         };
         let (name, setting, clips) = (&machine.name, self.setting, self.clips);
-        let failure = Failure::error(format!(
+        Failure::error(format!(
             "{name} is out of memory with {clips} clips at once ({setting})"
-        ));
-        failure.hint(match fewer as usize {
-            0 => "fewer frames (reading.frames) or a narrower model (model.width) take less".to_owned(),
-            fewer => format!("--set {setting}={fewer} takes less: an update stays that of the whole batch, and BatchNorm sees the smaller part"),
-        })
+        ))
+        .hint(self.advice(fewer as usize, "takes less"))
+    }
+
+    /// How to make the step smaller: by so few clips at once, or, where not even one fits, otherwise.
+    fn advice(&self, clips: usize, does: &str) -> String {
+        let setting = self.setting;
+        match clips {
+            0 => "fewer frames (reading.frames) or a narrower model (model.width) take less"
+                .to_owned(),
+            clips => format!(
+                "--set {setting}={clips} {does}: an update stays that of the whole batch, and BatchNorm sees the smaller part"
+            ),
+        }
     }
 
     /// Clips that fit into so many free bytes, with a margin.
@@ -154,13 +163,7 @@ impl Step<'_> {
             mae,
             ..
         } = self;
-        let hint = match self.fitting(free) as usize {
-            0 => "fewer frames (reading.frames) or a narrower model (model.width) take less"
-                .to_owned(),
-            fits => format!(
-                "--set {setting}={fits} would fit: an update stays that of the whole batch, and BatchNorm sees the smaller part"
-            ),
-        };
+        let hint = self.advice(self.fitting(free) as usize, "would fit");
         let (width, needs, free) = (mae.width, bytes / 1e9, free as f64 / 1e9);
         Err(Failure::error(format!(
             "{setting}: {clips} clips at once, {tracks} tracks x {frames} frames x {joints} joints x {width} features, take about {needs:.1} GB, and {free:.1} GB of memory are free"

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::utils::{cuda_is_available, metal_is_available};
 use candle_core::{DType, Device as CandleDevice};
@@ -134,23 +135,35 @@ impl Device {
         if self != Device::Auto {
             return self;
         }
-        let (device, why) = if cuda_is_available() && Device::Cuda(0).open().is_ok() {
-            (Device::Cuda(0), "the first GPU of this machine".to_owned())
-        } else if metal_is_available() && Device::Metal(0).open().is_ok() {
-            (Device::Metal(0), "the first GPU of this machine".to_owned())
-        } else if cuda_is_available() || metal_is_available() {
-            (Device::Cpu, "no GPU answers".to_owned())
-        } else {
-            (
-                Device::Cpu,
-                "this program is built for the processor alone".to_owned(),
-            )
+        let built = [
+            (cuda_is_available(), Device::Cuda(0)),
+            (metal_is_available(), Device::Metal(0)),
+        ];
+        let mut built = built.into_iter().filter_map(|(is, gpu)| is.then_some(gpu));
+        let (device, why) = match built.clone().find(|gpu| gpu.open().is_ok()) {
+            Some(gpu) => (gpu, "the first GPU of this machine"),
+            None if built.next().is_some() => (Device::Cpu, "no GPU answers"),
+            None => (Device::Cpu, "this program is built for the processor alone"),
         };
         printer.say(format!("device: {device} ({why})"));
         device
     }
 
+    /// Opens the device; what a process has opened last it doesn't open again.
     fn open(self) -> Outcome<CandleDevice> {
+        static LAST: Mutex<Option<(Device, CandleDevice)>> = Mutex::new(None);
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((device, opened)) = &*last
+            && *device == self
+        {
+            return Ok(opened.clone());
+        }
+        let opened = self.open_anew()?;
+        *last = Some((self, opened.clone()));
+        Ok(opened)
+    }
+
+    fn open_anew(self) -> Outcome<CandleDevice> {
         let opened = match self {
             Device::Cpu | Device::Auto => return Ok(CandleDevice::Cpu),
             Device::Cuda(number) => CandleDevice::new_cuda(number),

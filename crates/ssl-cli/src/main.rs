@@ -4,6 +4,8 @@
 //! no loops over steps: engines in skeletonmae and strl do the work and tell an observer, which
 //! prints through `printer` and writes through `run`.
 
+#![warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
 mod args;
 mod batch;
 mod checkpoint;
@@ -27,12 +29,15 @@ mod scores;
 mod signal;
 mod text;
 mod train;
-mod weights;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::Cli;
 use crate::failure::{Failure, Outcome};
@@ -41,7 +46,7 @@ use crate::signal::Interrupt;
 
 fn main() -> ExitCode {
     process::keep_freed_blocks();
-    process::only_rayons();
+    process::leave_threads_to_rayon();
     // Prints help and mistakes itself, and exits with 0 or 2.
     let cli = Cli::parse();
     let printer = Printer::new(cli.quiet);
@@ -63,23 +68,25 @@ fn start(cli: &Cli, printer: &Printer) -> Outcome {
 /// Log lines go to stderr: warnings always, more with `-v`, or what the variable SSL_LOG asks for.
 fn log_to(printer: &Printer, cli: &Cli) -> Outcome {
     let filter = match std::env::var("SSL_LOG") {
-        Ok(text) => EnvFilter::try_new(&text).map_err(|error| {
+        Ok(text) => text.parse::<Targets>().map_err(|error| {
             Failure::usage(format!("SSL_LOG={text}: {error}"))
                 .hint("for example SSL_LOG=info, or SSL_LOG=skeletonmae=debug")
         })?,
-        Err(_) => EnvFilter::new(match (cli.quiet, cli.verbose) {
-            (true, _) => "error",
-            (_, 0) => "warn",
-            (_, 1) => "info",
-            _ => "debug",
+        Err(_) => Targets::new().with_default(match (cli.quiet, cli.verbose) {
+            (true, _) => LevelFilter::ERROR,
+            (_, 0) => LevelFilter::WARN,
+            (_, 1) => LevelFilter::INFO,
+            _ => LevelFilter::DEBUG,
         }),
     };
     let writer = printer.clone();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = fmt::layer()
         .with_ansi(false)
         .without_time()
-        .with_writer(move || writer.log_writer())
+        .with_writer(move || writer.log_writer());
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
         .init();
     Ok(())
 }

@@ -12,6 +12,7 @@ use skeletonmae::objective::{Objective, Reconstruction};
 use skeletonmae::{SkeletonMae, Store, Trunk};
 use strl::{Strl, Task, load_encoder};
 
+use crate::args::MachineArgs;
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
 use crate::config::Config;
 use crate::data::Data;
@@ -19,6 +20,7 @@ use crate::failure::{Failure, Outcome};
 use crate::feed::Feeds;
 use crate::fit::Facts;
 use crate::machine::Machine;
+use crate::printer::Printer;
 use crate::report::count;
 use crate::signal::Interrupt;
 
@@ -116,13 +118,14 @@ impl Opened {
         &self,
         source: Arc<dyn ClipSource>,
         clips: Option<u16>,
-        machine: Machine,
+        machine: MachineArgs,
+        printer: &Printer,
         interrupt: &'a Interrupt,
     ) -> Outcome<Feeds<'a>> {
         Ok(Feeds {
             source,
             reading: self.reading(clips),
-            machine,
+            machine: machine.start(printer)?,
             interrupt,
         })
     }

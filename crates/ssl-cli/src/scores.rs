@@ -142,23 +142,16 @@ impl ScoreFile {
         })
     }
 
-    /// The scores in the order of `ids`, which must be exactly this file's clips with the same labels.
+    /// Where each clip is, by its id.
+    fn places(&self) -> HashMap<&str, usize> {
+        let ids = self.scores.ids.iter().map(String::as_str);
+        ids.zip(0..).collect()
+    }
+
+    /// The scores in the order of `other`, whose clips must be exactly this file's with the same labels.
     pub fn in_order_of(&self, other: &ScoreFile) -> Outcome<Scores> {
         let (path, theirs) = (self.path.display(), other.path.display());
-        let place: HashMap<&str, usize> = self
-            .scores
-            .ids
-            .iter()
-            .enumerate()
-            .map(|(at, id)| (id.as_str(), at))
-            .collect();
-        let known: HashMap<&str, usize> = other
-            .scores
-            .ids
-            .iter()
-            .enumerate()
-            .map(|(at, id)| (id.as_str(), at))
-            .collect();
+        let [place, known] = [self, other].map(ScoreFile::places);
         differ(
             &other.scores.ids,
             &place,

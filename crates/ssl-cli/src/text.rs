@@ -60,6 +60,11 @@ pub fn shell(word: &str) -> String {
     }
 }
 
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The text with `\u001b` and its like for each character but ends of lines and tabs that could steer a terminal. In JSON, where
 /// such characters stand in strings only, it means the same.
 pub fn harmless(text: &str) -> Cow<'_, str> {

@@ -12,8 +12,13 @@
 //! fewer, since it reads coordinates through the first layer. A floating-point operation is half a multiply-add.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use candle_core::{DType, Device, Shape, Tensor};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
 use serde::Serialize;
+use skeleton_graph::Layout;
 
 /// What a model reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +29,62 @@ pub struct Reads {
     pub joints: usize,
     /// Undirected edges of the skeleton.
     pub edges: usize,
+}
+
+impl Reads {
+    /// So many frames of a skeleton.
+    pub fn of(layout: &Layout, frames: usize) -> Reads {
+        Reads {
+            frames,
+            joints: layout.len(),
+            edges: layout.edges().len(),
+        }
+    }
+}
+
+/// The names and shapes of a model's tensors.
+pub type Shapes = BTreeMap<String, Vec<usize>>;
+
+/// The tensors that a model asks for while it is built, none of which takes memory: a size that settings ask for can be counted
+/// before it is allocated.
+///
+/// # Errors
+/// What `build` returns.
+pub fn shapes<T>(
+    build: impl FnOnce(VarBuilder<'static>) -> skeletonmae::Result<T>,
+) -> skeletonmae::Result<Shapes> {
+    let asked = Asked::default();
+    let backend: Box<dyn SimpleBackend> = Box::new(asked.clone());
+    build(VarBuilder::from_backend(backend, DType::F32, Device::Cpu))?;
+    let mut found = asked.0.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(std::mem::take(&mut *found))
+}
+
+/// Notes what is asked for, and answers with one zero seen in every place.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<Shapes>>);
+
+impl SimpleBackend for Asked {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.insert(name.to_owned(), shape.dims().to_vec());
+        Tensor::zeros((), dtype, device)?.broadcast_as(shape)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
+        candle_core::bail!("{name}: a tensor without a shape can't be counted")
+    }
+
+    fn contains_tensor(&self, _: &str) -> bool {
+        true
+    }
 }
 
 /// A part of a model.
@@ -169,9 +230,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device};
-    use skeleton_graph::Layout;
-    use skeletonmae::{MaeConfig, SkeletonMae, Store};
+    use skeletonmae::{Backbone, MaeConfig, SkeletonMae, Store};
 
     use crate::{Strl, StrlConfig, Task};
 
@@ -179,6 +238,23 @@ mod tests {
         let tensors = store.tensors();
         let tensors = tensors.iter().map(|(name, t)| (name.as_str(), t.dims()));
         modules(tensors, reads)
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_a_model_has() {
+        let layout = Layout::built_in("coco17").unwrap();
+        for backbone in [Backbone::Gin, Backbone::Gcn, Backbone::Gat] {
+            let mae = MaeConfig {
+                backbone,
+                ..MaeConfig::default()
+            };
+            let store = Store::new(0, DType::F32, &Device::Cpu);
+            SkeletonMae::new(&mae, &layout, 2, store.builder()).unwrap();
+            let tensors = store.tensors().into_iter();
+            let made: Shapes = tensors.map(|(name, t)| (name, t.dims().to_vec())).collect();
+            let asked = shapes(|vb| SkeletonMae::new(&mae, &layout, 2, vb)).unwrap();
+            assert_eq!(asked, made, "{backbone:?}");
+        }
     }
 
     const READS: Reads = Reads {

@@ -7,17 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use serde::Serialize;
 
-use super::machine::{self, Facts};
-use super::measure::{Numbers, median, numbers_of, value};
-use super::{imports, python, write_json};
+use super::report::{self, Outcome, Taken};
+use super::side::{Kind, Numbers, median, numbers_of, value};
+use super::{Files, facts, imports, python};
 use crate::process::{Failure, cannot, run};
 use crate::workspace::Workspace;
 
@@ -84,45 +82,6 @@ pub struct DataOptions {
     pub json: Option<PathBuf>,
 }
 
-/// What a section found.
-struct Outcome<'a> {
-    section: &'a Section,
-    ours: Side,
-    /// None where Python lacks what the stand-in needs.
-    theirs: Option<Side>,
-}
-
-/// One side's numbers over the repetitions.
-#[derive(Serialize)]
-struct Side {
-    /// The median.
-    bytes_per_second: f64,
-    /// The median of every number.
-    #[serde(flatten)]
-    medians: Numbers,
-}
-
-impl Side {
-    fn new(repetitions: &[Numbers]) -> Side {
-        let over = |of: &dyn Fn(&Numbers) -> f64| median(repetitions.iter().map(of));
-        let names = repetitions.first().into_iter().flat_map(BTreeMap::keys);
-        Side {
-            bytes_per_second: over(&|one| value(one, "bytes") / value(one, "seconds")),
-            medians: names
-                .map(|name| (name.clone(), over(&|one| value(one, name))))
-                .collect(),
-        }
-    }
-}
-
-impl Outcome<'_> {
-    /// How many times the stand-in's bytes a second are ours.
-    fn ratio(&self) -> Option<f64> {
-        let theirs = self.theirs.as_ref()?;
-        Some(self.ours.bytes_per_second / theirs.bytes_per_second)
-    }
-}
-
 /// Measures the readers.
 pub fn bench(workspace: &Workspace, options: &DataOptions) -> Result<(), Failure> {
     let python = python();
@@ -134,12 +93,12 @@ pub fn bench(workspace: &Workspace, options: &DataOptions) -> Result<(), Failure
     for section in SECTIONS.iter().filter(chosen) {
         outcomes.push(measure(workspace, section, &python, options.repetitions)?);
     }
-    let machine = machine::facts(&python, Some("numpy"));
-    print!("{}", text(&machine, &outcomes));
-    match &options.json {
-        Some(path) => write_json(path, &document(&machine, &outcomes)),
-        None => Ok(()),
-    }
+    let files = Files {
+        json: options.json.clone(),
+        markdown: None,
+    };
+    let facts = facts(&python, Some("numpy"));
+    report::write(workspace, &facts, &outcomes, &files, false)
 }
 
 impl Section {
@@ -157,36 +116,58 @@ impl Section {
 }
 
 /// Runs both sides by turns.
-fn measure<'a>(
+fn measure(
     workspace: &Workspace,
-    section: &'a Section,
+    section: &Section,
     python: &OsString,
     repetitions: u32,
-) -> Result<Outcome<'a>, Failure> {
+) -> Result<Outcome, Failure> {
     let (program, folder) = section.make(workspace)?;
     let script = workspace
         .root()
         .join("tests/reference")
         .join(section.script);
-    let stand_in = imports(python, "numpy");
-    if !stand_in {
+    let mut ours = Command::new(program);
+    ours.arg("run").arg(&folder);
+    let mut sides = vec![(Kind::Ours, ours, Vec::new())];
+    if imports(python, "numpy") {
+        let mut theirs = Command::new(python);
+        theirs.arg(script).arg(&folder);
+        sides.push((Kind::StandIn, theirs, Vec::new()));
+    } else {
         eprintln!(
             "xtask: {} lacks numpy: the stand-in is not run, and there is no ratio",
             python.to_string_lossy()
         );
     }
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..repetitions {
-        ours.push(numbers_of(Command::new(&program).arg("run").arg(&folder))?);
-        if stand_in {
-            theirs.push(numbers_of(Command::new(python).arg(&script).arg(&folder))?);
+        for (_, command, numbers) in &mut sides {
+            numbers.push(numbers_of(command)?);
         }
     }
-    Ok(Outcome {
-        section,
-        ours: Side::new(&ours),
-        theirs: stand_in.then(|| Side::new(&theirs)),
-    })
+    let sides = sides.into_iter();
+    let sides = sides.map(|(side, _, numbers)| taken(side, &numbers));
+    let names = (section.name, section.title);
+    let goals = [(Kind::StandIn, section.goal)];
+    Ok(Outcome::new(names, sides.collect(), &goals, speed))
+}
+
+/// Seconds a byte, and beside them the median of every number that was printed.
+fn taken(side: Kind, repetitions: &[Numbers]) -> Taken {
+    let names = repetitions.first().into_iter().flat_map(BTreeMap::keys);
+    let over = |name: &String| median(repetitions.iter().map(|one| value(one, name)));
+    let rounds = repetitions.iter();
+    Taken {
+        side,
+        rounds: rounds
+            .map(|one| value(one, "seconds") / value(one, "bytes"))
+            .collect(),
+        beside: names.map(|name| (name.clone(), over(name))).collect(),
+    }
+}
+
+fn speed(seconds_a_byte: f64) -> String {
+    format!("{:.1} MB/s", 1e-6 / seconds_a_byte)
 }
 
 /// Makes the data where they are absent or older than the program.
@@ -205,81 +186,6 @@ fn make(program: &Path, folder: &Path) -> Result<(), Failure> {
     std::fs::write(&stamp, "").map_err(&failed)
 }
 
-/// Lines to read.
-fn text(machine: &Facts, outcomes: &[Outcome<'_>]) -> String {
-    let mut out = String::new();
-    // Writing to a string can't fail.
-    for (name, value) in machine {
-        let _ = writeln!(out, "{name}: {value}");
-    }
-    for outcome in outcomes {
-        let Section {
-            name, title, goal, ..
-        } = outcome.section;
-        let _ = writeln!(out, "\n{name}: {title}");
-        for (name, side) in [
-            ("ours", Some(&outcome.ours)),
-            ("stand-in", outcome.theirs.as_ref()),
-        ] {
-            let Some(side) = side else { continue };
-            let _ = write!(out, "  {name:8}  {:8.1} MB/s", side.bytes_per_second / 1e6);
-            for (name, value) in &side.medians {
-                let _ = write!(out, ", {name} {}", rounded(*value));
-            }
-            out.push('\n');
-        }
-        if let Some(ratio) = outcome.ratio() {
-            let verdict = if ratio >= *goal { "reached" } else { "missed" };
-            let _ = writeln!(
-                out,
-                "  ratio     {ratio:8.1} x, the goal of {goal} x {verdict}"
-            );
-        }
-    }
-    out
-}
-
-/// Whole where it is large, else four digits.
-fn rounded(value: f64) -> String {
-    if value.abs() >= 1000.0 || value.fract() == 0.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.3}")
-    }
-}
-
-/// What is written as JSON.
-#[derive(Serialize)]
-struct Document<'a> {
-    machine: BTreeMap<&'a str, &'a str>,
-    sections: Vec<Found<'a>>,
-}
-
-#[derive(Serialize)]
-struct Found<'a> {
-    name: &'a str,
-    title: &'a str,
-    ours: &'a Side,
-    stand_in: Option<&'a Side>,
-    ratio: Option<f64>,
-    goal: f64,
-}
-
-fn document<'a>(machine: &'a Facts, outcomes: &'a [Outcome<'_>]) -> Document<'a> {
-    let found = |outcome: &'a Outcome<'_>| Found {
-        name: outcome.section.name,
-        title: outcome.section.title,
-        ours: &outcome.ours,
-        stand_in: outcome.theirs.as_ref(),
-        ratio: outcome.ratio(),
-        goal: outcome.section.goal,
-    };
-    Document {
-        machine: machine::by_name(machine),
-        sections: outcomes.iter().map(found).collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,36 +196,10 @@ mod tests {
 
     #[test]
     fn speeds_are_medians_over_repetitions() {
-        let side = Side::new(&[(1.0, 10.0), (2.0, 10.0), (1.0, 90.0)].map(|(s, b)| numbers(s, b)));
-        assert_eq!(side.bytes_per_second, 10.0);
-        assert_eq!(side.medians, numbers(1.0, 10.0));
-    }
-
-    #[test]
-    fn a_ratio_says_how_many_times_faster_we_are() {
-        let side = |seconds| Side::new(&[numbers(seconds, 8e6)]);
-        let mut outcomes = [Outcome {
-            section: &SECTIONS[0],
-            ours: side(0.5),
-            theirs: Some(side(16.0)),
-        }];
-        let machine = vec![("cores", "2".to_owned())];
-        let found = text(&machine, &outcomes);
-        assert!(found.contains("cores: 2\n"), "{found}");
-        assert!(
-            found.contains("16.0 MB/s, bytes 8000000, seconds 0.500"),
-            "{found}"
-        );
-        assert!(
-            found.contains("32.0 x, the goal of 30 x reached"),
-            "{found}"
-        );
-        outcomes[0].theirs = None;
-        let json = document(&machine, &outcomes);
-        let json = serde_json::to_string(&json).expect("plain numbers");
-        assert!(
-            json.contains(r#""ratio":null"#) && json.contains(r#""bytes":8000000.0"#),
-            "{json}"
-        );
+        let repetitions = [(1.0, 10.0), (2.0, 10.0), (1.0, 90.0)].map(|(s, b)| numbers(s, b));
+        let side = taken(Kind::Ours, &repetitions);
+        assert_eq!(side.median(), 0.1);
+        assert_eq!(side.beside, numbers(1.0, 10.0));
+        assert_eq!(speed(0.5 / 8e6), "16.0 MB/s");
     }
 }

@@ -5,20 +5,10 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::machine::{self, Facts};
-use super::measure::{median, quantile};
-use super::options::Files;
-use super::side::Kind;
-use super::work::Work;
-use super::{write as save, write_json};
+use super::side::{Kind, Numbers, median, quantile};
+use super::{Facts, Files, write as save};
 use crate::process::{Failure, cannot};
 use crate::workspace::Workspace;
-
-const NAMES: [(Kind, &str); 3] = [
-    (Kind::Ours, "ours"),
-    (Kind::Eager, "PyTorch eager"),
-    (Kind::Compiled, "torch.compile"),
-];
 
 /// What stands around the table of the page on speed.
 const MARKS: [&str; 2] = [
@@ -30,65 +20,93 @@ const MARKS: [&str; 2] = [
 const MEMORY_GOAL: f64 = 0.5;
 
 /// One side's rounds.
-#[derive(Clone)]
+#[derive(Clone, Serialize)]
 pub struct Taken {
-    pub kind: Kind,
-    /// Seconds of a step, round by round.
-    pub seconds: Vec<f64>,
-    /// Growth of its memory.
-    pub bytes: Option<f64>,
-    pub parameters: f64,
+    pub side: Kind,
+    /// Seconds of a unit of the work (a step, a byte), round by round.
+    pub rounds: Vec<f64>,
+    /// What is said beside them.
+    #[serde(flatten)]
+    pub beside: Numbers,
 }
 
 impl Taken {
     pub fn median(&self) -> f64 {
-        median(self.seconds.iter().copied())
+        median(self.rounds.iter().copied())
+    }
+
+    fn memory(&self) -> Option<f64> {
+        self.beside.get(MEMORY).copied()
     }
 }
 
-/// A work, all sides.
+/// What growth in memory is called beside rounds, in bytes.
+pub const MEMORY: &str = "memory";
+
+/// A work, all sides, and how many times faster ours is than each other one.
+#[derive(Serialize)]
 pub struct Outcome {
-    pub work: &'static Work,
-    pub taken: Vec<Taken>,
+    pub name: &'static str,
+    pub title: &'static str,
+    sides: Vec<Taken>,
+    ratios: Vec<Ratio>,
+    /// Our growth in memory as a share of eager PyTorch's. The compiled side's holds the compiler itself.
+    memory: Option<f64>,
+    #[serde(skip)]
+    shown: fn(f64) -> String,
 }
 
 /// How many times faster we are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ratio {
+    against: Kind,
     /// Of the medians.
-    pub ratio: f64,
+    ratio: f64,
     /// Quartiles of the rounds' ratios.
-    pub quartiles: [f64; 2],
-    pub goal: f64,
-}
-
-impl Ratio {
-    pub fn met(&self) -> bool {
-        self.ratio >= self.goal
-    }
+    quartiles: [f64; 2],
+    /// The smallest that is aimed at.
+    goal: f64,
 }
 
 impl Outcome {
-    pub fn of(&self, kind: Kind) -> Option<&Taken> {
-        self.taken.iter().find(|taken| taken.kind == kind)
+    /// Compares our side with the others, each with its goal; `shown` writes seconds of a unit.
+    pub fn new(
+        (name, title): (&'static str, &'static str),
+        sides: Vec<Taken>,
+        goals: &[(Kind, f64)],
+        shown: fn(f64) -> String,
+    ) -> Outcome {
+        let of = |kind| sides.iter().find(|taken| taken.side == kind);
+        let ratio = |&(against, goal): &(Kind, f64)| {
+            let (ours, theirs) = (of(Kind::Ours)?, of(against)?);
+            let rounds = ours.rounds.iter().zip(&theirs.rounds);
+            let by_round: Vec<f64> = rounds.map(|(ours, theirs)| theirs / ours).collect();
+            Some(Ratio {
+                against,
+                ratio: theirs.median() / ours.median(),
+                quartiles: [0.25, 0.75].map(|share| quantile(by_round.iter().copied(), share)),
+                goal,
+            })
+        };
+        let memory = |kind| of(kind).and_then(Taken::memory);
+        Outcome {
+            name,
+            title,
+            ratios: goals.iter().filter_map(ratio).collect(),
+            memory: memory(Kind::Ours)
+                .zip(memory(Kind::Eager))
+                .map(|(ours, theirs)| ours / theirs),
+            sides,
+            shown,
+        }
     }
 
-    /// Against a side of PyTorch, where that was run.
-    pub fn ratio(&self, kind: Kind) -> Option<Ratio> {
-        let (ours, theirs) = (self.of(Kind::Ours)?, self.of(kind)?);
-        let rounds = ours.seconds.iter().zip(&theirs.seconds);
-        let by_round: Vec<f64> = rounds.map(|(ours, theirs)| theirs / ours).collect();
-        let [eager, compiled] = self.work.goals;
-        Some(Ratio {
-            ratio: theirs.median() / ours.median(),
-            quartiles: [0.25, 0.75].map(|share| quantile(by_round.iter().copied(), share)),
-            goal: if kind == Kind::Eager { eager } else { compiled },
-        })
+    fn of(&self, kind: Kind) -> Option<&Taken> {
+        self.sides.iter().find(|taken| taken.side == kind)
     }
 
-    /// Our growth in memory as a share of eager PyTorch's. The compiled side's holds the compiler itself.
-    pub fn memory(&self) -> Option<f64> {
-        Some(self.of(Kind::Ours)?.bytes? / self.of(Kind::Eager)?.bytes?)
+    fn ratio(&self, kind: Kind) -> Option<&Ratio> {
+        self.ratios.iter().find(|ratio| ratio.against == kind)
     }
 }
 
@@ -101,10 +119,10 @@ pub fn write(
     page: bool,
 ) -> Result<(), Failure> {
     print!("{}", text(facts, outcomes));
-    let table = markdown(facts, outcomes);
     if let Some(path) = &files.json {
-        write_json(path, &document(facts, outcomes))?;
+        save(path, &json(facts, outcomes)?)?;
     }
+    let table = markdown(facts, outcomes);
     if let Some(path) = &files.markdown {
         save(path, &table)?;
     }
@@ -126,7 +144,7 @@ fn with_table(page: &str, table: &str) -> Option<String> {
     Some(format!("{before}{}\n{table}{}{after}", MARKS[0], MARKS[1]))
 }
 
-fn verdict(met: bool) -> &'static str {
+pub fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
 }
 
@@ -149,24 +167,20 @@ fn text(facts: &Facts, outcomes: &[Outcome]) -> String {
         let _ = writeln!(out, "{name}: {value}");
     }
     for outcome in outcomes {
-        let _ = writeln!(out, "\n{}: {}", outcome.work.name, outcome.work.title);
-        for (kind, name) in NAMES {
-            let Some(taken) = outcome.of(kind) else {
-                continue;
-            };
-            let ms = milliseconds(taken.median());
-            let _ = write!(out, "  {name:14} {ms:>9}");
-            if let Some(bytes) = taken.bytes {
-                let _ = write!(out, ", memory +{:.0} MB", bytes / 1e6);
+        let _ = writeln!(out, "\n{}: {}", outcome.name, outcome.title);
+        for taken in &outcome.sides {
+            let time = (outcome.shown)(taken.median());
+            let _ = write!(out, "  {:14} {time:>11}", taken.side.name());
+            for (name, value) in &taken.beside {
+                let _ = match name.as_str() {
+                    MEMORY => write!(out, ", memory +{:.0} MB", value / 1e6),
+                    _ => write!(out, ", {name} {}", rounded(*value)),
+                };
             }
-            let _ = write!(out, ", {} parameters", taken.parameters);
-            if let Some(found) = (kind != Kind::Ours).then(|| outcome.ratio(kind)).flatten() {
-                let Ratio {
-                    ratio,
-                    quartiles: [low, high],
-                    goal,
-                } = found;
-                let met = verdict(found.met());
+            if let Some(found) = outcome.ratio(taken.side) {
+                let Ratio { ratio, goal, .. } = found;
+                let [low, high] = found.quartiles;
+                let met = verdict(ratio >= goal);
                 let _ = write!(
                     out,
                     ": {ratio:.2} x (quartiles {low:.2} to {high:.2}), the goal of {goal} x {met}"
@@ -174,7 +188,7 @@ fn text(facts: &Facts, outcomes: &[Outcome]) -> String {
             }
             out.push('\n');
         }
-        if let Some(share) = outcome.memory() {
+        if let Some(share) = outcome.memory {
             let met = verdict(share <= MEMORY_GOAL);
             let _ = writeln!(
                 out,
@@ -185,6 +199,15 @@ fn text(facts: &Facts, outcomes: &[Outcome]) -> String {
     out
 }
 
+/// Whole where it is large, else four digits.
+fn rounded(value: f64) -> String {
+    if value.abs() >= 1000.0 || value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.3}")
+    }
+}
+
 /// The table, then what it was measured on.
 fn markdown(facts: &Facts, outcomes: &[Outcome]) -> String {
     let mut out = String::from(
@@ -192,140 +215,97 @@ fn markdown(facts: &Facts, outcomes: &[Outcome]) -> String {
     );
     let missing = || "not run".to_owned();
     for outcome in outcomes {
-        let ours = outcome.of(Kind::Ours);
-        let ours = ours.map_or_else(missing, |taken| milliseconds(taken.median()));
-        let theirs = [Kind::Eager, Kind::Compiled].map(|kind| {
+        let time = |taken: &Taken| milliseconds(taken.median());
+        let ours = outcome.of(Kind::Ours).map_or_else(missing, time);
+        let [eager, compiled] = [Kind::Eager, Kind::Compiled].map(|kind| {
             let both = outcome.of(kind).zip(outcome.ratio(kind));
             both.map_or_else(missing, |(taken, found)| {
-                let ms = milliseconds(taken.median());
-                format!("{ms}, **{:.2}x**", found.ratio)
+                format!("{}, **{:.2}x**", time(taken), found.ratio)
             })
         });
-        let memory = outcome.memory().map_or_else(missing, |share| {
-            let growth = |kind| outcome.of(kind).and_then(|taken| taken.bytes);
-            let [ours, theirs] = [Kind::Ours, Kind::Eager].map(|kind| growth(kind).unwrap_or(0.0));
-            let (ours, theirs) = (ours / 1e6, theirs / 1e6);
+        let memory = outcome.memory.map_or_else(missing, |share| {
+            let [ours, theirs] = [Kind::Ours, Kind::Eager].map(|kind| {
+                let bytes = outcome.of(kind).and_then(Taken::memory);
+                bytes.unwrap_or(0.0) / 1e6
+            });
             format!("{ours:.0} : {theirs:.0} MB, {share:.2}")
         });
-        let [eager, compiled] = theirs;
-        let title = outcome.work.title;
+        let title = outcome.title;
         let _ = writeln!(
             out,
             "| {title} | {ours} | {eager} | {compiled} | {memory} |"
         );
     }
-    let facts: Vec<String> = facts
-        .iter()
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
+    let facts = facts.iter().map(|(name, value)| format!("{name} {value}"));
+    let facts: Vec<String> = facts.collect();
     let _ = writeln!(out, "\nMeasured on: {}.", facts.join(", "));
     out
 }
 
-/// What is written as JSON.
-#[derive(Serialize)]
-struct Document<'a> {
-    machine: BTreeMap<&'a str, &'a str>,
-    works: Vec<Found<'a>>,
-}
-
-#[derive(Serialize)]
-struct Found<'a> {
-    name: &'a str,
-    title: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ours: Option<Side<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    eager: Option<Side<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compiled: Option<Side<'a>>,
-    memory_ratio: Option<f64>,
-    memory_goal: f64,
-}
-
-#[derive(Serialize)]
-struct Side<'a> {
-    seconds: f64,
-    rounds: &'a [f64],
-    memory_bytes: Option<f64>,
-    parameters: f64,
-    #[serde(flatten)]
-    ratio: Option<Ratio>,
-}
-
-fn document<'a>(facts: &'a Facts, outcomes: &'a [Outcome]) -> Document<'a> {
-    let found = |outcome: &'a Outcome| {
-        let side = |kind: Kind| {
-            let taken = outcome.of(kind)?;
-            let ratio = outcome.ratio(kind).filter(|_| kind != Kind::Ours);
-            Some(Side {
-                seconds: taken.median(),
-                rounds: &taken.seconds,
-                memory_bytes: taken.bytes,
-                parameters: taken.parameters,
-                ratio,
-            })
-        };
-        Found {
-            name: outcome.work.name,
-            title: outcome.work.title,
-            ours: side(Kind::Ours),
-            eager: side(Kind::Eager),
-            compiled: side(Kind::Compiled),
-            memory_ratio: outcome.memory(),
-            memory_goal: MEMORY_GOAL,
-        }
-    };
-    Document {
-        machine: machine::by_name(facts),
-        works: outcomes.iter().map(found).collect(),
+/// One document.
+fn json(facts: &Facts, outcomes: &[Outcome]) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        machine: BTreeMap<&'a str, &'a str>,
+        works: &'a [Outcome],
     }
+    let facts = facts.iter();
+    let document = Document {
+        machine: facts.map(|(name, value)| (*name, value.as_str())).collect(),
+        works: outcomes,
+    };
+    let text = serde_json::to_string_pretty(&document);
+    let text = text.map_err(|e| Failure::Task(format!("the numbers as JSON: {e}")))?;
+    Ok(text + "\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::work::WORKS;
     use super::*;
 
-    fn outcome() -> Outcome {
-        let taken = |kind, seconds: &[f64], bytes| Taken {
-            kind,
-            seconds: seconds.to_vec(),
-            bytes: Some(bytes),
-            parameters: 38535.0,
-        };
-        Outcome {
-            work: &WORKS[0],
-            taken: vec![
-                taken(Kind::Ours, &[0.04, 0.05, 0.03], 40e6),
-                taken(Kind::Eager, &[0.16, 0.1, 0.12], 100e6),
-                taken(Kind::Compiled, &[0.06, 0.06, 0.06], 300e6),
-            ],
+    fn taken(side: Kind, rounds: &[f64], bytes: f64) -> Taken {
+        let beside = [("parameters", 38535.0), (MEMORY, bytes)];
+        Taken {
+            side,
+            rounds: rounds.to_vec(),
+            beside: beside.map(|(name, value)| (name.to_owned(), value)).into(),
         }
+    }
+
+    fn outcome(sides: usize) -> Outcome {
+        let mut all = vec![
+            taken(Kind::Ours, &[0.04, 0.05, 0.03], 40e6),
+            taken(Kind::Eager, &[0.16, 0.1, 0.12], 100e6),
+            taken(Kind::Compiled, &[0.06, 0.06, 0.06], 300e6),
+        ];
+        all.truncate(sides);
+        let goals = [(Kind::Eager, 3.0), (Kind::Compiled, 2.0)];
+        let names = ("pretrain", "pre-training step, 16 clips");
+        Outcome::new(names, all, &goals, milliseconds)
     }
 
     #[test]
     fn ratios_are_of_medians_and_quartiles_of_rounds() {
-        let found = outcome().ratio(Kind::Eager).expect("both were run");
+        let all = outcome(3);
+        let found = all.ratio(Kind::Eager).expect("both were run");
         let close = |a: f64, b: f64| (a - b).abs() < 1e-12;
-        assert!(close(found.ratio, 3.0) && found.met(), "{found:?}");
+        assert!(close(found.ratio, 3.0), "{found:?}");
         // By round 4, 2 and 4.
         assert!(close(found.quartiles[0], 3.0) && close(found.quartiles[1], 4.0));
-        let found = outcome().ratio(Kind::Compiled).expect("both were run");
-        assert!(close(found.ratio, 1.5) && !found.met(), "{found:?}");
-        assert!(close(outcome().memory().expect("both are known"), 0.4));
-        let mut alone = outcome();
-        alone.taken.truncate(1);
+        let found = all.ratio(Kind::Compiled).expect("both were run");
+        assert!(close(found.ratio, 1.5), "{found:?}");
+        assert!(close(all.memory.expect("both are known"), 0.4));
+        let alone = outcome(1);
         assert_eq!(alone.ratio(Kind::Eager), None);
-        assert_eq!(alone.memory(), None);
+        assert_eq!(alone.memory, None);
     }
 
     #[test]
     fn each_ratio_stands_beside_its_goal() {
-        let text = text(&vec![("cores", "2".into())], &[outcome()]);
+        let text = text(&vec![("cores", "2".into())], &[outcome(3)]);
         for line in [
             "cores: 2",
-            "ours             40.0 ms, memory +40 MB",
+            "ours               40.0 ms, memory +40 MB, parameters 38535",
             "3.00 x (quartiles 3.00 to 4.00), the goal of 3 x met",
             "1.50 x (quartiles 1.35 to 1.75), the goal of 2 x missed",
             "0.40 of eager's, the goal of 0.5 met",
@@ -336,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_a_work_and_says_what_was_not_run() {
-        let row = markdown(&vec![("cores", "2".into())], &[outcome()]);
+        let row = markdown(&vec![("cores", "2".into())], &[outcome(3)]);
         assert!(
             row.contains(
                 "| 40.0 ms | 120 ms, **3.00x** | 60.0 ms, **1.50x** | 40 : 100 MB, 0.40 |"
@@ -344,9 +324,7 @@ mod tests {
             "{row}"
         );
         assert!(row.ends_with("\nMeasured on: cores 2.\n"), "{row}");
-        let mut alone = outcome();
-        alone.taken.truncate(1);
-        let row = markdown(&Vec::new(), &[alone]);
+        let row = markdown(&Vec::new(), &[outcome(1)]);
         assert!(
             row.contains("| 40.0 ms | not run | not run | not run |"),
             "{row}"
@@ -364,14 +342,13 @@ mod tests {
 
     #[test]
     fn the_document_holds_rounds_and_ratios() {
-        let (facts, outcomes) = (vec![("cores", "2".into())], [outcome()]);
-        let json = document(&facts, &outcomes);
-        let json = serde_json::to_string(&json).expect("plain numbers");
+        let json = json(&vec![("cores", "2".into())], &[outcome(3)]).expect("plain numbers");
+        let json: String = json.split_whitespace().collect();
         for part in [
             r#""machine":{"cores":"2"}"#,
-            r#""rounds":[0.04,0.05,0.03]"#,
+            r#""side":"ours","rounds":[0.04,0.05,0.03],"memory":40000000.0"#,
+            r#""against":"compiled","ratio":1.5"#,
             r#""goal":2.0}"#,
-            r#""memory_goal":0.5"#,
         ] {
             assert!(json.contains(part), "{part} in {json}");
         }

@@ -1,25 +1,95 @@
-//! One side: a process that is started once and does steps when it is told to.
+//! The programs that are measured: one that runs once and prints numbers, and one that is started once and does steps when it is
+//! told to.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use super::measure::Numbers;
-use super::options::{Clock, Rounds};
-use super::python;
-use super::work::Work;
+use serde::Serialize;
+
+use super::models::Work;
+use super::{Clock, Rounds, python};
 use crate::process::{Failure, run};
 use crate::workspace::Workspace;
 
-/// Whose steps they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whose work it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     Ours,
     /// PyTorch, operation by operation.
     Eager,
     /// PyTorch through `torch.compile`.
     Compiled,
+    /// A Python script that does what our readers do.
+    StandIn,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Ours => "ours",
+            Kind::Eager => "PyTorch eager",
+            Kind::Compiled => "torch.compile",
+            Kind::StandIn => "stand-in",
+        }
+    }
+}
+
+/// Lets a program compute with so many threads, whichever library it uses.
+fn set_threads(command: &mut Command, threads: u16) {
+    for library in ["RAYON", "OMP", "OPENBLAS", "MKL"] {
+        command.env(format!("{library}_NUM_THREADS"), threads.to_string());
+    }
+}
+
+/// Numbers by name.
+pub type Numbers = BTreeMap<String, f64>;
+
+/// A number by its name, NaN where it isn't there.
+pub fn value(numbers: &Numbers, name: &str) -> f64 {
+    numbers.get(name).copied().unwrap_or(f64::NAN)
+}
+
+/// The middle one, or the mean of the middle two.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// Between the two values that surround the place `share` of the way through the sorted ones.
+pub fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    let at = share * last as f64;
+    let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    low + (high - low) * at.fract()
+}
+
+/// Runs a program on one thread and reads the JSON line that it prints.
+pub fn numbers_of(command: &mut Command) -> Result<Numbers, Failure> {
+    set_threads(command, 1);
+    let name = command.get_program().to_string_lossy().into_owned();
+    let failed = |why: String| Failure::Task(format!("`{name}`: {why}"));
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(output.status.to_string()));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().unwrap_or_default();
+    let numbers: Option<Numbers> = serde_json::from_str(last).ok();
+    let needed = |numbers: &Numbers| ["seconds", "bytes"].map(|name| value(numbers, name) > 0.0);
+    let numbers = numbers.filter(|numbers| needed(numbers) == [true; 2]);
+    numbers.ok_or_else(|| {
+        failed(format!(
+            "expected a JSON line with numbers, seconds and bytes among them, found {text:?}"
+        ))
+    })
 }
 
 /// How processes are started.
@@ -90,7 +160,7 @@ impl Start {
         let last = match kind {
             Kind::Ours => layout,
             Kind::Eager => "eager",
-            Kind::Compiled => "compile",
+            _ => "compile",
         };
         let sizes = [work.clips.to_string(), frames.to_string()];
         words.push(work.call.into());
@@ -98,9 +168,7 @@ impl Start {
         words.push(last.into());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
-        for variable in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"] {
-            command.env(variable, self.rounds.threads.to_string());
-        }
+        set_threads(&mut command, self.rounds.threads);
         // Candle's own threads would spin beside rayon's; `ssl` keeps them away too.
         command.env("CANDLE_NUM_THREADS", "1");
         command
@@ -266,5 +334,35 @@ mod tests {
             message.contains("ready") && message.contains("no such work"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn quantiles_lie_between_values() {
+        let quantile = |values: &[f64], share| quantile(values.iter().copied(), share);
+        assert_eq!(quantile(&[4.0, 1.0, 2.0, 3.0, 5.0], 0.25), 2.0);
+        assert_eq!(quantile(&[1.0, 2.0], 0.75), 1.75);
+        assert_eq!(quantile(&[7.0], 0.25), 7.0);
+        assert!(quantile(&[], 0.5).is_nan());
+        assert_eq!(median([4.0, 1.0].into_iter()), 2.5);
+        assert!(median(std::iter::empty()).is_nan());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_line_of_numbers_is_read_and_anything_else_refused() {
+        let print = |line: &str| numbers_of(Command::new("echo").arg(line)).ok();
+        let numbers = print(r#"{"seconds": 1.5, "bytes":2e9}"#).expect("a flat object");
+        assert_eq!(
+            (value(&numbers, "seconds"), value(&numbers, "bytes")),
+            (1.5, 2e9)
+        );
+        for wrong in [
+            "",
+            "1",
+            r#"{"seconds": "1", "bytes": 1}"#,
+            r#"{"seconds": 1}"#,
+        ] {
+            assert_eq!(print(wrong), None, "{wrong}");
+        }
     }
 }

@@ -83,13 +83,13 @@ pub fn vectors() -> Vectors {
     Vectors::Portable
 }
 
-/// The instruction set that was chosen: "AVX-512", "AVX2" or "portable".
+/// The instruction set that was chosen, as runs record it: "avx512f", "avx2+fma" or "portable".
 pub fn instruction_set() -> &'static str {
     match vectors() {
         #[cfg(target_arch = "x86_64")]
-        Vectors::Avx512(_) => "AVX-512",
+        Vectors::Avx512(_) => "avx512f",
         #[cfg(target_arch = "x86_64")]
-        Vectors::Avx2 => "AVX2",
+        Vectors::Avx2 => "avx2+fma",
         Vectors::Portable => "portable",
     }
 }

@@ -3,24 +3,23 @@
 #[cfg(test)]
 mod documents;
 mod looking;
-mod models;
 mod preparing;
-mod probing;
 mod reproduce;
 mod scoring;
 mod training;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-pub use self::looking::{DoctorArgs, InspectArgs};
-pub use self::models::{
-    ImportArgs, InfoArgs, LayoutArgs, PresetArgs, ReconstructArgs, RepresentArgs,
+pub use self::looking::{
+    DoctorArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs, ReconstructArgs,
+    RepresentArgs,
 };
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
-pub use self::probing::{ProbeArgs, ProbeMethod};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
 pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, SummaryArgs};
-pub use self::training::{FinetuneArgs, PretrainArgs, RunArgs, SettingsArgs};
+pub use self::training::{
+    FinetuneArgs, PretrainArgs, ProbeArgs, ProbeMethod, RunArgs, SettingsArgs,
+};
 use crate::failure::Outcome;
 use crate::machine::{Device, Machine, Precision};
 use crate::printer::Printer;
@@ -125,6 +124,33 @@ impl MachineArgs {
         let device = self.device.unwrap_or_default().settled(printer);
         Machine::start(device, self.precision.unwrap_or_default(), self.threads)
     }
+}
+
+/// How many clips a model computes at once, and where.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ComputeArgs {
+    /// Clips computed together.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
+    pub batch: u16,
+
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+/// The same where each clip may be seen several times.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ViewsArgs {
+    /// Views of each clip whose class probabilities are averaged [default: the checkpoint's
+    /// reading.clips]; more than one needs uniform sampling.
+    #[arg(long, value_name = "N", value_parser = positive())]
+    pub clips: Option<u16>,
+
+    /// Clips (or views of clips) computed together.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
+    pub batch: u16,
+
+    #[command(flatten)]
+    pub machine: MachineArgs,
 }
 
 /// A count of something that must be there.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::preparing::NumbersArgs;
-use super::{MachineArgs, positive};
+use super::{ViewsArgs, positive};
 
 /// `ssl evaluate`
 #[derive(Debug, Args)]
@@ -51,17 +51,8 @@ pub struct EvaluateArgs {
     #[arg(long, requires = "svg")]
     pub overwrite: bool,
 
-    /// Views of each clip whose class probabilities are averaged [default: the checkpoint's
-    /// reading.clips]; more than one needs uniform sampling.
-    #[arg(long, value_name = "N", value_parser = positive())]
-    pub clips: Option<u16>,
-
-    /// Clips (or views of clips) computed together.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
-    pub batch: u16,
-
     #[command(flatten)]
-    pub machine: MachineArgs,
+    pub compute: ViewsArgs,
 }
 
 /// `ssl predict`
@@ -104,17 +95,8 @@ pub struct PredictArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Views of each clip whose class probabilities are averaged [default: the checkpoint's
-    /// reading.clips]; more than one needs uniform sampling.
-    #[arg(long, value_name = "N", value_parser = positive())]
-    pub clips: Option<u16>,
-
-    /// Clips (or views of clips) computed together.
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
-    pub batch: u16,
-
     #[command(flatten)]
-    pub machine: MachineArgs,
+    pub compute: ViewsArgs,
 }
 
 /// `ssl fuse`

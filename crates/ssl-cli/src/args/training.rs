@@ -1,10 +1,10 @@
-//! What the two training commands take.
+//! What the commands take that train a model, and a probe on a frozen one.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::{MachineArgs, seed};
+use super::{ComputeArgs, MachineArgs, positive, seed};
 
 /// Where the settings come from.
 #[derive(Clone, Debug, Args)]
@@ -118,4 +118,108 @@ pub struct FinetuneArgs {
 
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+/// `ssl probe`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ssl probe --encoder runs/pretrain --data jhmdb.h5 --train train1 --test test1
+  ssl probe --encoder runs/pretrain --data jhmdb.h5 --train train1 --test test1 --method knn --labels 0.1
+  ssl probe --preset jhmdb --seed 1 --data jhmdb.h5 --train train1 --test test1    # a random encoder
+
+A clip's representation: the unmasked skeleton's codes, averaged over joints; then the means of four
+stretches of time and the standard deviation over time; then the mean of the clip's people.
+linear: logistic regression on standardised features, its weight decay chosen on a fifth of the
+training clips. knn: neighbours vote, weighted by the cosine of standardised features.
+The JSON of --out and --json: method, top1, top5, mean_class, confusion, clips, classes,
+representation, width, encoder, train, seed.")]
+pub struct ProbeArgs {
+    /// A pre-training run or checkpoint; without it --preset or --config say which random encoder to probe.
+    #[arg(
+        long,
+        value_name = "RUN|FILE",
+        required_unless_present_any = ["preset", "config"],
+        conflicts_with_all = ["preset", "config", "set"],
+        help_heading = "Encoder"
+    )]
+    pub encoder: Option<PathBuf>,
+
+    /// A random encoder of a preset's shape (`ssl preset` lists them).
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "config",
+        help_heading = "Encoder"
+    )]
+    pub preset: Option<String>,
+
+    /// A random encoder of the shape that a TOML file with all settings says.
+    #[arg(long, value_name = "FILE", help_heading = "Encoder")]
+    pub config: Option<PathBuf>,
+
+    /// Change one setting of the random encoder, e.g. --set model.width=32 (repeatable).
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "Encoder")]
+    pub set: Vec<String>,
+
+    /// The cache to read.
+    #[arg(long, value_name = "CACHE.h5", help_heading = "Clips")]
+    pub data: PathBuf,
+
+    /// The split whose labels the probe learns from.
+    #[arg(long, value_name = "NAME", help_heading = "Clips")]
+    pub train: String,
+
+    /// The split to measure on; nothing is chosen by it.
+    #[arg(long, value_name = "NAME", help_heading = "Clips")]
+    pub test: String,
+
+    /// Share of each class's training clips whose labels are known, rounded up, at least one, drawn by
+    /// the seed.
+    #[arg(long, value_name = "SHARE", help_heading = "Clips")]
+    pub labels: Option<f64>,
+
+    /// What is put on the frozen encoder.
+    #[arg(long, value_enum, default_value_t)]
+    pub method: ProbeMethod,
+
+    /// Neighbours that vote, with --method knn.
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = positive())]
+    pub neighbours: u16,
+
+    /// Seed of the random encoder, of the known labels and of the part held out.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed())]
+    pub seed: u64,
+
+    /// Also write the JSON document to a file.
+    #[arg(long, value_name = "FILE.json")]
+    pub out: Option<PathBuf>,
+
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub compute: ComputeArgs,
+}
+
+/// What is put on the frozen encoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProbeMethod {
+    /// Multinomial logistic regression.
+    #[default]
+    Linear,
+    /// The nearest neighbours among the training clips.
+    Knn,
+}
+
+impl ProbeArgs {
+    /// Where the settings of a random encoder come from.
+    pub fn settings(&self) -> SettingsArgs {
+        SettingsArgs {
+            preset: self.preset.clone(),
+            config: self.config.clone(),
+            set: self.set.clone(),
+        }
+    }
 }

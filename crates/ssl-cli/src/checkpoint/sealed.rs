@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::read_safetensors;
 use crate::failure::{Failure, Outcome};
+use crate::text::hex;
 
 /// The one metadata key: several would be written in a random order.
 const KEY: &str = "ssl";
@@ -48,7 +49,7 @@ pub fn to_bytes(mut meta: Value, tensors: &BTreeMap<String, Tensor>) -> Outcome<
             &View::data(view),
         );
     }
-    let text = text.replacen(&field(NONE_YET), &field(&hex(hasher)), 1);
+    let text = text.replacen(&field(NONE_YET), &field(&hex(&hasher.finalize())), 1);
     let metadata = HashMap::from([(KEY.to_owned(), text)]);
     let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
     safetensors::serialize(tensors, Some(metadata)).map_err(|error| Failure::from_error(&error))
@@ -114,7 +115,7 @@ pub fn from_bytes(
         let dtype = view.dtype().to_string();
         hash_tensor(&mut hasher, name, &dtype, view.shape(), view.data());
     }
-    let found = hex(hasher);
+    let found = hex(&hasher.finalize());
     if found != stored {
         return Err(damaged(format!(
             "other contents than were written: SHA-256 {found}, not {stored}"
@@ -128,7 +129,7 @@ pub fn from_bytes(
     Ok(Unsealed {
         meta,
         tensors: tensors.collect::<Outcome<_>>()?,
-        sha256: hex(Sha256::new_with_prefix(bytes)),
+        sha256: hex(&Sha256::digest(bytes)),
     })
 }
 
@@ -158,9 +159,4 @@ fn hash_tensor(hasher: &mut Sha256, name: &str, dtype: &str, shape: &[usize], da
         .collect();
     hash(hasher, &shape);
     hash(hasher, data);
-}
-
-fn hex(hasher: Sha256) -> String {
-    let digest = hasher.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

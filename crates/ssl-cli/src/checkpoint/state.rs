@@ -12,8 +12,7 @@ use skeletonmae::Store;
 use skeletonmae::train::{Optimizer, Progress};
 
 use super::file::write_whole;
-use super::meta::{Meta, VERSION, check_version};
-use super::sealed;
+use super::{Meta, VERSION, check_version, sealed};
 use crate::failure::{Failure, Outcome};
 
 /// The tensor of sums: the epoch's losses and weights so far, the best score.

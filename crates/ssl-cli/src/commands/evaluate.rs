@@ -27,14 +27,15 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     };
     let feeds = opened.feeds(
         data.source(),
-        args.clips,
-        args.machine.start(printer)?,
+        args.compute.clips,
+        args.compute.machine,
+        printer,
         interrupt,
     )?;
     let model = opened.classifier(&feeds.machine)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
-    let batches = feed.watched_batches(usize::from(args.batch), printer, "evaluating");
+    let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "evaluating");
     let scores = feed.scores(&model, batches)?;
     let (meta, views, fingerprint) = (&opened.checkpoint.meta, feed.views(), data.fingerprint());
     let classes = &meta.classes;

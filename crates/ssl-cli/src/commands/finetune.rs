@@ -5,7 +5,7 @@ use skeletonmae::train::Optimizer;
 use strl::Finetuning;
 
 use super::labelled::{Labelled, evaluation};
-use super::{next, take, training};
+use super::{next, take};
 use crate::args::FinetuneArgs;
 use crate::checkpoint::{Checkpoint, Kind, Origin};
 use crate::config::Config;
@@ -14,14 +14,14 @@ use crate::failure::Outcome;
 use crate::feed::Feed;
 use crate::models::{Opened, classifier};
 use crate::printer::Printer;
-use crate::report::{Evaluation, count, percent};
-use crate::run::{Labels, Run};
+use crate::report::{BestEvaluation, Evaluation, count, percent};
+use crate::run::{Labels, Run, TEST, TEST_BEST};
 use crate::signal::Interrupt;
-use crate::train::{Metrics, Setup, Task, Training};
+use crate::train::{self, Metrics, Setup, Task, Training};
 
 /// Trains an STRL classifier.
 pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    training::run::<Classification>(
+    train::run::<Classification>(
         (&args.settings, &args.run),
         |run| {
             take(&args.train, &mut run.train);
@@ -162,7 +162,7 @@ impl Task for Classification {
         let Some(evaluation) = test(training)? else {
             return Ok(());
         };
-        run.test(&evaluation)?;
+        run.write_json(TEST, &evaluation)?;
         printer.document(&evaluation.text())?;
         if training.task.held.is_none() {
             return Ok(());
@@ -174,7 +174,7 @@ impl Task for Classification {
             return Ok(());
         };
         let (top1, mean_class) = (evaluation.top1, evaluation.mean_class);
-        run.test_best(&BestEvaluation { epoch, evaluation })?;
+        run.write_json(TEST_BEST, &BestEvaluation { epoch, evaluation })?;
         printer.document(&format!(
             "the epoch that was best on held-out clips, {epoch} of {}: top-1 {}, mean class {}\n",
             training.setup.settings.epochs,
@@ -182,15 +182,6 @@ impl Task for Classification {
             percent(mean_class)
         ))
     }
-}
-
-/// The contents of test_best.json.
-#[derive(Serialize)]
-struct BestEvaluation {
-    /// Epochs done when the model was best on the held-out clips.
-    epoch: usize,
-    #[serde(flatten)]
-    evaluation: Evaluation,
 }
 
 /// The model as it is now, measured on the test split.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use strl::Scores;
 use strl::fuse::{MOST_STREAMS, fuse, tune};
 
@@ -11,7 +12,7 @@ use crate::checkpoint::Fingerprint;
 use crate::failure::{Failure, Outcome};
 use crate::outputs::apart;
 use crate::printer::Printer;
-use crate::report::{Chosen, Fused, FusedStream};
+use crate::report::{Evaluation, count, percent};
 use crate::scores::{self, About, ScoreFile};
 
 /// Measures the weighted mean of several models' scores.
@@ -30,7 +31,7 @@ pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
     for ((file, scores), weight) in files.iter().zip(&streams).zip(&weights) {
         let metrics = scores.metrics(classes.len());
         let metrics = metrics.ok_or_else(|| nothing_labelled(&about.split))?;
-        parts.push(FusedStream {
+        parts.push(Stream {
             path: file.path.display().to_string(),
             stream: file.about.stream.clone(),
             checkpoint: file.about.checkpoint.clone(),
@@ -55,7 +56,7 @@ pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
     printer.report(args.json, &report, Fused::text)
 }
 
-fn read(paths: &[std::path::PathBuf]) -> Outcome<Vec<ScoreFile>> {
+fn read(paths: &[PathBuf]) -> Outcome<Vec<ScoreFile>> {
     paths.iter().map(|path| ScoreFile::read(path)).collect()
 }
 
@@ -148,5 +149,88 @@ fn together(files: &[ScoreFile]) -> About {
         checkpoint: joined(|about| &about.checkpoint),
         stream: joined(|about| &about.stream),
         ..files[0].about.clone()
+    }
+}
+
+/// Several models' scores as one.
+#[derive(Clone, Debug, Serialize)]
+struct Fused {
+    /// The models, with what each reaches alone.
+    streams: Vec<Stream>,
+    /// How the weights came about.
+    weights: Chosen,
+    /// The measurement of them together.
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+/// One model's scores.
+#[derive(Clone, Debug, Serialize)]
+struct Stream {
+    /// The score file.
+    path: String,
+    /// What of the skeleton the model sees.
+    stream: String,
+    /// SHA-256 of the checkpoint that scored.
+    checkpoint: String,
+    /// Its share in the mean.
+    weight: f64,
+    /// Alone: share of clips whose first guess is right.
+    top1: f64,
+    /// Alone: mean over the classes of that share.
+    mean_class: f64,
+}
+
+/// How weights came about.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "from", rename_all = "lowercase")]
+enum Chosen {
+    /// By nobody.
+    Equal,
+    /// By --weights.
+    Given,
+    /// By --tune.
+    Tuned {
+        /// The held-out clips' split.
+        split: String,
+        /// How many they are.
+        clips: usize,
+        /// Weights tried.
+        tried: usize,
+        /// What the best reach on them.
+        top1: f64,
+    },
+}
+
+impl Fused {
+    /// A few lines for people.
+    fn text(&self) -> String {
+        let how = match &self.weights {
+            Chosen::Equal => "equal weights".to_owned(),
+            Chosen::Given => "given weights".to_owned(),
+            Chosen::Tuned {
+                split,
+                clips,
+                tried,
+                top1,
+            } => format!(
+                "weights chosen of {tried} on {} of {split}: {} there",
+                count(*clips, "clip"),
+                percent(*top1)
+            ),
+        };
+        let mut lines = vec![format!("{}, {how}", count(self.streams.len(), "stream"))];
+        for stream in &self.streams {
+            lines.push(format!(
+                "  {:.3}  {} ({}): alone top-1 {}, mean class {}",
+                stream.weight,
+                stream.path,
+                stream.stream,
+                percent(stream.top1),
+                percent(stream.mean_class)
+            ));
+        }
+        lines.push(self.evaluation.text());
+        lines.join("\n")
     }
 }

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::Tensor;
+use candle_core::safetensors::Load;
+use candle_core::{Device, Tensor};
+use safetensors::SafeTensors;
+use sha2::{Digest, Sha256};
 
 use crate::args::ImportArgs;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, read_safetensors};
 use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::outputs::vacant;
 use crate::printer::Printer;
-use crate::weights::{Weights, shape};
+use crate::text::hex;
 
 /// Differences named in a message.
 const SHOWN: usize = 3;
@@ -77,4 +80,47 @@ fn fit(tensors: &BTreeMap<String, Tensor>, like: &Opened, path: &Path) -> Outcom
     );
     Err(Failure::error(message)
         .hint("the names and shapes are those of the model itself; docs/weights.md explains them"))
+}
+
+/// The tensors of a safetensors file of any program.
+struct Weights {
+    /// By name, all 32-bit floats.
+    tensors: BTreeMap<String, Tensor>,
+    /// SHA-256 of the file.
+    sha256: String,
+}
+
+impl Weights {
+    /// Reads the file; its metadata are not looked at.
+    fn read(path: &Path) -> Outcome<Weights> {
+        let bytes = read_safetensors(path)?;
+        let wrong = |found: String| {
+            Failure::error(format!(
+                "{}: expected safetensors of 32-bit floats, found {found}",
+                path.display()
+            ))
+        };
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| {
+            wrong(error.to_string()).hint("the file is damaged or cut off: write it again")
+        })?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.iter() {
+            if view.dtype() != safetensors::Dtype::F32 {
+                return Err(wrong(format!("{name} in {:?}", view.dtype()))
+                    .hint("in PyTorch: tensor.float() before it is saved"));
+            }
+            let tensor = view
+                .load(&Device::Cpu)
+                .map_err(|error| wrong(format!("{name}: {error}")))?;
+            tensors.insert(name.to_owned(), tensor);
+        }
+        let sha256 = hex(&Sha256::digest(&bytes));
+        Ok(Weights { tensors, sha256 })
+    }
+}
+
+/// `(64, 2)`
+fn shape(tensor: &Tensor) -> String {
+    let sizes: Vec<String> = tensor.dims().iter().map(usize::to_string).collect();
+    format!("({})", sizes.join(", "))
 }

@@ -18,7 +18,6 @@ mod probe;
 mod reconstruct;
 mod represent;
 mod summary;
-mod training;
 
 use std::ops::ControlFlow;
 

@@ -51,11 +51,17 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     } else {
         cache(args, &opened)?
     };
-    let feeds = opened.feeds(source, args.clips, args.machine.start(printer)?, interrupt)?;
+    let feeds = opened.feeds(
+        source,
+        args.compute.clips,
+        args.compute.machine,
+        printer,
+        interrupt,
+    )?;
     let model = opened.classifier(&feeds.machine)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
-    let batches = feed.watched_batches(usize::from(args.batch), printer, "predicting");
+    let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "predicting");
     let scores = feed.scores(&model, batches)?;
     let mut predictions: Vec<Prediction> = scores
         .ids
@@ -98,10 +104,10 @@ fn stream(
         let message = "--split: clips that come one by one have no splits";
         return Err(Failure::usage(message).hint("leave it out"));
     }
-    let machine = args.machine.start(printer)?;
+    let machine = args.compute.machine.start(printer)?;
     let model = opened.classifier(&machine)?;
     let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
-    let reading = opened.reading(args.clips);
+    let reading = opened.reading(args.compute.clips);
     // A thread of its own waits for lines, so that this one sees signals. It ends with the program.
     let (send, clips) = sync_channel(AHEAD);
     let (name_there, meaning) = (name.to_owned(), args.numbers.meaning());

@@ -4,7 +4,7 @@ use serde::Serialize;
 use skeletonmae::Pretext;
 use skeletonmae::train::{Optimizer, pretrain_loss, reconstruction};
 
-use super::{next, take, training};
+use super::{next, take};
 use crate::args::PretrainArgs;
 use crate::checkpoint::Kind;
 use crate::config::Config;
@@ -13,13 +13,13 @@ use crate::failure::Outcome;
 use crate::feed::Feed;
 use crate::printer::Printer;
 use crate::report::ReconstructionReport;
-use crate::run::Run;
+use crate::run::{RECONSTRUCTION, Run};
 use crate::signal::Interrupt;
-use crate::train::{Metrics, Setup, Task, Training};
+use crate::train::{self, Metrics, Setup, Task, Training};
 
 /// Trains a SkeletonMAE and says how well it reconstructs.
 pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    training::run::<Pretraining>(
+    train::run::<Pretraining>(
         (&args.settings, &args.run),
         |run| {
             take(&args.split, &mut run.split);
@@ -111,7 +111,7 @@ impl Task for Pretraining {
         let batches = val.batches(setup.settings.micro_batch);
         let sums = reconstruction(model, layout, batches)?;
         let report = ReconstructionReport::new(name, layout, &sums);
-        run.reconstruction(&report)?;
+        run.write_json(RECONSTRUCTION, &report)?;
         printer.document(&report.text())
     }
 }

@@ -1,15 +1,18 @@
 //! `ssl probe`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::DType;
+use candle_core::{DType, Tensor};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 use skeleton_data::reading::Reading;
 use skeletonmae::{Store, Trunk};
 use strl::Scores;
 use strl::probe::{DECAYS, Features, Linear, STRETCHES, choose_decay, neighbours, represent};
 
 use super::labelled::{Labelled, evaluation};
-use crate::args::{ProbeArgs, ProbeMethod};
+use crate::args::{MachineArgs, ProbeArgs, ProbeMethod};
 use crate::checkpoint::{Kind, write_json};
 use crate::config::{Config, RunSection};
 use crate::data::Data;
@@ -19,9 +22,10 @@ use crate::machine::Machine;
 use crate::models::Opened;
 use crate::outputs::apart;
 use crate::printer::Printer;
-use crate::report::{Method, ProbeReport, Probed, Trained};
+use crate::report::{Evaluation, count, percent};
+use crate::run::Labels;
 use crate::signal::Interrupt;
-use crate::weights::digest;
+use crate::text::hex;
 
 /// Share of the known labels on which the linear probe's weight decay is chosen.
 const HELD_OUT: f64 = 0.2;
@@ -46,12 +50,12 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
     run.check()?;
     let labelled = Labelled::of(&data, &args.train, &run, printer)?;
     let test = data.split(&args.test)?;
-    let feeds = encoder.feeds(&data, args.machine.start(printer)?, interrupt)?;
+    let feeds = encoder.feeds(&data, args.compute.machine, printer, interrupt)?;
     let (store, model) = encoder.model(&data, args.seed, &feeds.machine)?;
     let frozen = digest(&store.tensors())?;
     let features = |clips, what: &str| -> Outcome<Features> {
         let feed = feeds.of(clips, None)?;
-        let batches = feed.watched_batches(usize::from(args.batch), printer, what);
+        let batches = feed.watched_batches(usize::from(args.compute.batch), printer, what);
         Ok(represent(&model, batches)?)
     };
     let learnt = features(labelled.train.clone(), "representing training clips")?;
@@ -160,18 +164,21 @@ impl Source {
     fn feeds<'a>(
         &self,
         data: &Data,
-        machine: Machine,
+        machine: MachineArgs,
+        printer: &Printer,
         interrupt: &'a Interrupt,
     ) -> Outcome<Feeds<'a>> {
         match self {
-            Source::Trained(opened) => opened.feeds(data.source(), Some(1), machine, interrupt),
+            Source::Trained(opened) => {
+                opened.feeds(data.source(), Some(1), machine, printer, interrupt)
+            }
             Source::Random(config) => Ok(Feeds {
                 source: data.source(),
                 reading: Reading {
                     clips: 1,
                     ..config.reading.clone()
                 },
-                machine,
+                machine: machine.start(printer)?,
                 interrupt,
             }),
         }
@@ -188,5 +195,175 @@ impl Source {
                 weights,
             },
         }
+    }
+}
+
+/// What a frozen encoder is worth.
+#[derive(Clone, Debug, Serialize)]
+struct ProbeReport {
+    /// What was put on it.
+    #[serde(flatten)]
+    method: Method,
+    /// How a clip becomes numbers.
+    representation: String,
+    /// How many numbers.
+    width: usize,
+    /// What is probed.
+    encoder: Probed,
+    /// What was learnt from.
+    train: Trained,
+    /// Of the random encoder, the known labels and the part held out.
+    seed: u64,
+    /// Clips measured.
+    clips: usize,
+    /// The measurement.
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+/// What was put on the encoder.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(tag = "method", rename_all = "lowercase")]
+enum Method {
+    /// Logistic regression.
+    Linear {
+        /// Chosen on the held-out clips, or the weakest where none could be held out.
+        weight_decay: f64,
+        /// Training clips held out for that choice; the probe is then fitted to all.
+        held_out: usize,
+        /// Share of them that was right.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        held_out_top1: Option<f64>,
+    },
+    /// Nearest neighbours.
+    Knn {
+        /// How many vote.
+        neighbours: usize,
+    },
+}
+
+/// The frozen encoder.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Probed {
+    /// Parameters as they were drawn, statistics of mean 0 and variance 1.
+    Random {
+        /// SHA-256 of all tensors, the same before and after.
+        weights: String,
+    },
+    /// A checkpoint.
+    Pretrained {
+        /// Where it was.
+        path: String,
+        /// SHA-256 of the file.
+        sha256: String,
+        /// The data it was trained on.
+        dataset: String,
+        /// Epochs done.
+        epoch: usize,
+        /// SHA-256 of all tensors, the same before and after.
+        weights: String,
+    },
+}
+
+/// The clips learnt from.
+#[derive(Clone, Debug, Serialize)]
+struct Trained {
+    /// The split.
+    split: String,
+    /// Clips whose labels were known.
+    clips: usize,
+    /// Which, where it wasn't all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<Labels>,
+}
+
+impl ProbeReport {
+    /// A few lines for people.
+    fn text(&self) -> String {
+        let (encoder, weights) = match &self.encoder {
+            Probed::Random { weights } => (format!("random, seed {}", self.seed), weights),
+            Probed::Pretrained {
+                path,
+                dataset,
+                epoch,
+                weights,
+                ..
+            } => {
+                let epochs = count(*epoch, "epoch");
+                (format!("{path}, {epochs} on {dataset}"), weights)
+            }
+        };
+        let method = match self.method {
+            Method::Linear {
+                weight_decay,
+                held_out,
+                held_out_top1,
+            } => {
+                let chosen = held_out_top1.map_or(", none held out to choose it".into(), |top1| {
+                    let clips = count(held_out, "held-out clip");
+                    format!(", chosen on {clips} ({} right)", percent(top1))
+                });
+                format!("linear probe, weight decay {weight_decay}{chosen}")
+            }
+            Method::Knn { neighbours } => count(neighbours, "nearest neighbour"),
+        };
+        let known = self.train.labels.as_ref();
+        let known = known.map_or(String::new(), |known| {
+            format!(", a share of {} of each class", known.share)
+        });
+        [
+            method,
+            format!("  encoder     {encoder}; frozen, weights {:.12}", weights),
+            format!("  clips       {} {}", self.width, self.representation),
+            format!(
+                "  learnt from {} of {}{known}",
+                count(self.train.clips, "clip"),
+                self.train.split
+            ),
+            self.evaluation.text(),
+        ]
+        .join("\n")
+    }
+}
+
+/// SHA-256, in hexadecimal digits, over the names, shapes and 32-bit values of all tensors.
+fn digest(tensors: &BTreeMap<String, Tensor>) -> Outcome<String> {
+    let mut sha = Sha256::new();
+    for (name, tensor) in tensors {
+        sha.update((name.len() as u64).to_le_bytes());
+        sha.update(name);
+        sha.update((tensor.rank() as u64).to_le_bytes());
+        for &size in tensor.dims() {
+            sha.update((size as u64).to_le_bytes());
+        }
+        let values = tensor
+            .to_dtype(DType::F32)?
+            .flatten_all()?
+            .to_vec1::<f32>()?;
+        for value in values {
+            sha.update(value.to_le_bytes());
+        }
+    }
+    Ok(hex(&sha.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn a_name_a_shape_and_a_value_change_it() {
+        let of = |name: &str, values: &[f32], shape: &[usize]| {
+            let tensor = Tensor::from_slice(values, shape, &Device::Cpu).unwrap();
+            digest(&BTreeMap::from([(name.to_owned(), tensor)])).unwrap()
+        };
+        let first = of("a", &[1.0, 2.0], &[2]);
+        assert_eq!(first, of("a", &[1.0, 2.0], &[2]));
+        assert_ne!(first, of("b", &[1.0, 2.0], &[2]));
+        assert_ne!(first, of("a", &[1.0, 2.0], &[1, 2]));
+        assert_ne!(first, of("a", &[1.0, 2.0000002], &[2]));
     }
 }

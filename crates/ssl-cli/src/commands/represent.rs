@@ -41,12 +41,13 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let feeds = opened.feeds(
         data.source(),
         Some(1),
-        args.machine.start(printer)?,
+        args.compute.machine,
+        printer,
         interrupt,
     )?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
-    let batches = feed.watched_batches(usize::from(args.batch), printer, "representing");
+    let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "representing");
     let features = match kind {
         Kind::Pretrain => represent(&opened.trunk(&feeds.machine)?.1, batches)?,
         Kind::Finetune => strl::probe::of_classifier(&opened.classifier(&feeds.machine)?, batches)?,

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::args::SummaryArgs;
 use crate::config::flat;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::report::{Measured, Spread, Summary};
-use crate::run::{Encoder, Info};
+use crate::report::{BestEvaluation, Evaluation, Statistic, count};
+use crate::run::{Encoder, Info, TEST, TEST_BEST};
 use crate::text::{read_json, read_text};
 
 /// What may differ between the runs of a summary: the seed, and where things are and what computes, which decide nothing.
@@ -45,8 +46,8 @@ pub fn run(args: &SummaryArgs, printer: &Printer) -> Outcome {
         seeds.push(run.seed);
     }
     encoders(&runs, printer)?;
-    let last: Vec<Measured> = runs.iter().map(|run| run.last.clone()).collect();
-    let best: Option<Vec<Measured>> = runs.iter().map(|run| run.best.clone()).collect();
+    let last: Vec<&Evaluation> = runs.iter().map(|run| &run.last).collect();
+    let best: Option<Vec<&Evaluation>> = runs.iter().map(|run| run.best.as_ref()).collect();
     let summary = Summary {
         runs: runs
             .iter()
@@ -69,14 +70,15 @@ struct RunOf {
     seed: u64,
     data: String,
     encoder: Option<Encoder>,
-    last: Measured,
-    best: Option<Measured>,
+    last: Evaluation,
+    best: Option<Evaluation>,
 }
 
 impl RunOf {
     fn read(folder: &Path) -> Outcome<RunOf> {
         let info: Info = json(&folder.join("run.json"))?;
-        let best = folder.join("test_best.json");
+        let best = folder.join(TEST_BEST);
+        let best: Option<BestEvaluation> = best.is_file().then(|| json(&best)).transpose()?;
         Ok(RunOf {
             folder: folder.to_owned(),
             settings: settings(&folder.join("config.toml"))?,
@@ -84,7 +86,7 @@ impl RunOf {
             data: info.data.digest,
             encoder: info.encoder,
             last: measured(folder)?,
-            best: best.is_file().then(|| json(&best)).transpose()?,
+            best: best.map(|best| best.evaluation),
         })
     }
 
@@ -168,8 +170,8 @@ fn encoders(runs: &[RunOf], printer: &Printer) -> Outcome {
     Ok(())
 }
 
-fn measured(folder: &Path) -> Outcome<Measured> {
-    let path = folder.join("test.json");
+fn measured(folder: &Path) -> Outcome<Evaluation> {
+    let path = folder.join(TEST);
     if !path.is_file() {
         let message = format!("{}: expected a measurement, found none", path.display());
         return Err(Failure::error(message)
@@ -189,4 +191,74 @@ const FOLDERS: &str = "`ssl summary` takes folders of fine-tuning runs; one of a
 
 fn json<T: DeserializeOwned>(path: &Path) -> Outcome<T> {
     read_json(path).map_err(|failure| failure.hint(FOLDERS))
+}
+
+/// Runs that differ in the seed only.
+#[derive(Clone, Debug, Serialize)]
+struct Summary {
+    /// The runs' folders.
+    runs: Vec<String>,
+    /// Their seeds.
+    seeds: Vec<u64>,
+    /// The data set's name.
+    dataset: String,
+    /// The split measured on.
+    split: String,
+    /// Clips measured.
+    n: usize,
+    /// After the last epoch (test.json).
+    last: Spread,
+    /// At the epoch that was best on held-out clips (test_best.json), where all runs have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best: Option<Spread>,
+}
+
+/// The measures over the runs.
+#[derive(Clone, Debug, Serialize)]
+struct Spread {
+    /// Share of clips whose first guess is right.
+    top1: Statistic,
+    /// Share of clips with the right class among five.
+    top5: Statistic,
+    /// Mean over the classes of the share that is right.
+    mean_class: Statistic,
+}
+
+impl Spread {
+    /// Of all measures.
+    fn of(runs: &[&Evaluation]) -> Spread {
+        let over =
+            |of: fn(&Evaluation) -> f64| Statistic::of(runs.iter().copied().map(of).collect());
+        Spread {
+            top1: over(|run| run.top1),
+            top5: over(|run| run.top5),
+            mean_class: over(|run| run.mean_class),
+        }
+    }
+}
+
+impl Summary {
+    /// A few lines for people.
+    fn text(&self) -> String {
+        let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+        let mut lines = vec![format!(
+            "{} {}: {}, {}, seeds {}; mean ± sample standard deviation",
+            self.dataset,
+            self.split,
+            count(self.n, "clip"),
+            count(self.runs.len(), "run"),
+            seeds.join(", ")
+        )];
+        let mut block = |title: &str, spread: &Spread| {
+            lines.push(format!("  {title}"));
+            lines.push(format!("    top-1       {}", spread.top1.text()));
+            lines.push(format!("    top-5       {}", spread.top5.text()));
+            lines.push(format!("    mean class  {}", spread.mean_class.text()));
+        };
+        block("after the last epoch", &self.last);
+        if let Some(best) = &self.best {
+            block("at the best epoch by held-out clips", best);
+        }
+        lines.join("\n")
+    }
 }

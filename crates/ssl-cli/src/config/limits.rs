@@ -1,8 +1,10 @@
 //! How large a model may be that settings ask for: they may come from a stranger, or from a slip of the finger, and are refused by
 //! name before anything is allocated.
 
-use skeletonmae::Error;
-use strl::StrlConfig;
+use skeleton_graph::Layout;
+use skeletonmae::{Error, SkeletonMae};
+use strl::cost::shapes;
+use strl::{Strl, Task};
 
 use super::Model;
 use crate::failure::Outcome;
@@ -17,7 +19,7 @@ const LARGEST_DILATION: usize = 1 << 10;
 /// Branches, and maps of the head.
 const MOST_BRANCHES: usize = 16;
 /// Parameters in all, a gigabyte of them: the paper's model has 140,000.
-const MOST_PARAMETERS: u128 = 1 << 28;
+const MOST_PARAMETERS: usize = 1 << 28;
 
 /// Refuses a model that is too large.
 pub fn check(model: &Model) -> Outcome {
@@ -30,7 +32,12 @@ pub fn check(model: &Model) -> Outcome {
         each("model.strl.dilations", &strl.dilations, LARGEST_DILATION)?;
         each("model.strl.head", &strl.head, WIDEST)?;
     }
-    let found = parameters(mae.width, mae.encoder_layers, model.strl.as_ref());
+    Ok(())
+}
+
+/// Refuses a model that has too many parameters although each of its sizes is [allowed](check); its shape is a valid one.
+pub fn check_parameters(model: &Model) -> Outcome {
+    let found = parameters(model)?;
     if found > MOST_PARAMETERS {
         return Err(refuse(
             "model",
@@ -67,33 +74,37 @@ fn refuse(key: &str, expected: String, found: String) -> crate::failure::Failure
     .into()
 }
 
-/// About how many numbers a model has: its square maps and its temporal kernels, which outnumber the rest.
-fn parameters(width: usize, encoder_layers: usize, strl: Option<&StrlConfig>) -> u128 {
-    let [width, encoder_layers] = [width, encoder_layers].map(|n| n as u128);
-    let square = width * width;
-    let encoder = 2 * square * encoder_layers;
-    let Some(strl) = strl else {
-        return encoder + 3 * square;
+/// The numbers of a model on one skeleton for one class: what else there may be of both adds little.
+fn parameters(model: &Model) -> Outcome<usize> {
+    let layout = Layout::built_in("coco17")?;
+    let (mae, coordinates) = (&model.mae, 3);
+    let shapes = match &model.strl {
+        None => shapes(|vb| SkeletonMae::new(mae, &layout, coordinates, vb))?,
+        Some(strl) => {
+            let task = Task {
+                layout: &layout,
+                coordinates,
+                frames: 64,
+                classes: 1,
+            };
+            shapes(|vb| Strl::new(mae, strl, task, vb))?
+        }
     };
-    let branches = strl.dilations.len() as u128;
-    let branch = width / (branches + 2);
-    let temporal = square + strl.kernel as u128 * branches * branch * branch;
-    let head: u128 = strl
-        .head
-        .iter()
-        .map(|&n| n as u128)
-        .fold((0, width), |(sum, before), n| (sum + before * n, n))
-        .0;
-    strl.layers as u128 * (encoder + 3 * square + temporal) + head
+    let sizes = shapes.values().map(|shape| shape.iter().product::<usize>());
+    Ok(sizes.sum())
 }
 
 #[cfg(test)]
 mod tests {
+    use skeletonmae::Backbone;
+    use strl::StrlConfig;
+
     use super::*;
     use crate::config::{Config, PRESETS};
 
     fn refused(change: impl Fn(&mut Model)) -> String {
         let mut config = Config::from_toml(PRESETS[0].text, "a preset").unwrap();
+        let check = |model: &Model| check(model).and_then(|()| check_parameters(model));
         assert!(check(&config.model).is_ok());
         change(&mut config.model);
         check(&config.model).unwrap_err().message().to_owned()
@@ -107,7 +118,7 @@ mod tests {
     fn every_preset_is_allowed() {
         for preset in PRESETS {
             let config = Config::from_toml(preset.text, preset.name).unwrap();
-            assert!(check(&config.model).is_ok(), "{}", preset.name);
+            assert!(config.check().is_ok(), "{}", preset.name);
         }
     }
 
@@ -150,17 +161,20 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_is_near_the_truth() {
+    fn parameters_are_those_of_the_backbone() {
         let config = Config::from_toml(PRESETS[0].text, "a preset").unwrap();
-        let StrlConfig { .. } = config.model.strl.as_ref().unwrap();
-        // The paper's shape, 140,622 parameters with 99 classes.
-        let strl = StrlConfig {
-            layers: 3,
-            kernel: 5,
-            dilations: vec![1, 2],
-            ..config.model.strl.clone().unwrap()
+        let mut model = config.model;
+        // The paper's shape, 140,622 parameters and statistics less with 99 classes.
+        (model.mae.width, model.mae.encoder_layers) = (64, 3);
+        let shape = strl(&mut model);
+        (shape.layers, shape.kernel, shape.dilations) = (3, 5, vec![1, 2]);
+        let mut of = |backbone| {
+            model.mae.backbone = backbone;
+            parameters(&model).unwrap()
         };
-        let found = parameters(64, 3, Some(&strl));
-        assert!((100_000..180_000).contains(&found), "{found}");
+        let [gin, gcn, gat] = [Backbone::Gin, Backbone::Gcn, Backbone::Gat].map(&mut of);
+        assert!((130_000..145_000).contains(&gin), "{gin}");
+        // A GIN layer has two maps where the others have one.
+        assert!(gcn < gat && gat < gin - 9 * 4_000, "{gcn} {gat} {gin}");
     }
 }

@@ -2,27 +2,25 @@
 //! saved as config.toml.
 
 mod limits;
-mod presets;
-mod run;
-mod section;
 pub mod set;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use skeleton_data::augment::Augment;
 use skeleton_data::reading::Reading;
+use skeletonmae::MaeConfig;
 use skeletonmae::train::{PretrainConfig, TrainConfig};
 use strl::{FinetuneConfig, StrlConfig};
 
-pub use self::presets::{PRESETS, Preset};
-pub use self::run::RunSection;
-pub use self::section::{Job, Model};
 pub use self::set::{Assignment, flat};
-use crate::args::SettingsArgs;
+use crate::args::{MachineArgs, SettingsArgs};
 use crate::checkpoint::Kind;
 use crate::failure::{Failure, Outcome};
+use crate::machine::{Device, Precision};
+use crate::printer::Printer;
 use crate::text::read_text;
 
 /// All settings. Unknown keys are errors.
@@ -52,12 +50,12 @@ impl Config {
         kind: Kind,
         flags: impl FnOnce(&mut RunSection),
     ) -> Outcome<Config> {
-        let (text, source) = start(args)?;
+        let (text, source) = source(args)?;
         let mut config = Config::from_toml(&text, &source).map_err(|failure| {
             failure.hint("`ssl preset quick` prints a file with all settings")
         })?;
         if !args.set.is_empty() {
-            config = changed(&config.only(kind), &text, &args.set, kind)?;
+            config = with_changes(&config.only(kind), &text, &args.set, kind)?;
         }
         config = config.only(kind);
         flags(&mut config.run);
@@ -160,6 +158,7 @@ impl Config {
             let both = shape.and_then(|()| strl.validate_with(&self.model.mae));
             both.map_err(|error| error.within("model"))?;
         }
+        limits::check_parameters(&self.model)?;
         if let Some(job) = &self.pretrain {
             // The objective's own settings are checked beside the layout that they are about.
             let training = job.engine.training().validate();
@@ -182,6 +181,180 @@ impl Config {
     }
 }
 
+/// `[pretrain]` or `[finetune]`, with `augment` beside the engine's settings: augmentation is the
+/// data's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Job<T> {
+    /// What the engine needs.
+    #[serde(flatten)]
+    pub engine: T,
+    /// How clips are changed before an epoch sees them.
+    pub augment: Augment,
+}
+
+/// `[model]`: the shape that pre-training and fine-tuning share, with the classifier's `strl`
+/// beside it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Model {
+    /// Embedding, encoder, decoder.
+    #[serde(flatten)]
+    pub mae: MaeConfig,
+    /// The classifier around the encoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strl: Option<StrlConfig>,
+}
+
+// Sections that hold an engine's settings with something beside them that the engine doesn't know. serde's `flatten` reads such a
+// section but lets misspelt keys pass, so the extra key is taken out first and the rest must be the engine's.
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Job<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (engine, augment) = split_off(deserializer, "augment")?;
+        Ok(Job {
+            engine,
+            augment: augment.unwrap_or_default(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Model {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (mae, strl) = split_off(deserializer, "strl")?;
+        Ok(Model { mae, strl })
+    }
+}
+
+/// A table as the value under `key` and the rest.
+fn split_off<'de, T: DeserializeOwned, U: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+    key: &str,
+) -> Result<(T, Option<U>), D::Error> {
+    let mut table = toml::Table::deserialize(deserializer)?;
+    let beside = match table.remove(key) {
+        Some(value) => Some(value.try_into().map_err(|error: toml::de::Error| {
+            de::Error::custom(format!("{key}: {}", error.message()))
+        })?),
+        None => None,
+    };
+    let rest = toml::Value::Table(table)
+        .try_into()
+        .map_err(|error: toml::de::Error| de::Error::custom(error.message()))?;
+    Ok((rest, beside))
+}
+
+/// `[run]`: what flags say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunSection {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// What computes.
+    pub device: Device,
+    /// The type of features.
+    #[serde(skip_serializing_if = "Precision::is_f32")]
+    pub precision: Precision,
+    /// Threads to compute with; one a core where it isn't said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u16>,
+    /// The cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Pre-training: the split to train on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Pre-training: the split of the validation curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val: Option<String>,
+    /// Fine-tuning: the split to train on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<String>,
+    /// Fine-tuning: share of it kept away for the validation curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
+    /// Fine-tuning: share of each class's training clips whose labels are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<f64>,
+    /// Fine-tuning: the split evaluated once, after the last epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// Fine-tuning: the checkpoint whose encoder is the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<PathBuf>,
+}
+
+impl RunSection {
+    /// Takes what was typed of the machine in place of what the settings say; `auto` becomes what it stands for.
+    pub fn on(&mut self, typed: MachineArgs, printer: &Printer) {
+        self.device = typed.device.unwrap_or(self.device).settled(printer);
+        self.precision = typed.precision.unwrap_or(self.precision);
+        self.threads = typed.threads.or(self.threads);
+    }
+
+    /// Checks the shares.
+    pub fn check(&self) -> Outcome {
+        let refuse = |flag: &str, expected: &str, share: f64| {
+            Err(Failure::usage(format!(
+                "{flag}: expected a share {expected}, found {share}"
+            ))
+            .hint(format!("for example {flag} 0.1")))
+        };
+        match (self.holdout, self.labels) {
+            (Some(share), _) if !(0.0..1.0).contains(&share) => {
+                refuse("--holdout", "from 0, below 1", share)
+            }
+            (_, Some(share)) if !(share > 0.0 && share <= 1.0) => {
+                refuse("--labels", "above 0, at most 1", share)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One embedded TOML; its first line says what it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// What `--preset` takes.
+    pub name: &'static str,
+    /// The whole TOML.
+    pub text: &'static str,
+}
+
+/// All presets, the default first.
+pub const PRESETS: [Preset; 5] = [
+    Preset::new("quick", include_str!("../../presets/quick.toml")),
+    Preset::new("jhmdb", include_str!("../../presets/jhmdb.toml")),
+    Preset::new("nw_ucla", include_str!("../../presets/nw_ucla.toml")),
+    Preset::new("paper", include_str!("../../presets/paper.toml")),
+    Preset::new("ntu3d", include_str!("../../presets/ntu3d.toml")),
+];
+
+impl Preset {
+    const fn new(name: &'static str, text: &'static str) -> Preset {
+        Preset { name, text }
+    }
+
+    /// The preset of this name.
+    pub fn find(name: &str) -> Outcome<Preset> {
+        PRESETS
+            .into_iter()
+            .find(|preset| preset.name == name)
+            .ok_or_else(|| {
+                let names = PRESETS.map(|preset| preset.name).join(", ");
+                Failure::usage(format!("no preset named {name:?}; there are: {names}"))
+                    .hint("`ssl preset` lists them; a file of your own goes with --config FILE")
+            })
+    }
+
+    /// Its first line, without the comment sign.
+    pub fn about(&self) -> &'static str {
+        self.text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches(['#', ' '])
+    }
+}
+
 fn missing(section: &str) -> Failure {
     Failure::error(format!(
         "the settings: expected a section [{section}], found none"
@@ -192,7 +365,7 @@ fn missing(section: &str) -> Failure {
 }
 
 /// The TOML to begin with, and its name for messages.
-fn start(args: &SettingsArgs) -> Outcome<(String, String)> {
+fn source(args: &SettingsArgs) -> Outcome<(String, String)> {
     match (&args.preset, &args.config) {
         (Some(name), _) => Ok((
             Preset::find(name)?.text.to_owned(),
@@ -213,7 +386,7 @@ fn read(path: &Path) -> Outcome<String> {
 }
 
 /// The settings of `text` after the `--set`s; `config` knows the keys that may have been meant.
-fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome<Config> {
+fn with_changes(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome<Config> {
     let mut table: toml::Table =
         toml::from_str(text).map_err(|error| Failure::from_error(&error))?;
     let mut sets = Vec::new();
@@ -238,11 +411,11 @@ fn changed(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome
     for set in kinds.into_iter().chain(others) {
         set.apply(&mut table)?;
     }
-    Config::deserialize(table).map_err(|error| blame(&sets, config, text, error.message()))
+    Config::deserialize(table).map_err(|error| explain(&sets, config, text, error.message()))
 }
 
 /// Finds which `--set` the parser complains about, and what may have been meant.
-fn blame(sets: &[Assignment], config: &Config, text: &str, complaint: &str) -> Failure {
+fn explain(sets: &[Assignment], config: &Config, text: &str, complaint: &str) -> Failure {
     let unknown = complaint
         .split("unknown field `")
         .nth(1)

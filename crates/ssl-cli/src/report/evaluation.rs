@@ -1,16 +1,16 @@
-//! What `ssl evaluate` says.
+//! What classifiers reach and guess: measurements, their mean over runs, predictions.
 
-use serde::Serialize;
-use strl::Metrics;
+use serde::{Deserialize, Serialize};
+use strl::{Metrics, ranking};
 
-use super::{count, percent};
+use super::{columns, count, percent};
 use crate::checkpoint::Fingerprint;
 
 /// Confused pairs shown in the text.
 const WORST: usize = 5;
 
 /// What `ssl evaluate` measures.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The data set's name.
     pub dataset: String,
@@ -23,7 +23,7 @@ pub struct Evaluation {
     /// Clips without a label, left out.
     pub unlabelled: usize,
     /// Clips without anybody, left out; not said where there are none.
-    #[serde(skip_serializing_if = "super::none")]
+    #[serde(default, skip_serializing_if = "super::none")]
     pub nobody: usize,
     /// Views of each clip whose class probabilities were averaged.
     pub views: usize,
@@ -88,12 +88,13 @@ impl Evaluation {
         let pairs = self.worst_pairs();
         if !pairs.is_empty() {
             lines.push("  most confused:".to_owned());
-            lines.extend(pairs.into_iter().map(|pair| format!("    {pair}")));
+            lines.extend(columns([false, false], &pairs));
         }
         lines.join("\n")
     }
 
-    fn worst_pairs(&self) -> Vec<String> {
+    /// What of a class is most often taken for another, in two columns.
+    fn worst_pairs(&self) -> Vec<[String; 2]> {
         let mut pairs: Vec<(u64, u64, usize, usize)> = Vec::new();
         for (truth, row) in self.confusion.iter().enumerate() {
             let of: u64 = row.iter().sum();
@@ -106,21 +107,114 @@ impl Evaluation {
         pairs.sort_by(|a, b| b.0.cmp(&a.0).then((a.2, a.3).cmp(&(b.2, b.3))));
         pairs.truncate(WORST);
         let name = |class: usize| self.classes.get(class).map_or("?", String::as_str);
-        let width = pairs
+        let row = |(clips, of, truth, guess)| {
+            let taken = format!("taken for {}: {clips} of {of}", name(guess));
+            [format!("    {}", name(truth)), taken]
+        };
+        pairs.into_iter().map(row).collect()
+    }
+}
+
+/// The contents of test_best.json.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BestEvaluation {
+    /// Epochs done when the model was best on the held-out clips.
+    pub epoch: usize,
+    #[serde(flatten)]
+    pub evaluation: Evaluation,
+}
+
+/// One measure over the runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Statistic {
+    /// The mean.
+    pub mean: f64,
+    /// The sample standard deviation (n - 1); none of a single run.
+    pub std: Option<f64>,
+    /// Each run's.
+    pub each: Vec<f64>,
+}
+
+impl Statistic {
+    /// Of one value a run.
+    pub fn of(each: Vec<f64>) -> Statistic {
+        let n = each.len() as f64;
+        let mean = each.iter().sum::<f64>() / n;
+        let squares: f64 = each.iter().map(|x| (x - mean) * (x - mean)).sum();
+        Statistic {
+            mean,
+            std: (each.len() > 1).then(|| (squares / (n - 1.0)).sqrt()),
+            each,
+        }
+    }
+
+    /// `77.3 % ± 0.4  (77.0 77.6)`
+    pub fn text(&self) -> String {
+        let std = self
+            .std
+            .map_or(String::new(), |std| format!(" ± {:.1}", 100.0 * std));
+        let each = self.each.iter().map(|x| format!("{:.1}", 100.0 * x));
+        let each: Vec<String> = each.collect();
+        format!("{}{std}  ({})", percent(self.mean), each.join(" "))
+    }
+}
+
+/// One clip of `ssl predict`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The clip.
+    pub id: String,
+    /// The likeliest classes, likeliest first; none of a clip without anybody.
+    pub top: Option<Vec<Guess>>,
+}
+
+/// A class with its probability.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Guess {
+    /// The class's number.
+    pub class: usize,
+    /// Its name.
+    pub name: String,
+    /// Its probability.
+    pub p: f64,
+}
+
+impl Prediction {
+    /// The `most` likeliest of `probabilities`; equal ones in the order of their numbers.
+    pub fn new(id: String, probabilities: &[f64], classes: &[String], most: usize) -> Prediction {
+        let guess = |class: usize| {
+            let name = classes
+                .get(class)
+                .cloned()
+                .unwrap_or_else(|| class.to_string());
+            Guess {
+                class,
+                name,
+                p: probabilities[class],
+            }
+        };
+        Prediction {
+            id,
+            top: Some(
+                ranking(probabilities)
+                    .into_iter()
+                    .take(most)
+                    .map(guess)
+                    .collect(),
+            ),
+        }
+    }
+
+    /// One line: the clip, then its classes.
+    pub fn text(&self) -> String {
+        let Some(top) = &self.top else {
+            return format!("{}\t-", self.id);
+        };
+        let guesses: Vec<String> = top
             .iter()
-            .map(|pair| name(pair.2).chars().count())
-            .max()
-            .unwrap_or(0);
-        pairs
-            .into_iter()
-            .map(|(clips, of, truth, guess)| {
-                format!(
-                    "{:width$}  taken for {}: {clips} of {of}",
-                    name(truth),
-                    name(guess)
-                )
-            })
-            .collect()
+            .map(|guess| format!("{} {:.3}", guess.name, guess.p))
+            .collect();
+        format!("{}\t{}", self.id, guesses.join(", "))
     }
 }
 
@@ -182,5 +276,28 @@ mod tests {
         ] {
             assert!(document.get(key).is_some(), "{key}");
         }
+    }
+
+    #[test]
+    fn guesses_are_likeliest_first_and_keep_their_numbers() {
+        let classes = ["a", "b", "c"].map(String::from);
+        let prediction = Prediction::new("clip".into(), &[0.25, 0.5, 0.25], &classes, 2);
+        assert_eq!(prediction.text(), "clip\tb 0.500, a 0.250");
+        let document = serde_json::to_value(&prediction).unwrap();
+        assert_eq!(
+            document,
+            serde_json::json!({"id": "clip", "top": [
+            {"class": 1, "name": "b", "p": 0.5}, {"class": 0, "name": "a", "p": 0.25}]})
+        );
+    }
+
+    /// python3: statistics.mean and statistics.stdev of [0.7, 0.8, 0.75]
+    #[test]
+    fn the_deviation_is_a_samples() {
+        let of = Statistic::of(vec![0.7, 0.8, 0.75]);
+        assert!((of.mean - 0.75).abs() < 1e-12);
+        assert!((of.std.unwrap() - 0.05).abs() < 1e-12);
+        assert_eq!(of.text(), "75.0 % ± 5.0  (70.0 80.0 75.0)");
+        assert_eq!(Statistic::of(vec![0.5]).std, None);
     }
 }

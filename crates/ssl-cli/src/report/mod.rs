@@ -1,27 +1,16 @@
 //! Results as documents (for `--json`) and as text for people.
 
-mod bars;
-mod card;
 mod contents;
 mod diagnosis;
 mod evaluation;
-mod fused;
 mod plot;
-mod prediction;
-mod probe;
 mod reconstruction;
-mod summary;
 
-pub use self::card::{Card, LayoutCard, Origins, Training};
 pub use self::contents::Contents;
 pub use self::diagnosis::{Diagnosis, Overfit};
-pub use self::evaluation::Evaluation;
-pub use self::fused::{Chosen, Fused, FusedStream};
+pub use self::evaluation::{BestEvaluation, Evaluation, Prediction, Statistic};
 pub use self::plot::{Bar, Bars, Group, bars_svg, confusion, scatter};
-pub use self::prediction::Prediction;
-pub use self::probe::{Method, ProbeReport, Probed, Trained};
 pub use self::reconstruction::ReconstructionReport;
-pub use self::summary::{Measured, Spread, Statistic, Summary};
 
 /// `73.9 %`
 pub fn percent(share: f64) -> String {
@@ -35,6 +24,23 @@ pub fn count(n: usize, thing: &str) -> String {
         Some(_) => format!("{n} {thing}es"),
         None => format!("{n} {thing}s"),
     }
+}
+
+/// Rows as lines of columns two spaces apart; `right` says which of them end on the right, as numbers do.
+pub fn columns<const N: usize>(right: [bool; N], rows: &[[String; N]]) -> Vec<String> {
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        let lengths = rows.iter().map(|row| row[column].chars().count());
+        lengths.max().unwrap_or(0)
+    });
+    let cell = |row: &[String; N], column: usize| match right[column] {
+        true => format!("{:>1$}", row[column], widths[column]),
+        false => format!("{:1$}", row[column], widths[column]),
+    };
+    let line = |row| {
+        let cells: [String; N] = std::array::from_fn(|column| cell(row, column));
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Whether a count needs no mention.
@@ -58,5 +64,12 @@ mod tests {
             ("1 class".into(), "0 classes".into())
         );
         assert_eq!(percent(0.7386), "73.9 %");
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["a", "1", ""], ["bcd", "10", "x"]].map(|row| row.map(str::to_owned));
+        let lines = columns([false, true, false], &rows);
+        assert_eq!(lines, ["a     1", "bcd  10  x"]);
     }
 }

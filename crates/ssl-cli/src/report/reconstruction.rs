@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 use skeletonmae::reconstruct::{PartError, Reconstruction};
 
+use super::columns;
+
 /// How well masked joints are put back in coordinates: mean distances in the clips' normalised
 /// units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,28 +59,21 @@ impl ReconstructionReport {
 
     /// A table for people.
     pub fn text(&self) -> String {
-        let rows = || self.parts.iter().chain([&self.all]);
-        let width = rows()
-            .map(|row| row.part.chars().count())
-            .max()
-            .unwrap_or(0);
-        let number =
-            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
-        let mut lines = vec![
-            format!(
-                "masked joints of {}, mean distance from the truth in the clips' normalised units:",
-                self.split
-            ),
-            format!("  {:width$}  model  nearest visible joints", ""),
-        ];
-        lines.extend(rows().map(|row| {
-            format!(
-                "  {:width$}  {:>5}  {:>5}",
-                row.part,
-                number(row.model),
-                number(row.neighbours)
-            )
-        }));
+        let number = |value: Option<f64>| {
+            let text = value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+            format!("{text:>5}")
+        };
+        let head = ["", "model", "nearest visible joints"].map(str::to_owned);
+        let rows = self.parts.iter().chain([&self.all]).map(|row| {
+            let name = format!("  {}", row.part);
+            [name, number(row.model), number(row.neighbours)]
+        });
+        let rows: Vec<[String; 3]> = std::iter::once(head).chain(rows).collect();
+        let mut lines = vec![format!(
+            "masked joints of {}, mean distance from the truth in the clips' normalised units:",
+            self.split
+        )];
+        lines.extend(columns([false; 3], &rows));
         lines.join("\n")
     }
 }

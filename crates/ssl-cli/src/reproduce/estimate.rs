@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device};
-use skeletonmae::{Backbone, Pretext, Store};
-use strl::cost::{Reads, modules};
+use skeletonmae::{Backbone, Pretext};
+use strl::cost::{Reads, modules, shapes};
 use strl::{Strl, Task as Shape};
 
-use super::data::Set;
+use super::clips::Set;
 use super::job::{Job, Task};
 use super::job_pool::Runner;
 use super::plan::Plan;
@@ -115,39 +114,34 @@ fn speed((kind, backbone): Measured, runner: Runner<'_>) -> Outcome<f64> {
 
 /// Of the forward passes of a whole training, by the count of [`strl::cost`].
 fn multiply_adds(kind: Kind, config: &Config, set: &Set) -> Outcome<f64> {
-    let store = Store::new(0, DType::F32, &Device::Cpu);
     let (mae, layout, c) = (&config.model.mae, &set.layout, set.coordinates);
     let (frames, run) = (config.reading.frames, &config.run);
-    let passes = match kind {
+    let (shapes, passes) = match kind {
         Kind::Pretrain => {
             let objective = &config.pretrain()?.engine.objective;
-            Pretext::new(objective, mae, layout, c, store.builder())?;
+            let shapes = shapes(|vb| Pretext::new(objective, mae, layout, c, vb))?;
             // A contrast is of two views.
-            1 + usize::from(objective.reconstruction().is_none())
+            (
+                shapes,
+                1 + usize::from(objective.reconstruction().is_none()),
+            )
         }
         Kind::Finetune => {
-            let shape = Shape {
+            let task = Shape {
                 layout,
                 coordinates: c,
                 frames,
                 // The last map is nothing beside the rest.
                 classes: 100,
             };
-            Strl::new(mae, config.strl()?, shape, store.builder())?;
-            1
+            let strl = config.strl()?;
+            (shapes(|vb| Strl::new(mae, strl, task, vb))?, 1)
         }
     };
-    let tensors = store.tensors();
-    let tensors = tensors.iter().map(|(name, t)| (name.as_str(), t.dims()));
-    let reads = Reads {
-        frames,
-        joints: layout.len(),
-        edges: layout.edges().len(),
-    };
-    let track: usize = modules(tensors, reads)
-        .iter()
-        .map(|module| module.multiply_adds)
-        .sum();
+    let tensors = shapes.iter();
+    let tensors = tensors.map(|(name, shape)| (name.as_str(), shape.as_slice()));
+    let modules = modules(tensors, Reads::of(layout, frames));
+    let track: usize = modules.iter().map(|module| module.multiply_adds).sum();
     let people = set.splits.get(config.split(kind)?);
     let people = people.into_iter().flatten();
     let tracks: usize = people

@@ -15,7 +15,7 @@ use crate::checkpoint::{Kind, write_json, write_whole};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::signal::Interrupt;
-use crate::text::{read_json, shell};
+use crate::text::{hex, read_json, shell};
 use crate::train::Timing;
 
 /// This program, as it is started for a run.
@@ -227,8 +227,7 @@ fn last_name(value: &toml::Value) -> String {
 
 /// The first 16 hexadecimal digits of a SHA-256.
 fn short_hash(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes)[..8])
 }
 
 /// What stands beside a finished run; beside an unfinished one, its time and processes so far.
@@ -364,7 +363,7 @@ mod tests {
     use super::*;
     use crate::args::ScaleName;
     use crate::config::Preset;
-    use crate::reproduce::scale::Scale;
+    use crate::reproduce::clips::Scale;
 
     fn task(change: impl Fn(&mut Config)) -> Task {
         let preset = Preset::find("quick").expect("it is the default");

@@ -5,16 +5,13 @@
 //! hash of everything its result depends on; `job_pool` starts those that are not there; `table` and `page` write what came out
 //! beside what the paper says.
 
-mod data;
-mod drawings;
+mod clips;
 mod estimate;
 mod job;
 mod job_pool;
-mod numbers;
 mod page;
 mod plan;
 mod ranges;
-mod scale;
 mod settings;
 mod table;
 
@@ -22,11 +19,10 @@ use std::collections::BTreeMap;
 
 use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
 
-use self::data::Set;
+use self::clips::{Scale, Set};
 use self::job::{Folder, Program};
 use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
-use self::scale::Scale;
 use self::settings::Base;
 use self::table::{Machine, Source, Table, spell};
 use crate::args::{ReproduceArgs, ScaleName};
@@ -90,7 +86,7 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let program = Program::this(interrupt)?;
     let folder = Folder::at(args.out.clone());
     let wanted = wanted(&scale, &chosen);
-    let sets = data::sets(&program, &scale, &wanted, &args.data, &folder.data())?;
+    let sets = clips::sets(&program, &scale, &wanted, &args.data, &folder.data())?;
     let (bases, remarks) = bases(args, &scale)?;
     remarks.iter().for_each(|remark| printer.say(remark));
     let this = Reproduction {
@@ -180,7 +176,7 @@ impl Reproduction<'_> {
         let mut tables = Vec::new();
         for planned in &plan.experiments {
             let mut table = Table::collect(planned, &source)?;
-            drawings::draw(&mut table, runner, &results)?;
+            page::draw(&mut table, runner, &results)?;
             let page = page::write(&table, &results)?;
             printer.document(&page.display().to_string())?;
             tables.push(table);

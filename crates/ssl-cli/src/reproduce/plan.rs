@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use skeleton_datasets::paper::{Cell, Experiment, Pretraining, Protocol, Setup};
 
-use super::data::Set;
+use super::clips::{Scale, ScaleSet, Set, StandIn};
 use super::job::{Encoder, Folder, Job, Probe, Task};
-use super::scale::{Scale, ScaleSet, StandIn};
 use super::settings::Base;
 use crate::args::ProbeMethod;
 use crate::checkpoint::Kind;

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::numbers::Seeded;
-use super::table::{Row, Table};
+use super::table::{Row, Seeded, Table};
 use crate::failure::{Failure, Outcome};
 
 const TEXT: &str = include_str!("../../reproduce/ci-expected.toml");

@@ -8,7 +8,7 @@ use skeleton_graph::Layout;
 use skeletonmae::train::OptimizerConfig;
 use skeletonmae::{Backbone, Contrastive, MaskConfig, Objective};
 
-use super::scale::ScaleSet;
+use super::clips::ScaleSet;
 use crate::args::Batch;
 use crate::checkpoint::Kind;
 use crate::config::{Assignment, Config, Preset};
@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::args::ScaleName;
-    use crate::reproduce::scale::Scale;
+    use crate::reproduce::clips::Scale;
 
     fn setup(id: &str, row: &str) -> &'static Setup {
         let experiment = experiments().iter().find(|one| one.id == id).expect(id);

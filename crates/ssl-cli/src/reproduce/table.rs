@@ -1,18 +1,122 @@
-//! Tables: ours, the paper's, how ours came about.
+//! What finished runs say, as numbers of cells, and tables of them: ours, the paper's, how ours came about.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use skeleton_datasets::paper::Metric;
 
-use super::data::Set;
+use super::clips::{Scale, Set};
 use super::job::{Done, Folder};
-use super::numbers::Numbers;
 use super::plan::{CellRuns, Planned, PlannedCell};
-use super::scale::Scale;
 use crate::args::ScaleName;
-use crate::failure::Outcome;
-use crate::run::Info;
-use crate::text::read_json;
+use crate::failure::{Failure, Outcome};
+use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, Statistic};
+use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST};
+use crate::text::{read_at_most, read_json};
+use crate::train::Line;
+
+/// The longest metrics.jsonl that is read, in bytes.
+const LONGEST: u64 = 64 << 20;
+
+/// One seed's numbers. Accuracies are percent.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Seeded {
+    pub seed: u64,
+    /// By the cell's metric, after the last epoch.
+    pub accuracy: f64,
+    /// By the cell's metric, at the epoch that was best on held-out training clips.
+    #[serde(rename = "best_by_held_out")]
+    pub best: Option<f64>,
+    pub clips: usize,
+    #[serde(flatten)]
+    pub pretext: Pretext,
+}
+
+/// How the pre-training ended, if there was one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Pretext {
+    /// Mean of the last epoch.
+    #[serde(rename = "pretraining_loss")]
+    pub loss: Option<f64>,
+    /// Error of reconstructed joints, in errors of their nearest visible neighbours; none without held-out clips.
+    pub reconstruction: Option<f64>,
+}
+
+/// A cell's numbers over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Numbers {
+    /// Of the accuracies.
+    pub mean: f64,
+    /// Sample standard deviation of the accuracies; none of one seed.
+    pub std: Option<f64>,
+    pub values: Vec<Seeded>,
+    /// The mean of the accuracies at the best epochs by held-out clips, where all have one.
+    #[serde(skip)]
+    pub best: Option<f64>,
+}
+
+impl Numbers {
+    /// Of at least one seed.
+    pub fn new(values: Vec<Seeded>) -> Numbers {
+        let accuracy = Statistic::of(values.iter().map(|value| value.accuracy).collect());
+        let best: Option<Vec<f64>> = values.iter().map(|value| value.best).collect();
+        Numbers {
+            mean: accuracy.mean,
+            std: accuracy.std,
+            best: best.map(|best| Statistic::of(best).mean),
+            values,
+        }
+    }
+
+    /// Reads what the cell's runs wrote.
+    pub fn read(cell: &PlannedCell, runs: &[CellRuns], folder: &Folder) -> Outcome<Numbers> {
+        let percent = |measured: &Evaluation| match cell.cell.metric {
+            Metric::MeanClass => 100.0 * measured.mean_class,
+            _ => 100.0 * measured.top1,
+        };
+        let one = |runs: &CellRuns| {
+            let path = folder.run(&runs.result);
+            // What a probe writes is the measurement itself.
+            let last: Evaluation = match path.is_dir() {
+                true => read_json(&path.join(TEST))?,
+                false => read_json(&path)?,
+            };
+            let best = read_if_there::<BestEvaluation>(&path.join(TEST_BEST))?;
+            let pretrain = runs.pretrain.as_ref().map(|name| folder.run(name));
+            let pretext = pretrain.map(|run| pretext(&run)).transpose()?;
+            Ok(Seeded {
+                seed: runs.seed,
+                accuracy: percent(&last),
+                best: best.map(|best| percent(&best.evaluation)),
+                clips: last.n,
+                pretext: pretext.unwrap_or_default(),
+            })
+        };
+        let values: Outcome<Vec<Seeded>> = runs.iter().map(one).collect();
+        Ok(Numbers::new(values?))
+    }
+}
+
+fn pretext(run: &Path) -> Outcome<Pretext> {
+    let metrics = run.join("metrics.jsonl");
+    let text = read_at_most(&metrics, LONGEST)?;
+    let last = text.lines().last().unwrap_or_default();
+    let line: Line<IgnoredAny> = serde_json::from_str(last)
+        .map_err(|error| Failure::error(format!("{}: {error}", metrics.display())))?;
+    // Neither without held-out clips nor of a contrastive model, which has no decoder.
+    let report = read_if_there::<ReconstructionReport>(&run.join(RECONSTRUCTION))?;
+    let all = report.map(|report| report.all);
+    Ok(Pretext {
+        loss: Some(line.loss),
+        reconstruction: all.and_then(|all| Some(all.model? / all.neighbours?)),
+    })
+}
+
+fn read_if_there<T: DeserializeOwned>(path: &Path) -> Outcome<Option<T>> {
+    path.exists().then(|| read_json(path)).transpose()
+}
 
 /// An experiment as it came out; all of it is written as JSON.
 #[derive(Serialize)]
@@ -242,10 +346,8 @@ mod tests {
     use skeleton_datasets::paper::experiments;
 
     use super::*;
-    use crate::reproduce::drawings::bars;
-    use crate::reproduce::numbers::{Pretext, Seeded};
-    use crate::reproduce::page::markdown;
-    use crate::reproduce::scale::StandIn;
+    use crate::reproduce::clips::StandIn;
+    use crate::reproduce::page::{bars, markdown};
 
     /// The last cell was not made.
     fn planned(id: &str) -> Planned {
@@ -383,5 +485,22 @@ mod tests {
             assert_eq!(svg.matches("<rect").count(), 23 + 4 + 1, "{svg}");
             assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"), "{svg}");
         });
+    }
+
+    #[test]
+    fn mean_and_spread_are_over_seeds() {
+        let value = |accuracy| Seeded {
+            seed: 0,
+            accuracy,
+            best: None,
+            clips: 10,
+            pretext: Pretext::default(),
+        };
+        let numbers = Numbers::new([70.0, 72.0, 77.0].map(value).to_vec());
+        assert_eq!(numbers.mean, 73.0);
+        let std = numbers.std.expect("three seeds");
+        assert!((std - 13f64.sqrt()).abs() < 1e-12);
+        let one = Numbers::new(vec![value(70.0)]);
+        assert_eq!((one.std, one.best), (None, None));
     }
 }

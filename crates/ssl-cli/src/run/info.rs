@@ -20,7 +20,7 @@ pub struct Info {
     pub device: String,
     /// Threads computed with.
     pub threads: usize,
-    /// The widest vector instructions of the processor, and whether the ops went through their definitions; sums may
+    /// What the ops chose of the processor's vector instructions, and whether they went through their definitions; sums may
     /// differ in their last bits between these.
     pub instruction_set: String,
     /// The start of a fine-tuning, none from scratch.
@@ -131,34 +131,12 @@ impl Info {
     }
 }
 
-/// What computes: [the processor's vectors](vectors), with ", definitions" behind them where `SSL_REFERENCE=1` sends every op
-/// through its definition in place of its fused form.
-pub fn instruction_set() -> String {
+/// The instruction set that the ops chose, with ", definitions" behind it where `SSL_REFERENCE=1` sends every op through its
+/// definition in place of its fused form.
+fn instruction_set() -> String {
+    let chosen = skeleton_kernels::instruction_set();
     match skeleton_kernels::reference_only() {
-        true => format!("{}, definitions", vectors()),
-        false => vectors().into(),
-    }
-}
-
-/// The widest vector instructions that the products can choose at run time.
-fn vectors() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            return "avx512f";
-        }
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
-        {
-            return "avx2+fma";
-        }
-        "sse2"
-    }
-    #[cfg(target_arch = "aarch64")]
-    {
-        "neon"
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    {
-        "portable"
+        true => format!("{chosen}, definitions"),
+        false => chosen.to_owned(),
     }
 }

@@ -19,19 +19,16 @@
 //! files makes up for it when it goes on.
 
 mod info;
-mod lines;
-mod lock;
 mod resumed;
 mod states;
 
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 pub use self::info::{Encoder, Info, Labels};
-use self::lines::Lines;
-use self::lock::Lock;
 pub use self::resumed::Resumed;
 pub use self::states::States;
 use crate::args::RunArgs;
@@ -40,15 +37,19 @@ use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 
+const LOCK: &str = "lock";
 const CONFIG: &str = "config.toml";
 const INFO: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
 const TIMINGS: &str = "timings.jsonl";
 const BEST: &str = "best.safetensors";
 const NON_FINITE: &str = "non_finite.json";
-const RECONSTRUCTION: &str = "reconstruction.json";
-const TEST: &str = "test.json";
-const TEST_BEST: &str = "test_best.json";
+pub const RECONSTRUCTION: &str = "reconstruction.json";
+pub const TEST: &str = "test.json";
+pub const TEST_BEST: &str = "test_best.json";
+
+/// A lock holds the number of a process.
+const LONGEST_LOCK: u64 = 32;
 
 /// What a run writes beside its states and its lock, and so what `--overwrite` may remove.
 const OURS: [&str; 10] = [
@@ -82,11 +83,11 @@ impl Run {
             .map_err(|failure| failure.hint("--out names a folder for the run"))?;
         let is_ours = |name: &&String| {
             OURS.contains(&name.as_str())
-                || [lock::FILE, states::FOLDER].contains(&name.as_str())
+                || [LOCK, states::FOLDER].contains(&name.as_str())
                 || name.starts_with(BESIDE)
         };
         // What a run leaves that was killed before it had written anything.
-        let left = |name: &String| name == lock::FILE || name.starts_with(BESIDE);
+        let left = |name: &String| name == LOCK || name.starts_with(BESIDE);
         let Some(first) = names.iter().find(|name| !left(name)) else {
             return Ok(());
         };
@@ -152,7 +153,7 @@ impl Run {
         let folder = args.out.clone();
         let states = States::of(&folder, usize::from(args.keep));
         states.clear()?;
-        clean(&folder)?;
+        remove_unfinished(&folder)?;
         for name in OURS {
             states::remove(&folder.join(name))?;
         }
@@ -207,17 +208,21 @@ impl Run {
 
     /// Saves a state of the training.
     pub fn save(&self, state: &State) -> Outcome {
-        self.states.save(state).map_err(full)
+        self.states.save(state).map_err(with_resume_hint)
     }
 
     /// Replaces the checkpoint.
     pub fn checkpoint(&self, checkpoint: &Checkpoint) -> Outcome {
-        checkpoint.write(&self.checkpoint_path()).map_err(full)
+        checkpoint
+            .write(&self.checkpoint_path())
+            .map_err(with_resume_hint)
     }
 
     /// Replaces the best checkpoint.
     pub fn best(&self, checkpoint: &Checkpoint) -> Outcome {
-        checkpoint.write(&self.best_path()).map_err(full)
+        checkpoint
+            .write(&self.best_path())
+            .map_err(with_resume_hint)
     }
 
     /// The clips of the step that ended the run; returns the file.
@@ -226,39 +231,138 @@ impl Run {
         Ok(self.folder.join(NON_FINITE))
     }
 
-    /// How well masked joints are put back after the last epoch.
-    pub fn reconstruction(&self, report: &impl Serialize) -> Outcome {
-        self.write_json(RECONSTRUCTION, report)
-    }
-
-    /// The measurement on the test split after the last epoch.
-    pub fn test(&self, measurement: &impl Serialize) -> Outcome {
-        self.write_json(TEST, measurement)
-    }
-
-    /// The measurement on the test split of the best checkpoint.
-    pub fn test_best(&self, measurement: &impl Serialize) -> Outcome {
-        self.write_json(TEST_BEST, measurement)
-    }
-
-    fn write_json(&self, name: &str, value: &impl Serialize) -> Outcome {
-        write_json(&self.folder.join(name), value).map_err(full)
+    /// Writes a measurement: [`RECONSTRUCTION`], [`TEST`] or [`TEST_BEST`].
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Outcome {
+        write_json(&self.folder.join(name), value).map_err(with_resume_hint)
     }
 }
 
 /// A failed write leaves the run as it was, which is what its user wants to know first.
-fn full(failure: Failure) -> Failure {
+fn with_resume_hint(failure: Failure) -> Failure {
     failure.hint("what the run had saved before is as it was: make room, then go on with --resume")
 }
 
 /// Removes what a killed process had begun to write.
-fn clean(folder: &Path) -> Outcome {
+fn remove_unfinished(folder: &Path) -> Outcome {
     for name in states::names(folder)? {
         if name.starts_with(BESIDE) {
             states::remove(&folder.join(name))?;
         }
     }
     Ok(())
+}
+
+/// A file of JSON lines that never holds half a line for long: what is cut off is made good by
+/// rewriting the file when the run goes on.
+#[derive(Debug)]
+struct Lines {
+    path: PathBuf,
+    file: File,
+    text: String,
+    published: usize,
+}
+
+impl Lines {
+    /// The file with these lines and no others.
+    fn rewrite(path: PathBuf, text: String) -> Outcome<Lines> {
+        write_whole(&path, text.as_bytes()).map_err(with_resume_hint)?;
+        let file = OpenOptions::new().append(true).open(&path);
+        Ok(Lines {
+            file: file.map_err(Failure::io(&path))?,
+            published: text.len(),
+            path,
+            text,
+        })
+    }
+
+    /// The lines so far, published or not.
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Adds a line.
+    fn note(&mut self, line: &impl Serialize) -> Outcome {
+        let line = serde_json::to_string(line).map_err(|error| Failure::from_error(&error))?;
+        self.text.push_str(&line);
+        self.text.push('\n');
+        Ok(())
+    }
+
+    /// Brings the file up to what was noted.
+    fn publish(&mut self) -> Outcome {
+        let written = self.file.write_all(&self.text.as_bytes()[self.published..]);
+        if let Err(error) = written {
+            // The disk may be full in the middle of a line: back to the last whole one.
+            let _ = self.file.set_len(self.published as u64);
+            return Err(with_resume_hint(Failure::io(&self.path)(error)));
+        }
+        self.published = self.text.len();
+        Ok(())
+    }
+}
+
+/// Refuses a link in a run folder that would lead writing out of it: the folder may be a stranger's. All other files of a
+/// run are written aside and renamed, which replaces a link and leaves alone what it leads to.
+fn unlinked(path: &Path) -> Outcome {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => Err(Failure::error(format!(
+            "{}: expected no symbolic link in a run folder",
+            path.display()
+        ))
+        .hint("remove it if you know where it leads, or choose another --out")),
+        _ => Ok(()),
+    }
+}
+
+/// Held as long as the value lives; the system lets go of it with the process, however that ends.
+#[derive(Debug)]
+struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a folder that is there, or says who holds it.
+    fn take(folder: &Path) -> Outcome<Lock> {
+        let path = folder.join(LOCK);
+        unlinked(&path)?;
+        unlinked(&folder.join(states::FOLDER))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&path).map_err(|error| {
+            Failure::io(&path)(error).hint("--out names a folder that this process may write to")
+        })?;
+        let length = file.metadata().map_err(Failure::io(&path))?.len();
+        if length > LONGEST_LOCK {
+            let message = format!(
+                "{}: expected a run's lock, found a file of {length} bytes",
+                path.display()
+            );
+            return Err(Failure::error(message).hint("move it away, or choose another --out"));
+        }
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // The number is a help, no more: who can't read it is told the rest.
+                let _ = Read::by_ref(&mut file)
+                    .take(LONGEST_LOCK)
+                    .read_to_string(&mut holder);
+                let holder = holder.trim().parse::<u32>();
+                let holder = holder.map_or(String::new(), |id| format!(" (process {id})"));
+                let folder = folder.display();
+                return Err(Failure::error(format!(
+                    "{folder}: another process{holder} is using this run folder"
+                ))
+                .hint("wait for it, stop it, or choose another --out"));
+            }
+            Err(TryLockError::Error(error)) => return Err(Failure::io(&path)(error)),
+        }
+        // A holder that can't be named does no harm, and a full disk is told of by what matters.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+        Ok(Lock { _file: file })
+    }
 }
 
 #[cfg(test)]
@@ -337,5 +441,17 @@ mod tests {
             fs::read_to_string(folder.path().join(METRICS)).unwrap(),
             "{\"epoch\":1}\n{\"epoch\":2}\n"
         );
+    }
+
+    #[test]
+    fn a_folder_has_one_holder_until_it_lets_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = Lock::take(folder.path()).unwrap();
+        let refused = Lock::take(folder.path()).unwrap_err();
+        let id = std::process::id().to_string();
+        assert!(refused.message().contains("another process"));
+        assert!(refused.message().contains(&id), "{}", refused.message());
+        drop(held);
+        Lock::take(folder.path()).unwrap();
     }
 }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::info::Continued;
-use super::lock::Lock;
 use super::states::{self, States};
-use super::{CONFIG, INFO, Lines, METRICS, NON_FINITE, Run, TIMINGS, clean};
+use super::{
+    CONFIG, INFO, Info, Lines, Lock, METRICS, NON_FINITE, Run, TIMINGS, remove_unfinished,
+};
 use crate::args::RunArgs;
 use crate::checkpoint::{self, Kind, Meta, State, write_json};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::run::Info;
 use crate::text::read_json;
 
 /// A run that was found in its folder, which is locked from here on.
@@ -77,8 +77,8 @@ impl Resumed {
         let told = args.machine.device.is_some();
         other_device(&self.folder, &state.meta, &now, told, printer)?;
         record(&self.folder, &state, info, printer)?;
-        clean(&self.folder)?;
-        clean(&self.folder.join(states::FOLDER))?;
+        remove_unfinished(&self.folder)?;
+        remove_unfinished(&self.folder.join(states::FOLDER))?;
         states::remove(&self.folder.join(NON_FINITE))?;
         let timings = timings(&self.folder.join(TIMINGS), state.meta.epoch);
         let run = Run {

@@ -2,16 +2,15 @@
 //! saved, from the beginning or from where an earlier process was stopped.
 
 mod setup;
-mod watch;
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use skeletonmae::Store;
-use skeletonmae::train::{EpochReport, Optimizer, Progress};
+use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress, StepReport};
 
-pub use self::setup::{Setup, Task, Training};
-use self::watch::Watch;
+pub use self::setup::{Setup, Task, Training, run};
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
@@ -98,8 +97,19 @@ struct Replay<'a> {
     clips: &'a [String],
 }
 
+/// How far a training is.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Epochs done.
+    done: usize,
+    /// Of the next epoch.
+    progress: Progress,
+    /// The best epoch so far, where there are held-out clips.
+    best: Option<Best>,
+}
+
 /// Why an epoch did not end.
-struct Left {
+struct Unfinished {
     failure: Failure,
     /// Whether the model is as the last whole step left it.
     sound: bool,
@@ -112,31 +122,36 @@ impl Session<'_> {
         training: &mut Training<'_, T>,
         from: Option<State>,
     ) -> Outcome {
-        let (mut done, mut progress, mut best) = (0, Progress::default(), None);
+        let mut at = Place::default();
         if let Some(state) = from {
             state.restore(&training.setup.store, &mut training.optimizer)?;
-            (done, progress, best) = (state.meta.epoch, state.progress, state.best);
-            self.printer.say(self.whence(done, progress.steps));
-            self.derived(training, done, progress, best)?;
+            at = Place {
+                done: state.meta.epoch,
+                progress: state.progress,
+                best: state.best,
+            };
+            self.printer
+                .say(self.resumed_message(at.done, at.progress.steps));
+            self.write_checkpoints(training, at)?;
         } else {
-            self.save(training, done, progress, best)?;
+            self.save(training, at)?;
         }
-        let all = (self.epochs.saturating_sub(done) * self.clips) as u64;
+        let all = (self.epochs.saturating_sub(at.done) * self.clips) as u64;
         let mut bar = self.printer.progress("training", all);
-        bar.advance(progress.clips as u64);
-        while done < self.epochs {
+        bar.advance(at.progress.clips as u64);
+        while at.done < self.epochs {
             let started = Instant::now();
-            let label = format!("epoch {}/{}", done + 1, self.epochs);
-            let seen = progress.clips;
-            let line = self.epoch(training, done, &mut progress, best, (&mut bar, &label))?;
-            let (spent, clips) = (started.elapsed(), progress.clips - seen);
-            let line = line.and_then(|report| {
-                let measured = T::measure(training).map_err(|failure| Left {
+            let label = format!("epoch {}/{}", at.done + 1, self.epochs);
+            let seen = at.progress.clips;
+            let trained = self.epoch(training, &mut at, (&mut bar, &label))?;
+            let (spent, clips) = (started.elapsed(), at.progress.clips - seen);
+            let line = trained.and_then(|report| {
+                let measured = T::measure(training).map_err(|failure| Unfinished {
                     failure,
                     sound: true,
                 })?;
                 Ok(Line {
-                    epoch: done + 1,
+                    epoch: at.done + 1,
                     loss: report.loss,
                     measured,
                     skipped: report.skipped,
@@ -144,18 +159,20 @@ impl Session<'_> {
             });
             let line = match line {
                 Ok(line) => line,
-                Err(left) => return self.leave(training, (done, progress, best), left),
+                Err(unfinished) => return self.stop(training, at, unfinished),
             };
             self.run.note(&line)?;
-            (done, progress) = (done + 1, Progress::default());
-            best = match (line.measured.score(), best) {
-                (Some(score), None) => Some(Best { epoch: done, score }),
-                (Some(score), Some(old)) if score > old.score => Some(Best { epoch: done, score }),
-                _ => best,
+            let done = at.done + 1;
+            let score = line.measured.score();
+            let better = score.filter(|&score| at.best.is_none_or(|best| score > best.score));
+            at = Place {
+                done,
+                progress: Progress::default(),
+                best: better.map(|score| Best { epoch: done, score }).or(at.best),
             };
-            self.save(training, done, progress, best)?;
+            self.save(training, at)?;
             self.run.publish()?;
-            self.derived(training, done, progress, best)?;
+            self.write_checkpoints(training, at)?;
             let timing = timing(done, clips, spent, started.elapsed());
             self.run.timings(&timing)?;
             self.printer.say(format!(
@@ -173,32 +190,29 @@ impl Session<'_> {
     fn epoch<T: Task>(
         &self,
         training: &mut Training<'_, T>,
-        done: usize,
-        progress: &mut Progress,
-        best: Option<Best>,
+        at: &mut Place,
         (bar, label): (&mut printer::Progress, &str),
-    ) -> Outcome<Result<EpochReport, Left>> {
+    ) -> Outcome<Result<EpochReport, Unfinished>> {
         let mut watch = Watch {
             session: self,
             bar,
             label,
-            meta: training.meta(done)?,
+            meta: training.meta(at.done)?,
             store: training.setup.store.clone(),
-            best,
-            progress: *progress,
+            at: *at,
             saved: Instant::now(),
             failure: None,
         };
         let (task, optimizer) = (&training.task, &mut training.optimizer);
-        let place = (done, *progress);
+        let place = (at.done, at.progress);
         let trained = training
             .setup
             .epoch(task.learner(), optimizer, place, &mut watch);
-        *progress = watch.progress;
+        at.progress = watch.at.progress;
         Ok(match (watch.failure, trained) {
             (Some(failure), _) => return Err(failure),
             (None, Ok(report)) => Ok(report),
-            (None, Err(error)) => Err(Left {
+            (None, Err(error)) => Err(Unfinished {
                 sound: !matches!(error, skeletonmae::Error::Tensor(_)),
                 failure: self.failed(error)?,
             }),
@@ -206,47 +220,28 @@ impl Session<'_> {
     }
 
     /// Saves what `--resume` goes on from.
-    fn save<T: Task>(
-        &self,
-        training: &mut Training<'_, T>,
-        done: usize,
-        progress: Progress,
-        best: Option<Best>,
-    ) -> Outcome {
-        let (meta, store) = (training.meta(done)?, &training.setup.store);
-        self.keep(meta, progress, best, store, &training.optimizer)
+    fn save<T: Task>(&self, training: &Training<'_, T>, at: Place) -> Outcome {
+        let (meta, store) = (training.meta(at.done)?, &training.setup.store);
+        self.save_state(meta, at, store, &training.optimizer)
     }
 
     /// The same with all that a state is made of at hand, as an epoch has it between two steps.
-    fn keep(
-        &self,
-        meta: Meta,
-        progress: Progress,
-        best: Option<Best>,
-        store: &Store,
-        optimizer: &Optimizer,
-    ) -> Outcome {
+    fn save_state(&self, meta: Meta, at: Place, store: &Store, optimizer: &Optimizer) -> Outcome {
         let noted = self.run.noted().to_owned();
-        let state = State::of(meta, progress, noted, best, store, optimizer)?;
+        let state = State::of(meta, at.progress, noted, at.best, store, optimizer)?;
         self.run.save(&state)
     }
 
     /// Writes the files that follow from a state between two epochs.
-    fn derived<T: Task>(
-        &self,
-        training: &Training<'_, T>,
-        done: usize,
-        progress: Progress,
-        best: Option<Best>,
-    ) -> Outcome {
-        if done == 0 || progress.steps > 0 {
+    fn write_checkpoints<T: Task>(&self, training: &Training<'_, T>, at: Place) -> Outcome {
+        if at.done == 0 || at.progress.steps > 0 {
             return Ok(());
         }
-        let (meta, tensors) = (training.meta(done)?, training.setup.store.tensors());
+        let (meta, tensors) = (training.meta(at.done)?, training.setup.store.tensors());
         let checkpoint = Checkpoint { meta, tensors };
         self.run.checkpoint(&checkpoint)?;
-        match best {
-            Some(best) if best.epoch == done => self.run.best(&checkpoint),
+        match at.best {
+            Some(best) if best.epoch == at.done => self.run.best(&checkpoint),
             _ => Ok(()),
         }
     }
@@ -286,19 +281,19 @@ impl Session<'_> {
     }
 
     /// Saves where an interrupted or failed epoch stands, and says so.
-    fn leave<T: Task>(
+    fn stop<T: Task>(
         &self,
-        training: &mut Training<'_, T>,
-        (done, progress, best): (usize, Progress, Option<Best>),
-        left: Left,
+        training: &Training<'_, T>,
+        at: Place,
+        unfinished: Unfinished,
     ) -> Outcome {
-        if left.sound {
-            self.save(training, done, progress, best)?;
+        if unfinished.sound {
+            self.save(training, at)?;
         }
-        let Failure::Interrupted { signal, .. } = left.failure else {
-            return Err(left.failure);
+        let Failure::Interrupted { signal, .. } = unfinished.failure else {
+            return Err(unfinished.failure);
         };
-        let (epoch, epochs, steps) = (done + 1, self.epochs, progress.steps);
+        let (epoch, epochs, steps) = (at.done + 1, self.epochs, at.progress.steps);
         let folder = self.run.folder().display();
         let message = format!(
             "in epoch {epoch} of {epochs}, after step {steps}; {folder} is saved: the same command with --resume goes on from here"
@@ -306,7 +301,7 @@ impl Session<'_> {
         Err(Failure::Interrupted { signal, message })
     }
 
-    fn whence(&self, done: usize, steps: usize) -> String {
+    fn resumed_message(&self, done: usize, steps: usize) -> String {
         let folder = self.run.folder().display();
         match (done, steps) {
             (done, 0) if done >= self.epochs => format!("{folder}: all epochs are done"),
@@ -316,5 +311,60 @@ impl Session<'_> {
                 done + 1
             ),
         }
+    }
+}
+
+/// What happens between two steps: the bar moves, the training is saved now and then, a signal is obeyed.
+struct Watch<'a> {
+    session: &'a Session<'a>,
+    bar: &'a mut printer::Progress,
+    label: &'a str,
+    meta: Meta,
+    store: Store,
+    at: Place,
+    saved: Instant,
+    /// Why a save failed, which ends the epoch.
+    failure: Option<Failure>,
+}
+
+impl Watch<'_> {
+    fn save(&mut self, optimizer: &Optimizer) -> Outcome {
+        let meta = self.meta.clone();
+        self.session
+            .save_state(meta, self.at, &self.store, optimizer)?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, report: &StepReport<'_>) -> ControlFlow<()> {
+        if report.progress.skipped > self.at.progress.skipped {
+            let (label, step) = (self.label, report.step + 1);
+            self.session.printer.warn(format!(
+                "{label}: step {step} skipped, its loss or gradient is not finite"
+            ));
+        }
+        self.at.progress = *report.progress;
+        self.bar.advance(report.clips as u64);
+        self.bar
+            .note(format!("{}, loss {:.4}", self.label, report.loss));
+        tracing::debug!(
+            epoch = report.epoch,
+            step = report.step,
+            loss = report.loss,
+            "step"
+        );
+        if self.session.interrupt.received().is_some() {
+            // The session saves what an interruption leaves.
+            return ControlFlow::Break(());
+        }
+        if self.saved.elapsed() >= self.session.save_every
+            && let Err(failure) = self.save(report.optimizer)
+        {
+            self.failure = Some(failure);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 }

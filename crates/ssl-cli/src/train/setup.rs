@@ -1,4 +1,6 @@
-//! What a training is set up with, checked before anything is written.
+//! From what was typed to the last epoch: what a training is set up with is checked before anything is written.
+
+use std::time::Duration;
 
 use candle_core::DType;
 use skeleton_data::reading::Reading;
@@ -7,7 +9,8 @@ use skeletonmae::train::{
     EpochReport, Learner, Observer, Optimizer, Pass, Progress, TrainConfig, run_epoch,
 };
 
-use super::Metrics;
+use super::{Metrics, Session};
+use crate::args::{RunArgs, SettingsArgs};
 use crate::checkpoint::{Kind, Meta, Origin};
 use crate::config::{Config, RunSection};
 use crate::data::Data;
@@ -16,9 +19,10 @@ use crate::feed::{Feed, Feeds};
 use crate::fits;
 use crate::machine::Machine;
 use crate::models::meta;
+use crate::outputs::beside;
 use crate::printer::Printer;
 use crate::report::count;
-use crate::run::{Info, Labels, Run};
+use crate::run::{Info, Labels, Resumed, Run};
 use crate::signal::Interrupt;
 
 /// What is one training's own.
@@ -217,4 +221,62 @@ impl<T: Task> Training<'_, T> {
         }
         Ok(())
     }
+}
+
+/// Trains in a run folder. `flags` puts the command's own flags into the settings, `next` is the command to type then.
+pub fn run<T: Task>(
+    (typed, args): (&SettingsArgs, &RunArgs),
+    flags: impl FnOnce(&mut RunSection),
+    next: impl FnOnce(&Config) -> String,
+    printer: &Printer,
+    interrupt: &Interrupt,
+) -> Outcome {
+    let resumed = Resumed::find(args, T::KIND, printer)?;
+    let settings = settings(typed, resumed.as_ref());
+    let config = Config::resolve(&settings, T::KIND, |run| {
+        run.data = args.data.clone().or(run.data.take());
+        run.seed = args.seed.unwrap_or(run.seed);
+        run.on(args.machine, printer);
+        flags(run);
+    })?;
+    if resumed.is_none() {
+        let inputs = config.run.data.iter().chain(&config.run.encoder);
+        beside(&args.out, inputs)?;
+        Run::check(&args.out, args.overwrite)?;
+    }
+    let mut training = T::set_up(&config, printer, interrupt)?;
+    let (info, now) = (training.info(), |epochs| training.meta(epochs));
+    let (mut run, state) = Run::open(resumed, args, &config, &info, now, printer)?;
+    training.announce(printer)?;
+    let mut session = Session {
+        run: &mut run,
+        printer,
+        interrupt,
+        epochs: training.setup.settings.epochs,
+        clips: training.setup.train.len(),
+        save_every: Duration::from_secs(args.save_every),
+    };
+    let trained = session.train(&mut training, state);
+    trained.map_err(|failure| match failure.is_out_of_memory() {
+        true => training
+            .setup
+            .step
+            .out_of_memory(&training.setup.feeds.machine),
+        false => failure,
+    })?;
+    T::finish(&training, &run, printer)?;
+    printer.document(&format!("checkpoint: {}", run.checkpoint_path().display()))?;
+    printer.document(&format!("next: {}", next(&config)))
+}
+
+/// The settings as typed; those of the run that goes on where none are.
+fn settings(typed: &SettingsArgs, resumed: Option<&Resumed>) -> SettingsArgs {
+    let mut settings = typed.clone();
+    if let Some(resumed) = resumed
+        && settings.preset.is_none()
+        && settings.config.is_none()
+    {
+        settings.config = Some(resumed.config());
+    }
+    settings
 }

@@ -140,11 +140,7 @@ impl Step {
     /// Multiply-adds of the forward pass of one clip.
     pub fn cost(&self) -> Outcome<usize> {
         let layout = Layout::built_in("coco17")?;
-        let reads = Reads {
-            frames: FRAMES,
-            joints: layout.len(),
-            edges: layout.edges().len(),
-        };
+        let reads = Reads::of(&layout, FRAMES);
         let tensors = self.store.tensors();
         let shapes = tensors.iter().map(|(name, t)| (name.as_str(), t.dims()));
         let one: usize = modules(shapes, reads).iter().map(|m| m.multiply_adds).sum();

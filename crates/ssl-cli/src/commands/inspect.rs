@@ -1,18 +1,30 @@
-//! One clip: drawn, and in a few words.
-
-use std::path::Path;
+//! `ssl inspect`
 
 use serde::Serialize;
 use skeleton_data::ClipSource;
 use skeleton_data::cache::Cache;
 use skeleton_data::draw::{Axis, Camera, Caption, Scene, animation, plain, strip};
 
+use super::survey;
 use crate::args::InspectArgs;
 use crate::checkpoint::write_whole;
 use crate::failure::{Failure, Outcome};
 use crate::outputs::vacant;
 use crate::printer::Printer;
-use crate::report::count;
+use crate::report::{Contents, count};
+use crate::signal::Interrupt;
+
+/// Says what a cache holds, and checks it; or draws one of its clips.
+pub fn run(args: &InspectArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    let cache = Cache::open(&args.cache)?;
+    if let Some(wanted) = &args.clip {
+        return draw(args, wanted, &cache, printer);
+    }
+    let verified = args.verify.then(|| cache.verify()).transpose()?;
+    let survey = survey(&cache, 0.0, printer, interrupt)?;
+    let contents = Contents::new(&cache, &survey, verified);
+    printer.report(args.json, &contents, Contents::text)
+}
 
 /// What is said of a clip.
 #[derive(Serialize)]
@@ -31,7 +43,7 @@ struct Clip<'a> {
 }
 
 /// Draws the clip `wanted` (an id, or a number) where the arguments say.
-pub fn run(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -> Outcome {
+fn draw(args: &InspectArgs, wanted: &str, cache: &Cache, printer: &Printer) -> Outcome {
     let drawings = args.svg.iter().chain(&args.html);
     vacant(drawings, &[&args.cache], args.overwrite)?;
     let index = find(cache, wanted)?;
@@ -93,7 +105,7 @@ pub fn find(cache: &Cache, wanted: &str) -> Outcome<usize> {
     {
         return Ok(index);
     }
-    let path: &Path = cache.path();
+    let path = cache.path();
     let mut near: Vec<(f64, &str)> = (0..cache.len())
         .map(|index| cache.sample(index).id)
         .map(|id| (strsim::jaro_winkler(id, wanted), id))

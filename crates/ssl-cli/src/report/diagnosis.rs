@@ -1,11 +1,14 @@
 //! What `ssl doctor` says.
 
-mod text;
-
 use serde::Serialize;
 use skeleton_data::ClipSource;
 use skeleton_data::cache::Cache;
-use skeleton_data::health::{Finding, Health, Kind, PairFacts, Place, Severity, SplitFacts};
+use skeleton_data::draw::plain;
+use skeleton_data::health::{
+    Finding, Health, Kind, Majority, PairFacts, Place, Severity, SplitFacts,
+};
+
+use super::{columns, count, percent};
 
 /// A diagnosis with its circumstances.
 #[derive(Debug, Serialize)]
@@ -160,5 +163,136 @@ fn advice(kind: Kind) -> &'static str {
         Kind::ClassNotTested => "nothing, if the test split is published so",
         // Kinds of a newer library.
         _ => "look at the clips",
+    }
+}
+
+impl Diagnosis<'_> {
+    /// A page for people.
+    pub fn text(&self) -> String {
+        let mut lines = vec![format!(
+            "{}: {}",
+            plain(self.dataset),
+            count(self.clips, "clip")
+        )];
+        lines.extend(self.findings.iter().flat_map(Shown::lines));
+        lines.extend(self.split_lines());
+        lines.extend(self.pair_lines());
+        lines.extend(self.overfit.iter().map(Overfit::text));
+        if self.healthy {
+            lines.push("healthy: nothing found that makes training fail or results lie".to_owned());
+        }
+        lines.join("\n")
+    }
+
+    fn split_lines(&self) -> Vec<String> {
+        if self.splits.is_empty() {
+            return vec!["no splits".to_owned()];
+        }
+        let head = ["split", "clips", "classes", "largest class"];
+        let mut rows = vec![head.map(str::to_owned)];
+        rows.extend(self.splits.iter().map(|split| {
+            [
+                plain(&split.name),
+                split.clips.to_string(),
+                split.classes.to_string(),
+                self.majority(split.majority),
+            ]
+        }));
+        columns([false, true, true, false], &rows)
+    }
+
+    fn pair_lines(&self) -> Vec<String> {
+        if self.pairs.is_empty() {
+            let message = "no two splits belong together by name: --split-train NAME --split-test NAME compares two";
+            let several = self.splits.len() > 1;
+            return several.then(|| message.to_owned()).into_iter().collect();
+        }
+        let head = ["trained on", "tested on", "leaked", "baseline: always"];
+        let mut rows = vec![head.map(str::to_owned)];
+        rows.extend(self.pairs.iter().map(|pair| {
+            [
+                plain(&pair.train),
+                plain(&pair.test),
+                pair.leaked.to_string(),
+                self.majority(pair.baseline),
+            ]
+        }));
+        columns([false, false, true, false], &rows)
+    }
+
+    fn majority(&self, most: Option<Majority>) -> String {
+        let Some(Majority { class, share }) = most else {
+            return "-".to_owned();
+        };
+        let name = self
+            .classes
+            .get(class as usize)
+            .map_or_else(|| class.to_string(), |name| plain(name));
+        format!("{} ({name})", percent(share))
+    }
+}
+
+impl Shown<'_> {
+    fn lines(&self) -> Vec<String> {
+        let severity = match self.severity {
+            Severity::Error => "ERROR",
+            Severity::Warning => "WARNING",
+            Severity::Note => "NOTE",
+        };
+        let mut lines = vec![format!("{severity:8} {}", plain(self.what))];
+        let name = |named: &Named<'_>| match named.like {
+            Some(like) => format!("{} = {}", plain(named.clip), plain(like)),
+            None => plain(named.clip),
+        };
+        let names: Vec<String> = self.places.iter().map(name).collect();
+        let names = names.join(", ");
+        let place = match (names.is_empty(), self.more) {
+            (true, 0) => None,
+            (true, more) => Some(count(more, "clip")),
+            (false, 0) => Some(names),
+            (false, more) => Some(format!("{names} and {more} more")),
+        };
+        lines.extend(place.map(|place| format!("         where  {place}")));
+        lines.push(format!("         why    {}", self.why));
+        lines.push(format!("         do     {}", self.advice));
+        lines
+    }
+}
+
+impl Overfit {
+    fn text(&self) -> String {
+        let (clips, classes) = (count(self.clips, "clip"), count(self.classes, "class"));
+        let split = self
+            .split
+            .as_ref()
+            .map_or(String::new(), |split| format!(" from {}", plain(split)));
+        let way = format!(
+            "loss {:.3} to {:.3} in {}",
+            self.first_loss,
+            self.last_loss,
+            count(self.steps, "step")
+        );
+        let (severity, verdict) = match self.fits {
+            true => ("OK", "learnt by heart".to_owned()),
+            false if self.last_loss.is_finite() => (
+                "ERROR",
+                format!("not learnt by heart: the loss stays above {:.3}", self.goal),
+            ),
+            false => (
+                "ERROR",
+                "not learnt by heart: the loss is not finite".to_owned(),
+            ),
+        };
+        let mut text = format!(
+            "{severity:8} one batch of {clips} of {classes}{split} ({}): {verdict}; {way}",
+            self.settings
+        );
+        if !self.fits {
+            text.push_str(
+                "\n         why    a model that can't fit a few clips won't learn many: labels, coordinates or settings are wrong\n         \
+                 do     draw some of these clips (ssl inspect --clip), lower the rate (--set finetune.optimizer.lr=...)",
+            );
+        }
+        text
     }
 }
