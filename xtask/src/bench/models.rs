@@ -150,7 +150,7 @@ fn measure_all(
     for work in works {
         outcomes.push(measure(&start, work, &kinds, &options.rounds)?);
     }
-    report::write(workspace, &facts, &outcomes, &options.files, page)
+    report::write(workspace, &facts, &outcomes, options.json.as_deref(), page)
 }
 
 /// Ours, and what of PyTorch is there.
