@@ -15,7 +15,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::report::{self, Outcome, Taken};
 use super::side::{Kind, Numbers, median, numbers_of, value};
-use super::{Files, facts, imports, python};
+use super::{facts, imports, python};
 use crate::process::{Failure, cannot, run};
 use crate::workspace::Workspace;
 
@@ -93,12 +93,9 @@ pub fn bench(workspace: &Workspace, options: &DataOptions) -> Result<(), Failure
     for section in SECTIONS.iter().filter(chosen) {
         outcomes.push(measure(workspace, section, &python, options.repetitions)?);
     }
-    let files = Files {
-        json: options.json.clone(),
-        markdown: None,
-    };
     let facts = facts(&python, Some("numpy"));
-    report::write(workspace, &facts, &outcomes, &files, false)
+    let file = options.json.as_deref();
+    report::write(workspace, &facts, &outcomes, file, false)
 }
 
 impl Section {

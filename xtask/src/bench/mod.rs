@@ -59,8 +59,9 @@ pub struct Rounds {
 pub struct WorkOptions {
     #[command(flatten)]
     pub rounds: Rounds,
-    #[command(flatten)]
-    pub files: Files,
+    /// Write rounds and ratios here.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// How all works are measured.
@@ -71,17 +72,6 @@ pub struct TableOptions {
     /// Replace the table of docs/speed.md.
     #[arg(long)]
     pub page: bool,
-}
-
-/// Where what was found is written.
-#[derive(Clone, Debug, Default, PartialEq, Args)]
-pub struct Files {
-    /// Write rounds and ratios here.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Write a table here.
-    #[arg(long, value_name = "FILE")]
-    pub markdown: Option<PathBuf>,
 }
 
 /// Which clock counts.
@@ -119,9 +109,11 @@ pub fn bench(workspace: &Workspace, topic: &Topic) -> Result<(), Failure> {
         Topic::Ops(options) => models::ops(workspace, options),
         Topic::All(table) => {
             models::bench(workspace, None, &table.work, table.page)?;
-            // The files are the models'.
-            let mut ops = table.work.clone();
-            ops.files = Files::default();
+            // The file is the models'.
+            let ops = WorkOptions {
+                json: None,
+                ..table.work.clone()
+            };
             models::ops(workspace, &ops)?;
             let readers = DataOptions {
                 section: None,
@@ -243,7 +235,7 @@ mod tests {
         } = table.work.rounds;
         assert_eq!((rounds, threads, table.page), (5, 2, true));
         assert_eq!(clock, Clock::Processor);
-        assert_eq!(table.work.files.json, Some("x.json".into()));
+        assert_eq!(table.work.json, Some("x.json".into()));
         for right in ["data", "models --page", "infer1 --json x", "ops --json x"] {
             assert!(parse(right).is_some(), "{right}");
         }

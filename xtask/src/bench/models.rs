@@ -7,27 +7,10 @@ use std::process::Command;
 
 use super::data::BATCHES_2D;
 use super::report::{self, MEMORY, Outcome, Taken, milliseconds, verdict};
-use super::side::{Kind, Side, Start, has_compiler, median, numbers_of, value};
+use super::side::{Kind, Side, Start, Work, has_compiler, median, numbers_of, value};
 use super::{Clock, Rounds, WorkOptions, facts, facts_of_now, imports};
 use crate::process::{Failure, run};
 use crate::workspace::Workspace;
-
-/// The shapes of a work, the same on both sides.
-pub struct Work {
-    /// The topic.
-    pub name: &'static str,
-    /// What is measured, in a few words.
-    pub title: &'static str,
-    /// What the programs call it.
-    pub call: &'static str,
-    /// PyTorch's side, below `tests/reference`.
-    pub script: &'static str,
-    pub clips: usize,
-    /// Steps a round.
-    pub steps: usize,
-    /// The smallest ratios that are aimed at: against eager PyTorch and against the compiled.
-    pub goals: [f64; 2],
-}
 
 const FRAMES: usize = 64;
 const LAYOUT: &str = "coco17";
@@ -150,7 +133,7 @@ fn measure_all(
     for work in works {
         outcomes.push(measure(&start, work, &kinds, &options.rounds)?);
     }
-    report::write(workspace, &facts, &outcomes, &options.files, page)
+    report::write(workspace, &facts, &outcomes, options.json.as_deref(), page)
 }
 
 /// Ours, and what of PyTorch is there.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::side::{Kind, Numbers, median, quantile};
-use super::{Facts, Files, write as save};
+use super::{Facts, write as save};
 use crate::process::{Failure, cannot};
 use crate::workspace::Workspace;
 
@@ -110,26 +111,22 @@ impl Outcome {
     }
 }
 
-/// To stdout and wherever the options say.
+/// To stdout, as JSON to a file, and as a table to the page on speed.
 pub fn write(
     workspace: &Workspace,
     facts: &Facts,
     outcomes: &[Outcome],
-    files: &Files,
+    file: Option<&Path>,
     page: bool,
 ) -> Result<(), Failure> {
     print!("{}", text(facts, outcomes));
-    if let Some(path) = &files.json {
+    if let Some(path) = file {
         save(path, &json(facts, outcomes)?)?;
-    }
-    let table = markdown(facts, outcomes);
-    if let Some(path) = &files.markdown {
-        save(path, &table)?;
     }
     if page {
         let path = workspace.root().join("docs/speed.md");
         let old = std::fs::read_to_string(&path).map_err(cannot("read", &path))?;
-        let new = with_table(&old, &table).ok_or_else(|| {
+        let new = with_table(&old, &markdown(facts, outcomes)).ok_or_else(|| {
             Failure::Task(format!("{} lacks the marks {MARKS:?}", path.display()))
         })?;
         save(&path, &new)?;

@@ -9,7 +9,6 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde::Serialize;
 
-use super::models::Work;
 use super::{Clock, Rounds, python};
 use crate::process::{Failure, run};
 use crate::workspace::Workspace;
@@ -36,6 +35,23 @@ impl Kind {
             Kind::StandIn => "stand-in",
         }
     }
+}
+
+/// The shapes of a work, the same on both sides.
+pub struct Work {
+    /// The topic.
+    pub name: &'static str,
+    /// What is measured, in a few words.
+    pub title: &'static str,
+    /// What the programs call it.
+    pub call: &'static str,
+    /// PyTorch's side, below `tests/reference`.
+    pub script: &'static str,
+    pub clips: usize,
+    /// Steps a round.
+    pub steps: usize,
+    /// The smallest ratios that are aimed at: against eager PyTorch and against the compiled.
+    pub goals: [f64; 2],
 }
 
 /// Lets a program compute with so many threads, whichever library it uses.

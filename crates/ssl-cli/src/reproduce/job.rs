@@ -363,7 +363,7 @@ mod tests {
     use super::*;
     use crate::args::ScaleName;
     use crate::config::Preset;
-    use crate::reproduce::clips::Scale;
+    use crate::reproduce::settings::Scale;
 
     fn task(change: impl Fn(&mut Config)) -> Task {
         let preset = Preset::find("quick").expect("it is the default");

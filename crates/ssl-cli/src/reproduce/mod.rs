@@ -19,11 +19,11 @@ use std::collections::BTreeMap;
 
 use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
 
-use self::clips::{Scale, Set};
+use self::clips::Set;
 use self::job::{Folder, Program};
 use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
-use self::settings::Base;
+use self::settings::{Base, Scale};
 use self::table::{Machine, Source, Table, spell};
 use crate::args::{ReproduceArgs, ScaleName};
 use crate::checkpoint::write_whole;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use skeleton_datasets::paper::{Cell, Experiment, Pretraining, Protocol, Setup};
 
-use super::clips::{Scale, ScaleSet, Set, StandIn};
+use super::clips::Set;
 use super::job::{Encoder, Folder, Job, Probe, Task};
-use super::settings::Base;
+use super::settings::{Base, Scale, ScaleSet, StandIn};
 use crate::args::ProbeMethod;
 use crate::checkpoint::Kind;
 use crate::config::RunSection;

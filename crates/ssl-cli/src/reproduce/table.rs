@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use skeleton_datasets::paper::Metric;
 
-use super::clips::{Scale, Set};
+use super::clips::Set;
 use super::job::{Done, Folder};
 use super::plan::{CellRuns, Planned, PlannedCell};
+use super::settings::Scale;
 use crate::args::ScaleName;
 use crate::failure::{Failure, Outcome};
 use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, Statistic};
@@ -346,8 +347,8 @@ mod tests {
     use skeleton_datasets::paper::experiments;
 
     use super::*;
-    use crate::reproduce::clips::StandIn;
     use crate::reproduce::page::{bars, markdown};
+    use crate::reproduce::settings::StandIn;
 
     /// The last cell was not made.
     fn planned(id: &str) -> Planned {
