@@ -4,12 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use skeleton_data::cache::Cache;
+use skeleton_data::reading::Reading;
 use skeleton_data::{ClipSource, Units};
 use skeleton_graph::Layout;
 
 use crate::checkpoint::Fingerprint;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, first_few};
+use crate::feed::sorted_out;
 use crate::fit::Facts;
+use crate::printer::Printer;
+use crate::report::count;
 
 /// An open cache.
 #[derive(Clone)]
@@ -81,6 +85,41 @@ impl Data {
             )));
         }
         Ok(self.sorted(clips))
+    }
+
+    /// The clips of a split to train on, or to measure on beside a training: those that show nobody are refused with their names, or
+    /// left out where `skip_empty` says so.
+    pub fn shown(
+        &self,
+        split: &str,
+        reading: &Reading,
+        skip_empty: bool,
+        printer: &Printer,
+    ) -> Outcome<Vec<u32>> {
+        let clips = self.split(split)?;
+        let (shown, _, names) = sorted_out(&*self.cache, reading, clips)?;
+        if names.is_empty() {
+            return Ok(shown);
+        }
+        let (clips, some) = (count(names.len(), "clip"), first_few(&names));
+        if !skip_empty || shown.is_empty() {
+            let message = format!(
+                "split {split:?}: expected clips that show somebody, found {clips} that don't: {some}"
+            );
+            return Err(Failure::error(message).hint(
+                "leave them out with --skip-empty; `ssl doctor CACHE.h5` says which joints are missing, reading.score_threshold decides it",
+            ));
+        }
+        printer.warn(format!(
+            "{clips} of {split} without anybody left out: {some}"
+        ));
+        Ok(shown)
+    }
+
+    /// How many of `clips` have more than so many people stored.
+    pub fn crowded(&self, clips: &[u32], persons: usize) -> usize {
+        let is = |&&clip: &&u32| self.cache.sample(clip as usize).persons > persons;
+        clips.iter().filter(is).count()
     }
 
     /// Tracks of the `batch` clips of `clips` that have most, `persons` a clip at most.

@@ -34,16 +34,7 @@ pub struct Feeds<'a> {
 impl Feeds<'_> {
     /// The clips that show somebody, and those that don't and can't be read, of which it warns.
     pub fn shown(&self, clips: Vec<u32>, printer: &Printer) -> Outcome<(Vec<u32>, Vec<u32>)> {
-        let (mut shown, mut nobody, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for clip in clips {
-            let view = self.source.clip(clip as usize)?;
-            if self.reading.shows_somebody(&view) {
-                shown.push(clip);
-            } else {
-                names.push(view.id.to_owned());
-                nobody.push(clip);
-            }
-        }
+        let (shown, nobody, names) = sorted_out(&*self.source, &self.reading, clips)?;
         if shown.is_empty() {
             let message = format!(
                 "expected a clip that shows somebody, found {} that don't",
@@ -74,6 +65,25 @@ impl Feeds<'_> {
     }
 }
 
+/// The clips that show somebody as they are read, those that don't, and the names of these.
+pub fn sorted_out(
+    source: &dyn ClipSource,
+    reading: &Reading,
+    clips: Vec<u32>,
+) -> Outcome<(Vec<u32>, Vec<u32>, Vec<String>)> {
+    let (mut shown, mut nobody, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    for clip in clips {
+        let view = source.clip(clip as usize)?;
+        if reading.shows_somebody(&view) {
+            shown.push(clip);
+        } else {
+            names.push(view.id.to_owned());
+            nobody.push(clip);
+        }
+    }
+    Ok((shown, nobody, names))
+}
+
 /// The clips of a split with the way they are read.
 pub struct Feed {
     loader: Loader,
@@ -87,6 +97,11 @@ impl Feed {
     /// How many clips there are.
     pub fn len(&self) -> usize {
         self.order.len()
+    }
+
+    /// The clips, by their ids' order.
+    pub fn clips(&self) -> &[u32] {
+        &self.order
     }
 
     /// How often an evaluation sees each clip; the views of a clip follow each other.

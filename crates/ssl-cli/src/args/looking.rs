@@ -148,6 +148,7 @@ impl OverfitArgs {
             preset,
             config: self.config.clone(),
             set: self.set.clone(),
+            text: None,
         }
     }
 }

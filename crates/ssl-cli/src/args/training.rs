@@ -21,6 +21,10 @@ pub struct SettingsArgs {
     /// Change one setting, e.g. --set pretrain.epochs=10 (repeatable).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+
+    /// The preset's text, where some of it comes from a run.
+    #[arg(skip)]
+    pub text: Option<String>,
 }
 
 /// How and where a training run goes.
@@ -30,6 +34,10 @@ pub struct RunArgs {
     /// The cache to read [default: run.data of the config].
     #[arg(long, value_name = "CACHE.h5", help_heading = "Clips")]
     pub data: Option<PathBuf>,
+
+    /// Leave out clips that show nobody, instead of refusing them.
+    #[arg(long, help_heading = "Clips")]
+    pub skip_empty: bool,
 
     /// The run's folder: settings, metrics, checkpoint.
     #[arg(long, value_name = "RUN")]
@@ -199,6 +207,10 @@ pub struct ProbeArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// Leave out clips that show nobody, instead of refusing them.
+    #[arg(long, help_heading = "Clips")]
+    pub skip_empty: bool,
+
     #[command(flatten)]
     pub compute: ComputeArgs,
 }
@@ -220,6 +232,7 @@ impl ProbeArgs {
             preset: self.preset.clone(),
             config: self.config.clone(),
             set: self.set.clone(),
+            text: None,
         }
     }
 }

@@ -23,7 +23,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     }
     let (split, clips) = match &args.split {
         Some(split) => (split.clone(), data.split(split)?),
-        None => Labelled::held_by(&opened, &data)?,
+        None => Labelled::held_by(&opened, &data, printer)?,
     };
     let feeds = opened.feeds(
         data.source(),

@@ -23,6 +23,7 @@ use crate::train::{self, Metrics, Setup, Task, Training};
 pub fn run(args: &FinetuneArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     train::run::<Classification>(
         (&args.settings, &args.run),
+        args.encoder.as_deref(),
         |run| {
             take(&args.train, &mut run.train);
             take(&args.holdout, &mut run.holdout);
@@ -83,7 +84,8 @@ impl Task for Classification {
         let (own, run) = (&config.finetune()?.engine, &config.run);
         let data = Data::open(run.data.as_deref())?;
         let split = config.split(Self::KIND)?;
-        let Labelled { train, held, known } = Labelled::of(&data, split, run, printer)?;
+        let Labelled { train, held, known } =
+            Labelled::of(&data, split, (run, &config.reading), printer)?;
         let encoder = run.encoder.as_ref();
         let encoder = encoder.map(|path| Opened::read(path, Kind::Pretrain));
         let encoder = encoder.transpose()?;
@@ -104,7 +106,7 @@ impl Task for Classification {
                 encoder,
                 known,
                 held: held.transpose()?,
-                test: setup.measured(&run.test)?,
+                test: setup.measured(&run.test, printer)?,
             },
             optimizer: Optimizer::new(own.optimizer, trained)?,
             setup,

@@ -1,5 +1,6 @@
 //! The clips that training with labels may look at, and the measurement of those that have some.
 
+use skeleton_data::reading::Reading;
 use skeleton_data::split::{labelled_share, stratified_holdout};
 use strl::Scores;
 
@@ -24,8 +25,13 @@ pub struct Labelled {
 
 impl Labelled {
     /// The labelled clips of `split`: of each class the share `run.labels`, of which `run.holdout` is held out.
-    pub fn of(data: &Data, split: &str, run: &RunSection, printer: &Printer) -> Outcome<Labelled> {
-        let all = data.split(split)?;
+    pub fn of(
+        data: &Data,
+        split: &str,
+        (run, reading): (&RunSection, &Reading),
+        printer: &Printer,
+    ) -> Outcome<Labelled> {
+        let all = data.shown(split, reading, run.skip_empty, printer)?;
         let labelled = labelled(data, split, &all)?;
         if labelled.len() < all.len() {
             let without = count(all.len() - labelled.len(), "clip");
@@ -44,7 +50,7 @@ impl Labelled {
     }
 
     /// The clips that a fine-tuning held out of its training split, with words for them.
-    pub fn held_by(opened: &Opened, data: &Data) -> Outcome<(String, Vec<u32>)> {
+    pub fn held_by(opened: &Opened, data: &Data, printer: &Printer) -> Outcome<(String, Vec<u32>)> {
         let (meta, run) = (&opened.checkpoint.meta, &opened.config.run);
         let name = opened.origin.path.display();
         let found = data.fingerprint();
@@ -58,7 +64,9 @@ impl Labelled {
         }
         let share = run.holdout.unwrap_or(0.0);
         let split = run.train.as_deref().unwrap_or_default();
-        let labelled = labelled(data, split, &data.split(split)?)?;
+        let (reading, skip) = (&opened.config.reading, run.skip_empty);
+        let shown = data.shown(split, reading, skip, printer)?;
+        let labelled = labelled(data, split, &shown)?;
         let held = Labelled::among(data, &labelled, run)?.held;
         if held.is_empty() {
             let message = format!("--held-out: {name} held no clip out");

@@ -21,6 +21,7 @@ use crate::train::{self, Metrics, Setup, Task, Training};
 pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     train::run::<Pretraining>(
         (&args.settings, &args.run),
+        None,
         |run| {
             take(&args.split, &mut run.split);
             take(&args.val, &mut run.val);
@@ -65,12 +66,13 @@ impl Task for Pretraining {
 
     fn set_up<'a>(
         config: &'a Config,
-        _: &Printer,
+        printer: &Printer,
         interrupt: &'a Interrupt,
     ) -> Outcome<Training<'a, Self>> {
         let own = &config.pretrain()?.engine;
         let data = Data::open(config.run.data.as_deref())?;
-        let clips = data.split(config.split(Self::KIND)?)?;
+        let (split, reading) = (config.split(Self::KIND)?, &config.reading);
+        let clips = data.shown(split, reading, config.run.skip_empty, printer)?;
         let checked = own.validate(data.layout());
         checked.map_err(|error| error.within("pretrain"))?;
         let setup = Setup::new(Self::KIND, config, data, clips, interrupt)?;
@@ -80,7 +82,7 @@ impl Task for Pretraining {
         Ok(Training {
             task: Pretraining {
                 model: model.with_features(setup.feeds.machine.features),
-                val: setup.measured(&config.run.val)?,
+                val: setup.measured(&config.run.val, printer)?,
             },
             optimizer: Optimizer::new(own.optimizer, setup.store.parameters())?,
             setup,

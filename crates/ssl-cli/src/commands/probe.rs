@@ -45,12 +45,13 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
         seed: args.seed,
         labels: args.labels,
         holdout: (args.method == ProbeMethod::Linear).then_some(HELD_OUT),
+        skip_empty: args.skip_empty,
         ..RunSection::default()
     };
     run.check()?;
-    let labelled = Labelled::of(&data, &args.train, &run, printer)?;
-    let test = data.split(&args.test)?;
     let feeds = encoder.feeds(&data, args.compute.machine, printer, interrupt)?;
+    let labelled = Labelled::of(&data, &args.train, (&run, &feeds.reading), printer)?;
+    let test = data.shown(&args.test, &feeds.reading, run.skip_empty, printer)?;
     let (store, model) = encoder.model(&data, args.seed, &feeds.machine)?;
     let frozen = digest(&store.tensors())?;
     let features = |clips, what: &str| -> Outcome<Features> {

@@ -106,6 +106,7 @@ impl Config {
             Failure::usage(format!(
                 "expected --{key} NAME (or run.{key} in the config)"
             ))
+            .hint("`ssl inspect CACHE.h5` lists the splits; `all` is every clip")
         })
     }
 
@@ -242,12 +243,38 @@ fn split_off<'de, T: DeserializeOwned, U: DeserializeOwned, D: Deserializer<'de>
     Ok((rest, beside))
 }
 
+impl Config {
+    /// The text of `preset` with the reading and the encoder of these settings, which are a pre-training's.
+    pub fn beside(&self, preset: &Preset) -> Outcome<String> {
+        let failed = |error: &dyn std::error::Error| Failure::error(error.to_string());
+        let mut table: toml::Table = toml::from_str(preset.text).map_err(|e| failed(&e))?;
+        let own = toml::Table::try_from(self).map_err(|e| failed(&e))?;
+        for section in ["reading", "model"] {
+            let Some(toml::Value::Table(own)) = own.get(section) else {
+                continue;
+            };
+            let strl = table.get(section).and_then(|section| section.get("strl"));
+            let mut own = own.clone();
+            // A pre-training has no classifier.
+            own.extend(strl.map(|strl| ("strl".to_owned(), strl.clone())));
+            table.insert(section.to_owned(), toml::Value::Table(own));
+        }
+        toml::to_string(&table).map_err(|e| failed(&e))
+    }
+}
+
 /// `[run]`: what flags say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunSection {
     /// Seed of everything random.
     pub seed: u64,
+    /// The preset that the settings began with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// Whether clips that show nobody are left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skip_empty: bool,
     /// What computes.
     pub device: Device,
     /// The type of features.
@@ -367,10 +394,10 @@ fn missing(section: &str) -> Failure {
 /// The TOML to begin with, and its name for messages.
 fn source(args: &SettingsArgs) -> Outcome<(String, String)> {
     match (&args.preset, &args.config) {
-        (Some(name), _) => Ok((
-            Preset::find(name)?.text.to_owned(),
-            format!("preset {name}"),
-        )),
+        (Some(name), _) => {
+            let text = Preset::find(name)?.text.to_owned();
+            Ok((args.text.clone().unwrap_or(text), format!("preset {name}")))
+        }
         (None, Some(path)) => Ok((read(path)?, path.display().to_string())),
         (None, None) => Err(
             Failure::usage("expected --preset NAME or --config FILE").hint(
@@ -397,14 +424,13 @@ fn with_changes(config: &Config, text: &str, typed: &[String], kind: Kind) -> Ou
         } else {
             Kind::Pretrain
         };
+        // A script may give both commands the same settings.
         if set.path[0] == other.name() {
-            return Err(Failure::usage(format!(
-                "--set {typed}: `ssl {}` has no use for the section {}",
-                kind.name(),
-                other.name()
-            )));
+            let (command, section) = (kind.name(), other.name());
+            tracing::warn!("--set {typed}: `ssl {command}` has no use for the section {section}");
+        } else {
+            sets.push(set);
         }
-        sets.push(set);
     }
     // A kind first, wherever it was typed: what else is set is said of it.
     let (kinds, others): (Vec<_>, Vec<_>) = sets.iter().partition(|set| set.chooses_kind());

@@ -7,6 +7,7 @@ fn args(preset: &str, sets: &[&str]) -> SettingsArgs {
         preset: Some(preset.into()),
         config: None,
         set: sets.iter().map(|set| (*set).to_owned()).collect(),
+        text: None,
     }
 }
 
@@ -222,6 +223,7 @@ fn a_missing_section_is_named() {
         preset: None,
         config: Some(path),
         set: Vec::new(),
+        text: None,
     };
     let config = Config::resolve(&args, Kind::Finetune, |_| {}).unwrap();
     assert!(

@@ -83,7 +83,10 @@ impl Evaluation {
             lines.push(format!("  left out, without anybody: {}", self.nobody));
         }
         lines.push(format!("  top-1       {}", percent(self.top1)));
-        lines.push(format!("  top-5       {}", percent(self.top5)));
+        // Of five classes and fewer, the right one is always among the first five.
+        if self.confusion.len() > 5 {
+            lines.push(format!("  top-5       {}", percent(self.top5)));
+        }
         lines.push(format!("  mean class  {}", percent(self.mean_class)));
         let pairs = self.worst_pairs();
         if !pairs.is_empty() {
@@ -244,8 +247,7 @@ mod tests {
         let text = evaluation().text();
         assert_eq!(
             text,
-            "toy test: 10 clips\n  left out, without a label: 2\n  top-1       70.0 %\n  \
-             top-5       100.0 %\n  mean class  65.0 %\n  \
+            "toy test: 10 clips\n  left out, without a label: 2\n  top-1       70.0 %\n  mean class  65.0 %\n  \
              most confused:\n    wave  taken for clap: 2 of 6\n    clap  taken for jump: 1 of 4"
         );
     }

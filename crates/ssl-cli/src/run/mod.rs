@@ -375,6 +375,7 @@ mod tests {
 
     fn create(folder: &Path, overwrite: bool) -> Outcome<Run> {
         let args = RunArgs {
+            skip_empty: false,
             data: None,
             out: folder.to_owned(),
             overwrite,

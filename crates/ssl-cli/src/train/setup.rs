@@ -1,5 +1,6 @@
 //! From what was typed to the last epoch: what a training is set up with is checked before anything is written.
 
+use std::path::Path;
 use std::time::Duration;
 
 use candle_core::DType;
@@ -12,13 +13,13 @@ use skeletonmae::train::{
 use super::{Metrics, Session};
 use crate::args::{RunArgs, SettingsArgs};
 use crate::checkpoint::{Kind, Meta, Origin};
-use crate::config::{Config, RunSection};
+use crate::config::{Config, Preset, RunSection};
 use crate::data::Data;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::feed::{Feed, Feeds};
 use crate::fits;
 use crate::machine::Machine;
-use crate::models::meta;
+use crate::models::{Opened, meta};
 use crate::outputs::beside;
 use crate::printer::Printer;
 use crate::report::count;
@@ -145,9 +146,14 @@ impl<'a> Setup<'a> {
     }
 
     /// A split that is measured on, where there is one, with its name.
-    pub fn measured(&self, split: &Option<String>) -> Outcome<Option<(Feed, String)>> {
+    pub fn measured(
+        &self,
+        split: &Option<String>,
+        printer: &Printer,
+    ) -> Outcome<Option<(Feed, String)>> {
         let Some(name) = split else { return Ok(None) };
-        let clips = self.data.split(name)?;
+        let Config { reading, run, .. } = self.config;
+        let clips = self.data.shown(name, reading, run.skip_empty, printer)?;
         Ok(Some((self.feeds.of(clips, None)?, name.clone())))
     }
 
@@ -212,6 +218,14 @@ impl<T: Task> Training<'_, T> {
         if let Some(start) = self.task.start(data) {
             printer.say(start);
         }
+        let persons = self.setup.config.reading.persons;
+        let crowded = data.crowded(self.setup.train.clips(), persons);
+        if crowded > 0 {
+            let clips = count(crowded, "clip");
+            printer.warn(format!(
+                "{clips} with more people than reading.persons = {persons}: reading.people says which are read, `ssl doctor` what is lost"
+            ));
+        }
         let (batch, micro_batch) = (self.setup.settings.batch, self.setup.settings.micro_batch);
         // BatchNorm's statistics depend on it, so the reader of a log should know.
         if micro_batch < batch {
@@ -226,14 +240,17 @@ impl<T: Task> Training<'_, T> {
 /// Trains in a run folder. `flags` puts the command's own flags into the settings, `next` is the command to type then.
 pub fn run<T: Task>(
     (typed, args): (&SettingsArgs, &RunArgs),
+    encoder: Option<&Path>,
     flags: impl FnOnce(&mut RunSection),
     next: impl FnOnce(&Config) -> String,
     printer: &Printer,
     interrupt: &Interrupt,
 ) -> Outcome {
     let resumed = Resumed::find(args, T::KIND, printer)?;
-    let settings = settings(typed, resumed.as_ref());
+    let settings = settings(typed, resumed.as_ref(), encoder, printer)?;
     let config = Config::resolve(&settings, T::KIND, |run| {
+        run.preset = settings.preset.clone().or(run.preset.take());
+        run.skip_empty |= args.skip_empty;
         run.data = args.data.clone().or(run.data.take());
         run.seed = args.seed.unwrap_or(run.seed);
         run.on(args.machine, printer);
@@ -243,6 +260,15 @@ pub fn run<T: Task>(
         let inputs = config.run.data.iter().chain(&config.run.encoder);
         beside(&args.out, inputs)?;
         Run::check(&args.out, args.overwrite)?;
+    }
+    if let Some(data) = config.run.data.as_ref().filter(|path| !path.exists())
+        && resumed.is_some()
+    {
+        let (data, run) = (data.display(), args.out.display());
+        return Err(Failure::error(format!(
+            "{data}: expected the cache that {run} was trained on, found no file"
+        ))
+        .hint("say where it is now: --resume --data CACHE.h5"));
     }
     let mut training = T::set_up(&config, printer, interrupt)?;
     let (info, now) = (training.info(), |epochs| training.meta(epochs));
@@ -269,14 +295,36 @@ pub fn run<T: Task>(
     printer.document(&format!("next: {}", next(&config)))
 }
 
-/// The settings as typed; those of the run that goes on where none are.
-fn settings(typed: &SettingsArgs, resumed: Option<&Resumed>) -> SettingsArgs {
+/// The settings as typed; where none are, those of the run that goes on, else of the run that `encoder` is of.
+fn settings(
+    typed: &SettingsArgs,
+    resumed: Option<&Resumed>,
+    encoder: Option<&Path>,
+    printer: &Printer,
+) -> Outcome<SettingsArgs> {
     let mut settings = typed.clone();
-    if let Some(resumed) = resumed
-        && settings.preset.is_none()
-        && settings.config.is_none()
-    {
-        settings.config = Some(resumed.config());
+    if settings.preset.is_some() || settings.config.is_some() {
+        return Ok(settings);
     }
-    settings
+    match (resumed, encoder) {
+        (Some(resumed), _) => settings.config = Some(resumed.config()),
+        (None, Some(path)) => {
+            let opened = Opened::read(path, Kind::Pretrain)?;
+            let path = opened.origin.path.display();
+            let Some(preset) = &opened.config.run.preset else {
+                let message = format!(
+                    "expected --preset NAME or --config FILE: {path} doesn't say which preset it was made with"
+                );
+                return Err(Failure::usage(message).hint("`ssl preset` lists the presets"));
+            };
+            let text = opened.config.beside(&Preset::find(preset)?)?;
+            printer.say(format!(
+                "settings: preset {preset}, with reading and encoder of {path}"
+            ));
+            settings.preset = Some(preset.clone());
+            settings.text = Some(text);
+        }
+        (None, None) => {}
+    }
+    Ok(settings)
 }
