@@ -171,6 +171,9 @@ fn files(words: &[String]) -> (Vec<String>, Vec<String>) {
     const WRITES: [&str; 6] = ["-o", "--out", "--svg", "--html", "--scores", "--log"];
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     for (at, word) in words.iter().enumerate() {
+        // What is to be a split: NAME=FILE.
+        let of_split = word.split_once('=').filter(|_| words[0] == "prepare");
+        let word = &of_split.map_or(word.clone(), |(_, path)| path.to_owned());
         let file = word.starts_with("runs/")
             || ENDINGS.iter().any(|ending| word.ends_with(ending))
             || BROUGHT.contains(&&**word);

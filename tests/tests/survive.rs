@@ -170,7 +170,7 @@ fn data_that_vanish_end_the_run_and_data_that_come_back_go_on() {
         .refused(1, &["toy.h5"]);
     std::fs::remove_file(desk.path("toy.h5")).unwrap();
     desk.ssl("pretrain --out run --resume")
-        .refused(1, &["toy.h5", "No such file"]);
+        .refused(1, &["toy.h5", "--resume --data"]);
     desk.write("moved.h5", &cache);
     desk.ssl("pretrain --out run --resume --data moved.h5")
         .success();

@@ -55,7 +55,10 @@ fn annotations_that_disagree_are_refused_with_their_place() {
         ),
         (
             "data['annotations'][1]['keypoint'] = [[[[1, 2], [1]]]]",
-            &["in lists of one length each", "np.asarray(", "a list of 1"],
+            &[
+                "in lists of one length each, 2 here, in `keypoint`",
+                "a list of 1",
+            ],
         ),
         (
             "data['annotations'][1]['keypoint'] = [[[[1, None]]]]",

@@ -38,7 +38,7 @@ pub enum RawFormat {
     /// splits. It is read by an interpreter that runs nothing.
     ///
     /// The fields of an annotation that are read: `frame_dir` (or `filename`), `label`, `keypoint` (m, t, v, c),
-    /// `keypoint_score` (m, t, v), `total_frames`, `img_shape`. A file may be the bare list without splits. Ids as NTU
+    /// `keypoint_score` (m, t, v), `total_frames`, `img_shape`. A file may be the bare list without splits, or one annotation. Ids as NTU
     /// RGB+D writes them (`S001C002P003R002A013`) give setup, camera and subject.
     Pyskl,
     /// The four arrays of CTR-GCN's kind ([`npz`]), ending in `.npz`.

@@ -185,9 +185,30 @@ fn values_of_a_wrong_kind_or_range_are_errors_that_name_the_set() {
 }
 
 #[test]
-fn the_other_jobs_section_cannot_be_set() {
-    let (message, _) = refusal(Kind::Pretrain, &["finetune.epochs=3"]);
-    assert!(message.contains("`ssl pretrain` has no use"), "{message}");
+fn the_other_jobs_section_changes_nothing() {
+    let with = resolve(Kind::Pretrain, &["finetune.epochs=3", "pretrain.epochs=2"]);
+    let without = resolve(Kind::Pretrain, &["pretrain.epochs=2"]);
+    assert_eq!(with.unwrap(), without.unwrap());
+}
+
+#[test]
+fn a_fine_tuning_takes_reading_and_encoder_of_a_pre_training() {
+    let sets = ["model.width=32", "reading.frames=48", "model.backbone=gcn"];
+    let pretrained = resolve(Kind::Pretrain, &sets).unwrap();
+    let preset = Preset::find("jhmdb").unwrap();
+    let text = pretrained.beside(&preset).unwrap();
+    let taken = Config::from_toml(&text, "x").unwrap().only(Kind::Finetune);
+    let own = Config::from_toml(preset.text, "y")
+        .unwrap()
+        .only(Kind::Finetune);
+    assert_eq!(
+        (&taken.reading, &taken.model.mae),
+        (&pretrained.reading, &pretrained.model.mae)
+    );
+    assert_eq!(
+        (&taken.finetune, &taken.model.strl),
+        (&own.finetune, &own.model.strl)
+    );
 }
 
 #[test]

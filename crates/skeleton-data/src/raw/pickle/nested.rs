@@ -6,8 +6,7 @@ use crate::error::Mismatch;
 use crate::raw::element::Element;
 
 /// What lists must be to be read as an array.
-const REGULAR: &str =
-    "numbers in lists of one length each, or what np.asarray(..., dtype=np.float32) makes of them";
+const REGULAR: &str = "numbers in lists of one length each, or an array, as np.asarray(..., dtype=np.float32) makes one,";
 
 impl Document {
     /// Nested lists of numbers as an array of single precision.
@@ -44,7 +43,10 @@ impl Document {
             return Ok(());
         };
         let items = self.sequence(id).filter(|items| items.len() == *len);
-        let wrong = || Mismatch::new(format!("{REGULAR}: {len}"), self.describe(id));
+        let wrong = || {
+            let expected = format!("numbers in lists of one length each, {len} here,");
+            Mismatch::new(expected, self.describe(id))
+        };
         let mut items = items.ok_or_else(wrong)?.iter();
         items.try_for_each(|&item| self.each_number(item, inner, visit))
     }
