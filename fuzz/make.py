@@ -255,6 +255,33 @@ def texts():
     damaged("jsonl/latin1.jsonl", lines(dict(a, id="é")).encode().replace(b"\\u00e9", b"\xe9"))
 
 
+# JSON of pose estimators
+
+
+def joints(x, n=5):
+    return [number for joint in range(n) for number in (x + joint, 2.5 * joint, 0.25 * (joint % 4))]
+
+
+def estimates():
+    people = [dict(image_id=f"{frame}.jpg", category_id=1, keypoints=joints(x + frame), score=2.5)
+              for frame in range(3) for x in (10, 500)]
+    seed("estimates/alphapose.json", json.dumps(people))
+    tracked = [dict(person, image_id=number // 2, idx=number % 2 + 1) for number, person in enumerate(people)]
+    seed("estimates/tracked.json", json.dumps(tracked))
+    instance = dict(keypoints=[[1, 2.5], [3, 4], [5, 6]], keypoint_scores=[0.5, 0, 1], track_id=3)
+    frames = [dict(frame_id=frame, instances=[instance] * (frame % 3)) for frame in range(4)]
+    seed("estimates/mmpose.json", json.dumps(dict(meta_info=dict(name="coco"), instance_info=frames)))
+    seed("estimates/frames.json", json.dumps(frames))
+    damaged("estimates/cut.json", json.dumps(people)[:-20])
+    damaged("estimates/pairs.json", json.dumps([dict(people[0], keypoints=[1, 2, 0.5, 3])]))
+    damaged("estimates/joints.json", json.dumps([people[0], dict(people[1], keypoints=joints(1, 4))]))
+    damaged("estimates/nobody.json", json.dumps([dict(image_id=1)]))
+    damaged("estimates/ragged.json", json.dumps([dict(frame_id=1, instances=[dict(instance, keypoints=[[1, 2], [3]])])]))
+    damaged("estimates/scores.json", json.dumps([dict(frame_id=1, instances=[dict(instance, keypoint_scores=[0.5])])]))
+    damaged("estimates/frame.json", json.dumps([dict(frames[1], frame_id="first")]))
+    damaged("estimates/nan.json", json.dumps([dict(people[0], keypoints=[1, 2, float("nan")])]))
+
+
 # caches
 
 DIGESTED = ["format", "schema", "dataset", "layout", "units", "source"]
@@ -380,5 +407,6 @@ if __name__ == "__main__":
     skeletons()
     archives()
     texts()
+    estimates()
     tomls()
     caches(sys.argv[1])

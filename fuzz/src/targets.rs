@@ -19,11 +19,12 @@ pub type Taken = Result<(), String>;
 pub type Target = fn(&[u8]) -> Taken;
 
 /// All of them, by the names of their seeds' folders.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("pickle", pickle),
     ("ntu", ntu),
     ("npz", npz),
     ("jsonl", jsonl),
+    ("estimates", estimates),
     ("cache", cache),
     ("layout", layout),
     ("datasets", datasets),
@@ -69,6 +70,11 @@ pub fn npz(bytes: &[u8]) -> Taken {
 /// JSON lines: every clip is read.
 pub fn jsonl(bytes: &[u8]) -> Taken {
     every_clip("clips.jsonl", bytes)
+}
+
+/// The JSON of a pose estimator: the clip is put together.
+pub fn estimates(bytes: &[u8]) -> Taken {
+    every_clip("clip.json", bytes)
 }
 
 /// A file of clips in memory: its layout and every clip are read.

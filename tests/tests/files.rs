@@ -445,6 +445,49 @@ fn a_signal_ends_the_wait_for_a_clip() {
 }
 
 #[test]
+fn a_fine_tuning_takes_the_settings_of_its_encoders_run() {
+    let desk = Desk::new();
+    TOY.prepare(&desk, "toy", "coco17");
+    // One script, the same settings for both.
+    let sets = "--set pretrain.epochs=1 --set finetune.epochs=1 --set model.strl.layers=1";
+    let own = "--set reading.frames=8 --set model.width=16 --set model.encoder_layers=1";
+    let done = desk
+        .ssl(&format!(
+            "pretrain --preset jhmdb --data toy.h5 --split train --out pre {sets} {own}"
+        ))
+        .success();
+    assert!(
+        done.stderr.contains("no use for the section finetune"),
+        "{done}"
+    );
+    let done = desk
+        .ssl(&format!(
+            "finetune --data toy.h5 --train train --encoder pre --out fine {sets}"
+        ))
+        .success();
+    assert!(done.stderr.contains("settings: preset jhmdb"), "{done}");
+    desk.ssl(&format!(
+        "finetune --preset jhmdb --data toy.h5 --train train --encoder pre --out typed {sets} {own}"
+    ))
+    .success();
+    assert_eq!(
+        desk.read("fine/config.toml"),
+        desk.read("typed/config.toml")
+    );
+    assert_eq!(
+        desk.read("fine/model.safetensors"),
+        desk.read("typed/model.safetensors")
+    );
+    // A run of a file's settings has no preset.
+    let config = String::from_utf8(desk.read("pre/config.toml")).unwrap();
+    desk.write("mine.toml", config.replace("preset = \"jhmdb\"\n", ""));
+    desk.ssl("pretrain --config mine.toml --out other")
+        .success();
+    desk.ssl("finetune --data toy.h5 --train train --encoder other --out x")
+        .refused(2, &["--preset NAME or --config FILE", "other"]);
+}
+
+#[test]
 fn people_who_act_are_read_when_asked_for() {
     let desk = Desk::new();
     // Two people who stand still before the one who acts.

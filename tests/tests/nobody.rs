@@ -79,6 +79,32 @@ fn the_others_are_answered() {
         .stdout;
     assert!(said.contains("left out, without anybody: 1"), "{said}");
 
+    // A training refuses such clips before it begins, in every split that it reads, or leaves them out when told to.
+    let finetune = FINETUNE
+        .replace("toy.h5", "new.h5")
+        .replace("--out model", "--out other --test test");
+    desk.ssl(&finetune).refused(
+        1,
+        &["split \"test\"", "1 clip that don't", gone, "--skip-empty"],
+    );
+    assert!(!desk.path("other").join("metrics.jsonl").exists());
+    desk.ssl(&format!("{finetune} --skip-empty")).success();
+    let test: Value = serde_json::from_slice(&desk.read("other/test.json")).expect("JSON");
+    assert_eq!(test["n"], found["n"]);
+    let probe =
+        "probe --preset quick --data new.h5 --train train --test test --set reading.frames=8";
+    desk.ssl(probe)
+        .refused(1, &["split \"test\"", gone, "--skip-empty"]);
+    let probed = desk.ssl(&format!("{probe} --skip-empty --json")).json();
+    assert_eq!(
+        probed["n"].as_u64().or(probed["clips"].as_u64()),
+        found["n"].as_u64()
+    );
+    let pretrain = "pretrain --preset quick --data new.h5 --split test --out pretrained --set pretrain.epochs=1 --set reading.frames=8";
+    desk.ssl(pretrain)
+        .refused(1, &["split \"test\"", gone, "--skip-empty"]);
+    desk.ssl(&format!("{pretrain} --skip-empty")).success();
+
     desk.ssl("represent model --data new.h5 --split test --out features.jsonl")
         .success();
     let features = desk.lines("features.jsonl");
