@@ -5,8 +5,6 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::error::Error;
-
 const UNITS: [&str; 3] = ["pixel", "metre", "normalised"];
 
 /// Files of facts, compiled in, each by its name without the ending.
@@ -184,6 +182,57 @@ fn read(name: &str, text: &str, lists: &[(&str, &str)]) -> Result<Dataset, Error
         }
     }
     Ok(set)
+}
+
+/// Why a file was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Not TOML, or not these keys.
+    #[error("{file}: {cause}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// The place and the reason.
+        #[source]
+        cause: Box<toml::de::Error>,
+    },
+    /// A value that can't be.
+    #[error("{file}: {key}: found {found:?}, expected {expected}")]
+    Value {
+        /// The file.
+        file: String,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn value(
+        file: &str,
+        key: &'static str,
+        found: impl ToString,
+        expected: &str,
+    ) -> Error {
+        Error::Value {
+            file: file.to_owned(),
+            key,
+            found: found.to_string(),
+            expected: expected.to_owned(),
+        }
+    }
+
+    /// Makes what the TOML reader says an error of a file: `map_err(Error::syntax(file))`.
+    pub(crate) fn syntax(file: &str) -> impl FnOnce(toml::de::Error) -> Error + '_ {
+        move |cause| Error::Syntax {
+            file: file.to_owned(),
+            cause: Box::new(cause),
+        }
+    }
 }
 
 #[cfg(test)]

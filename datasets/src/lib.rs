@@ -3,8 +3,6 @@
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 mod dataset;
-mod error;
 pub mod paper;
 
-pub use dataset::{Dataset, Format, Source, SplitFacts, all, find};
-pub use error::Error;
+pub use dataset::{Dataset, Error, Format, Source, SplitFacts, all, find};

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::error::Error;
+use crate::dataset::Error;
 
 const TEXT: &str = include_str!("../paper.toml");
 

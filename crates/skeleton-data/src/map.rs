@@ -1,15 +1,19 @@
-//! Files mapped into memory: the only unsafe code of this crate.
+//! Files mapped or unpacked into memory; the map is the only unsafe code of this crate.
 #![allow(unsafe_code, reason = "a map is sound only while its file stays whole")]
 
 use std::fs::{File, Metadata};
+use std::io::Read;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
+use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
 use memmap2::Mmap;
 
-use crate::{Error, Result};
+use crate::error::Mismatch;
+use crate::{Error, Form, Kind, Result};
 
 /// A file mapped for reading; call [`check`](Self::check) before a part of it is read.
 #[derive(Debug)]
@@ -109,5 +113,45 @@ impl Deref for Storage {
             Storage::Map(map) => map,
             Storage::Memory(bytes) => bytes,
         }
+    }
+}
+
+// Files that are compressed as a whole, such as `clips.pkl.gz`.
+
+/// Most bytes that are unpacked of one: poses are packed a few times smaller, padding of zeros a hundred times.
+const MOST_RATIO: usize = 200;
+/// Any file may unpack to this many bytes.
+const ALWAYS: usize = 64 << 20;
+/// What an xz file may ask of memory, in KiB: its largest preset takes 65 MiB.
+const XZ_MEMORY: u32 = 128 << 10;
+
+/// The bytes in a file that is compressed by gzip or xz, in memory; other files as they are.
+pub(crate) fn unpacked(path: &Path, storage: Storage) -> Result<Storage> {
+    let kind = Kind::of(&storage);
+    let packed: &[u8] = &storage;
+    let most = packed.len().saturating_mul(MOST_RATIO).max(ALWAYS);
+    let mut bytes = Vec::new();
+    let limit = most as u64 + 1;
+    let read = match kind {
+        Some(Kind::Gzip) => MultiGzDecoder::new(packed)
+            .take(limit)
+            .read_to_end(&mut bytes),
+        Some(Kind::Xz) => XzReader::new_mem_limit(packed, true, XZ_MEMORY)
+            .take(limit)
+            .read_to_end(&mut bytes),
+        _ => return Ok(storage),
+    };
+    let wrong = |expected: String, found: String| {
+        let kind = kind.map_or("packed", Kind::name);
+        Mismatch::new(format!("{kind} with {expected}"), found).at(Form::Packed, path, "")
+    };
+    storage.check()?;
+    match read {
+        Err(error) => Err(wrong("whole contents".into(), error.to_string())),
+        Ok(_) if bytes.len() > most => {
+            let expected = format!("at most {most} bytes, {MOST_RATIO} times its own size");
+            Err(wrong(expected, "more".into()))
+        }
+        Ok(_) => Ok(Storage::Memory(bytes)),
     }
 }

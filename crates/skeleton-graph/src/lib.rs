@@ -3,10 +3,8 @@
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 mod adjacency;
-mod error;
 mod layout;
 pub mod random;
 
 pub use adjacency::Adjacency;
-pub use error::LayoutError;
-pub use layout::{Layout, Part};
+pub use layout::{Layout, LayoutError, Part};

@@ -7,7 +7,6 @@
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 mod args;
-mod batch;
 mod checkpoint;
 mod commands;
 mod config;

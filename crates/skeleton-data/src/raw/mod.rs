@@ -9,7 +9,6 @@ pub mod npz;
 pub mod ntu;
 mod pickle;
 mod pyskl;
-mod unpack;
 
 use std::cell::Cell;
 use std::fs::File;
@@ -27,7 +26,7 @@ pub use self::files::{Input, RawFiles, has_recordings};
 pub use self::meaning::{Column, Columns, Meaning};
 use crate::error::Mismatch;
 use crate::kind::without_mark;
-use crate::map::Storage;
+use crate::map::{Storage, unpacked};
 use crate::{Error, Form, Kind, Repaired, Result, Sequence};
 
 /// What a file of clips is, told by the ending of its name.
@@ -169,7 +168,7 @@ impl RawFile {
     }
 
     fn read(path: &Path, storage: Storage) -> Result<RawFile> {
-        let storage = unpack::unpacked(path, storage)?;
+        let storage = unpacked(path, storage)?;
         let (format, storage) = (RawFormat::of(path, &storage)?, Arc::new(storage));
         let (contents, clips) = match format {
             RawFormat::Pyskl => pyskl::open(path, &storage).map(|(a, b)| (a, Clips::Pyskl(b)))?,

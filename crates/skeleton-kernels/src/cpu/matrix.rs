@@ -1,4 +1,4 @@
-//! Matrices inside slices: what products take.
+//! Matrices inside slices: what products take, and loops down the columns of rows.
 
 /// A matrix inside a slice: element (i, j) is `data[i * row + j * column]`.
 #[derive(Clone, Copy, Debug)]
@@ -93,4 +93,40 @@ impl<'a, T> MatrixMut<'a, T> {
 pub fn transpose<T: Copy>(matrix: &[T], columns: usize) -> Vec<T> {
     let column = |j: usize| matrix.iter().skip(j).step_by(columns).copied();
     (0..columns).flat_map(column).collect()
+}
+
+// Loops down columns. A kernel that needs a few numbers a feature (scales, sums) takes sixteen features
+// at a time and goes down all rows of a chunk with these numbers in registers.
+
+/// Calls `f::<_, W>(at, d, ...)` for the columns `at..at + W` of `d`: sixteen at a time, the rest one by
+/// one.
+macro_rules! columns {
+    ($d:expr, $f:ident($($arg:expr),* $(,)?)) => {{
+        let d = $d;
+        let mut at = 0;
+        while at + 16 <= d {
+            $f::<_, 16>(at, d, $($arg),*);
+            at += 16;
+        }
+        while at < d {
+            $f::<_, 1>(at, d, $($arg),*);
+            at += 1;
+        }
+    }};
+}
+
+pub(crate) use columns;
+
+/// Columns `at..at + W` of a row.
+#[inline(always)]
+pub fn lanes<T, const W: usize>(row: &[T], at: usize) -> &[T; W] {
+    row[at..].first_chunk().expect("the row reaches that far")
+}
+
+/// [`lanes`], to be written.
+#[inline(always)]
+pub fn lanes_mut<T, const W: usize>(row: &mut [T], at: usize) -> &mut [T; W] {
+    row[at..]
+        .first_chunk_mut()
+        .expect("the row reaches that far")
 }

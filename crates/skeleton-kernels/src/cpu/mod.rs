@@ -7,7 +7,6 @@
 pub mod attention;
 pub mod buffer;
 pub mod chunks;
-pub mod columns;
 pub mod embed;
 pub mod folded_linear;
 pub mod gin;

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-use crate::cpu::columns::{columns, lanes, lanes_mut};
 use crate::cpu::kernel::SideResult;
+use crate::cpu::matrix::{columns, lanes, lanes_mut};
 use crate::cpu::real::Real;
 use crate::stats::{BatchStats, Stats};
 

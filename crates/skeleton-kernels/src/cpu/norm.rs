@@ -4,7 +4,7 @@
 //! A bias in front of a normalisation cancels and is left out in training (its gradient is zero); it
 //! moves the running mean.
 
-use crate::cpu::columns::{columns, lanes, lanes_mut};
+use crate::cpu::matrix::{columns, lanes, lanes_mut};
 use crate::cpu::moments::Moments;
 use crate::cpu::real::Real;
 use crate::params::Affine;

@@ -1,6 +1,5 @@
 //! The commands: each puts together what the engines need and says what came of it.
 
-mod built_in;
 mod convert;
 mod doctor;
 mod evaluate;
@@ -23,8 +22,10 @@ use std::ops::ControlFlow;
 
 use skeleton_data::ClipSource;
 use skeleton_data::survey::Survey;
+use skeleton_graph::Layout;
 
-use crate::args::Command;
+use crate::args::{Command, LayoutArgs, PresetArgs};
+use crate::config::{PRESETS, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::reproduce;
@@ -49,9 +50,41 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
         Command::Reproduce(args) => reproduce::run(args, printer, interrupt),
-        Command::Preset(args) => built_in::preset(args, printer),
-        Command::Layout(args) => built_in::layout(args, printer),
+        Command::Preset(args) => preset(args, printer),
+        Command::Layout(args) => layout(args, printer),
     }
+}
+
+/// Prints a preset, or lists them.
+fn preset(args: &PresetArgs, printer: &Printer) -> Outcome {
+    match &args.name {
+        Some(name) => printer.document(Preset::find(name)?.text),
+        None => {
+            let lines: Vec<String> = PRESETS
+                .iter()
+                .map(|preset| format!("{:8}  {}", preset.name, preset.about()))
+                .collect();
+            printer.document(&lines.join("\n"))
+        }
+    }
+}
+
+/// Prints a layout, or lists them.
+fn layout(args: &LayoutArgs, printer: &Printer) -> Outcome {
+    if let Some(name) = &args.name {
+        return printer.document(&Layout::built_in(name)?.to_toml());
+    }
+    let mut lines = Vec::new();
+    for name in Layout::BUILT_IN {
+        let layout = Layout::built_in(name)?;
+        let joints = layout.joints();
+        let (first, last) = (&joints[0], &joints[joints.len() - 1]);
+        lines.push(format!(
+            "{name:14}  {:3} joints, {first} to {last}",
+            layout.len()
+        ));
+    }
+    printer.document(&lines.join("\n"))
 }
 
 /// A flag that was given wins over the config.

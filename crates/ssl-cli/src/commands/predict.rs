@@ -15,10 +15,10 @@ use skeleton_data::{ClipSource, Error, Kind, MemoryClips, Sequence};
 use strl::score;
 
 use crate::args::PredictArgs;
-use crate::batch::track_batch;
 use crate::checkpoint;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
+use crate::feed::track_batch;
 use crate::fit::Facts;
 use crate::models::Opened;
 use crate::printer::Printer;

@@ -18,7 +18,6 @@
 mod array;
 mod latin1;
 mod machine;
-mod nested;
 mod scan;
 mod text;
 

@@ -1,10 +1,11 @@
-//! Whether a classifier can learn one small batch by heart: if not, training on all of it won't work either.
+//! `ssl doctor`
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use skeleton_data::augment::Augment;
+use skeleton_data::health::{Catalogue, Health, examine, usual_pairs};
 use skeleton_data::reading::Reading;
 use skeleton_data::survey::Survey;
 use skeleton_graph::random::shuffled;
@@ -20,9 +21,57 @@ use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::models::classifier;
 use crate::printer::{Printer, Progress};
-use crate::report::Overfit;
+use crate::report::{Diagnosis, Overfit, count};
 use crate::signal::Interrupt;
 use crate::train::Setup;
+
+/// Looks for what would make training fail, or its results lie.
+pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    let data = Data::open(Some(&args.cache))?;
+    let cache = data.cache();
+    let pairs = match (&args.split_train, &args.split_test) {
+        (Some(train), Some(test)) => {
+            // An unknown name is refused before anything slow starts.
+            cache.split(train)?;
+            cache.split(test)?;
+            vec![(train.clone(), test.clone())]
+        }
+        _ => usual_pairs(cache.splits().map(|(name, _)| name)),
+    };
+    let trial = match args.overfit.overfit {
+        true => Some(Trial::new(
+            args,
+            &data,
+            pairs.first().map(|(train, _)| train.as_str()),
+            printer,
+        )?),
+        false => None,
+    };
+    let reading = trial.as_ref().map_or_else(Reading::default, Trial::reading);
+    let survey = super::survey(cache, reading.score_threshold, printer, interrupt)?;
+    let catalogue = Catalogue {
+        reading,
+        ..Catalogue::of(cache)
+    };
+    let health: Health = examine(cache, &survey, &catalogue, &pairs)?;
+    let learnt = trial
+        .map(|trial| trial.run(&data, &survey, printer, interrupt))
+        .transpose()?;
+    let diagnosis = Diagnosis::new(cache, &health, learnt, usize::from(args.show));
+    printer.report(args.json, &diagnosis, Diagnosis::text)?;
+    match diagnosis.errors() {
+        0 => Ok(()),
+        n => Err(Failure::error(format!(
+            "{}: {} that {} training fail or results lie",
+            args.cache.display(),
+            count(n, "finding"),
+            if n == 1 { "makes" } else { "make" }
+        ))
+        .hint("each finding above says what to do about it")),
+    }
+}
+
+// Whether a classifier can learn one small batch by heart: if not, training on all of it won't work either.
 
 /// Clips of the batch, of as many classes as can be.
 const CLIPS: usize = 16;
