@@ -199,7 +199,7 @@ fn with_joints(lines: &[Value], change: impl Fn(usize, &Value) -> Value) -> Stri
 fn a_score_in_the_third_column_is_found_and_can_be_named() {
     let desk = Desk::new();
     let lines = jsonl(&desk);
-    let score = |at: usize| if at % 10 == 0 { 0.0 } else { 0.75 };
+    let score = |at: usize| if at.is_multiple_of(10) { 0.0 } else { 0.75 };
     desk.write(
         "xys.jsonl",
         with_joints(&lines, |at, joint| json!([joint[0], joint[1], score(at)])),
