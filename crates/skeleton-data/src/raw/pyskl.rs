@@ -61,8 +61,9 @@ impl Annotations {
         let mut seen = HashSet::new();
         let (mut first, mut stored) = (String::new(), 0usize);
         for index in 0..self.items()?.len() {
-            let (place, clip) = self.annotation(index)?;
+            let clip = self.annotation(index)?;
             let wrong = |expected: String, found: String| {
+                let place = self.place(index, Some(&clip.id));
                 Err(at(document, &place)(Mismatch::new(expected, found)))
             };
             let &[_, _, v, c] = &clip.keypoints.shape[..] else {
@@ -107,27 +108,37 @@ impl Annotations {
         }
     }
 
-    /// Annotation `index`, and its place for messages.
-    fn annotation(&self, index: usize) -> Result<(String, Annotation)> {
+    /// Annotation `index`.
+    fn annotation(&self, index: usize) -> Result<Annotation> {
         let (document, item) = (&self.document, self.items()?[index]);
-        let (place, id_else) = match &self.list {
-            List::Many(_) => (format!("annotation {index}"), None),
-            List::Single(_, id) => ("the annotation".to_owned(), Some(id.as_str())),
+        let id_else = match &self.list {
+            List::Many(_) => None,
+            List::Single(_, id) => Some(id.as_str()),
         };
-        let pairs = document.pairs(item).map_err(at(document, &place))?;
-        let id = id(document, pairs, id_else).map_err(at(document, &place))?;
-        let place = format!("{place} ({id:?})");
-        let clip = annotation(document, pairs, id).map_err(at(document, &place))?;
-        Ok((place, clip))
+        let wrong = |mismatch: Mismatch| at(document, &self.place(index, None))(mismatch);
+        let pairs = document.pairs(item).map_err(wrong)?;
+        let id = id(document, pairs, id_else).map_err(wrong)?;
+        annotation(document, pairs, id.clone())
+            .map_err(|mismatch| at(document, &self.place(index, Some(&id)))(mismatch))
+    }
+
+    /// What messages call annotation `index`; made when there is a message.
+    fn place(&self, index: usize, id: Option<&str>) -> String {
+        let place = match &self.list {
+            List::Many(_) => format!("annotation {index}"),
+            List::Single(..) => "the annotation".to_owned(),
+        };
+        id.map_or(place.clone(), |id| format!("{place} ({id:?})"))
     }
 
     /// Clip `index`, decoded.
     pub(super) fn read(&self, index: usize) -> Result<Sequence> {
-        let (place, clip) = self.annotation(index)?;
+        let clip = self.annotation(index)?;
         let values = |field: &str, array: &Array| {
-            let place = format!("{place}: `{field}`");
-            let values = array.values(&self.document);
-            values.map_err(at(&self.document, &place))
+            array.values(&self.document).map_err(|mismatch| {
+                let place = format!("{}: `{field}`", self.place(index, Some(&clip.id)));
+                at(&self.document, &place)(mismatch)
+            })
         };
         let scores = clip.scores.as_ref();
         let scores = scores.map(|scores| values("keypoint_score", scores));
