@@ -140,6 +140,8 @@ fn a_folder_holds_many_files_in_the_order_of_their_names() {
     assert!(message.contains("broken.jsonl"), "{message}");
     let files = RawFiles::open(&inputs, Meaning::default(), true).unwrap();
     assert_eq!((files.len(), files.skipped().len()), (40, 1));
+    let alone = [input(folder.path().join("broken.jsonl"), None)];
+    assert!(RawFiles::open(&alone, Meaning::default(), true).is_err());
     let empty = tempfile::tempdir().unwrap();
     let message = open(&[input(empty.path().to_owned(), None)]).err().unwrap();
     assert!(message.to_string().contains("expected files of clips"));

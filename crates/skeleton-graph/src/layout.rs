@@ -50,10 +50,11 @@ pub struct Layout {
 )]
 impl Layout {
     /// The names that [`Layout::built_in`] knows.
-    pub const BUILT_IN: [&str; 10] = [
+    pub const BUILT_IN: [&str; 11] = [
         "coco17",
         "ntu25",
         "openpose18",
+        "body25",
         "jhmdb15",
         "ucla20",
         "mediapipe33",
@@ -72,6 +73,7 @@ impl Layout {
             "coco17" => include_str!("../layouts/coco17.toml"),
             "ntu25" => include_str!("../layouts/ntu25.toml"),
             "openpose18" => include_str!("../layouts/openpose18.toml"),
+            "body25" => include_str!("../layouts/body25.toml"),
             "jhmdb15" => include_str!("../layouts/jhmdb15.toml"),
             "ucla20" => include_str!("../layouts/ucla20.toml"),
             "mediapipe33" => include_str!("../layouts/mediapipe33.toml"),

@@ -203,7 +203,7 @@ fn three_layouts_agree_with_the_reference() {
 #[test]
 fn joints_stand_at_the_numbers_of_their_makers() {
     type Facts<'a> = (&'a str, usize, usize, &'a [(usize, &'a str)]);
-    let layouts: [Facts; 5] = [
+    let layouts: [Facts; 6] = [
         (
             "mediapipe33",
             33,
@@ -223,6 +223,26 @@ fn joints_stand_at_the_numbers_of_their_makers() {
                 (28, "right_ankle"),
                 (29, "left_heel"),
                 (32, "right_foot_index"),
+            ],
+        ),
+        (
+            "body25",
+            25,
+            11,
+            &[
+                (0, "nose"),
+                (1, "neck"),
+                (4, "right_wrist"),
+                (7, "left_wrist"),
+                (8, "mid_hip"),
+                (11, "right_ankle"),
+                (14, "left_ankle"),
+                (15, "right_eye"),
+                (18, "left_ear"),
+                (19, "left_big_toe"),
+                (21, "left_heel"),
+                (23, "right_small_toe"),
+                (24, "right_heel"),
             ],
         ),
         (

@@ -65,7 +65,7 @@ fn an_unknown_name_lists_the_known() {
     assert_eq!(
         message,
         "no built-in layout is called \"coco18\"; \
-         there are coco17, ntu25, openpose18, jhmdb15, ucla20, mediapipe33, halpe26, wholebody133, h36m17, hand21"
+         there are coco17, ntu25, openpose18, body25, jhmdb15, ucla20, mediapipe33, halpe26, wholebody133, h36m17, hand21"
     );
 }
 

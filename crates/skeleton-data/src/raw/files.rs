@@ -110,7 +110,14 @@ impl RawFiles {
             }
         }
         files.contents.splits = merge.splits;
-        Ok(files)
+        match files.skipped.pop() {
+            // Nothing is left of them.
+            Some(error) if files.sources.is_empty() => Err(error),
+            error => {
+                files.skipped.extend(error);
+                Ok(files)
+            }
+        }
     }
 
     fn add(
