@@ -1,4 +1,4 @@
-//! What clips, classes, splits and data sets can be called.
+//! What clips, classes, splits and data sets can be called, and how many there can be of what has no numbers.
 
 /// The longest name in bytes: longer ones can't be meant.
 pub(crate) const LONGEST_NAME: usize = 1024;
@@ -6,6 +6,9 @@ pub(crate) const LONGEST_NAME: usize = 1024;
 /// Most classes that are numbered, not named: far above any set's, and the square of it, which confusions are as large as, still
 /// fits into a memory.
 pub const MOST_CLASSES: u32 = 1 << 12;
+
+/// Most people, frames or joints that a clip without numbers says: nothing else bounds them.
+pub(crate) const MOST_OF_NOTHING: usize = 1 << 20;
 
 /// What is expected of a label that is a number.
 pub(crate) fn expected_label() -> String {

@@ -255,6 +255,32 @@ fn lines_that_come_one_by_one_are_those_of_the_file() {
 }
 
 #[test]
+fn nobody_over_any_number_of_frames_is_refused_by_the_number() {
+    let first = "{\"format\": \"skeleton-clips\", \"version\": 1}";
+    let nobody = |frames: u64| {
+        let text = format!("{first}\n{{\"id\": \"a\", \"keypoints\": [], \"frames\": {frames}}}\n");
+        let file = RawFile::from_bytes(Path::new("a.jsonl"), text.into_bytes()).unwrap();
+        let read: Result<(), Error> = file.each(|clip| {
+            assert_eq!(clip.frames as u64, frames);
+            Ok(())
+        });
+        read.map_err(|error| error.to_string())
+    };
+    assert_eq!(nobody(1 << 20), Ok(()));
+    for frames in [(1 << 20) + 1, 4_294_967_295, u64::MAX] {
+        let message = nobody(frames).unwrap_err();
+        for word in ["line 2", "`frames`", "1048576", &frames.to_string()] {
+            assert!(message.contains(word), "{message}");
+        }
+    }
+    // The same of a clip that no file holds, as a cache's writer and any model are given it.
+    let mut held = clip("a", None, 0, 1 << 20, 2);
+    assert!(held.check(4).is_ok());
+    held.frames += 1;
+    assert!(held.check(4).is_err());
+}
+
+#[test]
 fn columns_and_marks_are_read_as_they_are_meant() {
     let folder = folder();
     let path = folder.path().join("clips.jsonl");

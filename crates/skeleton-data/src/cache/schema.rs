@@ -209,6 +209,12 @@ fn check_samples(path: &Path, samples: &Samples, rows: u64, classes: usize) -> R
             let expected = format!("a label below {classes}, the number of classes, or -1");
             return wrong(&expected, label.to_string());
         }
+        let (persons, frames) = (samples.persons[index], samples.frames[index]);
+        let most = names::MOST_OF_NOTHING;
+        if persons.min(frames) == 0 && persons.max(frames) as usize > most {
+            let expected = format!("at most {most} people and frames without numbers");
+            return wrong(&expected, persons.max(frames).to_string());
+        }
         let offset = samples.offset[index];
         let own = u64::from(samples.persons[index]) * u64::from(samples.frames[index]);
         if offset.checked_add(own).is_none_or(|end| end > rows) {

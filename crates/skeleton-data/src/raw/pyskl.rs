@@ -11,8 +11,6 @@ use crate::error::Mismatch;
 use crate::map::Storage;
 use crate::{Error, Form, Result, Sequence, names};
 
-/// What a clip without numbers may say of its frames, people and joints: nothing else bounds them.
-const MOST_OF_NOTHING: usize = 1 << 20;
 /// What the splits may take however small the file is.
 const FREE_SPLITS: usize = 1 << 16;
 /// What an id in a split takes beside its text.
@@ -271,9 +269,9 @@ fn keypoints(document: &Document, pairs: &[(Id, Id)]) -> Result<Array, Mismatch>
         return Err(Mismatch::new(expected, found));
     }
     let most = persons.max(frames).max(joints);
-    if keypoints.len() == 0 && most > MOST_OF_NOTHING {
-        let expected =
-            format!("`keypoint` without numbers of at most {MOST_OF_NOTHING} on an axis");
+    if keypoints.len() == 0 && most > names::MOST_OF_NOTHING {
+        let most = names::MOST_OF_NOTHING;
+        let expected = format!("`keypoint` without numbers of at most {most} on an axis");
         return Err(Mismatch::new(
             expected,
             format!("shape {:?}", keypoints.shape),

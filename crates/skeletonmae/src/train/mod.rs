@@ -45,7 +45,7 @@ pub trait Learner {
     ) -> candle_core::Result<Tensor>;
 }
 
-/// How a training goes. [`PretrainConfig`](crate::train::PretrainConfig) and `strl`'s `FinetuneConfig` give it; a
+/// How a training goes. [`PretrainConfig`] and `strl`'s `FinetuneConfig` give it; a
 /// training of your own needs no more.
 ///
 /// They repeat these fields, since settings are written as one flat table and serde's `flatten` reads such a table

@@ -240,8 +240,13 @@ impl<'a> Line<'a> {
                 Err(self.wrong("`frames`", expected, said.to_string()))
             }
             (_, Some(frames)) => Ok(frames),
-            (Some(said), None) if persons == 0 && said <= u32::MAX.into() => Ok(said as usize),
-            (Some(said), None) => Err(self.wrong("`frames`", "32 bits", said.to_string())),
+            (Some(said), None) if persons == 0 && said <= names::MOST_OF_NOTHING as u64 => {
+                Ok(said as usize)
+            }
+            (Some(said), None) => {
+                let expected = format!("at most {} where nobody is", names::MOST_OF_NOTHING);
+                Err(self.wrong("`frames`", expected, said.to_string()))
+            }
             (None, None) => Ok(0),
         }
     }
