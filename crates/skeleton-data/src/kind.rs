@@ -14,6 +14,8 @@ pub enum Kind {
     Rar,
     /// A 7z archive.
     SevenZip,
+    /// A tar archive.
+    Tar,
     /// A zip archive, such as an `.npz`.
     Zip,
     /// One numpy array, an `.npy`.
@@ -53,6 +55,10 @@ impl Kind {
         {
             return Some(*kind);
         }
+        // The only one whose mark stands within its first block, behind the name of its first file.
+        if bytes.get(257..262) == Some(b"ustar") {
+            return Some(Kind::Tar);
+        }
         match bytes {
             [0x80, 2..=5, ..] => Some(Kind::Pickle),
             _ => match without_mark(bytes)
@@ -74,6 +80,7 @@ impl Kind {
             Kind::Bzip2 => "a file compressed by bzip2",
             Kind::Rar => "a RAR archive",
             Kind::SevenZip => "a 7z archive",
+            Kind::Tar => "a tar archive",
             Kind::Zip => "a zip archive",
             Kind::Npy => "one numpy array (.npy)",
             Kind::Hdf5 => "HDF5",
@@ -94,6 +101,10 @@ mod tests {
             (&b"\x1f\x8b\x08"[..], Some(Kind::Gzip)),
             (b"\xfd7zXZ\0\0", Some(Kind::Xz)),
             (b"PK\x03\x04 ", Some(Kind::Zip)),
+            (
+                &[&[b'a'; 257][..], b"ustar\x0000"].concat(),
+                Some(Kind::Tar),
+            ),
             (b"\x93NUMPY\x01", Some(Kind::Npy)),
             (b"\x89HDF\r\n\x1a\n", Some(Kind::Hdf5)),
             (b"\x80\x04\x95", Some(Kind::Pickle)),

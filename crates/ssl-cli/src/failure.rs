@@ -205,8 +205,8 @@ fn how_to_unpack(kind: skeleton_data::Kind) -> &'static str {
     use skeleton_data::Kind;
     match kind {
         Kind::Bzip2 => "unpack it first: bunzip2 FILE",
-        Kind::Rar | Kind::SevenZip => {
-            "unpack it first, and give the file in it, or the folder of .skeleton files"
+        Kind::Rar | Kind::SevenZip | Kind::Tar => {
+            "unpack it first, and give the file in it, or the folder of files"
         }
         Kind::Npy => {
             "an array alone has neither ids nor labels: write a dict with frame_dir, label and keypoint as a pickle, or JSON lines"
