@@ -1,4 +1,5 @@
 //! Clips come back from JSON lines and from .npz archives as they went in.
+#![cfg(feature = "hdf5")]
 
 mod common;
 
