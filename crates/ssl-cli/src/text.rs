@@ -40,6 +40,14 @@ pub fn read_at_most(path: &Path, most: u64) -> Outcome<String> {
     }
 }
 
+/// The longest text with a line a clip, in bytes: a million clips' has fewer.
+const LONGEST_LIST: u64 = 64 << 20;
+
+/// A text with a line a clip, such as ids or labels.
+pub fn read_list(path: &Path) -> Outcome<String> {
+    read_at_most(path, LONGEST_LIST)
+}
+
 /// The longest JSON document of a run that is read, in bytes: a measurement of a thousand classes has fewer.
 const LONGEST_JSON: u64 = 64 << 20;
 

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 use super::{Contents, stem};
 use crate::error::Mismatch;
-use crate::{Error, Form, Result, Sequence, Values, names};
+use crate::{Error, Form, Kind, Result, Sequence, Values, names};
 
 /// People kept of a clip.
 pub const MOST_PEOPLE: usize = 8;
@@ -69,8 +69,8 @@ type Frames = BTreeMap<i64, Vec<Pose>>;
 
 /// Reads the JSON of AlphaPose or MMPose: a list or an object.
 pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Video)> {
-    let frames = match first(bytes) {
-        Some(b'[') => listed(path, bytes)?,
+    let frames = match Kind::of(bytes) {
+        Some(Kind::JsonList) => listed(path, bytes)?,
         _ => instances(path, &parse::<MmposeVideo>(path, bytes)?.instance_info)?,
     };
     video(path, name(path), frames)
@@ -152,13 +152,6 @@ fn name(path: &Path) -> String {
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = whole.parent().and_then(Path::file_name);
     folder.map_or(own, |folder| folder.to_string_lossy().into_owned())
-}
-
-fn first(bytes: &[u8]) -> Option<u8> {
-    let text = crate::kind::without_mark(bytes);
-    text.iter()
-        .copied()
-        .find(|byte| !byte.is_ascii_whitespace())
 }
 
 fn parse<'a, T: Deserialize<'a>>(path: &Path, bytes: &'a [u8]) -> Result<T> {

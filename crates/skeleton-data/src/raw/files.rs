@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use skeleton_graph::Layout;
 
 use super::estimators::{frame_of, is_frame};
-use super::{Contents, ENDINGS, Meaning, RawFile, RawFormat, ending, jsonl, stem};
+use super::{Contents, ENDINGS, Meaning, RawFile, RawFormat, ending, files_below, jsonl, stem};
 use crate::error::Mismatch;
 use crate::{Error, Form, Repaired, Result, Sequence};
 
@@ -34,8 +34,8 @@ pub struct RawFiles {
     layout: Option<Layout>,
     header: Option<jsonl::Header>,
     meaning: Meaning,
-    labels: Option<HashMap<String, u32>>,
-    names: Vec<String>,
+    /// By id, with the classes' names.
+    labels: Option<(HashMap<String, u32>, Vec<String>)>,
     skipped: Vec<Error>,
     repaired: Cell<Repaired>,
 }
@@ -85,7 +85,6 @@ impl RawFiles {
             header: None,
             meaning,
             labels: None,
-            names: Vec::new(),
             skipped: Vec::new(),
             repaired: Cell::default(),
         };
@@ -110,14 +109,12 @@ impl RawFiles {
             }
         }
         files.contents.splits = merge.splits;
-        match files.skipped.pop() {
-            // Nothing is left of them.
-            Some(error) if files.sources.is_empty() => Err(error),
-            error => {
-                files.skipped.extend(error);
-                Ok(files)
-            }
+        if files.sources.is_empty()
+            && let Some(error) = files.skipped.pop()
+        {
+            return Err(error);
         }
+        Ok(files)
     }
 
     fn add(
@@ -132,9 +129,6 @@ impl RawFiles {
             Err(Mismatch::new(expected, found).at(Form::Together, &path, ""))
         };
         let (layout, header) = (file.layout()?, file.header().cloned());
-        if let Some(header) = &header {
-            self.names.clone_from(&header.classes);
-        }
         if let Some(first) = self.sources.first() {
             let name = first.place.path().display();
             if (&layout, &header) != (&self.layout, &self.header) {
@@ -146,16 +140,17 @@ impl RawFiles {
         }
         let shape = |contents: &Contents| (contents.joints, contents.coordinates);
         if shape(&file.contents).0 > 0 {
-            match &merge.shape {
-                Some((of, (v, c))) if (*v, *c) != shape(&file.contents) => {
-                    let expected = format!("{v} joints of {c} numbers, as in {}", of.display());
+            let (v, c) = shape(&self.contents);
+            match &merge.first {
+                Some(first) if (v, c) != shape(&file.contents) => {
+                    let expected = format!("{v} joints of {c} numbers, as in {}", first.display());
                     let (v, c) = shape(&file.contents);
                     return wrong(expected, format!("{v} of {c}"));
                 }
                 Some(_) => {}
                 None => {
                     (self.contents.joints, self.contents.coordinates) = shape(&file.contents);
-                    merge.shape = Some((path.clone(), shape(&file.contents)));
+                    merge.first = Some(path.clone());
                 }
             }
         }
@@ -259,7 +254,7 @@ impl RawFiles {
     /// How many classes the labels ask for.
     pub fn classes(&self) -> usize {
         match &self.labels {
-            Some(labels) => labels.values().max().map_or(0, |&label| label as usize + 1),
+            Some((labels, _)) => labels.values().max().map_or(0, |&label| label as usize + 1),
             None => self.contents.classes,
         }
     }
@@ -291,12 +286,16 @@ impl RawFiles {
 
     /// The classes' names in the order of the labels, where the files say them.
     pub fn class_names(&self) -> &[String] {
-        &self.names
+        match (&self.labels, &self.header) {
+            (Some((_, names)), _) => names,
+            (None, Some(header)) => &header.classes,
+            (None, None) => &[],
+        }
     }
 
     /// From now on the clips have these labels, by id, and others none; `names` are the classes'.
     pub fn relabel(&mut self, labels: HashMap<String, u32>, names: Vec<String>) {
-        (self.labels, self.names) = (Some(labels), names);
+        self.labels = Some((labels, names));
     }
 
     /// What was repaired in the clips read so far.
@@ -327,7 +326,7 @@ impl RawFiles {
                     // Nobody: whatever the file takes its joints to be.
                     (clip.joints, clip.coordinates) = (v, c);
                 }
-                if let Some(labels) = &self.labels {
+                if let Some((labels, _)) = &self.labels {
                     clip.label = labels.get(&clip.id).copied();
                 }
                 visit(clip)
@@ -344,8 +343,8 @@ impl RawFiles {
 struct Merge {
     /// Which file has a clip.
     ids: HashMap<String, usize>,
-    /// (v, c) of the first file with a joint.
-    shape: Option<(PathBuf, (usize, usize))>,
+    /// The first file with a joint.
+    first: Option<PathBuf>,
     splits: Vec<(String, Vec<String>)>,
     seen: HashMap<String, HashSet<String>>,
 }
@@ -367,23 +366,18 @@ impl Merge {
 /// The clips of a folder and of the folders in it, in the order of their names.
 fn in_folder(folder: &Path) -> Result<Vec<Place>> {
     let (mut files, mut frames) = (Vec::new(), BTreeMap::<_, Vec<(i64, PathBuf)>>::new());
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder))? {
-            let entry = entry.map_err(Error::io(&folder))?;
-            let (path, kind) = (entry.path(), entry.file_type());
-            // Links to folders are not followed, since they can lead back here; macOS puts `._NAME` beside files.
-            if kind.map_err(Error::io(&path))?.is_dir() {
-                folders.push(path);
-            } else if entry.file_name().to_string_lossy().starts_with('.') {
-                continue;
-            } else if is_frame(&path) {
-                let (video, number) = frame_of(&path);
-                let of_video = frames.entry((folder.clone(), video)).or_default();
-                of_video.push((number, path));
-            } else if ENDINGS.contains(&ending(&path).as_str()) {
-                files.push(Place::File(path));
-            }
+    for path in files_below(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // macOS puts `._NAME` beside files.
+        if name.starts_with('.') {
+            continue;
+        }
+        if is_frame(&path) {
+            let (video, number) = frame_of(&path);
+            let of_video = (path.parent().unwrap_or(folder).to_owned(), video);
+            frames.entry(of_video).or_default().push((number, path));
+        } else if ENDINGS.contains(&ending(&path).as_str()) {
+            files.push(Place::File(path));
         }
     }
     for ((folder, _), mut of_video) in frames {
@@ -404,17 +398,6 @@ fn in_folder(folder: &Path) -> Result<Vec<Place>> {
 /// # Errors
 /// A folder that can't be read.
 pub fn has_recordings(folder: &Path) -> Result<bool> {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder))? {
-            let entry = entry.map_err(Error::io(&folder))?;
-            let path = entry.path();
-            if entry.file_type().map_err(Error::io(&path))?.is_dir() {
-                folders.push(path);
-            } else if super::ntu::is_recording(&path) {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
+    let files = files_below(folder)?;
+    Ok(files.iter().any(|path| super::ntu::is_recording(path)))
 }

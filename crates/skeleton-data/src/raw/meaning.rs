@@ -5,7 +5,7 @@ use std::str::FromStr;
 use half::f16;
 use serde::Serialize;
 
-use crate::{Error, Result, Sequence, Values};
+use crate::{Error, Repaired, Result, Sequence, Values};
 
 /// What the numbers of a file mean. The default takes them as coordinates in the cache's units.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -92,21 +92,11 @@ impl Meaning {
         columns.map_or(numbers, |columns| columns.coordinates().len())
     }
 
-    /// The clip as it is meant, with joints that are not finite made missing.
+    /// The clip as it is meant, [repaired](Sequence::repair), and what was changed.
     ///
     /// # Errors
     /// A clip whose joints have another number of columns, or scores of its own beside a column of them.
-    pub fn applied(&self, clip: Sequence) -> Result<Sequence> {
-        let (mut clip, _) = self.apply(clip)?;
-        clip.repair();
-        Ok(clip)
-    }
-
-    /// The clip as it is meant, and how many joints were marked as missing in it.
-    ///
-    /// # Errors
-    /// A clip whose joints have another number of columns, or scores of its own beside a column of them.
-    pub(super) fn apply(&self, mut clip: Sequence) -> Result<(Sequence, usize)> {
+    pub fn apply(&self, mut clip: Sequence) -> Result<(Sequence, Repaired)> {
         if let Some(columns) = &self.columns {
             self.split(columns, &mut clip)?;
         }
@@ -131,7 +121,8 @@ impl Meaning {
             let divided = (0..view.len()).map(|at| view.get(at) / divisor);
             clip.keypoints = Values::F32(divided.collect());
         }
-        Ok((clip, marked))
+        let repaired = clip.repair();
+        Ok((clip, Repaired { marked, ..repaired }))
     }
 
     /// Moves the columns of `clip` to where they belong.
@@ -256,7 +247,7 @@ mod tests {
             ..Meaning::default()
         };
         let (read, count) = meaning.apply(marked).unwrap();
-        assert_eq!(count, 2);
+        assert_eq!(count.marked, 2);
         assert_eq!(
             read.keypoints,
             Values::F32(vec![0.0, 0.0, -1.0, 2.0, 0.0, 0.0])

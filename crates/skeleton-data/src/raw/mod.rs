@@ -117,6 +117,23 @@ fn stem(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
+/// The files of a folder and of the folders in it, in the system's order. Links to folders are not followed, since they can lead
+/// back here.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder))? {
+            let entry = entry.map_err(Error::io(&folder))?;
+            let path = entry.path();
+            match entry.file_type().map_err(Error::io(&path))?.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    Ok(files)
+}
+
 /// A file of clips in any [`RawFormat`], mapped, or unpacked into memory where it is compressed by gzip or xz: opening it checks everything but the numbers, [`each`](Self::each) reads these.
 ///
 /// A joint with a coordinate that is not finite (some trackers write NaN for one they lost) becomes a missing joint,
@@ -299,10 +316,8 @@ impl RawFile {
         mut visit: impl FnMut(Sequence) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut show = |clip: Sequence| {
-            let (mut clip, marked) = self.meaning.apply(clip)?;
-            let now = clip.repair();
-            self.repaired
-                .set(self.repaired.get() + Repaired { marked, ..now });
+            let (clip, now) = self.meaning.apply(clip)?;
+            self.repaired.set(self.repaired.get() + now);
             visit(clip)?;
             // Before the next one is read.
             self.storage.check().map_err(E::from)

@@ -126,6 +126,19 @@ pub struct NumbersArgs {
 }
 
 impl AboutArgs {
+    /// The options that say what a file doesn't, --dataset apart, and whether each was typed: where everything is known they are
+    /// refused.
+    pub fn typed(&self) -> [(&'static str, bool); 6] {
+        [
+            ("--layout", self.layout.is_some()),
+            ("--units", self.units.is_some()),
+            ("--classes", self.classes.is_some()),
+            ("--labels", self.labels.is_some()),
+            ("--columns", self.numbers.columns.is_some()),
+            ("--missing", !self.numbers.missing.is_empty()),
+        ]
+    }
+
     /// What the numbers mean.
     pub fn meaning(&self) -> Meaning {
         let is_millimetre = matches!(self.units, Some(UnitsArg::Millimetre));

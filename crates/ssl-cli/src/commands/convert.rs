@@ -106,15 +106,8 @@ impl Job<'_> {
     /// A cache says everything itself.
     fn refuse_what_is_known(&self) -> Outcome {
         let about = &self.args.about;
-        for (flag, given) in [
-            ("--dataset", about.dataset.is_some()),
-            ("--layout", about.layout.is_some()),
-            ("--units", about.units.is_some()),
-            ("--classes", about.classes.is_some()),
-            ("--labels", about.labels.is_some()),
-            ("--columns", about.numbers.columns.is_some()),
-            ("--missing", !about.numbers.missing.is_empty()),
-        ] {
+        let dataset = [("--dataset", about.dataset.is_some())];
+        for (flag, given) in dataset.into_iter().chain(about.typed()) {
             if given {
                 let message = format!("{flag}: {} says it itself", self.args.input.display());
                 return Err(Failure::usage(message).hint(format!("leave {flag} out")));

@@ -180,7 +180,7 @@ fn read_lines(
             return Ok(());
         }
         while let Some(clip) = lines.clip()? {
-            let clip = Box::new(meaning.applied(clip)?);
+            let clip = Box::new(meaning.apply(clip)?.0);
             if send.send(Ok(Line::Clip(clip))).is_err() {
                 return Ok(());
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use zip::ZipArchive;
 
+use super::super::files_below;
 use super::Name;
 use crate::error::Mismatch;
 use crate::map::Mapped;
@@ -195,13 +196,8 @@ impl Found {
     }
 
     fn add_folder(&mut self, folder: &Path, input: usize) -> Result<()> {
-        for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
-            let entry = entry.map_err(Error::io(folder))?;
-            let path = entry.path();
-            // Links to folders are not followed, since they can lead back here.
-            if entry.file_type().map_err(Error::io(&path))?.is_dir() {
-                self.add_folder(&path, input)?;
-            } else if is_recording(&path) {
+        for path in files_below(folder)? {
+            if is_recording(&path) {
                 let metadata = std::fs::metadata(&path).map_err(Error::io(&path))?;
                 self.push(path, metadata.len(), input, None)?;
             }

@@ -9,10 +9,7 @@ use skeleton_data::raw::RawFiles;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::report::count;
-use crate::text::read_at_most;
-
-/// The longest text of labels in bytes: a million clips' has fewer.
-const LONGEST: u64 = 64 << 20;
+use crate::text::read_list;
 
 /// Gives the clips of `files` the labels of the text at `path`; `names` are the classes, where they are known.
 ///
@@ -24,7 +21,7 @@ pub fn apply(
     files: &mut RawFiles,
     printer: &Printer,
 ) -> Outcome {
-    let text = read_at_most(path, LONGEST)?;
+    let text = read_list(path)?;
     let known: HashSet<&str> = files.ids().iter().map(String::as_str).collect();
     let (mut found, mut unknown) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {

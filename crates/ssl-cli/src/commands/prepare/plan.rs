@@ -171,16 +171,11 @@ impl Plan {
 
     /// The cache of a synthetic set, with its clips.
     pub fn of_synthetic(args: &PrepareArgs) -> Outcome<(Plan, Vec<Sequence>)> {
-        for (flag, given) in [
-            ("--layout", args.about.layout.is_some()),
-            ("--units", args.about.units.is_some()),
-            ("--classes", args.about.classes.is_some()),
-            ("--labels", args.about.labels.is_some()),
-            ("--columns", args.about.numbers.columns.is_some()),
-            ("--missing", !args.about.numbers.missing.is_empty()),
+        let own = [
             ("--split", !args.split.is_empty()),
             ("--skip-bad", args.skip_bad),
-        ] {
+        ];
+        for (flag, given) in args.about.typed().into_iter().chain(own) {
             if given {
                 return Err(Failure::usage(format!(
                     "{flag} can't be chosen for a synthetic set"

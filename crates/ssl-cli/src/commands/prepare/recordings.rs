@@ -129,16 +129,11 @@ pub fn run(
 /// The data set the recordings are for: its facts, and which of NTU's editions it is.
 fn edition<'a>(args: &PrepareArgs, facts: Option<&'a Dataset>) -> Outcome<(&'a Dataset, Edition)> {
     let about = &args.about;
-    for (flag, given) in [
-        ("--layout", about.layout.is_some()),
-        ("--units", about.units.is_some()),
-        ("--classes", about.classes.is_some()),
-        ("--labels", about.labels.is_some()),
-        ("--columns", about.numbers.columns.is_some()),
-        ("--missing", !about.numbers.missing.is_empty()),
+    let own = [
         ("--split", !args.split.is_empty()),
         ("--seed", args.seed.is_some()),
-    ] {
+    ];
+    for (flag, given) in about.typed().into_iter().chain(own) {
         if given {
             let message = format!("{flag} can't be chosen for NTU RGB+D's recordings");
             return Err(Failure::usage(message).hint("leave it out"));

@@ -10,10 +10,7 @@ use skeleton_datasets::Dataset;
 
 use super::labels::meant;
 use crate::failure::{Failure, Outcome};
-use crate::text::read_at_most;
-
-/// The longest list of ids in bytes.
-const LONGEST: u64 = 64 << 20;
+use crate::text::read_list;
 
 /// A split as it was typed: `NAME=RULE`.
 #[derive(Debug)]
@@ -188,7 +185,7 @@ pub fn chosen(typed: &[TypedSplit], clips: &[Clip]) -> Outcome<Vec<(String, Vec<
 
 /// Ids, one a line.
 fn listed(path: &Path, clips: &[Clip]) -> Outcome<Vec<String>> {
-    let text = read_at_most(path, LONGEST)?;
+    let text = read_list(path)?;
     let known: HashSet<&str> = clips.iter().map(|clip| clip.id.as_str()).collect();
     let mut seen = HashSet::new();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
