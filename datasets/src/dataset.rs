@@ -66,6 +66,33 @@ pub struct Dataset {
     /// What a user should know, a sentence or two each.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What its clips' ids say.
+    #[serde(default)]
+    pub ids: IdFacts,
+}
+
+/// What stands in an id in front of a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct IdFacts {
+    /// Of the person: `_s` in `a01_s03_t02`.
+    pub subject: Option<String>,
+    /// Of the camera.
+    pub camera: Option<String>,
+}
+
+impl IdFacts {
+    /// Subject and camera by a clip's id.
+    pub fn read(&self, id: &str) -> [Option<u32>; 2] {
+        [&self.subject, &self.camera].map(|mark| {
+            let (_, rest) = id.split_once(mark.as_deref()?)?;
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len());
+            rest[..end].parse().ok()
+        })
+    }
 }
 
 impl Dataset {

@@ -86,7 +86,7 @@ fn skeletonmae_is_the_yardsticks() {
     let count = mask.count() as f64;
     let loss = |mode| {
         model
-            .loss(&s, &mask, LossConfig::default(), count, mode)
+            .loss(&batch, &mask, LossConfig::default(), count, mode)
             .unwrap()
     };
     let start = || store.load(&with_prefix(&reference, "state.")).unwrap();

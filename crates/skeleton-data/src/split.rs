@@ -1,6 +1,6 @@
 //! Parts of a data set: ids to indices, a part kept back from training, a part that keeps its labels.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rand::seq::SliceRandom;
 use skeleton_graph::random::{self, Key, Purpose};
@@ -131,6 +131,61 @@ fn drawn(
         }
     }
     Ok(is_drawn)
+}
+
+/// A part of a split, `NAME@1/4`, or what is left of it, `NAME@not1/4`: settings are chosen on what training didn't see, whatever
+/// clips are for testing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fold {
+    /// Which, from 1.
+    number: usize,
+    of: usize,
+    /// Whether it is the clips that are not in it.
+    rest: bool,
+}
+
+impl Fold {
+    /// The split's own name, and the fold where one is asked for.
+    pub fn parse(name: &str) -> (&str, Option<Fold>) {
+        let fold = || {
+            let (split, fold) = name.rsplit_once('@')?;
+            let (rest, fold) = match fold.strip_prefix("not") {
+                Some(fold) => (true, fold),
+                None => (false, fold),
+            };
+            let (number, of) = fold.split_once('/')?;
+            let (number, of) = (number.parse().ok()?, of.parse().ok()?);
+            let fold = Fold { number, of, rest };
+            (of >= 2 && (1..=of).contains(&number)).then_some((split, Some(fold)))
+        };
+        fold().unwrap_or((name, None))
+    }
+
+    /// Those of `clips` that are in it: of every number of `groups` (people, as a rule) all clips or none, where all clips have
+    /// one; else of each class in turn. What is in which fold doesn't depend on a seed.
+    pub fn of(
+        self,
+        clips: &[u32],
+        groups: impl Fn(u32) -> Option<u32>,
+        class: impl Fn(u32) -> Option<u32>,
+    ) -> Vec<u32> {
+        let numbers: Option<BTreeSet<u32>> = clips.iter().map(|&clip| groups(clip)).collect();
+        let numbers: Option<Vec<u32>> = numbers.map(|numbers| numbers.into_iter().collect());
+        let mut seen: BTreeMap<Option<u32>, usize> = BTreeMap::new();
+        let mut place = |clip: u32| match &numbers {
+            Some(numbers) if numbers.len() >= self.of => numbers
+                .iter()
+                .position(|&number| groups(clip) == Some(number))
+                .unwrap_or(0),
+            _ => {
+                let seen = seen.entry(class(clip)).or_default();
+                *seen += 1;
+                *seen - 1
+            }
+        };
+        let is_in = |clip: &u32| (place(*clip) % self.of + 1 == self.number) != self.rest;
+        clips.iter().copied().filter(is_in).collect()
+    }
 }
 
 #[cfg(test)]
@@ -275,5 +330,44 @@ mod tests {
         let resolved = resolve(&splits, &index);
         assert_eq!(resolved[0].indices, [1, 0]);
         assert_eq!(resolved[0].unknown, ["x"]);
+    }
+
+    #[test]
+    fn folds_are_of_people_where_they_are_known_else_of_classes_in_turn() {
+        let names = [
+            "train@2/4",
+            "train@not2/4",
+            "a@b",
+            "train@5/4",
+            "train@1/1",
+            "x@y@1/2",
+        ];
+        let read = names.map(Fold::parse);
+        assert_eq!(
+            read.map(|(split, _)| split),
+            ["train", "train", "a@b", "train@5/4", "train@1/1", "x@y"]
+        );
+        assert_eq!(
+            read.map(|(_, fold)| fold.is_some()),
+            [true, true, false, false, false, true]
+        );
+        let clips: Vec<u32> = (0..24).collect();
+        let fold = |name: &str, subject: &dyn Fn(u32) -> Option<u32>| {
+            let (_, fold) = Fold::parse(name);
+            fold.expect("a fold")
+                .of(&clips, subject, |clip| Some(clip % 2))
+        };
+        // Five people, of whom the first and the last are in the first of four folds.
+        let people = |clip: u32| Some(10 + clip % 5);
+        let (held, rest) = (fold("a@1/4", &people), fold("a@not1/4", &people));
+        assert!(
+            held.iter().all(|clip| [0, 4].contains(&(clip % 5))) && held.len() == 9,
+            "{held:?}"
+        );
+        assert_eq!(held.len() + rest.len(), 24);
+        assert!(rest.iter().all(|clip| !held.contains(clip)));
+        // Nobody known: each fold has as many of each class.
+        let held = fold("a@3/4", &|_| None);
+        assert_eq!(held, [4, 5, 12, 13, 20, 21]);
     }
 }

@@ -54,6 +54,10 @@ pub enum Purpose {
     Labels = 8,
     /// How the two views of a clip differ in contrastive pre-training.
     View = 9,
+    /// What a control of pre-training puts in the place of clips.
+    Control = 10,
+    /// Which measurements a bootstrap takes.
+    Bootstrap = 11,
 }
 
 /// What a draw belongs to.

@@ -9,8 +9,8 @@ use skeletonmae::train::{
     reconstruction, run_epoch,
 };
 use skeletonmae::{
-    LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store,
-    Target, TrackBatch,
+    Control, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction,
+    Store, Target, Through, TrackBatch,
 };
 
 /// Eight clips of 16 frames of coco17: a still body, the wrists on circles.
@@ -43,6 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Store::new(0, DType::F32, &Device::Cpu);
     let config = PretrainConfig {
         epochs: 60,
+        least_updates: 0,
         batch: 8,
         micro_batch: 8,
         optimizer: OptimizerConfig::Adam {
@@ -60,7 +61,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             mask_scope: MaskScope::Clip,
             loss: LossConfig::default(),
             target: Target::Embedding,
+            through: Through::Encoder,
         }),
+        control: Control::None,
         guard: Guard::default(),
     };
     config.validate(&layout)?;

@@ -4,6 +4,7 @@
 
 pub mod batch;
 pub mod contrast;
+pub mod control;
 pub mod encoder;
 pub mod error;
 pub mod layers;
@@ -13,19 +14,22 @@ pub mod objective;
 pub mod params;
 pub mod pretext;
 pub mod reconstruct;
+pub mod target;
 pub mod train;
 pub mod trunk;
 
 pub use batch::TrackBatch;
 pub use contrast::GraphCl;
+pub use control::{Control, Controlled};
 pub use encoder::{Backbone, Input, Readout};
 pub use error::{Error, Quantity, Result};
 pub use layers::Mode;
 pub use mask::{Mask, MaskConfig, MaskScope};
 pub use model::SkeletonMae;
-pub use objective::{Contrastive, LossConfig, Objective, Reconstruction, Target};
+pub use objective::{Contrastive, LossConfig, Objective, Reconstruction, Through};
 pub use params::Store;
 pub use pretext::Pretext;
+pub use target::Target;
 pub use trunk::{MaeConfig, Trunk};
 
 pub use skeleton_graph::{Adjacency, Layout};

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use candle_core::Tensor;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
@@ -10,6 +11,7 @@ use skeleton_graph::random::{Key, Purpose, Rng, stream};
 
 use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
+use crate::trunk::visible;
 
 /// What is masked. Masking everything leaves nothing to reconstruct from and is refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +50,8 @@ pub enum MaskScope {
     Clip,
     /// The whole batch.
     Batch,
+    /// So many frames of a clip after each other, of all its tracks: 1 draws for each frame anew.
+    Stretch(usize),
 }
 
 /// The masks of a batch.
@@ -61,15 +65,18 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// The same joints in all frames of a track: `tracks` holds (v) flags for each of the n tracks.
+    /// Of each of the n tracks (t, v) flags, or (v), which then hold for all its frames.
     ///
     /// # Panics
-    /// When `tracks` doesn't hold one flag vector of v entries a track.
+    /// When `tracks` doesn't hold one such flag vector a track.
     pub fn of_tracks(batch: &TrackBatch, tracks: &[Vec<bool>]) -> Self {
         let n = batch.track_clip.len();
         assert_eq!(tracks.len(), n, "a flag vector a track");
-        let frames = batch.presence.len() / (n * tracks[0].len());
-        let hidden: Vec<bool> = tracks.iter().flat_map(|v| v.repeat(frames)).collect();
+        let of_track = batch.presence.len() / n;
+        let hidden: Vec<bool> = tracks
+            .iter()
+            .flat_map(|flags| flags.repeat(of_track / flags.len()))
+            .collect();
         assert_eq!(hidden.len(), batch.presence.len(), "a flag a joint");
         let targets = hidden
             .iter()
@@ -77,6 +84,19 @@ impl Mask {
             .map(|(&h, &p)| h && p)
             .collect();
         Self { hidden, targets }
+    }
+
+    /// (s, 1, 0) of visible joints and (0, 0, 1) of hidden ones, s (n, t, v, c), (n, t, v, c + 2):
+    /// what [`masked_map`](crate::model::masked_map) makes features of.
+    ///
+    /// # Errors
+    /// When the mask isn't of the joints of s.
+    pub fn columns(&self, s: &Tensor) -> candle_core::Result<Tensor> {
+        let visible = visible(s, &self.hidden)?;
+        Tensor::cat(
+            &[&s.broadcast_mul(&visible)?, &visible, &(1.0 - &visible)?],
+            3,
+        )
     }
 
     /// The targets' rows, n t v counted, ascending.
@@ -149,17 +169,31 @@ impl MaskConfig {
 
     /// The masks of a batch, a function of seed, epoch and clip id (or batch index) alone.
     pub fn masks(&self, layout: &Layout, batch: &TrackBatch, scope: MaskScope, at: At) -> Mask {
-        let draw = |key| self.draw(layout, &mut stream(at.seed, Purpose::Mask, at.epoch, key));
+        let rng = |key| stream(at.seed, Purpose::Mask, at.epoch, key);
+        let frames = batch.presence.len() / (batch.track_clip.len().max(1) * layout.len());
+        let ids = batch.ids.iter();
+        // (v) or (t, v) flags of each clip.
         let by_clip: Vec<Vec<bool>> = match scope {
-            MaskScope::Clip => batch.ids.iter().map(|id| draw(Key::Clip(id))).collect(),
-            MaskScope::Batch => vec![draw(Key::Index(at.index)); batch.clips()],
+            MaskScope::Clip => {
+                let clips = ids.map(|id| self.draw(layout, &mut rng(Key::Clip(id))));
+                clips.collect()
+            }
+            MaskScope::Batch => {
+                let all = self.draw(layout, &mut rng(Key::Index(at.index)));
+                vec![all; batch.clips()]
+            }
+            MaskScope::Stretch(length) => ids
+                .map(|id| {
+                    let mut rng = rng(Key::Clip(id));
+                    let stretches = (0..frames.div_ceil(length.max(1)))
+                        .flat_map(|_| self.draw(layout, &mut rng).repeat(length));
+                    stretches.take(frames * layout.len()).collect()
+                })
+                .collect(),
         };
-        let tracks: Vec<Vec<bool>> = batch
-            .track_clip
-            .iter()
-            .map(|&clip| by_clip[clip as usize].clone())
-            .collect();
-        Mask::of_tracks(batch, &tracks)
+        let of_tracks = batch.track_clip.iter();
+        let of_tracks = of_tracks.map(|&clip| by_clip[clip as usize].clone());
+        Mask::of_tracks(batch, &of_tracks.collect::<Vec<_>>())
     }
 }
 
@@ -194,7 +228,7 @@ pub(crate) fn choose(n: usize, count: usize, rng: &mut Rng) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device, Tensor};
+    use candle_core::{DType, Device};
 
     use super::*;
     use crate::{MaeConfig, Mode, SkeletonMae, Store};

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use candle_core::{DType, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use skeleton_graph::Layout;
-use skeleton_kernels::{mean_squared_error, reweighted_cosine_error};
 
+use crate::batch::TrackBatch;
 use crate::encoder::{Decoder, Input, Readout};
 use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
-use crate::objective::{LossConfig, Target};
+use crate::objective::LossConfig;
+use crate::target::Target;
 use crate::trunk::{MaeConfig, Trunk, visible};
 
 /// Embedding, masking, encoder and decoder.
@@ -58,10 +59,7 @@ impl SkeletonMae {
             mean: 0.0,
             stdev: 0.02,
         };
-        let d_out = match target {
-            Target::Embedding | Target::EmbeddingWithGradient => d,
-            Target::Coordinates => coordinates,
-        };
+        let d_out = target.numbers(coordinates).unwrap_or(d);
         let (join, decoder) = (vb.pp("to_decoder"), vb.pp("decoder"));
         Ok(Self {
             trunk: Trunk::new(config, layout, coordinates, vb.clone())?,
@@ -72,7 +70,7 @@ impl SkeletonMae {
         })
     }
 
-    /// The loss of a batch `s` (n, t, v, c): sum over its targets, divided by `denominator`, which is
+    /// The loss of a batch: sum over its targets, divided by `denominator`, which is
     /// the number of targets unless the batch is one of several micro-batches. It is the
     /// [re-weighted cosine error](skeleton_kernels::rce::reference) in the paper, or the
     /// [mean squared error](skeleton_kernels::squared_error::mean_squared_error).
@@ -81,32 +79,30 @@ impl SkeletonMae {
     /// average, and it is one here.
     ///
     /// # Errors
-    /// When `s` doesn't have the layout's joints or the mask not its joints.
+    /// When the batch doesn't have the layout's joints or the mask not its joints.
     pub fn loss(
         &self,
-        s: &Tensor,
+        batch: &TrackBatch,
         mask: &Mask,
         loss: LossConfig,
         denominator: f64,
         mode: Mode,
     ) -> Result<Tensor> {
-        let rows = Arc::new(mask.target_rows());
+        let (s, rows) = (&batch.keypoints, Arc::new(mask.target_rows()));
         if rows.is_empty() {
             return Tensor::zeros((), s.dtype(), s.device());
         }
         let h = self.codes(s, mask, mode)?;
         let y = self.decoder.forward(&h, &rows, mode)?; // Y of the targets, (targets, d)
         let at = Tensor::new(&rows[..], s.device())?;
-        let s = s.reshape(((), s.dim(3)?))?.index_select(&at, 0)?; // (targets, c)
+        let x = self.target.values(batch)?;
+        let x = x.reshape(((), x.dim(3)?))?.index_select(&at, 0)?; // (targets, c)
         let x = match self.target {
-            Target::Embedding => self.trunk.embed.forward(&s)?.detach(), // their X
-            Target::EmbeddingWithGradient => self.trunk.embed.forward(&s)?,
-            Target::Coordinates => s,
+            Target::Embedding => self.trunk.embed.forward(&x)?.detach(), // their X
+            Target::EmbeddingWithGradient => self.trunk.embed.forward(&x)?,
+            _ => x,
         };
-        match loss {
-            LossConfig::Rce { beta } => reweighted_cosine_error(&y, &x, beta, denominator),
-            LossConfig::Mse => mean_squared_error(&y, &x, denominator),
-        }
+        loss.of(&y, &x, denominator)
     }
 
     /// (X, Y): the embedded, unmasked features, (n, t, v, d), and the reconstruction of the target, (n, t, v, d) or,
@@ -129,19 +125,13 @@ impl SkeletonMae {
     /// # Errors
     /// As [`loss`](Self::loss).
     pub fn encode(&self, s: &Tensor, mask: &Mask, mode: Mode) -> Result<Tensor> {
-        // A visible joint's feature is W s + b, a hidden one's \[MASK\] (step 1 of section 3.2). Both are
-        // columns of one map E = [W, b, mask_token], of (s, 1, 0) and of (0, 0, 1).
-        let visible = visible(s, &mask.hidden)?;
-        let masked = s.broadcast_mul(&visible)?;
-        let s = Tensor::cat(&[&masked, &visible, &(1.0 - &visible)?], 3)?; // (n, t, v, c + 2)
         let Trunk {
             embed,
             encoder,
             features,
         } = &self.trunk;
-        let s = s.to_dtype(*features)?;
-        let [b, token] = [embed.bias(), &self.mask_token].map(|column| column.unsqueeze(1));
-        let e = Tensor::cat(&[embed.weight(), &b?, &token?], 1)?; // (d, c + 2)
+        let s = mask.columns(s)?.to_dtype(*features)?;
+        let e = masked_map(embed, &self.mask_token)?;
         let x = Input::Embedded { s: &s, map: &e };
         encoder.forward(x, &Readout::Joints, mode) // H = G_E(A, X)
     }
@@ -171,4 +161,14 @@ impl SkeletonMae {
     pub fn target(&self) -> Target {
         self.target
     }
+}
+
+/// The map E = \[W, b, token\], (d, c + 2), of [`Mask::columns`]: a visible joint's feature is W s + b, a hidden one's \[MASK\]
+/// (step 1 of section 3.2).
+///
+/// # Errors
+/// When the token isn't as wide as the embedding.
+pub fn masked_map(embed: &Linear, token: &Tensor) -> Result<Tensor> {
+    let [b, token] = [embed.bias(), token].map(|column| column.unsqueeze(1));
+    Tensor::cat(&[embed.weight(), &b?, &token?], 1)
 }

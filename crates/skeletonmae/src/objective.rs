@@ -1,10 +1,14 @@
 //! What pre-training pursues: the settings under `[pretrain.objective]`.
 
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
+use skeleton_kernels::{mean_squared_error, reweighted_cosine_error};
 
+use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
-use crate::mask::{MaskConfig, MaskScope};
+use crate::mask::{At, Mask, MaskConfig, MaskScope};
+use crate::target::{Target, moving};
 
 /// The pretext by which an encoder is trained without labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +35,9 @@ pub struct Reconstruction {
     /// What is reconstructed.
     #[serde(default)]
     pub target: Target,
+    /// By what.
+    #[serde(default, skip_serializing_if = "Through::is_encoder")]
+    pub through: Through,
 }
 
 /// The reconstruction's loss.
@@ -47,6 +54,19 @@ pub enum LossConfig {
     Mse,
 }
 
+impl LossConfig {
+    /// The sum over the rows of `y`, what was found of `x`, (targets, numbers) both, divided by `denominator`.
+    ///
+    /// # Errors
+    /// When the shapes differ.
+    pub fn of(self, y: &Tensor, x: &Tensor, denominator: f64) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Rce { beta } => reweighted_cosine_error(y, x, beta, denominator),
+            Self::Mse => mean_squared_error(y, x, denominator),
+        }
+    }
+}
+
 fn beta() -> f64 {
     2.0
 }
@@ -57,22 +77,25 @@ impl Default for LossConfig {
     }
 }
 
-/// What the decoder's output is compared with.
+/// Which part of the classifier is pre-trained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Target {
-    /// The embedded, unmasked feature, into which no gradient flows.
-    ///
-    /// Differs from the paper: it doesn't say whether gradient does; the embedding can collapse where it does.
+pub enum Through {
+    /// Embedding and encoder, by the decoder of the paper.
     #[default]
-    Embedding,
-    /// The same, into which gradient flows.
-    EmbeddingWithGradient,
-    /// The joint's coordinates: the decoder ends in as many numbers.
+    Encoder,
+    /// All but the map to the classes: embedding, positions, and the layers of STRL with their modules over time. The decoder
+    /// is a linear map of each joint's last features to the frames they stand for.
     ///
-    /// Differs from the paper, whose target is the feature. With the cosine error only their direction is
-    /// learnt; MSE is the loss that goes with them.
-    Coordinates,
+    /// Differs from the paper, whose encoder sees one frame at a time; the rest of its classifier begins at random.
+    Strl,
+}
+
+impl Through {
+    /// Whether it is the paper's.
+    pub fn is_encoder(&self) -> bool {
+        *self == Self::Encoder
+    }
 }
 
 /// Y. You et al., Graph Contrastive Learning with Augmentations, `NeurIPS` 2020, arXiv 2010.13902: two views of
@@ -117,6 +140,13 @@ impl Objective {
                     let ok = beta >= 1.0 && beta.is_finite();
                     Error::refuse_unless(ok, "loss.beta", "a finite power not below 1", beta)?;
                 }
+                let through = !reconstruction.through.is_encoder();
+                let embedded = [Target::Embedding, Target::EmbeddingWithGradient];
+                let fits = !(through && embedded.contains(&reconstruction.target));
+                let expected = "coordinates, motion or both where objective.through is strl";
+                Error::refuse_unless(fits, "target", expected, "the embedding")?;
+                let some = reconstruction.mask_scope != MaskScope::Stretch(0);
+                Error::refuse_unless(some, "mask_scope", "a stretch of 1 frame or more", 0)?;
                 reconstruction.mask.validate(layout)
             }
             Self::Contrastive(contrastive) => contrastive.validate(),
@@ -129,6 +159,21 @@ impl Objective {
             Self::Reconstruction(reconstruction) => Some(reconstruction),
             Self::Contrastive(_) => None,
         }
+    }
+}
+
+impl Reconstruction {
+    /// The masks of a batch; what has no target's numbers is no target.
+    pub fn draw(&self, layout: &Layout, batch: &TrackBatch, at: At) -> Mask {
+        let mut mask = self.mask.masks(layout, batch, self.mask_scope, at);
+        if self.target.moves() {
+            let moving = moving(batch);
+            mask.targets
+                .iter_mut()
+                .zip(moving)
+                .for_each(|(target, moves)| *target &= moves);
+        }
+        mask
     }
 }
 

@@ -218,7 +218,7 @@ fn draw(rng: &mut Rng, init: Init, n: usize) -> candle_core::Result<Vec<f64>> {
 }
 
 /// A standard normal number, by Box and Muller.
-fn normal(rng: &mut Rng) -> f64 {
+pub(crate) fn normal(rng: &mut Rng) -> f64 {
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }

@@ -79,7 +79,7 @@ impl Pretext {
     pub fn draw(&self, batch: &TrackBatch, at: At) -> (Draw, f64) {
         match self {
             Self::Reconstruction(_, own, layout) => {
-                let mask = own.mask.masks(layout, batch, own.mask_scope, at);
+                let mask = own.draw(layout, batch, at);
                 let weight = mask.count() as f64;
                 (Draw::Mask(mask), weight)
             }
@@ -97,7 +97,7 @@ impl Pretext {
     pub fn loss(&self, batch: &TrackBatch, draw: &Draw, total: f64, mode: Mode) -> Result<Tensor> {
         match (self, draw) {
             (Self::Reconstruction(model, own, _), Draw::Mask(mask)) => {
-                model.loss(&batch.keypoints, mask, own.loss, total, mode)
+                model.loss(batch, mask, own.loss, total, mode)
             }
             (Self::Contrastive(model, own), Draw::Views(views)) => {
                 model.loss(batch, views, own.temperature, total, mode)

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::layers::{Linear, Mode};
 use crate::mask::Mask;
 use crate::model::SkeletonMae;
-use crate::objective::Target;
+use crate::target::Target;
 
 /// Mean distances of masked joints from where they truly are, in the batch's (normalised) units.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -138,7 +138,7 @@ impl<'a> Completed<'a> {
             Target::Embedding | Target::EmbeddingWithGradient => {
                 Some(Lift::new(model.embedding())?)
             }
-            Target::Coordinates => None,
+            _ => None,
         };
         Ok(Self {
             presence: &batch.presence,

@@ -9,8 +9,8 @@ use skeletonmae::train::{
     PretrainConfig, Progress, Schedule, StepReport, TrainConfig, run_epoch,
 };
 use skeletonmae::{
-    Error, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext, Reconstruction, Store,
-    Target, TrackBatch,
+    Control, Error, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext,
+    Reconstruction, Store, Target, Through, TrackBatch,
 };
 
 fn clip(value: f64, id: &str) -> TrackBatch {
@@ -31,6 +31,7 @@ fn clip(value: f64, id: &str) -> TrackBatch {
 fn config() -> PretrainConfig {
     PretrainConfig {
         epochs: 1,
+        least_updates: 0,
         batch: 2,
         micro_batch: 1,
         optimizer: OptimizerConfig::Sgd {
@@ -48,7 +49,9 @@ fn config() -> PretrainConfig {
             mask_scope: MaskScope::Clip,
             loss: LossConfig::default(),
             target: Target::Embedding,
+            through: Through::Encoder,
         }),
+        control: Control::None,
         guard: Guard::default(),
     }
 }

@@ -56,11 +56,7 @@ fn check(config: &MaeConfig, loss: LossConfig, target: Target) {
         .collect();
     let mask = Mask::of_tracks(&batch, &hidden);
     let count = mask.count() as f64;
-    let own = || {
-        model
-            .loss(&batch.keypoints, &mask, loss, count, Mode::Train)
-            .unwrap()
-    };
+    let own = || model.loss(&batch, &mask, loss, count, Mode::Train).unwrap();
     let (frozen, _) = model.forward(&batch.keypoints, &mask, Mode::Train).unwrap();
     let frozen = frozen.detach();
     let value = || {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use skeleton_data::cache::Cache;
 use skeleton_data::reading::Reading;
+use skeleton_data::split::Fold;
 use skeleton_data::{ClipSource, Units};
 use skeleton_graph::Layout;
 
@@ -76,15 +77,27 @@ impl Data {
         }
     }
 
-    /// The clips of a split by their ids' order, so that the order in a file changes nothing.
+    /// The clips of a split, or of a [`Fold`] of it, by their ids' order, so that the order in a file changes nothing.
     pub fn split(&self, name: &str) -> Outcome<Vec<u32>> {
-        let clips = self.cache.split(name)?.to_vec();
+        let has = |name: &str| self.cache.splits().any(|(known, _)| known == name);
+        let (split, fold) = match Fold::parse(name) {
+            // It may be a split's own name.
+            (_, Some(_)) if has(name) => (name, None),
+            parsed => parsed,
+        };
+        let mut clips = self.sorted(self.cache.split(split)?.to_vec());
+        if let Some(fold) = fold {
+            let sample = |clip: u32| self.cache.sample(clip as usize);
+            let labels = self.labels();
+            let class = |clip: u32| labels[clip as usize];
+            clips = fold.of(&clips, |clip| sample(clip).subject, class);
+        }
         if clips.is_empty() {
             return Err(Failure::error(format!(
                 "split {name:?}: expected clips, found none"
             )));
         }
-        Ok(self.sorted(clips))
+        Ok(clips)
     }
 
     /// The clips of a split to train on, or to measure on beside a training: those that show nobody are refused with their names, or

@@ -1,6 +1,6 @@
 //! Models and the checkpoints they are saved in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use skeleton_data::reading::Reading;
 use skeleton_graph::Layout;
 use skeletonmae::objective::{Objective, Reconstruction};
 use skeletonmae::{SkeletonMae, Store, Trunk};
-use strl::{Strl, Task, load_encoder};
+use strl::probe::Pretrained;
+use strl::{Body, Strl, Task, load_body, load_encoder};
 
 use crate::args::MachineArgs;
 use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
@@ -64,6 +65,27 @@ pub fn classifier(config: &Config, data: &Data, store: &Store, machine: &Machine
     let mae = &config.model.mae;
     let model = Strl::new(mae, config.strl()?, task, store.builder())?;
     Ok(model.with_features(machine.features))
+}
+
+/// What `config` pre-trains, of clips of this layout and number of coordinates, in `store`.
+pub fn pretrained(
+    config: &Config,
+    (layout, coordinates): (&Layout, usize),
+    store: &Store,
+    machine: &Machine,
+) -> skeletonmae::Result<Pretrained> {
+    let (mae, vb) = (&config.model.mae, store.builder());
+    match &config.model.strl {
+        Some(strl) if config.pretrains_strl() => {
+            let input = (layout, coordinates, config.reading.frames);
+            let body = Body::new(mae, strl, input, vb)?;
+            Ok(Pretrained::Strl(body.with_features(machine.features)))
+        }
+        _ => {
+            let trunk = Trunk::new(mae, layout, coordinates, vb)?;
+            Ok(Pretrained::Encoder(trunk.with_features(machine.features)))
+        }
+    }
 }
 
 /// A checkpoint whose metadata have been understood.
@@ -187,14 +209,19 @@ impl Opened {
             .hint(hint)
     }
 
-    /// The pre-trained embedding and encoder, whatever the objective was, and the store they lie in.
-    pub fn trunk(&self, machine: &Machine) -> Outcome<(Store, Trunk)> {
-        let store = Self::store(Trunk::tensors(&self.checkpoint.tensors), machine);
-        let (mae, c) = (&self.config.model.mae, self.checkpoint.meta.coordinates);
-        let trunk = Trunk::new(mae, &self.layout, c, store.builder())
-            .map_err(|error| self.refused(error))?;
+    /// What was pre-trained, whatever the objective, and the store it lies in.
+    pub fn pretrained(&self, machine: &Machine) -> Outcome<(Store, Pretrained)> {
+        let all = &self.checkpoint.tensors;
+        let own = match self.config.pretrains_strl() {
+            true => Body::tensors(all),
+            false => Trunk::tensors(all),
+        };
+        let store = Self::store(own, machine);
+        let input = (&self.layout, self.checkpoint.meta.coordinates);
+        let model = pretrained(&self.config, input, &store, machine);
+        let model = model.map_err(|error| self.refused(error))?;
         store.all_used().map_err(|error| self.refused(error))?;
-        Ok((store, trunk.with_features(machine.features)))
+        Ok((store, model))
     }
 
     /// What the pre-training hid and aimed at, where it reconstructed.
@@ -222,8 +249,8 @@ impl Opened {
         Ok((store, model.with_features(machine.features)))
     }
 
-    /// Copies the encoder into a classifier built by `config` in `store`.
-    pub fn lend_encoder(&self, store: &Store, config: &Config) -> Outcome {
+    /// Copies what was pre-trained into a classifier built by `config` in `store`, and names it.
+    pub fn lend_encoder(&self, store: &Store, config: &Config) -> Outcome<BTreeSet<String>> {
         let encoder = self.origin.path.display();
         let differ = |what: &str, ours: String, theirs: String| {
             let message = format!(
@@ -269,11 +296,11 @@ impl Opened {
             };
             return differ("reading", text(ours), text(&learnt));
         }
-        Ok(load_encoder(
-            store,
-            config.strl()?,
-            &self.checkpoint.tensors,
-        )?)
+        let pretrained = &self.checkpoint.tensors;
+        Ok(match self.config.pretrains_strl() {
+            false => load_encoder(store, config.strl()?, pretrained)?,
+            true => load_body(store, pretrained)?,
+        })
     }
 }
 

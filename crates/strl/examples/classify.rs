@@ -55,6 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = Strl::new(&mae, &shape, task, store.builder())?;
     let config = FinetuneConfig {
         epochs: 80,
+        least_updates: 0,
         batch: 16,
         micro_batch: 16,
         optimizer: OptimizerConfig::Sgd {
@@ -69,6 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         },
         label_smoothing: 0.1,
         encoder: Tuning::Tuned,
+        pretrained_rate: 1.0,
         guard: Guard::default(),
     };
     let learner = Finetuning::new(model, &config);

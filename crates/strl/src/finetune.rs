@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use skeleton_kernels::{constant, host};
 use skeletonmae::error::positive;
 use skeletonmae::mask::At;
-use skeletonmae::train::{BoxError, Guard, Learner, OptimizerConfig, Schedule, TrainConfig};
+use skeletonmae::train::{
+    BoxError, Guard, Learner, OptimizerConfig, Schedule, TrainConfig, is_zero,
+};
 use skeletonmae::{Error, MaeConfig, Result, TrackBatch};
 
 use crate::metrics::Scores;
@@ -18,6 +20,9 @@ use crate::model::{Dropout, Strl, StrlConfig, Tuning};
 pub struct FinetuneConfig {
     /// Passes over the training split.
     pub epochs: usize,
+    /// Fewest updates: where epochs make fewer, there are [more of them](TrainConfig::with_updates).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub least_updates: usize,
     /// Clips an update.
     pub batch: usize,
     /// Clips computed at once.
@@ -30,9 +35,23 @@ pub struct FinetuneConfig {
     pub label_smoothing: f64,
     /// Whether the pre-trained part learns too.
     pub encoder: Tuning,
+    /// What the learning rate of everything pre-trained is multiplied by, where there was a pre-training.
+    ///
+    /// Differs from the paper: it fine-tunes end to end at one rate, a factor of 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub pretrained_rate: f64,
     /// Limits of a step.
     #[serde(default)]
     pub guard: Guard,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_one(factor: &f64) -> bool {
+    *factor == 1.0
 }
 
 impl FinetuneConfig {
@@ -54,6 +73,9 @@ impl FinetuneConfig {
     /// Names the field.
     pub fn validate(&self) -> Result<()> {
         self.training().validate()?;
+        let rate = self.pretrained_rate;
+        let ok = rate >= 0.0 && rate.is_finite();
+        Error::refuse_unless(ok, "pretrained_rate", "a number not below 0", rate)?;
         share("label_smoothing", self.label_smoothing)
     }
 }

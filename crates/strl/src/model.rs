@@ -1,6 +1,6 @@
 //! STRL (H. Yan et al., ICCV 2023, arXiv 2307.08476), section 3.3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Result, Tensor, Var, bail};
 use candle_nn::{VarBuilder, init};
@@ -83,22 +83,28 @@ impl Tuning {
 #[derive(Clone, Debug)]
 pub struct Dropout(Option<Tensor>);
 
-/// Embedding, M layers, classifier.
+/// Embedding and M layers: what makes features of coordinates.
 #[derive(Clone, Debug)]
-pub struct Strl {
+pub struct Body {
     /// Coordinates become features by this and `position`: [`embed`](skeleton_kernels::embed::reference).
     embed: Linear,
     position: Tensor,
     /// [Equations 3 and 4](skeleton_kernels::spatial::reference), then [pooling over
     /// time](skeleton_kernels::temporal::reference).
     layers: Vec<(Spatial, Temporal)>,
+    /// t, v, c of what it reads.
+    shape: [usize; 3],
+    /// The type of the features.
+    features: DType,
+}
+
+/// A body and a classifier.
+#[derive(Clone, Debug)]
+pub struct Strl {
+    body: Body,
     dropout: f64,
     /// The classifier: linear maps of a clip's feature, which is the mean of [its tracks'](skeleton_kernels::track_mean::reference).
     head: Vec<Linear>,
-    /// t, v, c of what it reads.
-    shape: [usize; 3],
-    /// The type of the features up to a track's mean.
-    features: DType,
 }
 
 /// What the model is built for.
@@ -114,15 +120,15 @@ pub struct Task<'a> {
     pub classes: usize,
 }
 
-impl Strl {
-    /// A classifier whose parameters come from `vb`.
+impl Body {
+    /// Of coordinates (n, `frames`, v, `coordinates`) on `layout`'s graph.
     ///
     /// # Errors
     /// When the branches can't share the width evenly or the builder lacks a parameter.
     pub fn new(
         mae: &MaeConfig,
         config: &StrlConfig,
-        task: Task<'_>,
+        (layout, coordinates, frames): (&Layout, usize, usize),
         vb: VarBuilder<'_>,
     ) -> skeletonmae::Result<Self> {
         let d = mae.width;
@@ -137,21 +143,115 @@ impl Strl {
                 stride: if i == 0 { 1 } else { 2 },
             };
             layers.push((
-                Spatial::new(mae, task.layout, pool, adjacency, spatial)?,
+                Spatial::new(mae, layout, pool, adjacency, spatial)?,
                 Temporal::new(d, branches, vb.pp("temporal"))?,
             ));
         }
-        let widths: Vec<usize> = [&[d][..], &config.head, &[task.classes]].concat();
+        Ok(Self {
+            embed: Linear::new(coordinates, d, vb.pp("embed"))?,
+            position: vb.get_with_hints((frames, d), "position", init::ZERO)?,
+            layers,
+            shape: [frames, layout.len(), coordinates],
+            features: vb.dtype(),
+        })
+    }
+
+    /// The same with features of another type.
+    #[must_use]
+    pub fn with_features(self, features: DType) -> Self {
+        Self { features, ..self }
+    }
+
+    /// W and b, by which coordinates become features.
+    pub fn embed(&self) -> &Linear {
+        &self.embed
+    }
+
+    /// Those of a pre-trained model's tensors that are the body's.
+    pub fn tensors(all: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
+        let starts = ["position", "embed.", "layers."];
+        let own = |name: &str| starts.iter().any(|start| name.starts_with(start));
+        let own = all.iter().filter(|(name, _)| own(name));
+        own.map(|(name, tensor)| (name.clone(), tensor.clone()))
+            .collect()
+    }
+
+    /// d, features of a joint.
+    pub fn width(&self) -> usize {
+        self.embed.bias().elem_count()
+    }
+
+    /// Frames for which one of the last layer's features stands.
+    pub fn stride(&self) -> usize {
+        1 << self.layers.len().saturating_sub(1)
+    }
+
+    /// The features of coordinates (n, t, v, c) by an embedding of [its own](Self::embedding) or with columns for more
+    /// numbers a joint, (n, t / [`stride`](Self::stride), v, d); the encoders go by a mode of their own.
+    ///
+    /// # Errors
+    /// When the coordinates don't have the model's joints and frames.
+    pub fn forward(
+        &self,
+        s: &Tensor,
+        embedding: &Embedding<Tensor>,
+        [mode, of_encoder]: [Mode; 2],
+    ) -> Result<Tensor> {
+        let (_, t, v, _) = s.dims4()?;
+        if [t, v] != self.shape[..2] {
+            let expected = &self.shape[..2];
+            bail!("the model reads (t, v) = {expected:?}, found {:?}", [t, v]);
+        }
+        let mut h = embed(&s.to_dtype(self.features)?, embedding)?; // (n, t, v, d)
+        for (spatial, temporal) in &self.layers {
+            h = spatial.forward(&h, mode, of_encoder)?;
+            h = temporal.forward(&h, mode)?; // (n, t / stride, v, d)
+        }
+        Ok(h)
+    }
+
+    /// The features of coordinates (n, t, v, c) by running statistics, (n, t / stride, v, d).
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn encode(&self, s: &Tensor) -> Result<Tensor> {
+        let embedding = self.embedding(Mode::Eval, Mode::Eval);
+        self.forward(s, &embedding, [Mode::Eval; 2])
+    }
+
+    /// The embedding with positions. Its map is the encoder's, and learns where that does.
+    pub fn embedding(&self, mode: Mode, encoder: Mode) -> Embedding<Tensor> {
+        let own = |t: &Tensor, mode: Mode| match mode {
+            Mode::Train => t.clone(),
+            Mode::Eval => t.detach(),
+        };
+        Embedding {
+            weight: own(self.embed.weight(), encoder),
+            bias: own(self.embed.bias(), encoder),
+            position: own(&self.position, mode),
+        }
+    }
+}
+
+impl Strl {
+    /// A classifier whose parameters come from `vb`.
+    ///
+    /// # Errors
+    /// When the branches can't share the width evenly or the builder lacks a parameter.
+    pub fn new(
+        mae: &MaeConfig,
+        config: &StrlConfig,
+        task: Task<'_>,
+        vb: VarBuilder<'_>,
+    ) -> skeletonmae::Result<Self> {
+        let widths: Vec<usize> = [&[mae.width][..], &config.head, &[task.classes]].concat();
         let head = widths.windows(2).enumerate();
         let head = head.map(|(i, w)| Linear::new(w[0], w[1], vb.pp("head").pp(i)));
+        let input = (task.layout, task.coordinates, task.frames);
         Ok(Self {
-            embed: Linear::new(task.coordinates, d, vb.pp("embed"))?,
-            position: vb.get_with_hints((task.frames, d), "position", init::ZERO)?,
-            layers,
+            body: Body::new(mae, config, input, vb.clone())?,
             dropout: config.dropout,
             head: head.collect::<skeletonmae::Result<_>>()?,
-            shape: [task.frames, task.layout.len(), task.coordinates],
-            features: vb.dtype(),
         })
     }
 
@@ -159,7 +259,8 @@ impl Strl {
     /// mean and the loss keep theirs.
     #[must_use]
     pub fn with_features(self, features: DType) -> Self {
-        Self { features, ..self }
+        let body = self.body.with_features(features);
+        Self { body, ..self }
     }
 
     /// Scores before softmax, (b, k), by the running statistics.
@@ -190,37 +291,13 @@ impl Strl {
 
     /// What the head reads, (b, d).
     fn features(&self, batch: &TrackBatch, mode: Mode, encoder: Tuning) -> Result<Tensor> {
-        let (_, t, v, c) = batch.keypoints.dims4()?;
-        if [t, v, c] != self.shape {
-            let expected = self.shape;
-            bail!(
-                "the model reads (t, v, c) = {expected:?}, found {:?}",
-                [t, v, c]
-            );
-        }
         let frozen = mode == Mode::Eval || encoder == Tuning::Frozen;
         let of_encoder = if frozen { Mode::Eval } else { Mode::Train };
-        let s = batch.keypoints.to_dtype(self.features)?;
-        let mut h = embed(&s, &self.embedding(mode, of_encoder))?; // (n, t, v, d)
-        for (spatial, temporal) in &self.layers {
-            h = spatial.forward(&h, mode, of_encoder)?;
-            h = temporal.forward(&h, mode)?; // (n, t / stride, v, d)
-        }
+        let embedding = self.body.embedding(mode, of_encoder);
+        let modes = [mode, of_encoder];
+        let h = self.body.forward(&batch.keypoints, &embedding, modes)?;
         // "Person features are averaged before the classifier": (n, d) to (b, d).
         batch.mean_by_clip(&track_mean(&h)?)
-    }
-
-    /// The embedding with positions. Its map is the encoder's, and learns where that does.
-    fn embedding(&self, mode: Mode, encoder: Mode) -> Embedding<Tensor> {
-        let own = |t: &Tensor, mode: Mode| match mode {
-            Mode::Train => t.clone(),
-            Mode::Eval => t.detach(),
-        };
-        Embedding {
-            weight: own(self.embed.weight(), encoder),
-            bias: own(self.embed.bias(), encoder),
-            position: own(&self.position, mode),
-        }
     }
 
     /// The scores (b, k) of what the head reads, (b, d).
@@ -241,8 +318,8 @@ impl Strl {
     /// # Errors
     /// When a parameter can't be read.
     pub fn frozen(&self) -> Result<Frozen> {
-        Ok(Frozen(match self.position.dtype() {
-            of if of != self.features || !fused_on_cpu(&self.position) => {
+        Ok(Frozen(match self.body.position.dtype() {
+            of if of != self.body.features || !fused_on_cpu(&self.body.position) => {
                 Form::Model(Box::new(self.clone()))
             }
             DType::F64 => Form::F64(self.folded()?),
@@ -251,16 +328,16 @@ impl Strl {
     }
 
     fn folded<T: Real>(&self) -> Result<infer::Classifier<T>> {
-        let layers = self.layers.iter();
+        let layers = self.body.layers.iter();
         let layers = layers.map(|(spatial, temporal)| Ok((spatial.folded()?, temporal.folded()?)));
         let head: Vec<_> = self
             .head
             .iter()
             .map(|map| (map.weight(), map.bias()))
             .collect();
-        let (layers, [_, joints, _]) = (layers.collect::<Result<_>>()?, self.shape);
+        let (layers, [_, joints, _]) = (layers.collect::<Result<_>>()?, self.body.shape);
         infer::Classifier::new(
-            &self.embedding(Mode::Eval, Mode::Eval),
+            &self.body.embedding(Mode::Eval, Mode::Eval),
             layers,
             &head,
             joints,
@@ -275,7 +352,7 @@ impl Strl {
         if self.dropout == 0.0 {
             return Ok(Dropout(None));
         }
-        let (b, d) = (batch.clips(), self.position.dim(1)?);
+        let (b, d) = (batch.clips(), self.body.width());
         let kept = 1.0 / (1.0 - self.dropout);
         let factors = batch.ids.iter().flat_map(|id| {
             let mut rng = stream(at.seed, Purpose::Dropout, at.epoch, Key::Clip(id));
@@ -287,7 +364,7 @@ impl Strl {
                 }
             })
         });
-        let factors = constant(factors.collect(), (b, d), &self.position)?;
+        let factors = constant(factors.collect(), (b, d), &self.body.position)?;
         Ok(Dropout(Some(factors)))
     }
 }
@@ -336,7 +413,7 @@ impl Frozen {
 }
 
 /// Copies a pre-trained model's embedding and encoder (`mae`, all its tensors by name) into `store`,
-/// one copy of the encoder a layer (section 3.3: "one copy per layer, fine-tuned end to end").
+/// one copy of the encoder a layer (section 3.3: "one copy per layer, fine-tuned end to end"); gives the names of what it set.
 ///
 /// # Errors
 /// When the pre-trained tensors aren't those the classifier has.
@@ -344,16 +421,35 @@ pub fn load_encoder(
     store: &Store,
     config: &StrlConfig,
     mae: &BTreeMap<String, Tensor>,
-) -> skeletonmae::Result<()> {
-    let mut tensors = store.tensors();
+) -> skeletonmae::Result<BTreeSet<String>> {
+    let mut copies = BTreeMap::new();
     for (name, tensor) in mae {
         if name.starts_with("embed.") {
-            tensors.insert(name.clone(), tensor.clone());
+            copies.insert(name.clone(), tensor.clone());
         } else if name.starts_with("encoder.") {
-            for layer in 0..config.layers {
-                tensors.insert(format!("layers.{layer}.spatial.{name}"), tensor.clone());
-            }
+            let of_layer = |layer| (format!("layers.{layer}.spatial.{name}"), tensor.clone());
+            copies.extend((0..config.layers).map(of_layer));
         }
     }
-    store.load(&tensors)
+    put(store, copies)
+}
+
+/// Copies a pre-trained [`Body`] (all tensors of its model by name) into `store`; the head stays as it was drawn. Gives the
+/// names of what it set.
+///
+/// # Errors
+/// As [`load_encoder`].
+pub fn load_body(
+    store: &Store,
+    pretrained: &BTreeMap<String, Tensor>,
+) -> skeletonmae::Result<BTreeSet<String>> {
+    put(store, Body::tensors(pretrained))
+}
+
+fn put(store: &Store, own: BTreeMap<String, Tensor>) -> skeletonmae::Result<BTreeSet<String>> {
+    let names = own.keys().cloned().collect();
+    let mut tensors = store.tensors();
+    tensors.extend(own);
+    store.load(&tensors)?;
+    Ok(names)
 }

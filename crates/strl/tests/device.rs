@@ -14,7 +14,7 @@ use skeletonmae::train::{
 };
 use skeletonmae::{
     Backbone, Contrastive, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Pretext,
-    Reconstruction, Store, Target, TrackBatch,
+    Reconstruction, Store, Target, Through, TrackBatch,
 };
 use strl::{Finetuning, Strl, StrlConfig, Task, Tuning};
 
@@ -79,6 +79,7 @@ fn objectives() -> [Objective; 2] {
             mask_scope: MaskScope::default(),
             loss: LossConfig::default(),
             target: Target::default(),
+            through: Through::Encoder,
         }),
         Objective::Contrastive(Contrastive::default()),
     ]

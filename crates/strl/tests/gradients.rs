@@ -1,12 +1,16 @@
 //! The gradient of every parameter of STRL against central differences, in double precision.
 
 use candle_core::{DType, Device, Tensor};
+use rand::Rng as _;
 use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, stream};
 use skeletonmae::mask::At;
 use skeletonmae::train::{Gradients, Learner};
-use skeletonmae::{Backbone, MaeConfig, Store, TrackBatch};
-use strl::{Finetuning, JointPool, Normalised, Strl, StrlConfig, Task, Tuning};
+use skeletonmae::{
+    Backbone, LossConfig, MaeConfig, MaskConfig, MaskScope, Objective, Reconstruction, Store,
+    Target, Through, TrackBatch,
+};
+use strl::{Finetuning, JointPool, Normalised, Pretraining, Strl, StrlConfig, Task, Tuning};
 
 #[path = "../../skeletonmae/tests/finite/mod.rs"]
 mod finite;
@@ -16,7 +20,6 @@ fn check(config: &StrlConfig, frames: usize) {
 }
 
 fn check_backbone(config: &StrlConfig, frames: usize, backbone: Backbone, encoder: Tuning) {
-    use rand::Rng as _;
     let layout = Layout::built_in("coco17").unwrap();
     let (n, v, c) = (3, 17, 2);
     let mut rng = stream(11, Purpose::Synthetic, 0, Key::None);
@@ -117,5 +120,65 @@ fn every_backbone_tuned_and_frozen() {
     // What stands before a frozen encoder is taught through it.
     for backbone in [Backbone::Gin, Backbone::Gat] {
         check_backbone(&config, 2, backbone, Tuning::Frozen);
+    }
+}
+
+/// Masked pre-training of the whole body: of every parameter, the mask token and the decoder included, by each target.
+#[test]
+fn every_parameter_of_the_masked_body() {
+    let layout = Layout::built_in("coco17").unwrap();
+    let (n, t, v, c) = (2, 6, 17, 2);
+    let mut rng = stream(12, Purpose::Synthetic, 0, Key::None);
+    let values = (0..n * t * v * c).map(|_| rng.random::<f64>() - 0.5);
+    let keypoints = Tensor::from_vec(values.collect(), (n, t, v, c), &Device::Cpu).unwrap();
+    let presence = (0..n * t * v).map(|at| at % 11 != 0).collect();
+    let ids = vec!["a".into(), "b".into()];
+    let batch = TrackBatch::new(keypoints, presence, vec![0, 1], ids, vec![-1; 2]).unwrap();
+    let (mae, config) = (
+        MaeConfig {
+            width: 8,
+            encoder_layers: 1,
+            ..MaeConfig::default()
+        },
+        StrlConfig {
+            layers: 3,
+            ..StrlConfig::default()
+        },
+    );
+    let targets = [
+        Target::Coordinates,
+        Target::Motion,
+        Target::CoordinatesAndMotion,
+    ];
+    for target in targets {
+        let objective = Objective::Reconstruction(Reconstruction {
+            mask: MaskConfig::Joints { count: 8 },
+            mask_scope: MaskScope::Stretch(4),
+            loss: LossConfig::Mse,
+            target,
+            through: Through::Strl,
+        });
+        let store = Store::new(5, DType::F64, &Device::Cpu);
+        let input = (&layout, c, t);
+        let model = Pretraining::new(&objective, &mae, Some(&config), input, store.builder());
+        let model = model.unwrap();
+        let at = At {
+            seed: 0,
+            epoch: 0,
+            index: 0,
+        };
+        let (draw, weight) = model.draw(&batch, at).unwrap();
+        let loss = || model.loss(&batch, &draw, weight).unwrap();
+        let parameters = store.parameters();
+        let mut gradients = Gradients::none(parameters.len());
+        gradients.add(&loss(), &parameters).unwrap();
+        for (name, gradient) in parameters.iter().zip(gradients.as_slice()) {
+            // A bias in front of a norm is none.
+            let learns = ["mask_token", "position", "decoder.bias"].contains(&name.0.as_str());
+            assert!(gradient.is_some() || !learns, "{}", name.0);
+        }
+        finite::compare(&parameters, gradients.as_slice(), || {
+            loss().to_scalar::<f64>().unwrap()
+        });
     }
 }

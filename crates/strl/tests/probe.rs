@@ -3,7 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
 use skeletonmae::{MaeConfig, Mode, Store, TrackBatch, Trunk};
-use strl::probe::{Features, STRETCHES, represent};
+use strl::probe::{Features, Pretrained, STRETCHES, represent};
+use strl::{Body, StrlConfig};
 
 const T: usize = 9;
 const V: usize = 15;
@@ -37,7 +38,8 @@ fn model() -> (Store, Trunk) {
 }
 
 fn of(model: &Trunk, batches: Vec<TrackBatch>) -> Features {
-    represent(model, batches.into_iter().map(Ok)).unwrap()
+    let model = Pretrained::Encoder(model.clone());
+    represent(&model, batches.into_iter().map(Ok)).unwrap()
 }
 
 fn everything(store: &Store) -> Vec<(String, Vec<u32>)> {
@@ -101,4 +103,38 @@ fn time_has_an_order() {
     for (a, b) in deviation(&there).iter().zip(deviation(&back)) {
         assert!((a - b).abs() < 1e-5 * (1.0 + b.abs()));
     }
+}
+
+/// A body's features stand for several frames each; who is there, and when, is looked at as in the encoder's.
+#[test]
+fn a_body_is_represented_by_its_clip_alone_and_is_not_changed() {
+    let layout = Layout::built_in("jhmdb15").unwrap();
+    let store = Store::new(3, DType::F32, &Device::Cpu);
+    let mae = MaeConfig {
+        width: 16,
+        ..MaeConfig::default()
+    };
+    let body = Body::new(
+        &mae,
+        &StrlConfig::default(),
+        (&layout, 2, T),
+        store.builder(),
+    )
+    .unwrap();
+    assert_eq!((body.width(), body.stride()), (16, 4));
+    let body = Pretrained::Strl(body);
+    let before = everything(&store);
+    let of = |batches: Vec<TrackBatch>| represent(&body, batches.into_iter().map(Ok)).unwrap();
+    let both = of(vec![batch(&[(0, 1), (1, 2)], 2)]);
+    assert_eq!(before, everything(&store));
+    let alone = of(vec![batch(&[(0, 2)], 1)]);
+    assert_eq!(both.width, (STRETCHES + 1) * 16);
+    for (a, b) in both.row(1).iter().zip(alone.row(0)) {
+        assert!((a - b).abs() < 1e-5, "{a} {b}");
+    }
+    assert_ne!(both.row(0), both.row(1));
+    // A joint that is never there has no part in the mean.
+    let mut gone = batch(&[(0, 2)], 1);
+    (0..T).for_each(|frame| gone.presence[frame * V + 3] = false);
+    assert_ne!(of(vec![gone]).row(0), alone.row(0));
 }

@@ -38,6 +38,7 @@ fn clips() -> TrackBatch {
 fn config(encoder: Tuning) -> FinetuneConfig {
     FinetuneConfig {
         epochs: 30,
+        least_updates: 0,
         batch: 8,
         micro_batch: 8,
         optimizer: OptimizerConfig::Sgd {
@@ -52,6 +53,7 @@ fn config(encoder: Tuning) -> FinetuneConfig {
         },
         label_smoothing: 0.1,
         encoder,
+        pretrained_rate: 1.0,
         guard: Guard::default(),
     }
 }

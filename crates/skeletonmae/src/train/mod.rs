@@ -80,8 +80,27 @@ impl TrainConfig {
         self.guard.validate().map_err(|error| error.within("guard"))
     }
 
+    /// The same over `clips` clips with at least so many `updates`: few clips are passed more often, and the schedule is
+    /// stretched with the epochs.
+    #[must_use]
+    pub fn with_updates(self, updates: usize, clips: usize) -> Self {
+        let of_epoch = (clips as f64 / self.batch.max(1) as f64).round().max(1.0) as usize;
+        let epochs = self.epochs.max(updates.div_ceil(of_epoch));
+        Self {
+            schedule: self.schedule.stretched(self.epochs, epochs),
+            epochs,
+            ..self
+        }
+    }
+
     /// The learning rate of an epoch, from 0.
     pub fn rate(&self, epoch: usize) -> f64 {
         self.optimizer.lr() * self.schedule.factor(epoch, self.epochs)
     }
+}
+
+/// Whether a setting is off.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+pub fn is_zero(setting: &usize) -> bool {
+    *setting == 0
 }

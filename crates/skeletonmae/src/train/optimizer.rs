@@ -93,7 +93,13 @@ impl OptimizerConfig {
         };
         check("weight_decay", decay, decay >= 0.0, "a number not below 0")?;
         let lr = self.lr();
-        check("lr", lr, lr > 0.0 && lr.is_finite(), "a number above 0")
+        let rate = lr >= 0.0 && lr.is_finite();
+        check(
+            "lr",
+            lr,
+            rate,
+            "a number not below 0 (0 moves statistics alone)",
+        )
     }
 }
 
@@ -108,6 +114,8 @@ pub struct Optimizer {
     /// no parameters.
     moments: Vec<Tensor>,
     steps: u64,
+    /// What each number's rate is multiplied by, where it isn't 1 for all.
+    factors: Option<Tensor>,
 }
 
 /// Beginnings of the moments' names.
@@ -133,7 +141,25 @@ impl Optimizer {
             parameters,
             moments,
             steps: 0,
+            factors: None,
         })
+    }
+
+    /// The same with a learning rate of each parameter's own, `factor` of its name times that of the step.
+    ///
+    /// # Errors
+    /// When the factors can't be put beside the parameters.
+    pub fn with_factors(mut self, factor: impl Fn(&str) -> f64) -> Result<Self> {
+        let named = self.parameters.iter();
+        let factors = named.map(|(name, var)| (factor(name), var.elem_count()));
+        let factors: Vec<f64> = factors.flat_map(|(factor, n)| vec![factor; n]).collect();
+        self.factors = match self.moments.first() {
+            Some(like) if factors.iter().any(|factor| *factor != 1.0) => {
+                Some(constant(factors, like.shape(), like)?)
+            }
+            _ => None,
+        };
+        Ok(self)
     }
 
     /// The parameters, in order.
@@ -166,7 +192,11 @@ impl Optimizer {
             let moments = self.moments.iter().map(|all| all.narrow(0, from, numbers));
             let mut moments = moments.collect::<candle_core::Result<Vec<_>>>()?;
             if run[0].1.is_some() {
-                moments = self.update(run, &moments, lr)?;
+                let factors = self.factors.as_ref();
+                let factors = factors
+                    .map(|all| all.narrow(0, from, numbers))
+                    .transpose()?;
+                moments = self.update(run, &moments, (lr, factors))?;
             }
             for (moved, moment) in moved.iter_mut().zip(moments) {
                 moved.push(moment);
@@ -183,7 +213,7 @@ impl Optimizer {
         &self,
         run: &[(&Var, &Option<Tensor>)],
         moments: &[Tensor],
-        lr: f64,
+        (lr, factors): (f64, Option<Tensor>),
     ) -> candle_core::Result<Vec<Tensor>> {
         let shaped = run.iter().filter_map(|(var, gradient)| {
             let gradient = gradient.as_ref()?;
@@ -233,6 +263,10 @@ impl Optimizer {
                 ((along * lr)?, vec![v])
             }
             _ => candle_core::bail!("the moments of another rule"),
+        };
+        let step = match factors {
+            None => step,
+            Some(factors) => (step * factors)?,
         };
         let x = (x - step)?;
         let mut from = 0;

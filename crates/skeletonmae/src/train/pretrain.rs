@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 
 use crate::batch::TrackBatch;
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::layers::Mode;
 use crate::mask::At;
@@ -13,7 +14,7 @@ use crate::objective::Objective;
 use crate::pretext::{Draw, Pretext};
 use crate::reconstruct::Reconstruction;
 use crate::train::engine::BoxError;
-use crate::train::{Guard, Learner, OptimizerConfig, Schedule, TrainConfig};
+use crate::train::{Guard, Learner, OptimizerConfig, Schedule, TrainConfig, is_zero};
 
 /// How a model is pre-trained: a [`TrainConfig`] and the objective.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ use crate::train::{Guard, Learner, OptimizerConfig, Schedule, TrainConfig};
 pub struct PretrainConfig {
     /// Passes over the training split.
     pub epochs: usize,
+    /// Fewest updates: where epochs make fewer, there are [more of them](TrainConfig::with_updates).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub least_updates: usize,
     /// Clips an update.
     pub batch: usize,
     /// Clips computed at once.
@@ -31,6 +35,9 @@ pub struct PretrainConfig {
     pub schedule: Schedule,
     /// What is pursued.
     pub objective: Objective,
+    /// What is seen in place of the clips, to tell what helps.
+    #[serde(default, skip_serializing_if = "Control::is_none")]
+    pub control: Control,
     /// Limits of a step.
     #[serde(default)]
     pub guard: Guard,
@@ -75,13 +82,13 @@ impl Learner for Pretext {
     }
 }
 
-/// The loss on held-out batches, by the running statistics; what is drawn is that of epoch 0, so that
-/// epochs can be compared.
+/// The mean loss on held-out batches, of whose sum and weight `held_out` tells one's; what is drawn is that of epoch 0, so
+/// that epochs can be compared.
 ///
 /// # Errors
 /// When data can't be had or an operation fails.
 pub fn pretrain_loss(
-    model: &Pretext,
+    held_out: impl Fn(&TrackBatch, At) -> candle_core::Result<(f64, f64)>,
     seed: u64,
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<f64> {
@@ -93,7 +100,7 @@ pub fn pretrain_loss(
             epoch: 0,
             index: index as u64,
         };
-        let (loss, weight) = model.held_out(&batch, at)?;
+        let (loss, weight) = held_out(&batch, at)?;
         sum += loss;
         weights += weight;
     }

@@ -30,6 +30,23 @@ pub enum Decay {
 }
 
 impl Schedule {
+    /// The same over `to` epochs in place of `from`.
+    #[must_use]
+    pub fn stretched(self, from: usize, to: usize) -> Self {
+        let stretch = |epochs: usize| (epochs as f64 * to as f64 / from as f64).round() as usize;
+        let decay = match self.decay {
+            Decay::Step { epochs, factor } => Decay::Step {
+                epochs: epochs.into_iter().map(stretch).collect(),
+                factor,
+            },
+            other => other,
+        };
+        Self {
+            warmup_epochs: stretch(self.warmup_epochs),
+            decay,
+        }
+    }
+
     /// The factor of the learning rate in `epoch` (from 0) of `epochs`.
     pub fn factor(&self, epoch: usize, epochs: usize) -> f64 {
         if epoch < self.warmup_epochs {
@@ -70,6 +87,24 @@ mod tests {
             [0.2, 0.8, 1.0, 1.0, 1.0]
         );
         assert!((at(90) - 0.1).abs() < 1e-12 && (at(109) - 0.01).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_stretched_schedule_has_the_same_shape() {
+        let schedule = Schedule {
+            warmup_epochs: 5,
+            decay: Decay::Step {
+                epochs: vec![90, 100],
+                factor: 0.1,
+            },
+        };
+        assert_eq!(schedule.clone().stretched(110, 110), schedule);
+        let long = schedule.clone().stretched(110, 330);
+        let same = |at: usize| (long.factor(3 * at + 2, 330), schedule.factor(at, 110));
+        for at in [0, 2, 4, 50, 89, 90, 99, 100, 109] {
+            let (long, short) = same(at);
+            assert!((long - short).abs() < 1e-12, "{at}");
+        }
     }
 
     /// `torch_ssl.py`: .5 * (1 + cos(pi * (e - 5) / (epochs - 5))) after 5 epochs of warm-up.

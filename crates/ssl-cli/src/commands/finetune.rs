@@ -1,5 +1,7 @@
 //! `ssl finetune`
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use skeletonmae::train::Optimizer;
 use strl::Finetuning;
@@ -96,9 +98,14 @@ impl Task for Classification {
         let held = (!held.is_empty()).then(|| setup.feeds.of(held, None));
         let machine = &setup.feeds.machine;
         let model = classifier(config, &setup.data, &setup.store, machine)?;
-        if let Some(encoder) = &encoder {
-            encoder.lend_encoder(&setup.store, config)?;
-        }
+        let lent = match &encoder {
+            Some(encoder) => encoder.lend_encoder(&setup.store, config)?,
+            None => BTreeSet::new(),
+        };
+        let rate = |name: &str| match lent.contains(name) {
+            true => own.pretrained_rate,
+            false => 1.0,
+        };
         let trained = own.encoder.trained(setup.store.parameters());
         Ok(Training {
             task: Classification {
@@ -108,7 +115,7 @@ impl Task for Classification {
                 held: held.transpose()?,
                 test: setup.measured(&run.test, printer)?,
             },
-            optimizer: Optimizer::new(own.optimizer, trained)?,
+            optimizer: Optimizer::new(own.optimizer, trained)?.with_factors(rate)?,
             setup,
         })
     }

@@ -1,8 +1,9 @@
 //! `ssl pretrain`
 
 use serde::Serialize;
-use skeletonmae::Pretext;
+use skeletonmae::Controlled;
 use skeletonmae::train::{Optimizer, pretrain_loss, reconstruction};
+use strl::Pretraining;
 
 use super::{next, take};
 use crate::args::PretrainArgs;
@@ -19,7 +20,7 @@ use crate::train::{self, Metrics, Setup, Task, Training};
 
 /// Trains a SkeletonMAE and says how well it reconstructs.
 pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    train::run::<Pretraining>(
+    train::run::<Reconstructing>(
         (&args.settings, &args.run),
         None,
         |run| {
@@ -52,16 +53,16 @@ impl Metrics for Val {
     }
 }
 
-/// A pretext, and the clips of its validation curve with their split's name.
-struct Pretraining {
-    model: Pretext,
+/// A model that is pre-trained, and the clips of its validation curve with their split's name.
+struct Reconstructing {
+    model: Controlled<Pretraining>,
     val: Option<(Feed, String)>,
 }
 
-impl Task for Pretraining {
+impl Task for Reconstructing {
     const KIND: Kind = Kind::Pretrain;
     const DOING: &str = "pre-training";
-    type Learner = Pretext;
+    type Learner = Controlled<Pretraining>;
     type Measured = Val;
 
     fn set_up<'a>(
@@ -77,11 +78,15 @@ impl Task for Pretraining {
         checked.map_err(|error| error.within("pretrain"))?;
         let setup = Setup::new(Self::KIND, config, data, clips, interrupt)?;
         let (layout, c) = (setup.data.layout(), setup.data.coordinates());
-        let (mae, vb) = (&config.model.mae, setup.store.builder());
-        let model = Pretext::new(&own.objective, mae, layout, c, vb)?;
+        let (mae, strl) = (&config.model.mae, config.model.strl.as_ref());
+        let (input, vb) = ((layout, c, reading.frames), setup.store.builder());
+        let model = Pretraining::new(&own.objective, mae, strl, input, vb)?;
         Ok(Training {
-            task: Pretraining {
-                model: model.with_features(setup.feeds.machine.features),
+            task: Reconstructing {
+                model: Controlled {
+                    learner: model.with_features(setup.feeds.machine.features),
+                    control: own.control,
+                },
                 val: setup.measured(&config.run.val, printer)?,
             },
             optimizer: Optimizer::new(own.optimizer, setup.store.parameters())?,
@@ -89,7 +94,7 @@ impl Task for Pretraining {
         })
     }
 
-    fn learner(&self) -> &Pretext {
+    fn learner(&self) -> &Controlled<Pretraining> {
         &self.model
     }
 
@@ -97,7 +102,8 @@ impl Task for Pretraining {
         let (task, setup) = (&training.task, &training.setup);
         let val = task.val.as_ref().map(|(val, _)| {
             let batches = val.batches(setup.settings.micro_batch);
-            pretrain_loss(&task.model, setup.config.run.seed, batches)
+            let held_out = |batch: &_, at| task.model.learner.held_out(batch, at);
+            pretrain_loss(held_out, setup.config.run.seed, batches)
         });
         let val_loss = val.transpose()?;
         Ok(Val { val_loss })
@@ -106,7 +112,7 @@ impl Task for Pretraining {
     /// How well masked joints of held-out clips are put back.
     fn finish(training: &Training<'_, Self>, run: &Run, printer: &Printer) -> Outcome {
         let (task, setup) = (&training.task, &training.setup);
-        let (Some((val, name)), Some(model)) = (&task.val, task.model.autoencoder()) else {
+        let (Some((val, name)), Some(model)) = (&task.val, task.model.learner.autoencoder()) else {
             return Ok(());
         };
         let layout = setup.data.layout();

@@ -7,9 +7,11 @@ use candle_core::{DType, Tensor};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use skeleton_data::reading::Reading;
-use skeletonmae::{Store, Trunk};
+use skeletonmae::Store;
 use strl::Scores;
-use strl::probe::{DECAYS, Features, Linear, STRETCHES, choose_decay, neighbours, represent};
+use strl::probe::{
+    DECAYS, Features, Linear, Pretrained, STRETCHES, choose_decay, neighbours, represent,
+};
 
 use super::labelled::{Labelled, evaluation};
 use crate::args::{MachineArgs, ProbeArgs, ProbeMethod};
@@ -19,7 +21,7 @@ use crate::data::Data;
 use crate::failure::Outcome;
 use crate::feed::Feeds;
 use crate::machine::Machine;
-use crate::models::Opened;
+use crate::models::{Opened, pretrained};
 use crate::outputs::apart;
 use crate::printer::Printer;
 use crate::report::{Evaluation, count, percent};
@@ -138,14 +140,14 @@ impl Source {
         })
     }
 
-    fn model(&self, data: &Data, seed: u64, machine: &Machine) -> Outcome<(Store, Trunk)> {
+    fn model(&self, data: &Data, seed: u64, machine: &Machine) -> Outcome<(Store, Pretrained)> {
         match self {
-            Source::Trained(opened) => opened.trunk(machine),
+            Source::Trained(opened) => opened.pretrained(machine),
             Source::Random(config) => {
                 let store = Store::new(seed, DType::F32, &machine.device);
-                let (layout, c) = (data.layout(), data.coordinates());
-                let trunk = Trunk::new(&config.model.mae, layout, c, store.builder())?;
-                Ok((store, trunk))
+                let input = (data.layout(), data.coordinates());
+                let model = pretrained(config, input, &store, machine)?;
+                Ok((store, model))
             }
         }
     }

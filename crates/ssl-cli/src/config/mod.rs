@@ -66,10 +66,22 @@ impl Config {
     /// The settings without those of the other job.
     pub fn only(mut self, kind: Kind) -> Config {
         match kind {
-            Kind::Pretrain => (self.finetune, self.model.strl) = (None, None),
+            Kind::Pretrain => {
+                self.finetune = None;
+                if !self.pretrains_strl() {
+                    self.model.strl = None;
+                }
+            }
             Kind::Finetune => self.pretrain = None,
         }
         self
+    }
+
+    /// Whether pre-training goes through the classifier's layers.
+    pub fn pretrains_strl(&self) -> bool {
+        let job = self.pretrain.as_ref();
+        let own = job.and_then(|job| job.engine.objective.reconstruction());
+        own.is_some_and(|own| !own.through.is_encoder())
     }
 
     /// The pre-training job.
@@ -82,16 +94,18 @@ impl Config {
         self.finetune.as_ref().ok_or_else(|| missing("finetune"))
     }
 
-    /// What a training is told, and how its clips are changed.
-    pub fn training(&self, kind: Kind) -> Outcome<(TrainConfig, &Augment)> {
+    /// What a training is told, how its clips are changed, and its fewest updates.
+    pub fn training(&self, kind: Kind) -> Outcome<(TrainConfig, &Augment, usize)> {
         Ok(match kind {
             Kind::Pretrain => {
                 let job = self.pretrain()?;
-                (job.engine.training(), &job.augment)
+                let updates = job.engine.least_updates;
+                (job.engine.training(), &job.augment, updates)
             }
             Kind::Finetune => {
                 let job = self.finetune()?;
-                (job.engine.training(), &job.augment)
+                let updates = job.engine.least_updates;
+                (job.engine.training(), &job.augment, updates)
             }
         })
     }

@@ -98,6 +98,82 @@ pub fn bars_svg(bars: &Bars) -> String {
     svg.end()
 }
 
+/// Accuracies over a share.
+pub struct Curves {
+    /// Above the drawing.
+    pub title: String,
+    /// Below the title.
+    pub facts: String,
+    pub curves: Vec<Curve>,
+}
+
+/// One line.
+pub struct Curve {
+    /// For the legend.
+    pub name: String,
+    /// A share from 0 to 1, the mean and its deviation, in percent.
+    pub points: Vec<(f64, f64, f64)>,
+}
+
+/// The drawing; the shares are apart by their logarithms.
+pub fn curves_svg(drawn: &Curves) -> String {
+    const WIDTH: f64 = 560.0;
+    const HEIGHT: f64 = 260.0;
+    let all = || drawn.curves.iter().flat_map(|curve| &curve.points);
+    let most = all().map(|(_, mean, deviation)| mean + deviation);
+    let top = (most.fold(10.0, f64::max) / 10.0).ceil() * 10.0;
+    let shares = || all().map(|(share, ..)| share.ln());
+    let low = shares().fold(0.0, f64::min);
+    let high = shares().fold(low, f64::max);
+    let x =
+        |share: f64| LEFT + 40.0 + (WIDTH - 140.0) * (share.ln() - low) / (high - low).max(1e-9);
+    let y = |percent: f64| TOP + HEIGHT * (1.0 - percent / top);
+    let legend = TOP + HEIGHT + 56.0;
+    let height = legend + 20.0 * drawn.curves.len() as f64;
+    let mut svg = begin((WIDTH, height), &drawn.title, &drawn.facts);
+    for tick in 0..=4 {
+        let percent = top * f64::from(tick) / 4.0;
+        let at = y(percent);
+        svg.line(format_args!(
+            "<path d=\"M{LEFT} {at:.1}H{:.0}\" stroke=\"#d5d8de\"/>",
+            WIDTH - 16.0
+        ));
+        svg.text(LEFT - 4.0, at + 4.0, "end", &format!("{percent:.0}"));
+    }
+    let mut named: Vec<f64> = Vec::new();
+    for &(share, ..) in all() {
+        if !named.contains(&share) {
+            named.push(share);
+            let label = format!("{} %", 100.0 * share);
+            svg.text(x(share), TOP + HEIGHT + 20.0, "mid", &label);
+        }
+    }
+    for (at, curve) in drawn.curves.iter().enumerate() {
+        let colour = SERIES[at % SERIES.len()];
+        let path: Vec<String> = curve
+            .points
+            .iter()
+            .map(|&(share, mean, _)| format!("{:.1} {:.1}", x(share), y(mean)))
+            .collect();
+        svg.line(format_args!(
+            "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
+            path.join("L")
+        ));
+        for &(share, mean, deviation) in &curve.points {
+            let (x, low, high) = (x(share), y(mean - deviation), y(mean + deviation));
+            svg.line(format_args!(
+                "<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"{colour}\"/>\
+                 <circle cx=\"{x:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>",
+                y(mean)
+            ));
+        }
+        let y = legend + 20.0 * at as f64;
+        square(&mut svg, at, [LEFT, y - 10.0], [12.0, 12.0]);
+        svg.text(LEFT + 20.0, y, "", &curve.name);
+    }
+    svg.end()
+}
+
 /// A rectangle in the colour of a row.
 fn square(svg: &mut Svg, row: usize, [x, y]: [f64; 2], [width, height]: [f64; 2]) {
     let colour = SERIES[row % SERIES.len()];

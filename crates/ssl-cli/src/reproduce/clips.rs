@@ -45,6 +45,16 @@ fn clips<S: Serializer>(
 }
 
 impl Set {
+    /// The people of each clip of a split, or of a fold of it.
+    pub fn people(&self, split: &str) -> Outcome<Vec<usize>> {
+        if let Some(people) = self.splits.get(split) {
+            return Ok(people.clone());
+        }
+        let data = Data::open(Some(&self.path))?;
+        let people = |clip: u32| data.cache().sample(clip as usize).persons;
+        Ok(data.split(split)?.into_iter().map(people).collect())
+    }
+
     /// What a cache holds; without a name the set is called as the cache calls it.
     pub fn open(name: Option<&str>, path: PathBuf) -> Outcome<Set> {
         let data = Data::open(Some(&path))?;

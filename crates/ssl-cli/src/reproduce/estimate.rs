@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use skeletonmae::{Backbone, Pretext};
+use skeletonmae::Backbone;
 use strl::cost::{Reads, modules, shapes};
-use strl::{Strl, Task as Shape};
+use strl::{Pretraining, Strl, Task as Shape};
 
 use super::clips::Set;
 use super::job::{Job, Task};
@@ -113,13 +113,15 @@ fn speed((kind, backbone): Measured, runner: Runner<'_>) -> Outcome<f64> {
 }
 
 /// Of the forward passes of a whole training, by the count of [`strl::cost`].
-fn multiply_adds(kind: Kind, config: &Config, set: &Set) -> Outcome<f64> {
+pub fn multiply_adds(kind: Kind, config: &Config, set: &Set) -> Outcome<f64> {
     let (mae, layout, c) = (&config.model.mae, &set.layout, set.coordinates);
     let (frames, run) = (config.reading.frames, &config.run);
     let (shapes, passes) = match kind {
         Kind::Pretrain => {
             let objective = &config.pretrain()?.engine.objective;
-            let shapes = shapes(|vb| Pretext::new(objective, mae, layout, c, vb))?;
+            let strl = config.model.strl.as_ref();
+            let input = (layout, c, frames);
+            let shapes = shapes(|vb| Pretraining::new(objective, mae, strl, input, vb))?;
             // A contrast is of two views.
             (
                 shapes,
@@ -142,13 +144,12 @@ fn multiply_adds(kind: Kind, config: &Config, set: &Set) -> Outcome<f64> {
     let tensors = tensors.map(|(name, shape)| (name.as_str(), shape.as_slice()));
     let modules = modules(tensors, Reads::of(layout, frames));
     let track: usize = modules.iter().map(|module| module.multiply_adds).sum();
-    let people = set.splits.get(config.split(kind)?);
-    let people = people.into_iter().flatten();
-    let tracks: usize = people
-        .map(|&people| people.min(config.reading.persons))
-        .sum();
+    let people = set.people(config.split(kind)?)?;
+    let tracks: usize = people.iter().map(|&n| n.min(config.reading.persons)).sum();
     let share = run.labels.unwrap_or(1.0) * (1.0 - run.holdout.unwrap_or(0.0));
-    let epochs = config.training(kind)?.0.epochs;
+    let clips = (share * people.len() as f64).ceil() as usize;
+    let (training, _, updates) = config.training(kind)?;
+    let epochs = training.with_updates(updates, clips).epochs;
     Ok(share * (tracks * epochs * passes) as f64 * track as f64)
 }
 

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
+use super::compare::PlannedComparison;
 use super::job::{Folder, Job, Program};
 use super::plan::{CellRuns, Plan};
 use crate::failure::{Failure, Outcome};
@@ -83,7 +84,7 @@ pub fn run(plan: &Plan, runner: Runner<'_>) -> Outcome<Made> {
     Ok(jobs.made)
 }
 
-/// As the tables name them: a table that is stopped has its first cells.
+/// As the tables name them: a table that is stopped has its first cells, a comparison its first seeds.
 fn in_order<'a>(plan: &'a Plan, pending: Vec<&'a Job>) -> Vec<&'a Job> {
     let cells = plan
         .experiments
@@ -93,6 +94,8 @@ fn in_order<'a>(plan: &'a Plan, pending: Vec<&'a Job>) -> Vec<&'a Job> {
         .filter_map(|cell| cell.runs.as_ref().ok())
         .flatten()
         .flat_map(CellRuns::names);
+    let compared = plan.comparisons.iter().flat_map(PlannedComparison::names);
+    let named = named.chain(compared);
     let mut ordered: Vec<&Job> = Vec::new();
     for name in named {
         let job = pending.iter().find(|job| job.name == *name);

@@ -6,6 +6,7 @@
 //! beside what the paper says.
 
 mod clips;
+mod compare;
 mod estimate;
 mod job;
 mod job_pool;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
 
 use self::clips::Set;
+use self::compare::{Compares, Comparison, comparisons};
 use self::job::{Folder, Program};
 use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
@@ -43,26 +45,38 @@ fn known() -> Vec<&'static Experiment> {
     experiments().iter().chain(&*OURS).collect()
 }
 
-/// The experiments that were named, each once, in the order typed.
-fn chosen(typed: &[String]) -> Outcome<Vec<&'static Experiment>> {
+/// What was named, each once, in the order typed.
+#[derive(Default)]
+struct Chosen {
+    experiments: Vec<&'static Experiment>,
+    comparisons: Vec<&'static Comparison>,
+}
+
+fn chosen(typed: &[String]) -> Outcome<Chosen> {
     let known = known();
-    let mut chosen: Vec<&Experiment> = Vec::new();
+    let mut chosen = Chosen::default();
     for name in typed {
-        let named: Vec<&Experiment> = known
-            .iter()
-            .copied()
-            .filter(|one| name == "all" || one.id == *name)
-            .collect();
-        if named.is_empty() {
-            let ids: Vec<&str> = known.iter().map(|one| one.id.as_str()).collect();
+        let is = |id: &String| name == "all" || name == id;
+        let named: Vec<&Experiment> = known.iter().copied().filter(|one| is(&one.id)).collect();
+        let compared = comparisons().iter().filter(|one| *name == one.id);
+        let compared: Vec<&Comparison> = compared.collect();
+        if named.is_empty() && compared.is_empty() {
+            let ids = known.iter().map(|one| one.id.as_str());
+            let ids = ids.chain(comparisons().iter().map(|one| one.id.as_str()));
+            let ids: Vec<&str> = ids.collect();
             return Err(
                 Failure::usage(format!("no table or figure is called `{name}`"))
                     .hint(format!("there are {}, all", ids.join(", "))),
             );
         }
         for one in named {
-            if chosen.iter().all(|other| other.id != one.id) {
-                chosen.push(one);
+            if chosen.experiments.iter().all(|other| other.id != one.id) {
+                chosen.experiments.push(one);
+            }
+        }
+        for one in compared {
+            if chosen.comparisons.iter().all(|other| other.id != one.id) {
+                chosen.comparisons.push(one);
             }
         }
     }
@@ -96,7 +110,7 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         sets: &sets,
         seeds: args.seeds.as_ref().unwrap_or(&scale.seeds),
     };
-    let plan = this.plan(&program, &folder, &bases);
+    let plan = this.plan(&program, &folder, &bases)?;
     refuse_empty(&plan, printer)?;
     let runner = Runner {
         program: &program,
@@ -128,14 +142,19 @@ fn cores() -> usize {
 /// What was typed, with the clips that are here.
 struct Reproduction<'a> {
     args: &'a ReproduceArgs,
-    chosen: Vec<&'static Experiment>,
+    chosen: Chosen,
     scale: &'a Scale,
     sets: &'a [Set],
     seeds: &'a [u64],
 }
 
 impl Reproduction<'_> {
-    fn plan(&self, program: &Program, folder: &Folder, bases: &BTreeMap<&str, Base>) -> Plan {
+    fn plan(
+        &self,
+        program: &Program,
+        folder: &Folder,
+        bases: &BTreeMap<&str, Base>,
+    ) -> Outcome<Plan> {
         let planner = Planner {
             scale: self.scale,
             sets: self.sets,
@@ -151,10 +170,14 @@ impl Reproduction<'_> {
             folder,
         };
         let mut plan = Plan::default();
-        for experiment in &self.chosen {
+        for experiment in &self.chosen.experiments {
             planner.add(experiment, &mut plan);
         }
-        plan
+        for comparison in &self.chosen.comparisons {
+            let planned = planner.compare(comparison, &mut plan.jobs)?;
+            plan.comparisons.push(planned);
+        }
+        Ok(plan)
     }
 
     /// Writes what came out, and compares it with the ranges of the scale `ci`.
@@ -181,6 +204,10 @@ impl Reproduction<'_> {
             printer.document(&page.display().to_string())?;
             tables.push(table);
         }
+        for planned in &plan.comparisons {
+            let page = Compares::collect(planned, &source)?.write(&results)?;
+            printer.document(&page.display().to_string())?;
+        }
         match (args.scale, &args.record) {
             (ScaleName::Ci, Some(path)) => {
                 write_whole(path, ranges::record(&tables)?.as_bytes())?;
@@ -199,7 +226,8 @@ impl Reproduction<'_> {
     fn command(&self) -> String {
         let args = self.args;
         let mut words = vec!["ssl reproduce".to_owned()];
-        words.extend(self.chosen.iter().map(|one| one.id.clone()));
+        words.extend(self.chosen.experiments.iter().map(|one| one.id.clone()));
+        words.extend(self.chosen.comparisons.iter().map(|one| one.id.clone()));
         words.push(format!("--scale {}", args.scale.name()));
         for Set { name, .. } in self.sets {
             let described = self.scale.set(name);
@@ -241,15 +269,19 @@ fn bases<'a>(
 }
 
 /// The sets that stand for those of the experiments.
-fn wanted<'a>(scale: &'a Scale, chosen: &[&Experiment]) -> Vec<&'a str> {
-    let cells = chosen.iter().flat_map(|one| &one.cells);
+fn wanted<'a>(scale: &'a Scale, chosen: &Chosen) -> Vec<&'a str> {
+    let cells = chosen.experiments.iter().flat_map(|one| &one.cells);
     let clips = cells.flat_map(|cell| {
         let own = (cell.clips.set.as_str(), cell.clips.train.as_str());
         let other = cell.setup.pretrained_on.as_ref();
         std::iter::once(own).chain(other.map(|(set, train)| (set.as_str(), train.as_str())))
     });
-    clips
-        .filter_map(|(set, train)| Some(scale.stand_in(set, train)?.set.as_str()))
+    let stand_ins = clips.filter_map(|(set, train)| scale.stand_in(set, train));
+    let compared = scale.compared.iter().map(|one| one.set.as_str());
+    let compared = compared.filter(|_| !chosen.comparisons.is_empty());
+    stand_ins
+        .map(|one| one.set.as_str())
+        .chain(compared)
         .collect()
 }
 
@@ -301,8 +333,12 @@ mod tests {
     fn tables_are_chosen_by_name_in_the_order_typed_and_once() {
         let ids = |typed: &[&str]| -> Outcome<Vec<&str>> {
             let typed: Vec<String> = typed.iter().map(|&name| name.to_owned()).collect();
-            Ok(chosen(&typed)?.iter().map(|one| one.id.as_str()).collect())
+            let chosen = chosen(&typed)?;
+            let experiments = chosen.experiments.iter().map(|one| one.id.as_str());
+            let comparisons = chosen.comparisons.iter().map(|one| one.id.as_str());
+            Ok(experiments.chain(comparisons).collect())
         };
+        assert_eq!(ids(&["controls"]).expect("known"), ["controls"]);
         let two = ids(&["table5a", "table4c", "table5a"]).expect("both are known");
         assert_eq!(two, ["table5a", "table4c"]);
         let all = ids(&["all"]).expect("known");

@@ -1,12 +1,15 @@
 //! A table as a page for people: ours, the paper's, how ours came about; and its drawings, most of which the program's own
 //! commands make.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use skeleton_datasets::paper::{Metric, Shows};
 
+use super::clips::Set;
+use super::job::Done;
 use super::job_pool::Runner;
-use super::table::{Machine, Numbers, Row, Table, spell};
+use super::table::{Machine, Numbers, Row, Source, Table, spell};
 use crate::args::ScaleName;
 use crate::checkpoint::{write_json, write_whole};
 use crate::failure::{Failure, Outcome};
@@ -38,22 +41,24 @@ pub fn markdown(table: &Table<'_>) -> String {
         "## How it was made\n\n```sh\n{}\n```",
         source.command
     ));
-    parts.push(made(table));
-    if !table.runs.is_empty() {
-        let runs = table.runs.values().map(|done| {
-            let command = done.command.replace('|', "\\|");
-            vec![spell(done.seconds), format!("`{command}`")]
-        });
-        let runs = lines(&["wall time", "command"], runs);
-        parts.push(format!(
-            "<details><summary>The runs</summary>\n\n{runs}\n\n</details>"
-        ));
-    }
+    parts.push(provenance(source, &table.data, &table.commits, &table.runs));
+    parts.extend(runs_made(&table.runs));
     parts.join("\n\n") + "\n"
 }
 
+/// The commands of all runs, folded away; nothing where there is none.
+pub fn runs_made(runs: &BTreeMap<String, Done>) -> Option<String> {
+    let rows = runs.values().map(|done| {
+        let command = done.command.replace('|', "\\|");
+        vec![spell(done.seconds), format!("`{command}`")]
+    });
+    let rows = lines(&["wall time", "command"], rows);
+    let folded = format!("<details><summary>The runs</summary>\n\n{rows}\n\n</details>");
+    (!runs.is_empty()).then_some(folded)
+}
+
 /// A table in Markdown.
-fn lines(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub fn lines(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
     let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
     let rule = format!("|{}", "---|".repeat(head.len()));
@@ -129,23 +134,29 @@ fn read(table: &Table<'_>) -> String {
 }
 
 /// What went in.
-fn made(table: &Table<'_>) -> String {
-    let data = table.data.iter().map(|set| {
+pub fn provenance(
+    source: &Source<'_>,
+    data: &[&Set],
+    commits: &[String],
+    runs: &BTreeMap<String, Done>,
+) -> String {
+    let data = data.iter().map(|set| {
         let (name, layout, digest) = (&set.name, set.layout.name(), &set.digest);
         let joints = set.layout.len();
         format!("- Data {name}: {layout}, {joints} joints, digest `{digest}`.")
     });
-    let seeds: Vec<String> = table.source.seeds.iter().map(u64::to_string).collect();
+    let seeds: Vec<String> = source.seeds.iter().map(u64::to_string).collect();
     let Machine {
         processor,
         cores,
         system,
         rustc,
-    } = &table.source.machine;
-    let (runs, time) = (table.runs.len(), spell(table.seconds));
+    } = &source.machine;
+    let seconds = runs.values().map(|done| done.seconds).sum();
+    let (runs, time) = (runs.len(), spell(seconds));
     let rest = [
         format!("- Seeds {}.", seeds.join(", ")),
-        format!("- Program at commit {}.", table.commits.join(", ")),
+        format!("- Program at commit {}.", commits.join(", ")),
         format!("- Machine: processor {processor}, cores {cores}, system {system}, rustc {rustc}."),
         format!("- {runs} runs of one thread each, {time} in all, shared ones counted once."),
     ];
@@ -154,7 +165,7 @@ fn made(table: &Table<'_>) -> String {
 }
 
 /// `77.8`
-fn points(value: f64) -> String {
+pub fn points(value: f64) -> String {
     format!("{value:.1}")
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use skeleton_datasets::paper::{Cell, Experiment, Pretraining, Protocol, Setup};
 
 use super::clips::Set;
+use super::compare::PlannedComparison;
 use super::job::{Encoder, Folder, Job, Probe, Task};
 use super::settings::{Base, Scale, ScaleSet, StandIn};
 use crate::args::ProbeMethod;
@@ -17,6 +18,7 @@ use crate::config::RunSection;
 pub struct Plan {
     pub jobs: BTreeMap<String, Job>,
     pub experiments: Vec<Planned>,
+    pub comparisons: Vec<PlannedComparison>,
 }
 
 /// An experiment with the runs of its cells.
@@ -117,7 +119,7 @@ impl Planner<'_> {
                 ..run(from.set, seed)
             };
             let task = Task::Train(Kind::Pretrain, Box::new(config));
-            jobs.push(self.job(from, task, None, title));
+            jobs.push(self.job((from.set, from.base), task, None, title));
         }
         let encoder: Option<String> = jobs.first().map(|job| job.name.clone());
         let path = encoder.as_ref().map(|name| self.folder.run(name));
@@ -137,7 +139,7 @@ impl Planner<'_> {
                 Task::Train(Kind::Finetune, Box::new(config))
             }
         };
-        let result = self.job(clips, task, encoder.as_deref(), title);
+        let result = self.job((clips.set, clips.base), task, encoder.as_deref(), title);
         let runs = CellRuns {
             seed,
             pretrain: encoder,
@@ -173,21 +175,27 @@ impl Planner<'_> {
     }
 
     /// The run is named by all that its result depends on.
-    fn job(&self, clips: Clips<'_>, task: Task, encoder: Option<&str>, title: &str) -> Job {
-        let name = task.name(self.program, &clips.set.digest, encoder);
+    pub fn job(
+        &self,
+        (set, base): (&Set, &Base),
+        task: Task,
+        encoder: Option<&str>,
+        title: &str,
+    ) -> Job {
+        let name = task.name(self.program, &set.digest, encoder);
         Job {
             title: title.to_owned(),
-            shown: task.shown(clips.base, &name),
+            shown: task.shown(base, &name),
             task,
             after: encoder.map(str::to_owned),
-            set: clips.set.name.clone(),
+            set: set.name.clone(),
             name,
         }
     }
 }
 
 /// Runs compute on one thread, and there are several at once.
-fn run(set: &Set, seed: u64) -> RunSection {
+pub fn run(set: &Set, seed: u64) -> RunSection {
     RunSection {
         seed,
         threads: Some(1),

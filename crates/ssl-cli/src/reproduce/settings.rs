@@ -26,6 +26,18 @@ pub struct Scale {
     pub stand_ins: Vec<StandIn>,
     #[serde(default)]
     pub lacking: Vec<Lacking>,
+    /// The clips on which training is compared.
+    #[serde(default)]
+    pub compared: Vec<Compared>,
+}
+
+/// Clips to train and to measure on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compared {
+    pub set: String,
+    pub train: String,
+    pub test: String,
 }
 
 /// How a data set is trained on.
@@ -128,6 +140,8 @@ pub struct Base {
     /// The preset's, by their dotted names.
     pub preset_settings: BTreeMap<String, toml::Value>,
     config: Config,
+    /// The same as it was merged.
+    table: toml::Table,
     /// What `--batch` changed, a sentence a training.
     pub remarks: Vec<String>,
 }
@@ -143,18 +157,28 @@ impl Base {
         for change in changes {
             change.apply(&mut table)?;
         }
-        let config = Config::deserialize(table)
+        let config = Config::deserialize(table.clone())
             .map_err(|error| Failure::error(error.message()).of(&set.name))?;
         let mut base = Base {
             preset,
             preset_settings,
             config,
+            table,
             remarks: Vec::new(),
         };
         if let Some(batch) = batch {
             base.scale(&set.preset, batch);
         }
         Ok(base)
+    }
+
+    /// The settings with these changes, one after the other.
+    pub fn changed(&self, over: &[&toml::Table]) -> Outcome<Config> {
+        let mut table = self.table.clone();
+        over.iter().for_each(|over| merge(&mut table, over));
+        let config = Config::deserialize(table).map_err(|error| Failure::error(error.message()))?;
+        config.check()?;
+        Ok(config)
     }
 
     /// Batches of another size, with the learning rate in proportion.

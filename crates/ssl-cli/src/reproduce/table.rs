@@ -1,6 +1,6 @@
 //! What finished runs say, as numbers of cells, and tables of them: ours, the paper's, how ours came about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -79,11 +79,7 @@ impl Numbers {
         };
         let one = |runs: &CellRuns| {
             let path = folder.run(&runs.result);
-            // What a probe writes is the measurement itself.
-            let last: Evaluation = match path.is_dir() {
-                true => read_json(&path.join(TEST))?,
-                false => read_json(&path)?,
-            };
+            let last = measured(&path)?;
             let best = read_if_there::<BestEvaluation>(&path.join(TEST_BEST))?;
             let pretrain = runs.pretrain.as_ref().map(|name| folder.run(name));
             let pretext = pretrain.map(|run| pretext(&run)).transpose()?;
@@ -98,6 +94,26 @@ impl Numbers {
         let values: Outcome<Vec<Seeded>> = runs.iter().map(one).collect();
         Ok(Numbers::new(values?))
     }
+}
+
+/// What a run measured; what a probe writes is the measurement itself.
+fn measured(run: &Path) -> Outcome<Evaluation> {
+    match run.is_dir() {
+        true => read_json(&run.join(TEST)),
+        false => read_json(run),
+    }
+}
+
+/// A run's top-1, percent.
+pub fn top1(run: &Path) -> Outcome<f64> {
+    Ok(100.0 * measured(run)?.top1)
+}
+
+/// The commits of the programs that made runs, each once.
+pub fn commits<'a>(runs: impl Iterator<Item = &'a String>, folder: &Folder) -> Vec<String> {
+    let infos = runs.filter_map(|name| read_json::<Info>(&folder.run(name).join("run.json")).ok());
+    let commits: BTreeSet<String> = infos.map(|info| info.commit).collect();
+    commits.into_iter().collect()
 }
 
 fn pretext(run: &Path) -> Outcome<Pretext> {
@@ -218,12 +234,7 @@ impl<'a> Table<'a> {
         let sets = source.sets.iter();
         table.data = sets.filter(|set| used.contains(&&set.name)).collect();
         table.seconds = table.runs.values().map(|done| done.seconds).sum();
-        for name in table.runs.keys() {
-            let info = read_json::<Info>(&source.folder.run(name).join("run.json"));
-            table.commits.extend(info.ok().map(|info| info.commit));
-        }
-        table.commits.sort();
-        table.commits.dedup();
+        table.commits = commits(table.runs.keys(), source.folder);
         Ok(table)
     }
 

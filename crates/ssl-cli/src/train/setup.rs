@@ -97,7 +97,8 @@ impl<'a> Setup<'a> {
         clips: Vec<u32>,
         interrupt: &'a Interrupt,
     ) -> Outcome<Setup<'a>> {
-        let (settings, augment) = config.training(kind)?;
+        let (settings, augment, updates) = config.training(kind)?;
+        let settings = settings.with_updates(updates, clips.len());
         let RunSection {
             device,
             precision,

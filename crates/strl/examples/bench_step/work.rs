@@ -133,7 +133,7 @@ impl Work {
                 optimizer,
             } => {
                 let (loss, targets) = (LossConfig::default(), mask.count() as f64);
-                let loss = model.loss(&batch.keypoints, mask, loss, targets, Mode::Train)?;
+                let loss = model.loss(batch, mask, loss, targets, Mode::Train)?;
                 descend(&loss, optimizer)
             }
             Work::Finetune {

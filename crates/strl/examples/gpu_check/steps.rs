@@ -159,7 +159,7 @@ impl Step {
         match &self.model {
             Model::Mae(model, mask) => {
                 let (loss, targets) = (LossConfig::default(), mask.count() as f64);
-                let loss = model.loss(&batch.keypoints, mask, loss, targets, mode)?;
+                let loss = model.loss(batch, mask, loss, targets, mode)?;
                 Ok((loss, None))
             }
             Model::Contrast(model) => {

@@ -16,4 +16,4 @@ mod representation;
 
 pub use knn::neighbours;
 pub use linear::{Chosen, DECAYS, LEARNING_RATE, Linear, STEPS, choose_decay};
-pub use representation::{Features, STRETCHES, of_classifier, represent};
+pub use representation::{Features, Pretrained, STRETCHES, of_classifier, represent};

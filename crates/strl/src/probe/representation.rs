@@ -6,7 +6,7 @@ use skeleton_kernels::host;
 use skeletonmae::train::BoxError;
 use skeletonmae::{Error, Mode, Result, TrackBatch, Trunk};
 
-use crate::model::Strl;
+use crate::model::{Body, Strl};
 
 /// Equal stretches of time whose means a representation holds.
 pub const STRETCHES: usize = 4;
@@ -80,6 +80,48 @@ impl Features {
 /// # Errors
 /// When data can't be had or an operation fails.
 pub fn represent(
+    model: &Pretrained,
+    batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
+) -> Result<Features> {
+    match model {
+        Pretrained::Encoder(encoder) => of_encoder(encoder, batches),
+        Pretrained::Strl(body) => of_body(body, batches),
+    }
+}
+
+/// What was pre-trained, without what only the objective needed.
+#[derive(Clone, Debug)]
+pub enum Pretrained {
+    /// Embedding and encoder.
+    Encoder(Trunk),
+    /// The classifier but its head.
+    Strl(Body),
+}
+
+fn of_body(
+    body: &Body,
+    batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
+) -> Result<Features> {
+    let (d, stride) = (body.width(), body.stride());
+    gather(batches, |batch| {
+        let (n, t, v, _) = batch.keypoints.dims4()?;
+        let h = host::read::<f32>(&body.encode(&batch.keypoints)?)?; // (n, t / stride, v, d)
+        let tracks = h
+            .par_chunks(h.len() / n)
+            .zip(batch.presence.par_chunks(t * v));
+        let tracks = tracks.flat_map_iter(|(h, seen)| {
+            // A joint is there where it is in any of the frames that a feature stands for.
+            let seen = seen.chunks(stride * v).flat_map(|frames| {
+                (0..v).map(|joint| frames.iter().skip(joint).step_by(v).any(|seen| *seen))
+            });
+            over_time(&over_joints(h, &seen.collect::<Vec<_>>(), v, d), d)
+        });
+        let tracks = Tensor::from_vec(tracks.collect(), (n, (STRETCHES + 1) * d), &Device::Cpu)?;
+        Ok(batch.mean_by_clip(&tracks)?)
+    })
+}
+
+fn of_encoder(
     encoder: &Trunk,
     batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
 ) -> Result<Features> {

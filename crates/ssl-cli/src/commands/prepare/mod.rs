@@ -142,8 +142,13 @@ impl Target<'_> {
         let mut progress = printer.progress("writing", clips as u64);
         let mut copies = splits::Copies::default();
         let mut clips = Vec::new();
-        each(&mut |sequence| {
+        each(&mut |mut sequence| {
             go_on(interrupt, self.output)?;
+            if let Some(facts) = self.facts {
+                let [subject, camera] = facts.ids.read(&sequence.id);
+                sequence.subject = sequence.subject.or(subject);
+                sequence.camera = sequence.camera.or(camera);
+            }
             if plan.derives {
                 copies.see(&sequence);
             }
