@@ -143,7 +143,7 @@ fn another_run_is_refused_by_the_name_of_what_differs() {
         &["--resume"],
     );
     desk.ssl("pretrain --out nowhere --resume")
-        .refused(2, &["expected --preset NAME"]);
+        .refused(2, &["expected --data CACHE.h5"]);
 
     desk.ssl("finetune --preset quick --data toy.h5 --train train --set reading.frames=16 --set finetune.epochs=1 --encoder a --out b").success();
     desk.ssl(&format!("{PRETRAIN} --out c --seed 1")).success();

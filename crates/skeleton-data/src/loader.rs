@@ -55,6 +55,7 @@ pub struct Loader {
     reading: Reading,
     augment: Option<Augment>,
     workers: usize,
+    twice: bool,
 }
 
 impl Loader {
@@ -77,7 +78,18 @@ impl Loader {
             reading,
             augment,
             workers,
+            twice: false,
         })
+    }
+
+    /// The same reading each clip twice for training, each time augmented by itself. The two follow each other as if they
+    /// were clips; the first is the one that is read otherwise.
+    #[must_use]
+    pub fn twice(self) -> Loader {
+        Loader {
+            twice: true,
+            ..self
+        }
     }
 
     /// The clips of `order` (indices of the source) in batches of `batch` (1 or more), the last one shorter where they don't
@@ -124,7 +136,7 @@ impl Loader {
             ..Batch::default()
         };
         let views = match &self.augment {
-            Some(_) => 1,
+            Some(_) => 1 + usize::from(self.twice),
             None => self.reading.clips,
         };
         let source = &*self.source;
@@ -145,7 +157,11 @@ impl Loader {
                 return Err(Error::clip(view.id, expected, view.coordinates.to_string()));
             }
             for number in 0..views {
-                let mut rng = stream(seed, Purpose::Augment, epoch, Key::Clip(view.id));
+                let drawn = match number {
+                    0 => Purpose::Augment,
+                    _ => Purpose::SecondRead,
+                };
+                let mut rng = stream(seed, drawn, epoch, Key::Clip(view.id));
                 let purpose = match &self.augment {
                     Some(augment) => Use::Training {
                         augment,

@@ -58,6 +58,8 @@ pub enum Purpose {
     Control = 10,
     /// Which measurements a bootstrap takes.
     Bootstrap = 11,
+    /// How a clip is altered where it is read a second time.
+    SecondRead = 12,
 }
 
 /// What a draw belongs to.

@@ -19,6 +19,8 @@ pub struct TrackBatch {
     pub ids: Vec<String>,
     /// (b), the clips' classes, from 0; -1 where unlabelled.
     pub labels: Vec<i64>,
+    /// Which of several sets the clips are of, from 0; a batch is of one.
+    pub set: usize,
 }
 
 impl TrackBatch {
@@ -39,6 +41,7 @@ impl TrackBatch {
             track_clip,
             ids,
             labels,
+            set: 0,
         };
         batch.check()?;
         Ok(batch)

@@ -59,6 +59,25 @@ impl Contrastive {
     }
 }
 
+impl Contrastive {
+    /// The joints that each clip of a batch of clips read twice lacks, (n, t, v): a function of seed, epoch and clip id.
+    pub fn dropped(&self, joints: usize, batch: &TrackBatch, at: At) -> Vec<bool> {
+        let frames = batch.presence.len() / (batch.track_clip.len() * joints).max(1);
+        let flags: Vec<Vec<bool>> = batch
+            .ids
+            .chunks(2)
+            .flat_map(|pair| {
+                let mut rng = stream(at.seed, Purpose::View, at.epoch, Key::Clip(&pair[0]));
+                [(); 2].map(|()| flags(joints, self.joints, &mut rng))
+            })
+            .collect();
+        let tracks = batch.track_clip.iter();
+        tracks
+            .flat_map(|&clip| flags[clip as usize].repeat(frames))
+            .collect()
+    }
+}
+
 /// True at a share of n places, never at all.
 fn flags(n: usize, share: f64, rng: &mut Rng) -> Vec<bool> {
     let count = ((share * n as f64).round() as usize).min(n.saturating_sub(1));
@@ -129,19 +148,34 @@ impl GraphCl {
             encoder,
             features,
         } = &self.trunk;
-        let s = &batch.keypoints;
-        let seen = visible(s, &view.dropped)?;
-        // A joint's feature is W s + b, a dropped one's 0: the map [W, b] of (s, 1) and of (0, 0).
-        let s = Tensor::cat(&[&s.broadcast_mul(&seen)?, &seen], 3)?; // (n, t, v, c + 1)
+        let (s, e) = without(&batch.keypoints, &view.dropped, embed)?;
         let s = s.to_dtype(*features)?;
-        let e = Tensor::cat(&[embed.weight(), &embed.bias().unsqueeze(1)?], 1)?;
         let x = Input::Embedded { s: &s, map: &e };
         let mean = Readout::Pooled(1.0 / view.graph.len() as f64);
         let h = encoder.on(&view.graph).forward(x, &mean, mode)?; // (n, t, d)
         let h = batch.mean_by_clip(&track_mean(&h.unsqueeze(2)?)?)?; // (b, d)
-        let [first, second] = &self.head;
-        second.forward(&first.forward(&h)?.relu()?)
+        projected(&self.head, &h)
     }
+}
+
+/// What two maps with ReLU between them make of clips' features.
+///
+/// # Errors
+/// When the features don't have the maps' width.
+pub fn projected([first, second]: &[Linear; 2], h: &Tensor) -> Result<Tensor> {
+    second.forward(&first.forward(h)?.relu()?)
+}
+
+/// (s, 1) of joints that are there and (0, 0) of dropped ones, (n, t, v, c + 1), and the map [W, b] by which the feature of
+/// these is W s + b and 0.
+///
+/// # Errors
+/// When the flags aren't of the joints of s.
+pub fn without(s: &Tensor, dropped: &[bool], embed: &Linear) -> Result<(Tensor, Tensor)> {
+    let seen = visible(s, dropped)?;
+    let s = Tensor::cat(&[&s.broadcast_mul(&seen)?, &seen], 3)?;
+    let map = Tensor::cat(&[embed.weight(), &embed.bias().unsqueeze(1)?], 1)?;
+    Ok((s, map))
 }
 
 /// The mean over both views' clips of `-log (exp(cos(z, z') / temperature) / sum over the others w of exp(cos(z,

@@ -14,6 +14,7 @@ pub mod objective;
 pub mod params;
 pub mod pretext;
 pub mod reconstruct;
+pub mod several;
 pub mod target;
 pub mod train;
 pub mod trunk;
@@ -29,6 +30,7 @@ pub use model::SkeletonMae;
 pub use objective::{Contrastive, LossConfig, Objective, Reconstruction, Through};
 pub use params::Store;
 pub use pretext::Pretext;
+pub use several::Several;
 pub use target::Target;
 pub use trunk::{MaeConfig, Trunk};
 

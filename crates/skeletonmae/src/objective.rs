@@ -115,6 +115,11 @@ pub struct Contrastive {
     pub joints: f64,
     /// Share of the bones that a view lacks; drawn for each batch and view.
     pub edges: f64,
+    /// What is pre-trained. Through the classifier's layers the two views are two readings of a clip, each augmented by itself
+    /// (F. M. Thoker et al., Skeleton-Contrastive 3D Action Representation Learning, arXiv 2108.03656, and others), no bone is
+    /// dropped, and the mean over time is of features that see several frames.
+    #[serde(skip_serializing_if = "Through::is_encoder")]
+    pub through: Through,
 }
 
 impl Default for Contrastive {
@@ -124,6 +129,7 @@ impl Default for Contrastive {
             temperature: 0.2,
             joints: 0.2,
             edges: 0.2,
+            through: Through::Encoder,
         }
     }
 }
@@ -151,6 +157,19 @@ impl Objective {
             }
             Self::Contrastive(contrastive) => contrastive.validate(),
         }
+    }
+
+    /// What is pre-trained.
+    pub fn through(&self) -> Through {
+        match self {
+            Self::Reconstruction(own) => own.through,
+            Self::Contrastive(own) => own.through,
+        }
+    }
+
+    /// Whether a clip is read twice.
+    pub fn reads_twice(&self) -> bool {
+        matches!(self, Self::Contrastive(own) if !own.through.is_encoder())
     }
 
     /// What is masked and put back, where something is.
@@ -185,6 +204,10 @@ impl Contrastive {
         for (field, share) in [("joints", joints), ("edges", self.edges)] {
             let ok = (0.0..1.0).contains(&share);
             Error::refuse_unless(ok, field, "a share from 0, below 1", share)?;
+        }
+        if !self.through.is_encoder() {
+            let expected = "0 where objective.through is strl";
+            return Error::refuse_unless(self.edges == 0.0, "edges", expected, self.edges);
         }
         let expected =
             "a share above 0 where edges is 0: two views that differ in nothing teach nothing";

@@ -29,6 +29,8 @@ pub enum Draw {
     Mask(Mask),
     /// What the two views lack.
     Views([View; 2]),
+    /// (n, t, v), the joints that the two readings of each clip lack.
+    Dropped(Vec<bool>),
 }
 
 impl Pretext {
@@ -67,10 +69,10 @@ impl Pretext {
         }
     }
 
-    /// The autoencoder, where there is one.
+    /// The autoencoder, where there is one that finds coordinates.
     pub fn autoencoder(&self) -> Option<&SkeletonMae> {
         match self {
-            Self::Reconstruction(model, ..) => Some(model),
+            Self::Reconstruction(model, ..) => Some(model).filter(|model| model.target().places()),
             Self::Contrastive(..) => None,
         }
     }

@@ -138,6 +138,7 @@ impl<'a> Completed<'a> {
             Target::Embedding | Target::EmbeddingWithGradient => {
                 Some(Lift::new(model.embedding())?)
             }
+            // The others give coordinates first, or none at all: `Target::places`.
             _ => None,
         };
         Ok(Self {
@@ -156,7 +157,8 @@ impl<'a> Completed<'a> {
         let y = &self.y[row * d..(row + 1) * d];
         match &self.lift {
             Some(lift) => lift.coordinates(y),
-            None => Some(y.to_vec()),
+            // Motion may follow the coordinates.
+            None => Some(y[..self.coordinates].to_vec()),
         }
     }
 

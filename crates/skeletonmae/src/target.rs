@@ -44,6 +44,11 @@ impl Target {
         }
     }
 
+    /// Whether a hidden joint's coordinates are found by it, whatever the way.
+    pub fn places(self) -> bool {
+        !matches!(self, Self::Motion | Self::Constant)
+    }
+
     /// Whether it asks where a joint is in the next frame.
     pub fn moves(self) -> bool {
         matches!(self, Self::Motion | Self::CoordinatesAndMotion)

@@ -197,6 +197,7 @@ fn settings_no_run_can_have_are_named() {
             temperature,
             joints,
             edges,
+            through: Through::Encoder,
         })
     };
     for (objective, micro_batch, key) in [

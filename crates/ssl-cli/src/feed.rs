@@ -93,6 +93,13 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// The same reading each clip twice for training, each time augmented by itself.
+    #[must_use]
+    pub fn twice(self) -> Feed {
+        let loader = self.loader.twice();
+        Feed { loader, ..self }
+    }
+
     /// How many clips there are.
     pub fn len(&self) -> usize {
         self.order.len()
@@ -175,6 +182,48 @@ impl Feed {
         Ok(score(model, batches)?.averaged(self.views))
     }
 }
+
+/// The training steps of an epoch over several feeds, each a set of its own, but for the first `done`: a step is of one set,
+/// and sets take turns at random, each as often as it has steps.
+pub fn steps(
+    feeds: &[&Feed],
+    seed: u64,
+    epoch: usize,
+    done: usize,
+    batch: usize,
+    micro_batch: usize,
+) -> impl Iterator<Item = Result<Vec<TrackBatch>, BoxError>> {
+    let all = feeds.iter().enumerate();
+    let turns: Vec<usize> = all
+        .flat_map(|(set, feed)| {
+            let order: Vec<u32> = (0..feed.len() as u32).collect();
+            vec![set; plan(&order, batch, micro_batch).len()]
+        })
+        .collect();
+    // One set's order is that of its clips; several have one of their sets besides.
+    let order = shuffled(seed ^ SETS, epoch as u64, turns.len());
+    let turns: Vec<usize> = order.into_iter().map(|at| turns[at]).collect();
+    let (before, left) = turns.split_at(done.min(turns.len()));
+    let mut each: Vec<Steps> = feeds
+        .iter()
+        .enumerate()
+        .map(|(set, feed)| {
+            let done = before.iter().filter(|turn| **turn == set).count();
+            feed.steps(seed, epoch, done, batch, micro_batch)
+        })
+        .collect();
+    let left = left.to_vec();
+    left.into_iter().filter_map(move |set| {
+        let mut step = each[set].next()?;
+        if let Ok(batches) = &mut step {
+            batches.iter_mut().for_each(|batch| batch.set = set);
+        }
+        Some(step)
+    })
+}
+
+/// Tells the turns of sets from the order of clips.
+const SETS: u64 = 0x5e75;
 
 /// The steps of one epoch.
 pub struct Steps {

@@ -25,12 +25,8 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     /// Refuses clips that the checkpoint's model wasn't made for, naming both.
     pub fn fit(&self, meta: &Meta, layout: &Layout, origin: &Origin) -> Outcome {
-        let (clips, model) = (self.name.display(), origin.path.display());
         let differ = |what: &str, ours: String, theirs: String| {
-            let message =
-                format!("{clips} doesn't fit {model}: {what}: expected {theirs}, found {ours}");
-            Err(Failure::error(message)
-                .hint("a model reads clips of the kind it was trained on: train one for these"))
+            Err(self.differs(origin, what, &ours, &theirs))
         };
         if self.layout != layout {
             let describe = |layout: &Layout| format!("{} ({} joints)", layout.name(), layout.len());
@@ -42,22 +38,7 @@ impl Facts<'_> {
             };
             return differ("layout", ours, theirs);
         }
-        if self.coordinates != meta.coordinates {
-            return differ(
-                "coordinates of a joint",
-                self.coordinates.to_string(),
-                meta.coordinates.to_string(),
-            );
-        }
-        if let Some(units) = self.units
-            && units != meta.units
-        {
-            return differ(
-                "units",
-                units.name().to_owned(),
-                meta.units.name().to_owned(),
-            );
-        }
+        self.fit_numbers(meta, origin)?;
         if let Some(classes) = self.classes
             && !meta.classes.is_empty()
             && classes.len() != meta.classes.len()
@@ -76,6 +57,29 @@ impl Facts<'_> {
                 format!("{name:?} as class {theirs}"),
             ),
         }
+    }
+
+    /// Refuses clips whose numbers mean something else to a pre-trained model. No weight is a joint's own: another skeleton
+    /// may take them over.
+    pub fn fit_numbers(&self, meta: &Meta, origin: &Origin) -> Outcome {
+        if self.coordinates != meta.coordinates {
+            let (ours, theirs) = (self.coordinates.to_string(), meta.coordinates.to_string());
+            return Err(self.differs(origin, "coordinates of a joint", &ours, &theirs));
+        }
+        match self.units {
+            Some(units) if units != meta.units => {
+                Err(self.differs(origin, "units", units.name(), meta.units.name()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn differs(&self, origin: &Origin, what: &str, ours: &str, theirs: &str) -> Failure {
+        let (clips, model) = (self.name.display(), origin.path.display());
+        let message =
+            format!("{clips} doesn't fit {model}: {what}: expected {theirs}, found {ours}");
+        Failure::error(message)
+            .hint("a model reads clips of the kind it was trained on: train one for these")
     }
 
     /// A class that both have, under different numbers: a label would mean two things.
@@ -132,6 +136,7 @@ mod tests {
             },
             epoch: 1,
             encoder: None,
+            also: Vec::new(),
             imported: None,
         }
     }

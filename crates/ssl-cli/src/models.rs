@@ -50,6 +50,7 @@ pub fn meta(
         data: data.fingerprint(),
         epoch,
         encoder: encoder.map(|origin| origin.sha256.clone()),
+        also: Vec::new(),
         imported: None,
     })
 }
@@ -157,6 +158,14 @@ impl Opened {
         clips.fit(&self.checkpoint.meta, &self.layout, &self.origin)
     }
 
+    /// Opens a cache, whose clips a pre-trained model's weights can be put to: the skeleton may be another.
+    pub fn transfers_to(&self, cache: &Path) -> Outcome<Data> {
+        let data = Data::open(Some(cache))?;
+        data.facts()
+            .fit_numbers(&self.checkpoint.meta, &self.origin)?;
+        Ok(data)
+    }
+
     /// How clips are read for the model: as in training, in as many views as asked for.
     pub fn reading(&self, clips: Option<u16>) -> Reading {
         let reading = self.checkpoint.meta.reading.clone();
@@ -174,9 +183,27 @@ impl Opened {
             String::new()
         } else {
             let (name, digest) = (to.dataset, to.digest);
-            format!(", transferred to {name} ({digest:.12}), other clips of the same joints")
+            let joints = match *data.layout() == self.layout {
+                true => "the same joints".to_owned(),
+                false => {
+                    let (ours, theirs) = (data.layout(), &self.layout);
+                    format!(
+                        "another skeleton, {} ({} joints) after {} ({})",
+                        ours.name(),
+                        ours.len(),
+                        theirs.name(),
+                        theirs.len()
+                    )
+                }
+            };
+            format!(", transferred to {name} ({digest:.12}), other clips of {joints}")
         };
         let epochs = count(meta.epoch, "epoch");
+        let also = meta
+            .also
+            .iter()
+            .map(|also| format!(" and {}", also.dataset));
+        let from = format!("{from}{}", also.collect::<String>());
         format!("encoder: {path}, pre-trained on {from} for {epochs}{transfer}")
     }
 
@@ -209,32 +236,36 @@ impl Opened {
             .hint(hint)
     }
 
-    /// What was pre-trained, whatever the objective, and the store it lies in.
-    pub fn pretrained(&self, machine: &Machine) -> Outcome<(Store, Pretrained)> {
+    /// What was pre-trained, whatever the objective, on the skeleton `layout`, and the store it lies in.
+    pub fn pretrained(&self, layout: &Layout, machine: &Machine) -> Outcome<(Store, Pretrained)> {
         let all = &self.checkpoint.tensors;
         let own = match self.config.pretrains_strl() {
             true => Body::tensors(all),
             false => Trunk::tensors(all),
         };
         let store = Self::store(own, machine);
-        let input = (&self.layout, self.checkpoint.meta.coordinates);
+        let input = (layout, self.checkpoint.meta.coordinates);
         let model = pretrained(&self.config, input, &store, machine);
         let model = model.map_err(|error| self.refused(error))?;
         store.all_used().map_err(|error| self.refused(error))?;
         Ok((store, model))
     }
 
-    /// What the pre-training hid and aimed at, where it reconstructed.
+    /// What the pre-training hid and aimed at, where the encoder's decoder finds coordinates.
     pub fn reconstruction(&self) -> Outcome<&Reconstruction> {
-        match &self.config.pretrain()?.engine.objective {
-            Objective::Reconstruction(own) => Ok(own),
-            Objective::Contrastive(_) => {
-                let path = self.origin.path.display();
-                let message = format!("{path}: expected an autoencoder, found a contrastive model");
-                Err(Failure::error(message)
-                    .hint("only pretrain.objective.kind = \"reconstruction\" has a decoder"))
+        let found = match &self.config.pretrain()?.engine.objective {
+            Objective::Reconstruction(own) if !own.through.is_encoder() => {
+                "a classifier's layers pre-trained (objective.through = \"strl\")"
             }
-        }
+            Objective::Reconstruction(own) if own.target.places() => return Ok(own),
+            Objective::Reconstruction(_) => "one whose target isn't where joints are",
+            Objective::Contrastive(_) => "a contrastive model",
+        };
+        let path = self.origin.path.display();
+        let message = format!("{path}: expected an encoder's autoencoder, found {found}");
+        Err(Failure::error(message).hint(
+            "pretrain.objective.kind = \"reconstruction\" with the target embedding or coordinates has a decoder that draws",
+        ))
     }
 
     /// The pre-trained model with its numbers, and the store they lie in.

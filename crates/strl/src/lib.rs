@@ -5,18 +5,18 @@
 pub mod cost;
 pub mod finetune;
 pub mod fuse;
-pub mod masked;
 pub mod metrics;
 pub mod model;
 pub mod pca;
+pub mod pretraining;
 pub mod probe;
 pub mod spatial;
 pub mod temporal;
 
 pub use finetune::{FinetuneConfig, Finetuning, cross_entropy, score};
-pub use masked::{MaskedStrl, Pretraining};
 pub use metrics::{Metrics, Scores, ranking};
 pub use model::{Body, Dropout, Frozen, Strl, StrlConfig, Task, Tuning, load_body, load_encoder};
+pub use pretraining::{ContrastStrl, MaskedStrl, Pretraining};
 pub use skeleton_kernels::{Branches, Real, infer};
 /// The crate whose encoder this one builds on: signatures here name its types.
 pub use skeletonmae;

@@ -181,17 +181,40 @@ impl Body {
         self.embed.bias().elem_count()
     }
 
+    /// v, joints.
+    pub fn joints(&self) -> usize {
+        self.shape[1]
+    }
+
     /// Frames for which one of the last layer's features stands.
     pub fn stride(&self) -> usize {
         1 << self.layers.len().saturating_sub(1)
     }
 
-    /// The features of coordinates (n, t, v, c) by an embedding of [its own](Self::embedding) or with columns for more
-    /// numbers a joint, (n, t / [`stride`](Self::stride), v, d); the encoders go by a mode of their own.
+    /// The features of numbers s (n, t, v, m) of each joint that become features by `map` (d, m) in place of the embedding, which
+    /// is part of it as a rule: (n, t / [`stride`](Self::stride), v, d).
     ///
     /// # Errors
-    /// When the coordinates don't have the model's joints and frames.
-    pub fn forward(
+    /// When s doesn't have the model's joints and frames, or the map another width.
+    pub fn embedded_by(&self, map: &Tensor, s: &Tensor, mode: Mode) -> Result<Tensor> {
+        let own = self.embedding(mode, mode);
+        let embedding = Embedding {
+            weight: match mode {
+                Mode::Train => map.clone(),
+                Mode::Eval => map.detach(),
+            },
+            bias: own.bias.zeros_like()?,
+            position: own.position,
+        };
+        self.forward(s, &embedding, [mode; 2])
+    }
+
+    /// The features of s (n, t, v, _) by an embedding, (n, t / [`stride`](Self::stride), v, d); the encoders go by a mode of
+    /// their own.
+    ///
+    /// # Errors
+    /// As [`embedded_by`](Self::embedded_by).
+    fn forward(
         &self,
         s: &Tensor,
         embedding: &Embedding<Tensor>,
@@ -220,7 +243,7 @@ impl Body {
     }
 
     /// The embedding with positions. Its map is the encoder's, and learns where that does.
-    pub fn embedding(&self, mode: Mode, encoder: Mode) -> Embedding<Tensor> {
+    fn embedding(&self, mode: Mode, encoder: Mode) -> Embedding<Tensor> {
         let own = |t: &Tensor, mode: Mode| match mode {
             Mode::Train => t.clone(),
             Mode::Eval => t.detach(),
@@ -319,7 +342,10 @@ impl Strl {
     /// When a parameter can't be read.
     pub fn frozen(&self) -> Result<Frozen> {
         Ok(Frozen(match self.body.position.dtype() {
-            of if of != self.body.features || !fused_on_cpu(&self.body.position) => {
+            of if of != self.body.features
+                || !fused_on_cpu(&self.body.position)
+                || !self.body.layers.iter().all(|(spatial, _)| spatial.folds()) =>
+            {
                 Form::Model(Box::new(self.clone()))
             }
             DType::F64 => Form::F64(self.folded()?),

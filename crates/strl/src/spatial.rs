@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
@@ -21,6 +21,10 @@ pub enum JointPool {
     Mean,
     /// The plain sum.
     Sum,
+    /// None: each joint keeps its own code, SM(H) = `G_E`(A, H) + H, which is also what the residual reads.
+    ///
+    /// Differs from the paper, whose pooling leaves of an encoder one vector a frame.
+    Joints,
 }
 
 /// `A_norm` of equation 4, both of A + I.
@@ -38,7 +42,8 @@ pub enum Normalised {
 #[derive(Clone, Debug)]
 pub struct Spatial {
     encoder: Encoder,
-    pool: f64,
+    /// What codes are summed with; none where each joint keeps its own.
+    pool: Option<f64>,
     mixing: Arc<JointMatrix>,
     w: Linear,
     norm: BatchNorm,
@@ -64,8 +69,9 @@ impl Spatial {
             Normalised::Symmetric => adjacency.symmetric(),
         };
         let pool = match pool {
-            JointPool::Mean => 1.0 / v as f64,
-            JointPool::Sum => 1.0,
+            JointPool::Mean => Some(1.0 / v as f64),
+            JointPool::Sum => Some(1.0),
+            JointPool::Joints => None,
         };
         Ok(Self {
             encoder: mae.encoder(&adjacency, vb.pp("encoder"))?,
@@ -85,20 +91,28 @@ impl Spatial {
     /// When H doesn't have the graph's joints or the layer's width.
     pub fn forward(&self, h: &Tensor, mode: Mode, encoder: Mode) -> Result<Tensor> {
         // SumPool_N(G_E(A, H)), of SM(H) = Repeat_N(SumPool_N(G_E(A, H))) + H             (eq. 3)
-        let readout = Readout::Pooled(self.pool);
-        let pooled = self
+        let readout = self.pool.map_or(Readout::Joints, Readout::Pooled);
+        let codes = self
             .encoder
-            .forward(Input::Features(h), &readout, encoder)?; // (n, t, d)
+            .forward(Input::Features(h), &readout, encoder)?; // (n, t, d), or (n, t, v, d)
+        let (h, pooled) = &match self.pool {
+            Some(_) => (h.clone(), codes),
+            None => {
+                let (n, t, _, d) = h.dims4()?;
+                let none = Tensor::zeros((n, t, d), h.dtype(), h.device())?;
+                ((h + codes)?, none)
+            }
+        };
         // ReLU(A_norm SM(H) W)                                                            (eq. 4)
         let weights = self.weights();
         if mode == Mode::Eval {
             let weights = weights.map(&mut |parameter: &Tensor| parameter.detach());
             let running = self.running()?;
             let stats = Stats::Running(&running);
-            return Ok(skeleton_kernels::spatial(h, &pooled, &weights, &self.mixing, stats)?.0);
+            return Ok(skeleton_kernels::spatial(h, pooled, &weights, &self.mixing, stats)?.0);
         }
         let (y, stats) =
-            skeleton_kernels::spatial(h, &pooled, &weights, &self.mixing, Stats::Batch)?;
+            skeleton_kernels::spatial(h, pooled, &weights, &self.mixing, Stats::Batch)?;
         for ((norm, map), stats) in self.norms().into_iter().zip(&stats) {
             norm.update_running(stats, Some(map.bias()))?;
         }
@@ -124,15 +138,23 @@ impl Spatial {
         SpatialWeights { w, residual }
     }
 
+    /// Whether there is a [folded](Self::folded) form.
+    pub fn folds(&self) -> bool {
+        self.pool.is_some()
+    }
+
     /// The half layer as it is now, for inference on the CPU.
     ///
     /// # Errors
-    /// When a parameter can't be read.
+    /// When a parameter can't be read, or joints keep their codes.
     pub fn folded<T: Real>(&self) -> Result<infer::Spatial<T>> {
+        let Some(pool) = self.pool else {
+            bail!("codes of each joint have no folded form");
+        };
         let encoder = self.encoder.folded()?;
         infer::Spatial::new(
             encoder,
-            self.pool,
+            pool,
             &self.mixing,
             &self.weights(),
             &self.running()?,

@@ -96,6 +96,17 @@ fn sum_pool_symmetric_mixing_deeper_head_and_odd_frames() {
     check(&config, 5);
 }
 
+#[test]
+fn codes_of_each_joint() {
+    let config = StrlConfig {
+        layers: 2,
+        pool: JointPool::Joints,
+        dropout: 0.0,
+        ..StrlConfig::default()
+    };
+    check(&config, 4);
+}
+
 /// Dropout is a function of seed, epoch and clip, so a run with it is differentiable too.
 #[test]
 fn with_dropout() {

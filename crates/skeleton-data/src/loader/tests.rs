@@ -268,3 +268,29 @@ fn indices_batch_sizes_and_settings_are_checked() {
     });
     assert!(Loader::new(clips(1, None, None), Reading::default(), wrong, 1).is_err());
 }
+
+#[test]
+fn a_clip_read_twice_is_changed_twice_and_first_as_ever() {
+    let once: Vec<Batch> = batches(loader(clips(4, None, None), 0));
+    let twice: Vec<Batch> = batches(loader(clips(4, None, None), 2).twice());
+    for (once, twice) in once.iter().zip(&twice) {
+        let doubled: Vec<&String> = once.ids.iter().flat_map(|id| [id, id]).collect();
+        assert_eq!(twice.ids.iter().collect::<Vec<_>>(), doubled);
+        let of = |batch: &Batch, entry: u32| -> Vec<f32> {
+            let values = batch.keypoints.len() / batch.tracks();
+            let tracks = batch.keypoints.chunks_exact(values).zip(&batch.track_clip);
+            let own = tracks.filter(|(_, clip)| **clip == entry);
+            own.flat_map(|(track, _)| track.to_vec()).collect()
+        };
+        for clip in 0..once.clips() as u32 {
+            assert_eq!(of(once, clip), of(twice, 2 * clip));
+            assert_ne!(of(once, clip), of(twice, 2 * clip + 1));
+        }
+    }
+    assert_eq!(twice.len(), 2);
+}
+
+fn batches(loader: Loader) -> Vec<Batch> {
+    let all = loader.epoch(&[0, 1, 2, 3], 2, 7, 1);
+    all.collect::<Result<_>>().unwrap()
+}

@@ -100,7 +100,6 @@ impl TrainConfig {
 }
 
 /// Whether a setting is off.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
 pub fn is_zero(setting: &usize) -> bool {
     *setting == 0
 }

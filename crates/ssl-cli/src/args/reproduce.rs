@@ -12,10 +12,12 @@ use super::{positive, seed};
 Examples:
   ssl reproduce table5a                                                      # synthetic clips, seconds
   ssl reproduce table5a table4c --scale small --data jhmdb14=jhmdb14.pkl     # half an hour on two cores
+  ssl reproduce controls --scale small --data utd_mhad=utd_mhad.pkl --seeds 0,1,2
   ssl reproduce table1 --scale paper --data gym99=gym.h5                     # says what it costs first
 
 Tables and figures: table1 table2 table3 table4a table4b table4c table5a table5b, figure4a figure4c figure5 figure6;
-protocols, which the paper lacks; all. Each becomes a page beside what the paper says, with CSV and JSON.
+protocols, which the paper lacks; all, which is these. controls, labels and helps-pretext compare ways to pre-train, in pairs over
+splits and seeds. Each becomes a page beside what the paper says, with CSV and JSON.
 A run is kept and used again by everything that needs the same one; the same command goes on with what is left.")]
 pub struct ReproduceArgs {
     /// Tables and figures by name, or all.

@@ -10,7 +10,7 @@ use super::{ComputeArgs, MachineArgs, positive, seed};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
-    /// A preset shipped with the program (`ssl preset` lists them).
+    /// A preset shipped with the program (`ssl preset` lists them) [default: that of the encoder's run, else default].
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<String>,
 
@@ -74,6 +74,7 @@ pub struct RunArgs {
 #[command(after_help = "\
 Examples:
   ssl pretrain --preset quick --data synthetic.h5 --split train --val val --out runs/pretrain
+  ssl pretrain --data mine.h5 --split train --out runs/pretrain                # the preset default
   ssl pretrain --preset jhmdb --data jhmdb.h5 --split train1 --out runs/pretrain --seed 1
   ssl pretrain --out runs/pretrain --resume")]
 pub struct PretrainArgs {
@@ -83,6 +84,11 @@ pub struct PretrainArgs {
     /// The split to pre-train on [default: run.split of the config].
     #[arg(long, value_name = "NAME", help_heading = "Clips")]
     pub split: Option<String>,
+
+    /// More clips to learn from, of any skeleton, with as many coordinates in the same units: a cache, all of it, or one of its
+    /// splits (repeatable). An update is by clips of one set.
+    #[arg(long, value_name = "CACHE.h5[:SPLIT]", help_heading = "Clips")]
+    pub also: Vec<String>,
 
     /// A split whose masked joints are reconstructed for the validation curve.
     #[arg(long, value_name = "NAME", help_heading = "Clips")]

@@ -112,6 +112,9 @@ pub struct Meta {
     pub config: String,
     /// The data trained on.
     pub data: Fingerprint,
+    /// More data that it was pre-trained on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Fingerprint>,
     /// Epochs done.
     pub epoch: usize,
     /// SHA-256 of the checkpoint whose encoder was the start.

@@ -24,6 +24,7 @@ pub fn checkpoint() -> Checkpoint {
         },
         epoch: 3,
         encoder: None,
+        also: Vec::new(),
         imported: None,
     };
     let tensor = |values: &[f32]| Tensor::new(values, &candle_core::Device::Cpu).unwrap();

@@ -1,10 +1,12 @@
 //! `ssl doctor`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use skeleton_data::ClipSource;
 use skeleton_data::augment::Augment;
+use skeleton_data::cache::Cache;
 use skeleton_data::health::{Catalogue, Health, examine, usual_pairs};
 use skeleton_data::reading::Reading;
 use skeleton_data::survey::Survey;
@@ -21,7 +23,7 @@ use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::models::classifier;
 use crate::printer::{Printer, Progress};
-use crate::report::{Diagnosis, Overfit, count};
+use crate::report::{Asked, Diagnosis, Overfit, count};
 use crate::signal::Interrupt;
 use crate::train::Setup;
 
@@ -57,7 +59,8 @@ pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outco
     let learnt = trial
         .map(|trial| trial.run(&data, &survey, printer, interrupt))
         .transpose()?;
-    let diagnosis = Diagnosis::new(cache, &health, learnt, usize::from(args.show));
+    let asked = asks(cache)?;
+    let diagnosis = Diagnosis::new(cache, &health, learnt, usize::from(args.show)).asking(asked);
     printer.report(args.json, &diagnosis, Diagnosis::text)?;
     match diagnosis.errors() {
         0 => Ok(()),
@@ -69,6 +72,53 @@ pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outco
         ))
         .hint("each finding above says what to do about it")),
     }
+}
+
+/// What these clips ask to change in the preset default, each measured on public sets (the book, "What helps").
+fn asks(cache: &Cache) -> Outcome<Vec<Asked>> {
+    let preset = &PRESETS[0];
+    let reading = Config::from_toml(preset.text, preset.name)?.reading;
+    let samples = || (0..cache.len()).map(|clip| cache.sample(clip));
+    let mut asked = Vec::new();
+    let mut lengths: Vec<usize> = samples().map(|sample| sample.frames).collect();
+    lengths.sort_unstable();
+    let middle = lengths.get(lengths.len() / 2).copied().unwrap_or_default();
+    let half = reading.frames / 2;
+    if middle > 0 && middle <= half + half / 4 {
+        asked.push(Asked {
+            set: vec![format!("reading.frames={half}")],
+            why: format!("half of the clips have at most {middle} frames: {half} keep what {} do, in half of the time", reading.frames),
+        });
+    } else if middle > 4 * reading.frames {
+        asked.push(Asked {
+            set: vec![format!("reading.frames={}", 2 * reading.frames)],
+            why: format!(
+                "half of the clips have {middle} frames or more, of which {} are read",
+                reading.frames
+            ),
+        });
+    }
+    let cameras: BTreeSet<u32> = samples().filter_map(|sample| sample.camera).collect();
+    if cache.coordinates() == 3 && cameras.len() > 1 {
+        asked.push(Asked {
+            set: ["pretrain", "finetune"].map(|job| format!("{job}.augment.turn=2.0")).to_vec(),
+            why: format!("they are from {} cameras: turned further, clips of one are more like those of another", cameras.len()),
+        });
+    }
+    let people = samples()
+        .map(|sample| sample.persons)
+        .max()
+        .unwrap_or_default();
+    let most = samples()
+        .filter(|sample| sample.persons > reading.persons)
+        .count();
+    if 2 * most > cache.len() {
+        asked.push(Asked {
+            set: vec![format!("reading.persons={}", people.min(8))],
+            why: format!("most clips show more than {} people", reading.persons),
+        });
+    }
+    Ok(asked)
 }
 
 // Whether a classifier can learn one small batch by heart: if not, training on all of it won't work either.

@@ -92,7 +92,8 @@ impl Task for Classification {
         let encoder = encoder.map(|path| Opened::read(path, Kind::Pretrain));
         let encoder = encoder.transpose()?;
         if let Some(encoder) = &encoder {
-            encoder.fit(&data.facts())?;
+            let (meta, origin) = (&encoder.checkpoint.meta, &encoder.origin);
+            data.facts().fit_numbers(meta, origin)?;
         }
         let setup = Setup::new(Self::KIND, config, data, train, interrupt)?;
         let held = (!held.is_empty()).then(|| setup.feeds.of(held, None));

@@ -59,8 +59,8 @@ fn settings(args: &SettingsArgs) -> Vec<String> {
     let mut words = match (&args.preset, &args.config) {
         (Some(name), _) => vec!["--preset".to_owned(), shell(name)],
         (None, Some(file)) => option("--config", Some(file)),
-        // Those of a run that went on, whose config.toml lacks the other job's.
-        (None, None) => vec!["--preset".to_owned(), "NAME".to_owned()],
+        // A fine-tuning takes those of its encoder's run.
+        (None, None) => Vec::new(),
     };
     let shared = |set: &&String| set.starts_with("reading.") || set.starts_with("model.");
     for set in args.set.iter().filter(shared) {

@@ -1,8 +1,8 @@
 //! `ssl pretrain`
 
 use serde::Serialize;
-use skeletonmae::Controlled;
 use skeletonmae::train::{Optimizer, pretrain_loss, reconstruction};
+use skeletonmae::{Controlled, Several};
 use strl::Pretraining;
 
 use super::{next, take};
@@ -26,6 +26,9 @@ pub fn run(args: &PretrainArgs, printer: &Printer, interrupt: &Interrupt) -> Out
         |run| {
             take(&args.split, &mut run.split);
             take(&args.val, &mut run.val);
+            if !args.also.is_empty() {
+                run.also.clone_from(&args.also);
+            }
             (run.train, run.holdout, run.test, run.encoder) = (None, None, None, None);
             run.labels = None;
         },
@@ -55,14 +58,14 @@ impl Metrics for Val {
 
 /// A model that is pre-trained, and the clips of its validation curve with their split's name.
 struct Reconstructing {
-    model: Controlled<Pretraining>,
+    model: Several<Controlled<Pretraining>>,
     val: Option<(Feed, String)>,
 }
 
 impl Task for Reconstructing {
     const KIND: Kind = Kind::Pretrain;
     const DOING: &str = "pre-training";
-    type Learner = Controlled<Pretraining>;
+    type Learner = Several<Controlled<Pretraining>>;
     type Measured = Val;
 
     fn set_up<'a>(
@@ -74,27 +77,40 @@ impl Task for Reconstructing {
         let data = Data::open(config.run.data.as_deref())?;
         let (split, reading) = (config.split(Self::KIND)?, &config.reading);
         let clips = data.shown(split, reading, config.run.skip_empty, printer)?;
-        let checked = own.validate(data.layout());
-        checked.map_err(|error| error.within("pretrain"))?;
-        let setup = Setup::new(Self::KIND, config, data, clips, interrupt)?;
-        let (layout, c) = (setup.data.layout(), setup.data.coordinates());
+        let setup = Setup::new(Self::KIND, config, data, clips, interrupt)?.with_also(printer)?;
         let (mae, strl) = (&config.model.mae, config.model.strl.as_ref());
-        let (input, vb) = ((layout, c, reading.frames), setup.store.builder());
-        let model = Pretraining::new(&own.objective, mae, strl, input, vb)?;
+        let model = |data: &Data| -> Outcome<Controlled<Pretraining>> {
+            let input = (data.layout(), data.coordinates(), reading.frames);
+            own.validate(data.layout())
+                .map_err(|error| error.within("pretrain"))?;
+            let vb = setup.store.builder();
+            let model = Pretraining::new(&own.objective, mae, strl, input, vb)?;
+            Ok(Controlled {
+                learner: model.with_features(setup.feeds.machine.features),
+                control: own.control,
+            })
+        };
+        let mut val = setup.measured(&config.run.val, printer)?;
+        if let Some((feed, _)) = val.as_mut().filter(|_| own.objective.reads_twice()) {
+            let augment = &config.pretrain()?.augment;
+            *feed = setup
+                .feeds
+                .of(feed.clips().to_vec(), Some(augment))?
+                .twice();
+        }
+        let also = setup.also.iter().map(|set| &set.data);
+        let models = [&setup.data].into_iter().chain(also).map(model);
         Ok(Training {
             task: Reconstructing {
-                model: Controlled {
-                    learner: model.with_features(setup.feeds.machine.features),
-                    control: own.control,
-                },
-                val: setup.measured(&config.run.val, printer)?,
+                model: Several(models.collect::<Outcome<_>>()?),
+                val,
             },
             optimizer: Optimizer::new(own.optimizer, setup.store.parameters())?,
             setup,
         })
     }
 
-    fn learner(&self) -> &Controlled<Pretraining> {
+    fn learner(&self) -> &Several<Controlled<Pretraining>> {
         &self.model
     }
 
@@ -102,7 +118,7 @@ impl Task for Reconstructing {
         let (task, setup) = (&training.task, &training.setup);
         let val = task.val.as_ref().map(|(val, _)| {
             let batches = val.batches(setup.settings.micro_batch);
-            let held_out = |batch: &_, at| task.model.learner.held_out(batch, at);
+            let held_out = |batch: &_, at| task.model.0[0].learner.held_out(batch, at);
             pretrain_loss(held_out, setup.config.run.seed, batches)
         });
         let val_loss = val.transpose()?;
@@ -112,7 +128,8 @@ impl Task for Reconstructing {
     /// How well masked joints of held-out clips are put back.
     fn finish(training: &Training<'_, Self>, run: &Run, printer: &Printer) -> Outcome {
         let (task, setup) = (&training.task, &training.setup);
-        let (Some((val, name)), Some(model)) = (&task.val, task.model.learner.autoencoder()) else {
+        let (Some((val, name)), Some(model)) = (&task.val, task.model.0[0].learner.autoencoder())
+        else {
             return Ok(());
         };
         let layout = setup.data.layout();

@@ -142,7 +142,7 @@ impl Source {
 
     fn model(&self, data: &Data, seed: u64, machine: &Machine) -> Outcome<(Store, Pretrained)> {
         match self {
-            Source::Trained(opened) => opened.pretrained(machine),
+            Source::Trained(opened) => opened.pretrained(data.layout(), machine),
             Source::Random(config) => {
                 let store = Store::new(seed, DType::F32, &machine.device);
                 let input = (data.layout(), data.coordinates());
@@ -156,7 +156,7 @@ impl Source {
         match self {
             Source::Random(_) => Data::open(Some(&args.data)),
             Source::Trained(opened) => {
-                let data = opened.data(&args.data)?;
+                let data = opened.transfers_to(&args.data)?;
                 printer.say(opened.told(&data));
                 Ok(data)
             }

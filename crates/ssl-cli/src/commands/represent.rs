@@ -49,7 +49,10 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let feed = feeds.of(shown, None)?;
     let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "representing");
     let features = match kind {
-        Kind::Pretrain => represent(&opened.pretrained(&feeds.machine)?.1, batches)?,
+        Kind::Pretrain => represent(
+            &opened.pretrained(&opened.layout, &feeds.machine)?.1,
+            batches,
+        )?,
         Kind::Finetune => strl::probe::of_classifier(&opened.classifier(&feeds.machine)?, batches)?,
     };
     let mut said = vec![format!(

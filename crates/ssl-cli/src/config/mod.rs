@@ -11,6 +11,7 @@ use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use skeleton_data::augment::Augment;
 use skeleton_data::reading::Reading;
+use skeleton_data::split::ALL;
 use skeletonmae::MaeConfig;
 use skeletonmae::train::{PretrainConfig, TrainConfig};
 use strl::{FinetuneConfig, StrlConfig};
@@ -80,8 +81,7 @@ impl Config {
     /// Whether pre-training goes through the classifier's layers.
     pub fn pretrains_strl(&self) -> bool {
         let job = self.pretrain.as_ref();
-        let own = job.and_then(|job| job.engine.objective.reconstruction());
-        own.is_some_and(|own| !own.through.is_encoder())
+        job.is_some_and(|job| !job.engine.objective.through().is_encoder())
     }
 
     /// The pre-training job.
@@ -153,6 +153,13 @@ impl Config {
         let run = RunSection {
             threads: None,
             data: None,
+            // Which cache it was is in the metadata.
+            also: self
+                .run
+                .also
+                .iter()
+                .map(|typed| also(typed).1.to_owned())
+                .collect(),
             encoder: None,
             ..self.run.clone()
         };
@@ -300,6 +307,9 @@ pub struct RunSection {
     /// The cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
+    /// Pre-training: more caches, each with its split.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// Pre-training: the split to train on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
@@ -360,11 +370,13 @@ pub struct Preset {
     pub text: &'static str,
 }
 
-/// All presets, the default first.
-pub const PRESETS: [Preset; 5] = [
+/// All presets; the first is taken where none is named.
+pub const PRESETS: [Preset; 7] = [
+    Preset::new("default", include_str!("../../presets/default.toml")),
     Preset::new("quick", include_str!("../../presets/quick.toml")),
     Preset::new("jhmdb", include_str!("../../presets/jhmdb.toml")),
     Preset::new("nw_ucla", include_str!("../../presets/nw_ucla.toml")),
+    Preset::new("utd_mhad", include_str!("../../presets/utd_mhad.toml")),
     Preset::new("paper", include_str!("../../presets/paper.toml")),
     Preset::new("ntu3d", include_str!("../../presets/ntu3d.toml")),
 ];
@@ -396,6 +408,14 @@ impl Preset {
     }
 }
 
+/// A cache and its split, as `--also` takes them: `CACHE.h5:SPLIT`, or `CACHE.h5`, all of it.
+pub fn also(typed: &str) -> (&str, &str) {
+    match typed.rsplit_once(".h5:") {
+        Some((path, split)) => (&typed[..path.len() + 3], split),
+        None => (typed, ALL),
+    }
+}
+
 fn missing(section: &str) -> Failure {
     Failure::error(format!(
         "the settings: expected a section [{section}], found none"
@@ -413,11 +433,8 @@ fn source(args: &SettingsArgs) -> Outcome<(String, String)> {
             Ok((args.text.clone().unwrap_or(text), format!("preset {name}")))
         }
         (None, Some(path)) => Ok((read(path)?, path.display().to_string())),
-        (None, None) => Err(
-            Failure::usage("expected --preset NAME or --config FILE").hint(
-                "`ssl preset` lists the presets; --resume needs neither where --out holds a run",
-            ),
-        ),
+        (None, None) => Err(Failure::usage("expected --preset NAME or --config FILE")
+            .hint("`ssl preset` lists the presets")),
     }
 }
 

@@ -33,6 +33,7 @@ fn opened(config: &Config, change: impl FnOnce(&mut Meta)) -> Outcome<Opened> {
         },
         epoch: 1,
         encoder: None,
+        also: Vec::new(),
         imported: None,
     };
     change(&mut meta);
@@ -95,7 +96,7 @@ fn what_a_checkpoint_does_not_hold_is_never_allocated() {
     let started = std::time::Instant::now();
     for failure in [
         whole.classifier(&machine).err(),
-        whole.trunk(&machine).err(),
+        whole.pretrained(&whole.layout, &machine).err(),
     ] {
         let failure = failure.expect("there are no parameters");
         let message = failure.message();

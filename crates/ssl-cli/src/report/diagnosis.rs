@@ -22,6 +22,7 @@ pub struct Diagnosis<'a> {
     pairs: &'a [PairFacts],
     #[serde(skip_serializing_if = "Option::is_none")]
     overfit: Option<Overfit>,
+    asks: Vec<Asked>,
     #[serde(skip)]
     classes: &'a [String],
 }
@@ -46,6 +47,15 @@ struct Named<'a> {
     clip: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     like: Option<&'a str>,
+}
+
+/// A change of the preset default that the clips ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// As `--set` takes them.
+    pub set: Vec<String>,
+    /// Why.
+    pub why: String,
 }
 
 /// What came of learning one batch by heart.
@@ -105,8 +115,14 @@ impl<'a> Diagnosis<'a> {
             splits: &health.splits,
             pairs: &health.pairs,
             overfit,
+            asks: Vec::new(),
             classes: cache.classes(),
         }
+    }
+
+    /// The same with what the clips ask of the settings.
+    pub fn asking(self, asks: Vec<Asked>) -> Diagnosis<'a> {
+        Diagnosis { asks, ..self }
     }
 
     /// How many findings, and a failed batch, make training fail or results lie.
@@ -178,6 +194,11 @@ impl Diagnosis<'_> {
         lines.extend(self.split_lines());
         lines.extend(self.pair_lines());
         lines.extend(self.overfit.iter().map(Overfit::text));
+        for Asked { set, why } in &self.asks {
+            let set: Vec<String> = set.iter().map(|set| format!("--set {set}")).collect();
+            lines.push(format!("{:8} preset default: {}", "NOTE", set.join(" ")));
+            lines.push(format!("         why    {why}"));
+        }
         if self.healthy {
             lines.push("healthy: nothing found that makes training fail or results lie".to_owned());
         }

@@ -15,7 +15,7 @@ use super::estimate::multiply_adds;
 use super::job::{Done, Encoder, Job, Probe, Task};
 use super::page::{lines, points, provenance, runs_made};
 use super::plan::{Planner, run};
-use super::settings::{Base, Compared};
+use super::settings::{Base, Compared, Scale};
 use super::table::{Source, commits, top1};
 use crate::args::ProbeMethod;
 use crate::checkpoint::{Kind, write_json, write_whole};
@@ -34,6 +34,22 @@ pub struct Comparison {
     pub protocols: Vec<Protocol>,
     /// The others are compared with the first.
     pub arms: Vec<Arm>,
+    /// The clips, where they aren't those of the scale: held-out parts of training splits, on which settings are chosen.
+    #[serde(default)]
+    pub clips: Vec<Compared>,
+    /// What is other than in the settings of the set, for all arms.
+    #[serde(default)]
+    pub settings: toml::Table,
+}
+
+impl Comparison {
+    /// What it is measured on.
+    pub fn clips<'a>(&'a self, scale: &'a Scale) -> &'a [Compared] {
+        match (self.clips.is_empty(), scale.own_clips) {
+            (false, true) => &self.clips,
+            _ => &scale.compared,
+        }
+    }
 }
 
 /// How an arm is measured.
@@ -120,7 +136,7 @@ impl Planner<'_> {
             lacking: Vec::new(),
         };
         let mut places = Vec::new();
-        for compared in &self.scale.compared {
+        for compared in comparison.clips(self.scale) {
             let Some(set) = self.sets.iter().find(|set| set.name == compared.set) else {
                 planned.lacking.push(compared.set.clone());
                 continue;
@@ -187,8 +203,9 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn pretraining(&self, protocol: &Protocol, arm: &Arm) -> Outcome<Config> {
-        let config = self.base.changed(&[&arm.settings, &protocol.settings])?;
+    fn pretraining(&self, of: &Comparison, protocol: &Protocol, arm: &Arm) -> Outcome<Config> {
+        let changes = [&of.settings, &arm.settings, &protocol.settings];
+        let config = self.base.changed(&changes)?;
         let mut config = config.only(Kind::Pretrain);
         config.run = RunSection {
             split: Some(self.compared.train.clone()),
@@ -204,7 +221,7 @@ impl Place<'_> {
             "{}, {}, {}, {} {}, seed {seed}",
             of.id, arm.name, protocol.name, compared.set, compared.test
         );
-        let pretraining = self.pretraining(protocol, arm)?;
+        let pretraining = self.pretraining(of, protocol, arm)?;
         let mut jobs = Vec::new();
         if arm.pretrained {
             let task = Task::Train(Kind::Pretrain, Box::new(pretraining.clone()));
@@ -227,7 +244,8 @@ impl Place<'_> {
                 encoder: path.map_or_else(random, Encoder::Trained),
             })
         } else {
-            let config = self.base.changed(&[&arm.settings, &protocol.settings])?;
+            let changes = [&of.settings, &arm.settings, &protocol.settings];
+            let config = self.base.changed(&changes)?;
             let mut config = config.only(Kind::Finetune);
             config.run = RunSection {
                 train: Some(compared.train.clone()),
@@ -237,7 +255,7 @@ impl Place<'_> {
                 ..run(set, seed)
             };
             if arm.equal_work {
-                let first = self.pretraining(protocol, &of.arms[0])?;
+                let first = self.pretraining(of, protocol, &of.arms[0])?;
                 let before = multiply_adds(Kind::Pretrain, &first, set)?;
                 let own = multiply_adds(Kind::Finetune, &config, set)?;
                 if let Some(job) = &mut config.finetune {
@@ -570,7 +588,6 @@ mod tests {
     use super::*;
     use crate::args::ScaleName;
     use crate::config::Preset;
-    use crate::reproduce::settings::Scale;
 
     #[test]
     fn an_interval_is_as_wide_as_its_clusters_differ() {
@@ -604,7 +621,11 @@ mod tests {
                         .iter()
                         .flat_map(|arm| comparison.protocols.iter().map(move |p| (arm, p)))
                     {
-                        let found = base.changed(&[&arm.settings, &protocol.settings]);
+                        let found = base.changed(&[
+                            &comparison.settings,
+                            &arm.settings,
+                            &protocol.settings,
+                        ]);
                         found.unwrap_or_else(|error| {
                             panic!("{}, {}: {}", comparison.id, arm.name, error.message())
                         });

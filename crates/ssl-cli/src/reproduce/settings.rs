@@ -29,6 +29,9 @@ pub struct Scale {
     /// The clips on which training is compared.
     #[serde(default)]
     pub compared: Vec<Compared>,
+    /// Whether a comparison with clips of its own is made on these.
+    #[serde(default)]
+    pub own_clips: bool,
 }
 
 /// Clips to train and to measure on.
@@ -242,8 +245,15 @@ impl Base {
     }
 }
 
-/// Puts the values of `over` in the place of those in `table`.
+/// Puts the values of `over` in the place of those in `table`. A table of another kind has other keys: it is replaced.
 fn merge(table: &mut toml::Table, over: &toml::Table) {
+    if over
+        .get("kind")
+        .is_some_and(|kind| table.get("kind") != Some(kind))
+    {
+        table.clone_from(over);
+        return;
+    }
     for (key, value) in over {
         match (table.get_mut(key), value) {
             (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => merge(inner, over),

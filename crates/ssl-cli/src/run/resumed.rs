@@ -118,8 +118,12 @@ fn same(folder: &Path, run: &Meta, now: &Meta) -> Outcome {
     if run.layout != now.layout {
         return differ("layout", &first_line(&run.layout), &first_line(&now.layout));
     }
-    if run.data != now.data {
-        let text = |meta: &Meta| format!("{} {}", meta.data.dataset, meta.data.digest);
+    if run.data != now.data || run.also != now.also {
+        let text = |meta: &Meta| {
+            let all = [&meta.data].into_iter().chain(&meta.also);
+            let all = all.map(|data| format!("{} {}", data.dataset, data.digest));
+            all.collect::<Vec<_>>().join(", ")
+        };
         return differ("data (cache and its digest)", &text(run), &text(now));
     }
     if run.encoder != now.encoder {

@@ -13,10 +13,10 @@ use skeletonmae::train::{
 use super::{Metrics, Session};
 use crate::args::{RunArgs, SettingsArgs};
 use crate::checkpoint::{Kind, Meta, Origin};
-use crate::config::{Config, Preset, RunSection};
+use crate::config::{Config, PRESETS, Preset, RunSection, also};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::feed::{Feed, Feeds};
+use crate::feed::{Feed, Feeds, steps};
 use crate::fits;
 use crate::machine::Machine;
 use crate::models::{Opened, meta};
@@ -84,6 +84,8 @@ pub struct Setup<'a> {
     pub feeds: Feeds<'a>,
     /// The clips trained on.
     pub train: Feed,
+    /// More clips, of skeletons of their own.
+    pub also: Vec<AlsoSet>,
     /// Where the model's tensors will lie.
     pub store: Store,
 }
@@ -107,13 +109,16 @@ impl<'a> Setup<'a> {
         } = config.run;
         let machine = Machine::start(device, precision, threads)?;
         let at_once = settings.micro_batch.min(clips.len());
+        let pretrain = config.pretrain.as_ref().filter(|_| kind == Kind::Pretrain);
+        let twice = pretrain.is_some_and(|job| job.engine.objective.reads_twice());
+        let reads = 1 + usize::from(twice);
         let step = fits::Step {
             setting: match kind {
                 Kind::Pretrain => "pretrain.micro_batch",
                 Kind::Finetune => "finetune.micro_batch",
             },
             clips: at_once,
-            tracks: data.most_tracks(&clips, at_once, config.reading.persons),
+            tracks: reads * data.most_tracks(&clips, at_once, config.reading.persons),
             frames: config.reading.frames,
             joints: data.layout().len(),
             mae: &config.model.mae,
@@ -135,15 +140,79 @@ impl<'a> Setup<'a> {
             machine,
             interrupt,
         };
+        let train = feeds.of(clips, Some(augment))?;
         Ok(Setup {
             config,
             settings,
             step,
-            train: feeds.of(clips, Some(augment))?,
+            train: if twice { train.twice() } else { train },
+            also: Vec::new(),
             store: Store::new(config.run.seed, DType::F32, &feeds.machine.device),
             data,
             feeds,
         })
+    }
+
+    /// Takes more clips in for pre-training: `CACHE.h5`, all of it, or `CACHE.h5:SPLIT`.
+    pub fn with_also(mut self, printer: &Printer) -> Outcome<Self> {
+        let Config { reading, run, .. } = self.config;
+        let augment = &self.config.pretrain()?.augment;
+        let twice = self.config.pretrain()?.engine.objective.reads_twice();
+        for typed in &run.also {
+            let (path, split) = also(typed);
+            let data = Data::open(Some(Path::new(path)))?;
+            let (ours, theirs) = (&self.data, &data);
+            if (ours.coordinates(), ours.units()) != (theirs.coordinates(), theirs.units()) {
+                let of = |data: &Data| {
+                    format!(
+                        "{} coordinates in {}",
+                        data.coordinates(),
+                        data.units().name()
+                    )
+                };
+                return Err(Failure::error(format!(
+                    "{path}: expected {}, as {} has, found {}",
+                    of(ours),
+                    ours.dataset(),
+                    of(theirs)
+                ))
+                .hint(
+                    "one encoder learns from clips whose numbers mean the same; joints may differ",
+                ));
+            }
+            let clips = data.shown(split, reading, run.skip_empty, printer)?;
+            let feeds = Feeds {
+                source: data.source(),
+                reading: self.feeds.reading.clone(),
+                machine: self.feeds.machine.clone(),
+                interrupt: self.feeds.interrupt,
+            };
+            let at_once = self.settings.micro_batch.min(clips.len());
+            let reads = 1 + usize::from(twice);
+            let step = fits::Step {
+                clips: at_once,
+                tracks: reads * data.most_tracks(&clips, at_once, reading.persons),
+                joints: data.layout().len(),
+                ..self.step
+            };
+            step.check(&self.feeds.machine)?;
+            let train = feeds.of(clips, Some(augment))?;
+            let clips = count(train.len(), "clip");
+            printer.say(format!(
+                "also {} {split}: {clips}, layout {}",
+                data.dataset(),
+                data.layout().name()
+            ));
+            let train = if twice { train.twice() } else { train };
+            self.also.push(AlsoSet { data, train });
+        }
+        Ok(self)
+    }
+
+    /// Clips of an epoch.
+    pub fn clips(&self) -> usize {
+        let also = self.also.iter().map(|set| set.train.len());
+        self.train.len() + also.sum::<usize>()
     }
 
     /// A split that is measured on, where there is one, with its name.
@@ -168,15 +237,23 @@ impl<'a> Setup<'a> {
     ) -> skeletonmae::Result<EpochReport> {
         let (seed, settings) = (self.config.run.seed, &self.settings);
         let (batch, micro_batch) = (settings.batch, settings.micro_batch);
-        let steps = self
-            .train
-            .steps(seed, epoch, from.steps, batch, micro_batch);
+        let feeds: Vec<&Feed> = [&self.train]
+            .into_iter()
+            .chain(self.also.iter().map(|set| &set.train))
+            .collect();
+        let steps = steps(&feeds, seed, epoch, from.steps, batch, micro_batch);
         let pass = Pass {
             from,
             ..Pass::new(&self.store, seed, epoch)
         };
         run_epoch(learner, &pass, settings, optimizer, steps, observer)
     }
+}
+
+/// More clips to pre-train on.
+pub struct AlsoSet {
+    pub data: Data,
+    pub train: Feed,
 }
 
 /// A training that is ready.
@@ -190,7 +267,10 @@ impl<T: Task> Training<'_, T> {
     /// What a checkpoint after `epochs` epochs says about itself.
     pub fn meta(&self, epochs: usize) -> Outcome<Meta> {
         let Setup { config, data, .. } = &self.setup;
-        meta(T::KIND, config, data, epochs, self.task.origin())
+        let mut meta = meta(T::KIND, config, data, epochs, self.task.origin())?;
+        let also = self.setup.also.iter();
+        meta.also = also.map(|set| set.data.fingerprint()).collect();
+        Ok(meta)
     }
 
     /// The circumstances it is recorded with.
@@ -198,7 +278,7 @@ impl<T: Task> Training<'_, T> {
         let (setup, task) = (&self.setup, &self.task);
         let (seed, data) = (setup.config.run.seed, setup.data.fingerprint());
         let mut info = Info::new(T::KIND, seed, data, &setup.feeds.machine, task.origin());
-        (info.clips, info.labels) = (Some(setup.train.len()), task.labels().cloned());
+        (info.clips, info.labels) = (Some(setup.clips()), task.labels().cloned());
         info
     }
 
@@ -280,7 +360,7 @@ pub fn run<T: Task>(
         printer,
         interrupt,
         epochs: training.setup.settings.epochs,
-        clips: training.setup.train.len(),
+        clips: training.setup.clips(),
         save_every: Duration::from_secs(args.save_every),
     };
     let trained = session.train(&mut training, state);
@@ -325,7 +405,13 @@ fn settings(
             settings.preset = Some(preset.clone());
             settings.text = Some(text);
         }
-        (None, None) => {}
+        (None, None) => {
+            let usual = PRESETS[0].name;
+            printer.say(format!(
+                "settings: preset {usual} (`ssl preset` lists the others)"
+            ));
+            settings.preset = Some(usual.to_owned());
+        }
     }
     Ok(settings)
 }

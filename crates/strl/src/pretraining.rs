@@ -6,14 +6,15 @@
 use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 use skeleton_graph::Layout;
-use skeleton_kernels::{Embedding, host};
+use skeleton_kernels::{host, track_mean};
+use skeletonmae::contrast::{nt_xent, projected, without};
 use skeletonmae::layers::Linear;
 use skeletonmae::mask::At;
 use skeletonmae::model::masked_map;
 use skeletonmae::pretext::Draw;
 use skeletonmae::train::Learner;
 use skeletonmae::{
-    MaeConfig, Mask, Mode, Objective, Pretext, Reconstruction, SkeletonMae, TrackBatch,
+    Contrastive, MaeConfig, Mask, Mode, Objective, Pretext, Reconstruction, SkeletonMae, TrackBatch,
 };
 
 use crate::model::{Body, StrlConfig};
@@ -73,19 +74,9 @@ impl MaskedStrl {
     /// When the batch doesn't have the layout's joints and the model's frames.
     pub fn forward(&self, batch: &TrackBatch, mask: &Mask, mode: Mode) -> Result<Tensor> {
         let (n, t, v, _) = batch.keypoints.dims4()?;
-        let own = self.body.embedding(mode, mode);
-        let weight = masked_map(self.body.embed(), &self.mask_token)?;
-        let embedding = Embedding {
-            weight: if mode == Mode::Eval {
-                weight.detach()
-            } else {
-                weight
-            },
-            bias: own.bias.zeros_like()?,
-            position: own.position,
-        };
+        let map = masked_map(self.body.embed(), &self.mask_token)?;
         let s = mask.columns(&batch.keypoints)?;
-        let h = self.body.forward(&s, &embedding, [mode, mode])?; // (n, t / stride, v, d)
+        let h = self.body.embedded_by(&map, &s, mode)?; // (n, t / stride, v, d)
         let y = self.decoder.forward(&h)?; // (n, t / stride, v, stride numbers)
         let stride = self.body.stride();
         let short = y.dim(1)?;
@@ -122,13 +113,69 @@ impl Learner for MaskedStrl {
     }
 }
 
+/// A body and a projection head that tell two readings of a clip from those of other clips.
+#[derive(Clone, Debug)]
+pub struct ContrastStrl {
+    body: Body,
+    head: [Linear; 2],
+    objective: Contrastive,
+}
+
+impl ContrastStrl {
+    /// Of coordinates (n, `frames`, v, `coordinates`) on `layout`'s graph.
+    ///
+    /// # Errors
+    /// When the builder lacks a parameter.
+    pub fn new(
+        objective: Contrastive,
+        mae: &MaeConfig,
+        config: &StrlConfig,
+        input: (&Layout, usize, usize),
+        vb: VarBuilder<'_>,
+    ) -> skeletonmae::Result<Self> {
+        let (d, head) = (mae.width, vb.pp("projection"));
+        Ok(Self {
+            body: Body::new(mae, config, input, vb)?,
+            head: [
+                Linear::new(d, d, head.pp(0))?,
+                Linear::new(d, d, head.pp(1))?,
+            ],
+            objective,
+        })
+    }
+
+    fn dropped(&self, batch: &TrackBatch, at: At) -> Vec<bool> {
+        let joints = self.body.joints();
+        self.objective.dropped(joints, batch, at)
+    }
+
+    /// The loss of clips that were read twice, one reading behind the other.
+    fn loss_of(
+        &self,
+        batch: &TrackBatch,
+        dropped: &[bool],
+        total: f64,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        let (s, map) = without(&batch.keypoints, dropped, self.body.embed())?;
+        let h = self.body.embedded_by(&map, &s, mode)?;
+        let z = projected(&self.head, &batch.mean_by_clip(&track_mean(&h)?)?)?; // (2 b, d)
+        let pairs = z.reshape((batch.clips() / 2, 2, ()))?;
+        let reading = |at: usize| pairs.narrow(1, at, 1)?.squeeze(1);
+        let z = [reading(0)?, reading(1)?];
+        nt_xent(&z, self.objective.temperature)? * (batch.clips() as f64 / 2.0 / total)
+    }
+}
+
 /// What is pre-trained: the encoder, or the classifier but its head.
 #[derive(Clone, Debug)]
 pub enum Pretraining {
     /// The encoder, whatever the objective.
     Encoder(Pretext),
-    /// Embedding, positions and layers.
+    /// Embedding, positions and layers, by hidden joints.
     Strl(MaskedStrl),
+    /// The same, by two readings of a clip.
+    Contrast(ContrastStrl),
 }
 
 impl Pretraining {
@@ -143,15 +190,20 @@ impl Pretraining {
         (layout, coordinates, frames): (&Layout, usize, usize),
         vb: VarBuilder<'_>,
     ) -> skeletonmae::Result<Self> {
+        if objective.through().is_encoder() {
+            return Pretext::new(objective, mae, layout, coordinates, vb).map(Self::Encoder);
+        }
+        let config = config.ok_or_else(|| {
+            skeletonmae::Error::setting("model.strl", "the classifier's shape", "none")
+        })?;
+        let input = (layout, coordinates, frames);
         match objective {
-            Objective::Reconstruction(own) if !own.through.is_encoder() => {
-                let config = config.ok_or_else(|| {
-                    skeletonmae::Error::setting("model.strl", "the classifier's shape", "none")
-                })?;
-                let input = (layout, coordinates, frames);
+            Objective::Reconstruction(own) => {
                 MaskedStrl::new(own, mae, config, input, vb).map(Self::Strl)
             }
-            _ => Pretext::new(objective, mae, layout, coordinates, vb).map(Self::Encoder),
+            Objective::Contrastive(own) => {
+                ContrastStrl::new(*own, mae, config, input, vb).map(Self::Contrast)
+            }
         }
     }
 
@@ -161,6 +213,10 @@ impl Pretraining {
         match self {
             Self::Encoder(pretext) => Self::Encoder(pretext.with_features(features)),
             Self::Strl(masked) => Self::Strl(masked.with_features(features)),
+            Self::Contrast(contrast) => {
+                let body = contrast.body.with_features(features);
+                Self::Contrast(ContrastStrl { body, ..contrast })
+            }
         }
     }
 
@@ -168,7 +224,7 @@ impl Pretraining {
     pub fn autoencoder(&self) -> Option<&SkeletonMae> {
         match self {
             Self::Encoder(pretext) => pretext.autoencoder(),
-            Self::Strl(_) => None,
+            Self::Strl(_) | Self::Contrast(_) => None,
         }
     }
 
@@ -184,6 +240,11 @@ impl Pretraining {
                 let loss = masked.loss_of(batch, &mask, 1.0, Mode::Eval)?;
                 Ok((host::read::<f64>(&loss)?[0], mask.count() as f64))
             }
+            Self::Contrast(contrast) => {
+                let dropped = contrast.dropped(batch, at);
+                let loss = contrast.loss_of(batch, &dropped, 1.0, Mode::Eval)?;
+                Ok((host::read::<f64>(&loss)?[0], batch.clips() as f64 / 2.0))
+            }
         }
     }
 }
@@ -198,6 +259,10 @@ impl Learner for Pretraining {
                 let (mask, weight) = masked.draw(batch, at)?;
                 Ok((Draw::Mask(mask), weight))
             }
+            Self::Contrast(contrast) => {
+                let dropped = contrast.dropped(batch, at);
+                Ok((Draw::Dropped(dropped), batch.clips() as f64 / 2.0))
+            }
         }
     }
 
@@ -205,7 +270,10 @@ impl Learner for Pretraining {
         match (self, draw) {
             (Self::Encoder(pretext), _) => pretext.loss(batch, draw, total, Mode::Train),
             (Self::Strl(masked), Draw::Mask(mask)) => masked.loss(batch, mask, total),
-            (Self::Strl(_), Draw::Views(_)) => bail!("two views for a mask"),
+            (Self::Contrast(contrast), Draw::Dropped(dropped)) => {
+                contrast.loss_of(batch, dropped, total, Mode::Train)
+            }
+            _ => bail!("the draw of another objective"),
         }
     }
 }
