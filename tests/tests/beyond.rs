@@ -292,6 +292,38 @@ fn one_encoder_learns_from_several_skeletons() {
 }
 
 #[test]
+fn an_encoder_of_the_programs_own_is_the_start() {
+    let desk = Desk::new();
+    let list = desk.ssl("zoo").success();
+    assert!(list.stdout.contains("zoo:utd_mhad"), "{list}");
+    let card = desk.ssl("zoo utd_mhad").success();
+    assert!(card.stdout.contains("ssl pretrain"), "{card}");
+    assert_eq!(
+        desk.ssl("info zoo:utd_mhad --json").json()["data"]["dataset"],
+        "utd_mhad"
+    );
+    Toy {
+        coordinates: 3,
+        joints: 20,
+        ..TOY
+    }
+    .prepare(&desk, "kinect", "ucla20");
+    let few = "--set finetune.epochs=1 --set finetune.least_updates=1";
+    let line = "finetune --data kinect.h5 --train train --test test --encoder zoo:utd_mhad";
+    let done = desk.ssl(&format!("{line} --out fine {few}")).success();
+    assert!(
+        done.stderr
+            .contains("encoder: zoo:utd_mhad, pre-trained on utd_mhad"),
+        "{done}"
+    );
+    desk.ssl("probe --data kinect.h5 --train train --test test --encoder zoo:nw_ucla")
+        .success();
+    desk.ssl("finetune --data kinect.h5 --train train --encoder zoo:none --out no")
+        .refused(2, &["none", "jhmdb, nw_ucla, utd_mhad"]);
+    assert!(!desk.path("no").exists());
+}
+
+#[test]
 fn without_a_preset_it_is_the_default_and_doctor_says_what_to_change() {
     let desk = desk();
     let quick = "--set model.width=16 --set reading.frames=16 --set pretrain.epochs=1 --set pretrain.least_updates=0 --set pretrain.batch=9 --set pretrain.micro_batch=9";

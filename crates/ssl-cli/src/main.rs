@@ -28,6 +28,7 @@ mod scores;
 mod signal;
 mod text;
 mod train;
+mod zoo;
 
 use std::process::ExitCode;
 

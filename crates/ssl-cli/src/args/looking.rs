@@ -217,6 +217,16 @@ pub struct PresetArgs {
     pub name: Option<String>,
 }
 
+/// `ssl zoo`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  ssl finetune --encoder zoo:utd_mhad --data mine.h5 --train train --test test --out runs/mine"
+)]
+pub struct ZooArgs {
+    /// The encoder whose card to print.
+    pub name: Option<String>,
+}
+
 /// `ssl represent`
 #[derive(Debug, Args)]
 #[command(after_help = "\

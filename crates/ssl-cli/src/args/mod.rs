@@ -12,7 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::looking::{
     DoctorArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs, ReconstructArgs,
-    RepresentArgs,
+    RepresentArgs, ZooArgs,
 };
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
@@ -97,6 +97,8 @@ pub enum Command {
     Preset(PresetArgs),
     /// Print a layout of joints; without a name, list them.
     Layout(LayoutArgs),
+    /// Print the card of an encoder that comes with the program; without a name, list them.
+    Zoo(ZooArgs),
 }
 
 /// Where the arithmetic happens.

@@ -125,8 +125,8 @@ pub struct FinetuneArgs {
     #[arg(long, value_name = "NAME", help_heading = "Clips")]
     pub test: Option<String>,
 
-    /// A pre-training run or checkpoint whose encoder is the start; without it training starts from
-    /// scratch.
+    /// A pre-training run or checkpoint whose encoder is the start, or zoo:NAME, one that comes with the program (`ssl zoo`
+    /// lists them); without it training starts from scratch.
     #[arg(long, value_name = "RUN|FILE", help_heading = "Run")]
     pub encoder: Option<PathBuf>,
 

@@ -22,6 +22,7 @@ pub use self::file::{BESIDE, Whole, read_safetensors, write_json, write_whole};
 use self::sealed::Unsealed;
 pub use self::state::{Best, State};
 use crate::failure::{Failure, Outcome};
+use crate::zoo::Entry;
 
 /// The checkpoint's name in a run folder.
 pub const FILE: &str = "model.safetensors";
@@ -170,10 +171,20 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Reads the checkpoint of a run folder, or a file.
+    /// Reads the checkpoint of a run folder, a file, or one that comes with the program.
     pub fn read(run_or_file: &Path) -> Outcome<(Checkpoint, Origin)> {
-        let path = locate(run_or_file)?;
-        let unsealed = sealed::read(&path, "checkpoint", check_version)?;
+        let (path, unsealed) = match Entry::at(run_or_file)? {
+            Some(entry) => {
+                let path = run_or_file.to_owned();
+                let unsealed = sealed::from_bytes(entry.bytes, &path, "checkpoint", check_version)?;
+                (path, unsealed)
+            }
+            None => {
+                let path = locate(run_or_file)?;
+                let unsealed = sealed::read(&path, "checkpoint", check_version)?;
+                (path, unsealed)
+            }
+        };
         let sha256 = unsealed.sha256.clone();
         let checkpoint = Checkpoint::understand(unsealed, &path)?;
         tracing::info!(path = %path.display(), epoch = checkpoint.meta.epoch, "checkpoint read");

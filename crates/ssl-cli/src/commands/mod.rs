@@ -24,12 +24,13 @@ use skeleton_data::ClipSource;
 use skeleton_data::survey::Survey;
 use skeleton_graph::Layout;
 
-use crate::args::{Command, LayoutArgs, PresetArgs};
+use crate::args::{Command, LayoutArgs, PresetArgs, ZooArgs};
 use crate::config::{PRESETS, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::reproduce;
 use crate::signal::Interrupt;
+use crate::zoo::{Entry, ZOO};
 
 /// Runs what was typed.
 pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> Outcome {
@@ -52,6 +53,7 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Reproduce(args) => reproduce::run(args, printer, interrupt),
         Command::Preset(args) => preset(args, printer),
         Command::Layout(args) => layout(args, printer),
+        Command::Zoo(args) => zoo(args, printer),
     }
 }
 
@@ -85,6 +87,18 @@ fn layout(args: &LayoutArgs, printer: &Printer) -> Outcome {
         ));
     }
     printer.document(&lines.join("\n"))
+}
+
+/// Prints the card of an encoder of the program's own, or lists them.
+fn zoo(args: &ZooArgs, printer: &Printer) -> Outcome {
+    match &args.name {
+        Some(name) => printer.document(Entry::find(name)?.card.trim_end()),
+        None => {
+            let line = |entry: &Entry| format!("zoo:{:10}  {}", entry.name, entry.about());
+            let lines: Vec<String> = ZOO.iter().map(line).collect();
+            printer.document(&lines.join("\n"))
+        }
+    }
 }
 
 /// A flag that was given wins over the config.

@@ -262,7 +262,7 @@ fn an_unknown_preset_lists_those_there_are() {
     assert!(
         refused
             .message()
-            .contains("quick, jhmdb, nw_ucla, paper, ntu3d"),
+            .contains("default, quick, jhmdb, nw_ucla, utd_mhad, paper, ntu3d"),
         "{}",
         refused.message()
     );
