@@ -299,8 +299,8 @@ fn an_encoder_of_the_programs_own_is_the_start() {
     let card = desk.ssl("zoo utd_mhad").success();
     assert!(card.stdout.contains("ssl pretrain"), "{card}");
     assert_eq!(
-        desk.ssl("info zoo:utd_mhad --json").json()["data"]["dataset"],
-        "utd_mhad"
+        desk.ssl("info zoo:utd_mhad --json").json()["layout"]["name"],
+        "ucla20"
     );
     Toy {
         coordinates: 3,

@@ -75,7 +75,7 @@ fn unknown_presets_and_settings_are_refused_with_what_is_near() {
 #[test]
 fn presets_print_as_files_that_are_settings_again() {
     let desk = desk();
-    for preset in ["quick", "jhmdb", "nw_ucla", "paper"] {
+    for preset in ["default", "quick", "jhmdb", "nw_ucla", "paper"] {
         let text = desk.ssl(&format!("preset {preset}")).success().stdout;
         desk.write("preset.toml", text);
         pretrain(
@@ -96,7 +96,7 @@ fn the_resolved_settings_of_a_run_repeat_it() {
 }
 
 #[test]
-fn an_encoder_of_another_skeleton_is_refused() {
+fn an_encoder_of_other_coordinates_is_refused() {
     let desk = desk();
     pretrain(&desk, "--preset quick --out pre").success();
     Toy {
@@ -109,7 +109,7 @@ fn an_encoder_of_another_skeleton_is_refused() {
         &desk,
         "--data kinect.h5 --train train --encoder pre --out fine",
     );
-    done.refused(1, &["coco17", "ucla20"]);
+    done.refused(1, &["coordinates of a joint", "expected 2", "found 3"]);
     assert!(
         !desk.path("fine").exists(),
         "nothing is left of a run that never started"

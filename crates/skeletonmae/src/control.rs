@@ -4,16 +4,14 @@
 //! from the time spent. A rate of 0 ([`OptimizerConfig`](crate::train::OptimizerConfig)) is one more, and so is the target
 //! [`Constant`](crate::Target::Constant).
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::random::{Key, Purpose, stream};
 use skeleton_kernels::{constant, host};
 
 use crate::batch::TrackBatch;
 use crate::error::Result;
-use crate::mask::{At, choose};
+use crate::mask::choose;
 use crate::params::normal;
-use crate::train::Learner;
 
 /// What a model sees in place of the clips. It is drawn for each clip once, the same in all epochs and for all its people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,37 +90,9 @@ fn reorder<T: Copy>(rows: &mut [T], width: usize, order: &[usize]) {
     }
 }
 
-/// A learner that sees what a [`Control`] makes of its batches.
-#[derive(Clone, Debug)]
-pub struct Controlled<L> {
-    /// What learns.
-    pub learner: L,
-    /// What it sees.
-    pub control: Control,
-}
-
-impl<L: Learner> Learner for Controlled<L> {
-    type Draw = (TrackBatch, L::Draw);
-
-    fn draw(&self, batch: &TrackBatch, at: At) -> Result<(Self::Draw, f64)> {
-        let seen = self.control.of(batch, at.seed)?;
-        let (draw, weight) = self.learner.draw(&seen, at)?;
-        Ok(((seen, draw), weight))
-    }
-
-    fn loss(
-        &self,
-        _: &TrackBatch,
-        (seen, draw): &Self::Draw,
-        total: f64,
-    ) -> candle_core::Result<Tensor> {
-        self.learner.loss(seen, draw, total)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device};
+    use candle_core::{DType, Device, Tensor};
 
     use super::*;
 

@@ -27,6 +27,7 @@ impl Data {
     pub fn open(path: Option<&Path>) -> Outcome<Data> {
         let path = path.ok_or_else(|| {
             Failure::usage("expected --data CACHE.h5 (or run.data in the config)")
+                .hint("`ssl prepare FILE -o CACHE.h5` makes a cache; --resume needs none where --out holds a run")
         })?;
         let cache = Arc::new(Cache::open(path)?);
         let (name, clips, digest) = (path.display(), cache.len(), cache.digest());

@@ -58,7 +58,7 @@ fn wrong_usage_is_2() {
     for (words, place) in [
         ("", "Usage"),
         ("pretrian", "pretrain"),
-        ("pretrain --out run", "--preset"),
+        ("pretrain --out run", "--data"),
         ("pretrain --preset quick", "--out"),
         ("pretrain --preset quick --out run", "--data"),
         (
@@ -98,7 +98,7 @@ fn wrong_usage_is_2() {
         ("convert in.pkl out.npz", "prepare"),
         ("convert in.pkl out.jsonl --compress", "--compress"),
         ("convert in.pkl", "<OUTPUT>"),
-        ("preset nothing", "quick, jhmdb, nw_ucla, paper"),
+        ("preset nothing", "quick, jhmdb, nw_ucla, utd_mhad, paper"),
         ("evaluate run --data x.h5", "--split"),
         ("inspect x.h5 --svg x.svg", "--clip"),
         ("inspect x.h5 --clip 0 --up w", "expected x, y or z"),
@@ -154,7 +154,7 @@ fn errors_are_1_with_a_hint_and_without_colour() {
 fn a_printed_preset_is_a_config() {
     let folder = tempfile::tempdir().unwrap();
     let listed = text(&ssl(folder.path(), "preset").stdout);
-    assert_eq!(listed.lines().count(), 5, "{listed}");
+    assert_eq!(listed.lines().count(), 7, "{listed}");
     for line in listed.lines() {
         let name = line.split_whitespace().next().unwrap();
         let preset = ssl(folder.path(), &format!("preset {name}"));

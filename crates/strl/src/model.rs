@@ -236,7 +236,7 @@ impl Body {
     /// The features of coordinates (n, t, v, c) by running statistics, (n, t / stride, v, d).
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// As [`embedded_by`](Self::embedded_by).
     pub fn encode(&self, s: &Tensor) -> Result<Tensor> {
         let embedding = self.embedding(Mode::Eval, Mode::Eval);
         self.forward(s, &embedding, [Mode::Eval; 2])

@@ -15,6 +15,7 @@ use crate::printer::Printer;
 use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, columns, count, percent};
 use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST};
 use crate::text::read_json;
+use crate::zoo::Entry;
 
 /// Prints a model's card.
 pub fn run(args: &InfoArgs, printer: &Printer) -> Outcome {
@@ -89,6 +90,12 @@ struct Beside {
 impl Beside {
     fn read(model: &Path) -> Outcome<Beside> {
         let mut beside = Beside::default();
+        if let Some(entry) = Entry::at(model)? {
+            beside
+                .files
+                .insert(entry.name.to_owned(), entry.bytes.len() as u64);
+            return Ok(beside);
+        }
         if !model.is_dir() {
             beside.add(model)?;
             return Ok(beside);

@@ -1,12 +1,11 @@
 //! Runs, some at once, each a process with one thread. What is finished is never run again; what was stopped goes on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use super::compare::PlannedComparison;
 use super::job::{Folder, Job, Program};
-use super::plan::{CellRuns, Plan};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::signal::Interrupt;
@@ -59,51 +58,36 @@ struct JobPool<'a> {
     asked: bool,
 }
 
-/// Makes every run of the plan that isn't there.
-pub fn run(plan: &Plan, runner: Runner<'_>) -> Outcome<Made> {
+/// Makes every one of `jobs` that isn't there, in the order in which `names` has them, each of which may come again.
+pub fn run<'a>(
+    jobs: &'a BTreeMap<String, Job>,
+    names: impl Iterator<Item = &'a String>,
+    runner: Runner<'a>,
+) -> Outcome<Made> {
     runner.folder.make()?;
     let started = Instant::now();
-    let (done, pending): (Vec<&Job>, Vec<&Job>) = plan
-        .jobs
-        .values()
-        .partition(|job| runner.folder.done(&job.name).is_some());
-    let mut jobs = JobPool {
+    let is_done = |name: &String| runner.folder.done(name).is_some();
+    let (mut seen, mut pending) = (BTreeSet::new(), Vec::new());
+    for name in names.filter(|name| !is_done(name)) {
+        if seen.insert(name) {
+            pending.extend(jobs.get(name));
+        }
+    }
+    let mut pool = JobPool {
         runner,
-        total: plan.jobs.len(),
-        pending: in_order(plan, pending),
-        workers: Vec::new(),
+        total: jobs.len(),
         made: Made {
-            before: done.len(),
+            before: jobs.len() - pending.len(),
             ..Made::default()
         },
+        pending,
+        workers: Vec::new(),
         failed: None,
         asked: false,
     };
-    jobs.work()?;
-    jobs.made.seconds = started.elapsed().as_secs_f64();
-    Ok(jobs.made)
-}
-
-/// As the tables name them: a table that is stopped has its first cells, a comparison its first seeds.
-fn in_order<'a>(plan: &'a Plan, pending: Vec<&'a Job>) -> Vec<&'a Job> {
-    let cells = plan
-        .experiments
-        .iter()
-        .flat_map(|experiment| &experiment.cells);
-    let named = cells
-        .filter_map(|cell| cell.runs.as_ref().ok())
-        .flatten()
-        .flat_map(CellRuns::names);
-    let compared = plan.comparisons.iter().flat_map(PlannedComparison::names);
-    let named = named.chain(compared);
-    let mut ordered: Vec<&Job> = Vec::new();
-    for name in named {
-        let job = pending.iter().find(|job| job.name == *name);
-        if let Some(job) = job.filter(|job| ordered.iter().all(|other| other.name != job.name)) {
-            ordered.push(job);
-        }
-    }
-    ordered
+    pool.work()?;
+    pool.made.seconds = started.elapsed().as_secs_f64();
+    Ok(pool.made)
 }
 
 impl<'a> JobPool<'a> {

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
 
 use self::clips::Set;
-use self::compare::{Compares, Comparison, comparisons};
+use self::compare::{Compares, Comparison, PlannedComparison, comparisons};
 use self::job::{Folder, Program};
 use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
@@ -110,7 +110,7 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         sets: &sets,
         seeds: args.seeds.as_ref().unwrap_or(&scale.seeds),
     };
-    let plan = this.plan(&program, &folder, &bases)?;
+    let (plan, comparisons) = this.plan(&program, &folder, &bases)?;
     refuse_empty(&plan, printer)?;
     let runner = Runner {
         program: &program,
@@ -125,14 +125,15 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
             return Err(Failure::usage("nothing was started").hint("--yes goes on"));
         }
     }
-    let made = job_pool::run(&plan, runner)?;
+    let compared = comparisons.iter().flat_map(PlannedComparison::names);
+    let made = job_pool::run(&plan.jobs, plan.names().chain(compared), runner)?;
     printer.say(format!(
         "{} runs made, {} were there already, {}",
         made.now,
         made.before,
         spell(made.seconds)
     ));
-    this.write(&plan, runner, &remarks)
+    this.write(&plan, &comparisons, runner, &remarks)
 }
 
 fn cores() -> usize {
@@ -154,7 +155,7 @@ impl Reproduction<'_> {
         program: &Program,
         folder: &Folder,
         bases: &BTreeMap<&str, Base>,
-    ) -> Outcome<Plan> {
+    ) -> Outcome<(Plan, Vec<PlannedComparison>)> {
         let planner = Planner {
             scale: self.scale,
             sets: self.sets,
@@ -173,15 +174,20 @@ impl Reproduction<'_> {
         for experiment in &self.chosen.experiments {
             planner.add(experiment, &mut plan);
         }
-        for comparison in &self.chosen.comparisons {
-            let planned = planner.compare(comparison, &mut plan.jobs)?;
-            plan.comparisons.push(planned);
-        }
-        Ok(plan)
+        let comparisons = self.chosen.comparisons.iter();
+        let comparisons = comparisons.map(|one| planner.compare(one, &mut plan.jobs));
+        let comparisons = comparisons.collect::<Outcome<_>>()?;
+        Ok((plan, comparisons))
     }
 
     /// Writes what came out, and compares it with the ranges of the scale `ci`.
-    fn write(&self, plan: &Plan, runner: Runner<'_>, remarks: &[String]) -> Outcome {
+    fn write(
+        &self,
+        plan: &Plan,
+        comparisons: &[PlannedComparison],
+        runner: Runner<'_>,
+        remarks: &[String],
+    ) -> Outcome {
         let (args, printer) = (self.args, runner.printer);
         let source = Source {
             description: self.scale,
@@ -204,7 +210,7 @@ impl Reproduction<'_> {
             printer.document(&page.display().to_string())?;
             tables.push(table);
         }
-        for planned in &plan.comparisons {
+        for planned in comparisons {
             let page = Compares::collect(planned, &source)?.write(&results)?;
             printer.document(&page.display().to_string())?;
         }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use skeleton_datasets::paper::{Cell, Experiment, Pretraining, Protocol, Setup};
 
 use super::clips::Set;
-use super::compare::PlannedComparison;
 use super::job::{Encoder, Folder, Job, Probe, Task};
 use super::settings::{Base, Scale, ScaleSet, StandIn};
 use crate::args::ProbeMethod;
@@ -18,7 +17,15 @@ use crate::config::RunSection;
 pub struct Plan {
     pub jobs: BTreeMap<String, Job>,
     pub experiments: Vec<Planned>,
-    pub comparisons: Vec<PlannedComparison>,
+}
+
+impl Plan {
+    /// The names of all runs as the tables have them: a table that is stopped has its first cells.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        let cells = self.experiments.iter().flat_map(|planned| &planned.cells);
+        let runs = cells.filter_map(|cell| cell.runs.as_ref().ok()).flatten();
+        runs.flat_map(CellRuns::names)
+    }
 }
 
 /// An experiment with the runs of its cells.

@@ -1,8 +1,9 @@
-//! One model on several skeletons.
+//! Learners made of others: one model on several skeletons, one that sees something else than its clips.
 
 use candle_core::Tensor;
 
 use crate::batch::TrackBatch;
+use crate::control::Control;
 use crate::error::Result;
 use crate::mask::At;
 use crate::train::Learner;
@@ -29,5 +30,33 @@ impl<L: Learner> Learner for Several<L> {
 
     fn loss(&self, batch: &TrackBatch, draw: &L::Draw, total: f64) -> candle_core::Result<Tensor> {
         self.of(batch)?.loss(batch, draw, total)
+    }
+}
+
+/// A learner that sees what a [`Control`] makes of its batches.
+#[derive(Clone, Debug)]
+pub struct Controlled<L> {
+    /// What learns.
+    pub learner: L,
+    /// What it sees.
+    pub control: Control,
+}
+
+impl<L: Learner> Learner for Controlled<L> {
+    type Draw = (TrackBatch, L::Draw);
+
+    fn draw(&self, batch: &TrackBatch, at: At) -> Result<(Self::Draw, f64)> {
+        let seen = self.control.of(batch, at.seed)?;
+        let (draw, weight) = self.learner.draw(&seen, at)?;
+        Ok(((seen, draw), weight))
+    }
+
+    fn loss(
+        &self,
+        _: &TrackBatch,
+        (seen, draw): &Self::Draw,
+        total: f64,
+    ) -> candle_core::Result<Tensor> {
+        self.learner.loss(seen, draw, total)
     }
 }
