@@ -60,6 +60,8 @@ pub enum Purpose {
     Bootstrap = 11,
     /// How a clip is altered where it is read a second time.
     SecondRead = 12,
+    /// Which of several sets a step of training is of.
+    Turns = 13,
 }
 
 /// What a draw belongs to.
@@ -80,8 +82,13 @@ pub fn stream(seed: u64, purpose: Purpose, epoch: u64, key: Key<'_>) -> Rng {
 
 /// The order of `n` clips in an epoch: a permutation of 0..n, all equally likely.
 pub fn shuffled(seed: u64, epoch: u64, n: usize) -> Vec<usize> {
+    shuffled_for(seed, Purpose::Shuffle, epoch, n)
+}
+
+/// A permutation of 0..n for another purpose than the order of clips.
+pub fn shuffled_for(seed: u64, purpose: Purpose, epoch: u64, n: usize) -> Vec<usize> {
     // Not the rand crate's shuffle, whose draws may change with its version.
-    let mut rng = stream(seed, Purpose::Shuffle, epoch, Key::None);
+    let mut rng = stream(seed, purpose, epoch, Key::None);
     let mut order: Vec<usize> = (0..n).collect();
     for last in (1..n).rev() {
         let chosen = below(&mut rng, last as u64 + 1);

@@ -38,13 +38,9 @@ impl Contrastive {
     pub fn views(&self, adjacency: &Adjacency, batch: &TrackBatch, at: At) -> [View; 2] {
         let v = adjacency.len();
         let frames = batch.presence.len() / (batch.track_clip.len() * v).max(1);
-        let draw = |key: Key<'_>| stream(at.seed, Purpose::View, at.epoch, key);
-        let of_clip = |id: &String| {
-            let mut rng = draw(Key::Clip(id));
-            [(); 2].map(|()| flags(v, self.joints, &mut rng))
-        };
+        let of_clip = |id: &String| self.of_clip(v, id, at);
         let clips: Vec<[Vec<bool>; 2]> = batch.ids.iter().map(of_clip).collect();
-        let mut rng = draw(Key::Index(at.index));
+        let mut rng = stream(at.seed, Purpose::View, at.epoch, Key::Index(at.index));
         let edges = adjacency.edges();
         [0, 1].map(|view| {
             let tracks = batch.track_clip.iter();
@@ -57,19 +53,20 @@ impl Contrastive {
             }
         })
     }
-}
 
-impl Contrastive {
+    /// The joints, (v) each, that the two views of a clip lack.
+    fn of_clip(&self, joints: usize, id: &str, at: At) -> [Vec<bool>; 2] {
+        let mut rng = stream(at.seed, Purpose::View, at.epoch, Key::Clip(id));
+        [(); 2].map(|()| flags(joints, self.joints, &mut rng))
+    }
+
     /// The joints that each clip of a batch of clips read twice lacks, (n, t, v): a function of seed, epoch and clip id.
     pub fn dropped(&self, joints: usize, batch: &TrackBatch, at: At) -> Vec<bool> {
         let frames = batch.presence.len() / (batch.track_clip.len() * joints).max(1);
         let flags: Vec<Vec<bool>> = batch
             .ids
             .chunks(2)
-            .flat_map(|pair| {
-                let mut rng = stream(at.seed, Purpose::View, at.epoch, Key::Clip(&pair[0]));
-                [(); 2].map(|()| flags(joints, self.joints, &mut rng))
-            })
+            .flat_map(|pair| self.of_clip(joints, &pair[0], at))
             .collect();
         let tracks = batch.track_clip.iter();
         tracks
@@ -97,13 +94,9 @@ impl GraphCl {
         coordinates: usize,
         vb: VarBuilder<'_>,
     ) -> crate::Result<Self> {
-        let (d, head) = (config.width, vb.pp("head"));
         Ok(Self {
+            head: projection(config.width, vb.pp("head"))?,
             trunk: Trunk::new(config, layout, coordinates, vb)?,
-            head: [
-                Linear::new(d, d, head.pp(0))?,
-                Linear::new(d, d, head.pp(1))?,
-            ],
             adjacency: layout.adjacency(),
         })
     }
@@ -156,6 +149,14 @@ impl GraphCl {
         let h = batch.mean_by_clip(&track_mean(&h.unsqueeze(2)?)?)?; // (b, d)
         projected(&self.head, &h)
     }
+}
+
+/// The two maps of [`projected`], of width `d`.
+///
+/// # Errors
+/// When the builder lacks a parameter.
+pub fn projection(d: usize, vb: VarBuilder<'_>) -> crate::Result<[Linear; 2]> {
+    Ok([Linear::new(d, d, vb.pp(0))?, Linear::new(d, d, vb.pp(1))?])
 }
 
 /// What two maps with ReLU between them make of clips' features.

@@ -55,15 +55,11 @@ impl SkeletonMae {
         vb: VarBuilder<'_>,
     ) -> crate::Result<Self> {
         let (d, adjacency) = (config.width, layout.adjacency());
-        let token = Init::Randn {
-            mean: 0.0,
-            stdev: 0.02,
-        };
         let d_out = target.numbers(coordinates).unwrap_or(d);
         let (join, decoder) = (vb.pp("to_decoder"), vb.pp("decoder"));
         Ok(Self {
             trunk: Trunk::new(config, layout, coordinates, vb.clone())?,
-            mask_token: vb.get_with_hints(d, "mask_token", token)?,
+            mask_token: mask_token(d, &vb)?,
             decoder: Decoder::new(config.backbone, [d, d_out], &adjacency, join, decoder)?,
             remask: config.remask,
             target,
@@ -161,6 +157,18 @@ impl SkeletonMae {
     pub fn target(&self) -> Target {
         self.target
     }
+}
+
+/// The parameter \[MASK\], (d), in place of a hidden joint's feature.
+///
+/// # Errors
+/// When the builder lacks it.
+pub fn mask_token(d: usize, vb: &VarBuilder<'_>) -> Result<Tensor> {
+    let init = Init::Randn {
+        mean: 0.0,
+        stdev: 0.02,
+    };
+    vb.get_with_hints(d, "mask_token", init)
 }
 
 /// The map E = \[W, b, token\], (d, c + 2), of [`Mask::columns`]: a visible joint's feature is W s + b, a hidden one's \[MASK\]

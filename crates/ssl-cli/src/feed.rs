@@ -7,7 +7,7 @@ use skeleton_data::ClipSource;
 use skeleton_data::augment::Augment;
 use skeleton_data::loader::{Batch, Batches, Loader};
 use skeleton_data::reading::Reading;
-use skeleton_graph::random::shuffled;
+use skeleton_graph::random::{Purpose, shuffled, shuffled_for};
 use skeletonmae::TrackBatch;
 use skeletonmae::train::{BoxError, plan};
 use strl::{Scores, Strl, score};
@@ -200,8 +200,7 @@ pub fn steps(
             vec![set; plan(&order, batch, micro_batch).len()]
         })
         .collect();
-    // One set's order is that of its clips; several have one of their sets besides.
-    let order = shuffled(seed ^ SETS, epoch as u64, turns.len());
+    let order = shuffled_for(seed, Purpose::Turns, epoch as u64, turns.len());
     let turns: Vec<usize> = order.into_iter().map(|at| turns[at]).collect();
     let (before, left) = turns.split_at(done.min(turns.len()));
     let mut each: Vec<Steps> = feeds
@@ -221,9 +220,6 @@ pub fn steps(
         Some(step)
     })
 }
-
-/// Tells the turns of sets from the order of clips.
-const SETS: u64 = 0x5e75;
 
 /// The steps of one epoch.
 pub struct Steps {

@@ -4,13 +4,13 @@
 //! at random.
 
 use candle_core::{DType, Result, Tensor, bail};
-use candle_nn::{Init, VarBuilder};
+use candle_nn::VarBuilder;
 use skeleton_graph::Layout;
 use skeleton_kernels::{host, track_mean};
-use skeletonmae::contrast::{nt_xent, projected, without};
+use skeletonmae::contrast::{nt_xent, projected, projection, without};
 use skeletonmae::layers::Linear;
 use skeletonmae::mask::At;
-use skeletonmae::model::masked_map;
+use skeletonmae::model::{mask_token, masked_map};
 use skeletonmae::pretext::Draw;
 use skeletonmae::train::Learner;
 use skeletonmae::{
@@ -48,12 +48,8 @@ impl MaskedStrl {
         let numbers = numbers.ok_or_else(|| {
             skeletonmae::Error::setting("target", "coordinates, motion or both", "a feature")
         })?;
-        let token = Init::Randn {
-            mean: 0.0,
-            stdev: 0.02,
-        };
         Ok(Self {
-            mask_token: vb.get_with_hints(d, "mask_token", token)?,
+            mask_token: mask_token(d, &vb)?,
             decoder: Linear::new(d, body.stride() * numbers, vb.pp("decoder"))?,
             body,
             objective: objective.clone(),
@@ -133,13 +129,9 @@ impl ContrastStrl {
         input: (&Layout, usize, usize),
         vb: VarBuilder<'_>,
     ) -> skeletonmae::Result<Self> {
-        let (d, head) = (mae.width, vb.pp("projection"));
         Ok(Self {
+            head: projection(mae.width, vb.pp("projection"))?,
             body: Body::new(mae, config, input, vb)?,
-            head: [
-                Linear::new(d, d, head.pp(0))?,
-                Linear::new(d, d, head.pp(1))?,
-            ],
             objective,
         })
     }
