@@ -7,6 +7,7 @@ mod preparing;
 mod reproduce;
 mod scoring;
 mod training;
+mod watching;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
@@ -20,6 +21,7 @@ pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, SummaryArgs};
 pub use self::training::{
     FinetuneArgs, PretrainArgs, ProbeArgs, ProbeMethod, RunArgs, SettingsArgs,
 };
+pub use self::watching::{RunsArgs, TensorboardArgs, WatchArgs};
 use crate::failure::Outcome;
 use crate::machine::{Device, Machine, Precision};
 use crate::printer::Printer;
@@ -81,6 +83,12 @@ pub enum Command {
     Fuse(FuseArgs),
     /// Mean and deviation of runs that differ in the seed.
     Summary(SummaryArgs),
+    /// List the runs below a folder with their key numbers.
+    Runs(RunsArgs),
+    /// Show a run under way until it ends.
+    Watch(WatchArgs),
+    /// Write what TensorBoard shows of runs.
+    Tensorboard(TensorboardArgs),
     /// Say which class each clip shows.
     Predict(PredictArgs),
     /// Write what a model sees in clips, and draw them by it.

@@ -15,7 +15,7 @@ use super::file::write_whole;
 use super::{Meta, VERSION, check_version, sealed};
 use crate::failure::{Failure, Outcome};
 
-/// The tensor of sums: the epoch's losses and weights so far, the best score.
+/// The tensor of sums: the epoch's losses and weights so far, the best score, the gradients' norms so far.
 const SUMS: &str = "sums";
 /// What the names of the model's tensors begin with; the moments' begin with `first.` and `second.`.
 const MODEL: &str = "model.";
@@ -105,6 +105,7 @@ impl State {
             skipped,
             loss,
             weight,
+            gradient_norm,
         } = self.progress;
         let header = Header {
             version: VERSION,
@@ -123,7 +124,7 @@ impl State {
         let model = model.map(|(name, tensor)| (format!("{MODEL}{name}"), tensor.clone()));
         let mut tensors: BTreeMap<String, Tensor> = model.collect();
         tensors.extend(self.moments.clone());
-        let sums = Tensor::new(&[loss, weight, score], &Device::Cpu)?;
+        let sums = Tensor::new(&[loss, weight, score, gradient_norm], &Device::Cpu)?;
         tensors.insert(SUMS.to_owned(), sums);
         sealed::to_bytes(header, &tensors)
     }
@@ -154,8 +155,11 @@ impl State {
             }
         }
         let sums = sums.and_then(|sums| sums.to_vec1::<f64>().ok());
-        let Some(&[loss, weight, score]) = sums.as_deref() else {
-            return Err(damaged(format!("none with the three numbers {SUMS}")));
+        // States of the first programs lack the norms: the rest of such an epoch counts alone.
+        let (loss, weight, score, gradient_norm) = match sums.as_deref() {
+            Some(&[loss, weight, score, norm]) => (loss, weight, score, norm),
+            Some(&[loss, weight, score]) => (loss, weight, score, 0.0),
+            _ => return Err(damaged(format!("none with the four numbers {SUMS}"))),
         };
         Ok(State {
             meta: header.model,
@@ -166,6 +170,7 @@ impl State {
                 skipped: header.skipped,
                 loss,
                 weight,
+                gradient_norm,
             },
             metrics: header.metrics,
             best: header.best_epoch.map(|epoch| Best { epoch, score }),
@@ -217,6 +222,7 @@ mod tests {
             skipped: 1,
             loss: 1.0 / 3.0,
             weight: 1e-300,
+            gradient_norm: 2.0 / 7.0,
         };
         let best = Some(Best {
             epoch: 2,

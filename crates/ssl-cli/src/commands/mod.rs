@@ -16,7 +16,10 @@ mod pretrain;
 mod probe;
 mod reconstruct;
 mod represent;
+mod runs;
 mod summary;
+mod tensorboard;
+mod watch;
 
 use std::ops::ControlFlow;
 
@@ -44,6 +47,9 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Evaluate(args) => evaluate::run(args, printer, interrupt),
         Command::Fuse(args) => fuse::run(args, printer),
         Command::Summary(args) => summary::run(args, printer),
+        Command::Runs(args) => runs::run(args, printer),
+        Command::Watch(args) => watch::run(args, printer, interrupt),
+        Command::Tensorboard(args) => tensorboard::run(args, printer),
         Command::Predict(args) => predict::run(args, printer, interrupt),
         Command::Probe(args) => probe::run(args, printer, interrupt),
         Command::Represent(args) => represent::run(args, printer, interrupt),

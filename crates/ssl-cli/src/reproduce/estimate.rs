@@ -14,8 +14,8 @@ use super::table::spell;
 use crate::checkpoint::{Kind, write_whole};
 use crate::config::{Config, Preset};
 use crate::failure::Outcome;
+use crate::run::Timing;
 use crate::text::read_json;
-use crate::train::Timing;
 
 /// Clips at once in the measurement: more take no longer, each.
 const BATCH: usize = 32;

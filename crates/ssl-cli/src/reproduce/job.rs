@@ -14,9 +14,9 @@ use crate::args::ProbeMethod;
 use crate::checkpoint::{Kind, write_json, write_whole};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
+use crate::run::Timing;
 use crate::signal::Interrupt;
 use crate::text::{hex, read_json, shell};
-use crate::train::Timing;
 
 /// This program, as it is started for a run.
 pub struct Program {
