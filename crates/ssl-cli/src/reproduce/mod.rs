@@ -14,9 +14,11 @@ mod page;
 mod plan;
 mod ranges;
 mod settings;
+mod shards;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
 
@@ -26,6 +28,7 @@ use self::job::{Folder, Program};
 use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
 use self::settings::{Base, Scale};
+use self::shards::share;
 use self::table::{Machine, Source, Table, spell};
 use crate::args::{ReproduceArgs, ScaleName};
 use crate::checkpoint::write_whole;
@@ -118,21 +121,41 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         printer,
         interrupt,
         workers: args.jobs.map_or_else(cores, usize::from),
+        silence: Duration::from_secs(args.silence),
+    };
+    let names = comparisons.iter().flat_map(PlannedComparison::names);
+    let names: Vec<&String> = plan.names().chain(names).collect();
+    let mine: BTreeSet<&String> = match args.shard {
+        None => names.iter().copied().collect(),
+        Some(shard) => share(&plan.jobs, |job| estimate::weight(job, &sets), shard),
     };
     if args.scale == ScaleName::Paper {
-        estimate::say(&plan, &sets, runner)?;
+        let jobs = plan.jobs.values().filter(|job| mine.contains(&job.name));
+        estimate::say(jobs, &sets, runner)?;
         if !args.yes {
             return Err(Failure::usage("nothing was started").hint("--yes goes on"));
         }
     }
-    let compared = comparisons.iter().flat_map(PlannedComparison::names);
-    let made = job_pool::run(&plan.jobs, plan.names().chain(compared), runner)?;
+    let own = names.iter().copied().filter(|name| mine.contains(*name));
+    let made = job_pool::run(&plan.jobs, own, runner)?;
+    let shard = args
+        .shard
+        .map_or(String::new(), |shard| format!("shard {shard}: "));
     printer.say(format!(
-        "{} runs made, {} were there already, {}",
+        "{shard}{} runs made, {} were there already, {}",
         made.now,
         made.before,
         spell(made.seconds)
     ));
+    let missing = plan.jobs.keys().filter(|name| folder.done(name).is_none());
+    let (missing, all) = (missing.count(), plan.jobs.len());
+    if args.shard.is_some() && missing > 0 {
+        printer.say(format!(
+            "{} of {all} runs of all shards are there; the shard that ends last writes the tables, or the same command without --shard",
+            all - missing
+        ));
+        return Ok(());
+    }
     this.write(&plan, &comparisons, runner, &remarks)
 }
 
