@@ -166,7 +166,7 @@ fn shards_make_each_run_once_and_the_last_writes_the_table() {
     let (code, said) = finish(&desk, "table4b --silence 2");
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("waiting for 1 runs that other processes make"),
+        said.contains("waiting for 1 run that other processes make"),
         "{said}"
     );
     let words = format!("{run}: elsewhere has given no sign of life for 2 s");

@@ -168,7 +168,7 @@ fn tensorboard_reads_what_a_run_writes() {
         let row = &rows[run];
         assert_eq!(row["status"], 1, "it ended: {rows}");
         assert!(row["hparams"][setting].is_number(), "{setting}: {row}");
-        assert_eq!(row["hparams"]["data"], "toy", "{row}");
+        assert_eq!(row["hparams"]["data"], "own", "{row}");
         assert!(row["metrics"][metric].is_number(), "{metric}: {row}");
         let columns = found["hparams"]["hparams"].as_array().expect("columns");
         assert!(
@@ -320,7 +320,7 @@ fn runs_are_listed_sorted_and_filtered() {
     );
     assert_eq!(
         (&pre["seed"], &pre["split"], &pre["data"]),
-        (&1.into(), &"train".into(), &"toy".into())
+        (&1.into(), &"train".into(), &"own".into())
     );
     assert_eq!(pre["done"], pre["planned"]);
     let last = desk.lines("runs/pre/metrics.jsonl").pop().expect("a line");

@@ -9,6 +9,7 @@ use super::job::{Folder, Job, Program};
 use super::shards::{Claim, Claims};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::report::count;
 use crate::signal::Interrupt;
 
 /// How often children are looked at.
@@ -125,8 +126,8 @@ impl<'a> JobPool<'a> {
             }
             if self.workers.is_empty() && !self.waits {
                 self.waits = true;
-                let runs = self.pending.len();
-                printer.say(format!("waiting for {runs} runs that other processes make"));
+                let runs = count(self.pending.len(), "run");
+                printer.say(format!("waiting for {runs} that other processes make"));
             }
             self.workers
                 .iter_mut()

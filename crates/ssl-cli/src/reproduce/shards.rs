@@ -264,10 +264,10 @@ mod tests {
     fn another_machines_run_is_taken_only_after_silence() {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let (path, printer) = (folder.path().join("x.lock"), Printer::new(true));
-        let mut claims = Claims::new(Duration::from_secs(3600));
+        let mut claims = Claims::new(Duration::from_secs(10));
         let long_ago = |seen: &mut Seen| {
-            let hours = |n| Instant::now().checked_sub(Duration::from_secs(3600 * n));
-            (seen.since, seen.looked) = (hours(2).expect("a clock"), hours(1).expect("a clock"));
+            let ago = |seconds: u64| Instant::now().checked_sub(Duration::from_secs(seconds));
+            (seen.since, seen.looked) = (ago(20).expect("a clock"), ago(10).expect("a clock"));
         };
         let mut look = |text: &str, later: bool| {
             std::fs::write(&path, text).expect("writable");
@@ -283,7 +283,7 @@ mod tests {
         assert!(!look("elsewhere 1 8", true), "it is at work");
         assert!(
             look("elsewhere 1 8", true),
-            "nothing has happened for two hours"
+            "nothing has happened for 20 seconds"
         );
     }
 }
