@@ -101,8 +101,8 @@ impl Open {
         // One byte more than there should be tells of a longer file.
         let there = beginning(&path, bytes.len() as u64 + 1)?;
         let kept = there.len().min(bytes.len());
-        let (cut, other) = (there.len() > bytes.len(), there[..kept] != bytes[..kept]);
-        if other || !path.exists() {
+        let anew = !path.exists() || there[..kept] != bytes[..kept];
+        if anew {
             write_whole(&path, &bytes)?;
         }
         let file = OpenOptions::new().append(true).open(&path);
@@ -112,11 +112,10 @@ impl Open {
             path,
         };
         // Whoever has the file open, as TensorBoard does, goes on reading where it was.
-        if cut && !other {
+        if !anew && there.len() > kept {
             let cut = open.file.set_len(open.length);
             cut.map_err(Failure::io(&open.path))?;
-        }
-        if !cut && !other && kept > 0 {
+        } else if !anew {
             open.add(&bytes[kept..])?;
         }
         open.length = bytes.len() as u64;
