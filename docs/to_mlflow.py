@@ -2,7 +2,7 @@
 
 usage: to_mlflow.py RUN...
 
-MLFLOW_TRACKING_URI says where to; without it MLflow's default. Needs Python 3.11 and mlflow (mlflow-skinny is enough).
+MLFLOW_TRACKING_URI says where to; without it MLflow's default. Needs Python 3.11 and mlflow; mlflow-skinny is enough where a server takes them.
 """
 
 import json

@@ -26,11 +26,11 @@ const LONGEST: u64 = 256;
 
 /// The names of a part's runs. Each run goes with the one whose encoder it starts from; these groups are dealt out, the heaviest
 /// first, each to the part that has least, so that parts weigh about the same.
-pub fn share<'a>(
-    jobs: &'a BTreeMap<String, Job>,
+pub fn share(
+    jobs: &BTreeMap<String, Job>,
     weight: impl Fn(&Job) -> f64,
     shard: Shard,
-) -> BTreeSet<&'a String> {
+) -> BTreeSet<&String> {
     let mut groups: BTreeMap<&String, (f64, Vec<&String>)> = BTreeMap::new();
     for (name, job) in jobs {
         let mut first = job;

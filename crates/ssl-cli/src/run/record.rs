@@ -29,7 +29,7 @@ pub struct Timing {
     pub train_seconds: f64,
     pub clips_per_second: f64,
     pub seconds: f64,
-    /// When the epoch ended, in seconds since 1970; programs before 0.2 didn't say it.
+    /// When the epoch ended, in seconds since 1970; earlier programs didn't say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<f64>,
 }
@@ -265,10 +265,10 @@ fn is_held(folder: &Path) -> bool {
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// A time in seconds since 1970.
+/// A time in seconds since 1970, to the millisecond: so few digits come back from JSON bit for bit.
 pub fn unix(time: SystemTime) -> f64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0.0, |since| since.as_secs_f64())
+    since.map_or(0.0, |since| since.as_millis() as f64 / 1e3)
 }
 
 #[cfg(test)]

@@ -33,9 +33,7 @@ pub fn start(record: &Record, wall: f64) -> Message {
         ("encoder", text(&encoder)),
     ];
     let own = own.map(|(name, value)| (name.to_owned(), value));
-    let settings = record.settings.iter();
-    let settings = settings.filter(|(key, _)| !LEFT_OUT.contains(&key.as_str()));
-    let settings = settings.map(|(key, value)| {
+    let settings = settings(record).map(|(key, value)| {
         let value = match value {
             toml::Value::Boolean(value) => Message::new().uint(4, u64::from(*value)),
             toml::Value::Integer(value) => Message::new().double(2, *value as f64),
@@ -50,6 +48,12 @@ pub fn start(record: &Record, wall: f64) -> Message {
     let entries: Vec<Message> = entries.collect();
     let started = Message::new().messages(1, &entries).double(5, wall);
     summary("session_start_info", 3, &started)
+}
+
+/// The settings that decide what is learnt, by their dotted names.
+pub fn settings(record: &Record) -> impl Iterator<Item = (&String, &toml::Value)> {
+    let settings = record.settings.iter();
+    settings.filter(|(key, _)| !LEFT_OUT.contains(&key.as_str()))
 }
 
 /// That a run ended as it should.

@@ -250,8 +250,8 @@ fn measures(group: &str, test: &Evaluation) -> [Message; 3] {
 
 /// The settings as a table in Markdown.
 fn settings(record: &Record) -> String {
-    let rows = record.settings.iter();
-    let rows = rows.map(|(key, value)| format!("| {key} | {} |", cell(&value.to_string())));
+    let rows = hparams::settings(record)
+        .map(|(key, value)| format!("| {key} | {} |", cell(&value.to_string())));
     let rows: Vec<String> = rows.collect();
     format!("| setting | value |\n|---|---|\n{}", rows.join("\n"))
 }

@@ -142,10 +142,9 @@ impl Picture {
         // 8 bits of red, green and blue; deflate; the five filters; not interlaced.
         header.extend([8, 2, 0, 0, 0]);
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
-        let rows = self.points.chunks(3 * self.width);
+        let mut rows = self.points.chunks(3 * self.width);
         let packed = rows
-            .map(|row| packed.write_all(&[0]).and_then(|()| packed.write_all(row)))
-            .collect::<std::io::Result<()>>()
+            .try_for_each(|row| packed.write_all(&[0]).and_then(|()| packed.write_all(row)))
             .and_then(|()| packed.finish())
             .map_err(|error| Failure::error(format!("packing a picture: {error}")))?;
         let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
