@@ -7,6 +7,7 @@ pub mod finetune;
 pub mod fuse;
 pub mod metrics;
 pub mod model;
+pub mod onnx;
 pub mod pca;
 pub mod pretraining;
 pub mod probe;

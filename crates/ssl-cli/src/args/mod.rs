@@ -11,8 +11,8 @@ mod training;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::looking::{
-    DoctorArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs, ReconstructArgs,
-    RepresentArgs, ZooArgs,
+    DoctorArgs, ExportArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs,
+    ReconstructArgs, RepresentArgs, ZooArgs,
 };
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
@@ -91,6 +91,8 @@ pub enum Command {
     Info(InfoArgs),
     /// Make a checkpoint of weights from elsewhere.
     Import(ImportArgs),
+    /// Write a classifier for other runtimes, as an ONNX file.
+    Export(ExportArgs),
     /// Make the paper's tables and figures.
     Reproduce(ReproduceArgs),
     /// Print a preset; without a name, list them.
