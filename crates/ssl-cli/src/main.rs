@@ -22,7 +22,7 @@ mod onnx;
 mod outputs;
 mod printer;
 mod process;
-mod proto;
+mod protobuf;
 mod report;
 mod reproduce;
 mod run;

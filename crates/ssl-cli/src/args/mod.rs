@@ -16,7 +16,7 @@ pub use self::looking::{
 };
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
-pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, SummaryArgs};
+pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, StreamArgs, SummaryArgs};
 pub use self::training::{
     FinetuneArgs, PretrainArgs, ProbeArgs, ProbeMethod, RunArgs, SettingsArgs,
 };

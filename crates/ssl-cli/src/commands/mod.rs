@@ -17,6 +17,7 @@ mod pretrain;
 mod probe;
 mod reconstruct;
 mod represent;
+mod stream;
 mod summary;
 
 use std::ops::ControlFlow;

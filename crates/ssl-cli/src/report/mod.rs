@@ -8,7 +8,7 @@ mod reconstruction;
 
 pub use self::contents::Contents;
 pub use self::diagnosis::{Asked, Diagnosis, Overfit};
-pub use self::evaluation::{BestEvaluation, Evaluation, Prediction, Statistic};
+pub use self::evaluation::{BestEvaluation, Evaluation, Guess, Prediction, Statistic};
 pub use self::plot::{Bar, Bars, Curve, Curves, Group, bars_svg, confusion, curves_svg, scatter};
 pub use self::reconstruction::ReconstructionReport;
 

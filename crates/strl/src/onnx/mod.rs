@@ -12,7 +12,7 @@ mod classifier;
 pub use classifier::classifier;
 
 /// The version of ONNX's set of operators that graphs are made of.
-pub const OPSET: i64 = 17;
+pub const OPSET: u64 = 17;
 
 /// The input's name.
 pub const POSES: &str = "poses";

@@ -2,12 +2,11 @@
 //! name before anything is allocated.
 
 use skeleton_graph::Layout;
-use skeletonmae::{Error, SkeletonMae};
-use strl::cost::shapes;
-use strl::{Strl, Task};
+use skeletonmae::{Error, Result, SkeletonMae};
 
 use super::Model;
-use crate::failure::Outcome;
+use crate::cost::shapes;
+use crate::{Strl, Task};
 
 /// Features: the widest in the literature have 512.
 const WIDEST: usize = 1 << 12;
@@ -22,7 +21,7 @@ const MOST_BRANCHES: usize = 16;
 const MOST_PARAMETERS: usize = 1 << 28;
 
 /// Refuses a model that is too large.
-pub fn check(model: &Model) -> Outcome {
+pub fn check(model: &Model) -> Result<()> {
     let mae = &model.mae;
     within("model.width", mae.width, WIDEST)?;
     within("model.encoder_layers", mae.encoder_layers, MOST_LAYERS)?;
@@ -36,7 +35,7 @@ pub fn check(model: &Model) -> Outcome {
 }
 
 /// Refuses a model that has too many parameters although each of its sizes is [allowed](check); its shape is a valid one.
-pub fn check_parameters(model: &Model) -> Outcome {
+pub fn check_parameters(model: &Model) -> Result<()> {
     let found = parameters(model)?;
     if found > MOST_PARAMETERS {
         return Err(refuse(
@@ -48,14 +47,14 @@ pub fn check_parameters(model: &Model) -> Outcome {
     Ok(())
 }
 
-fn within(key: &str, value: usize, most: usize) -> Outcome {
+fn within(key: &str, value: usize, most: usize) -> Result<()> {
     if (1..=most).contains(&value) {
         return Ok(());
     }
     Err(refuse(key, format!("1 to {most}"), value.to_string()))
 }
 
-fn each(key: &str, values: &[usize], most: usize) -> Outcome {
+fn each(key: &str, values: &[usize], most: usize) -> Result<()> {
     if values.len() > MOST_BRANCHES {
         let expected = format!("at most {MOST_BRANCHES} numbers");
         return Err(refuse(key, expected, values.len().to_string()));
@@ -65,18 +64,17 @@ fn each(key: &str, values: &[usize], most: usize) -> Outcome {
         .try_for_each(|&value| within(key, value, most))
 }
 
-fn refuse(key: &str, expected: String, found: String) -> crate::failure::Failure {
+fn refuse(key: &str, expected: String, found: String) -> Error {
     Error::Setting {
         field: key.to_owned(),
         expected,
         found,
     }
-    .into()
 }
 
 /// The numbers of a model on one skeleton for one class: what else there may be of both adds little.
-fn parameters(model: &Model) -> Outcome<usize> {
-    let layout = Layout::built_in("coco17")?;
+fn parameters(model: &Model) -> Result<usize> {
+    let layout = Layout::built_in("coco17").expect("it is built in");
     let (mae, coordinates) = (&model.mae, 3);
     let shapes = match &model.strl {
         None => shapes(|vb| SkeletonMae::new(mae, &layout, coordinates, vb))?,
@@ -96,30 +94,28 @@ fn parameters(model: &Model) -> Outcome<usize> {
 
 #[cfg(test)]
 mod tests {
-    use skeletonmae::Backbone;
-    use strl::StrlConfig;
+    use skeletonmae::{Backbone, MaeConfig};
 
     use super::*;
-    use crate::config::{Config, PRESETS};
+    use crate::StrlConfig;
+
+    fn usual() -> Model {
+        Model {
+            mae: MaeConfig::default(),
+            strl: Some(StrlConfig::default()),
+        }
+    }
 
     fn refused(change: impl Fn(&mut Model)) -> String {
-        let mut config = Config::from_toml(PRESETS[0].text, "a preset").unwrap();
+        let mut model = usual();
         let check = |model: &Model| check(model).and_then(|()| check_parameters(model));
-        assert!(check(&config.model).is_ok());
-        change(&mut config.model);
-        check(&config.model).unwrap_err().message().to_owned()
+        assert!(check(&model).is_ok());
+        change(&mut model);
+        check(&model).unwrap_err().to_string()
     }
 
     fn strl(model: &mut Model) -> &mut StrlConfig {
-        model.strl.as_mut().expect("presets have all sections")
-    }
-
-    #[test]
-    fn every_preset_is_allowed() {
-        for preset in PRESETS {
-            let config = Config::from_toml(preset.text, preset.name).unwrap();
-            assert!(config.check().is_ok(), "{}", preset.name);
-        }
+        model.strl.as_mut().expect("a classifier")
     }
 
     #[test]
@@ -162,8 +158,7 @@ mod tests {
 
     #[test]
     fn parameters_are_those_of_the_backbone() {
-        let config = Config::from_toml(PRESETS[0].text, "a preset").unwrap();
-        let mut model = config.model;
+        let mut model = usual();
         // The paper's shape, 140,622 parameters and statistics less with 99 classes.
         (model.mae.width, model.mae.encoder_layers) = (64, 3);
         let shape = strl(&mut model);
