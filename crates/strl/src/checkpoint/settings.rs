@@ -51,13 +51,13 @@ impl Model {
     pub fn check(&self) -> skeletonmae::Result<()> {
         let mae = self.mae.validate();
         mae.map_err(|error| error.within("model"))?;
-        limits::check(self)?;
+        limits::check(&self.mae, self.strl.as_ref())?;
         if let Some(strl) = &self.strl {
             let shape = strl.validate().map_err(|error| error.within("strl"));
             let both = shape.and_then(|()| strl.validate_with(&self.mae));
             both.map_err(|error| error.within("model"))?;
         }
-        limits::check_parameters(self)
+        limits::check_parameters(&self.mae, self.strl.as_ref())
     }
 }
 

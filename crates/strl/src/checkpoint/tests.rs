@@ -2,6 +2,7 @@ use skeleton_data::Units;
 use skeleton_data::reading::Reading;
 use skeleton_data::stream::Stream;
 use skeleton_graph::Layout;
+use skeleton_kernels::host;
 
 use super::*;
 
@@ -53,8 +54,8 @@ fn what_is_written_is_read_back_from_the_file_and_from_its_folder() {
     assert_eq!(read.meta, original.meta);
     for (name, tensor) in &original.tensors {
         let (ours, theirs) = (
-            tensor.to_vec1::<f32>().unwrap(),
-            read.tensors[name].to_vec1::<f32>().unwrap(),
+            host::read::<f32>(tensor).unwrap(),
+            host::read::<f32>(&read.tensors[name]).unwrap(),
         );
         assert_eq!(
             ours.iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
