@@ -13,7 +13,6 @@ pub struct Message {
 #[derive(Clone, Copy)]
 enum Wire {
     Varint = 0,
-    EightBytes = 1,
     LengthDelimited = 2,
     FourBytes = 5,
 }
@@ -28,13 +27,6 @@ impl Message {
     pub fn uint(mut self, field: u32, value: u64) -> Message {
         self.key(field, Wire::Varint);
         varint(value, &mut self.bytes);
-        self
-    }
-
-    /// `double`
-    pub fn double(mut self, field: u32, value: f64) -> Message {
-        self.key(field, Wire::EightBytes);
-        self.bytes.extend(value.to_le_bytes());
         self
     }
 
@@ -107,12 +99,11 @@ mod tests {
         assert_eq!(within.as_bytes(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
     }
 
-    /// python3: struct.pack("<d", 1.5), struct.pack("<f", -2.0)
+    /// python3: struct.pack("<f", -2.0)
     #[test]
     fn numbers_of_fixed_width_are_little_endian() {
-        let both = Message::new().double(1, 1.5).float(2, -2.0);
-        let expected = [9, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0x15, 0, 0, 0, 0xc0];
-        assert_eq!(both.as_bytes(), expected);
+        let number = Message::new().float(2, -2.0);
+        assert_eq!(number.as_bytes(), [0x15, 0, 0, 0, 0xc0]);
     }
 
     #[test]
