@@ -18,6 +18,7 @@ mod fit;
 mod fits;
 mod machine;
 mod models;
+mod onnx;
 mod outputs;
 mod printer;
 mod process;

@@ -1,6 +1,7 @@
 //! The only place that prints: data to stdout, everything else to stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -64,6 +65,11 @@ impl Printer {
 
     /// Data: one document on stdout. A reader that closed the pipe early has what it wanted.
     pub fn document(&self, text: &str) -> Outcome {
+        self.answer(text).map(|_| ())
+    }
+
+    /// One of many documents that follow each other without end: breaks off where nobody reads them any more.
+    pub fn answer(&self, text: &str) -> Outcome<ControlFlow<()>> {
         let written = self.bars.suspend(|| {
             let mut out = io::stdout().lock();
             out.write_all(harmless(text).as_bytes())?;
@@ -73,10 +79,9 @@ impl Printer {
             out.flush()
         });
         match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::error(format!("standard output: {error}")))
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+            Err(error) => Err(Failure::error(format!("standard output: {error}"))),
         }
     }
 

@@ -197,6 +197,29 @@ pub struct ImportArgs {
     pub overwrite: bool,
 }
 
+/// `ssl export`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  ssl export runs/finetune -o model.onnx
+
+The graph reads poses (batch, persons, frames, joints, coordinates), batch and persons of any size, an absent
+person all zeros, and gives logits and probabilities (batch, classes). How clips become such poses is written
+to FILE.onnx.json and into the file's metadata; docs/export.py does it with numpy.")]
+pub struct ExportArgs {
+    /// A fine-tuning run or checkpoint.
+    #[arg(value_name = "RUN|FILE")]
+    pub checkpoint: PathBuf,
+
+    /// The file to write (opset 17); FILE.onnx.json is written beside it.
+    #[arg(short, long, value_name = "FILE.onnx")]
+    pub output: PathBuf,
+
+    /// Replace these files if they exist.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
 /// `ssl layout`
 #[derive(Debug, Args)]
 #[command(

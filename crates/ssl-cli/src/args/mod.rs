@@ -12,12 +12,12 @@ mod watching;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::looking::{
-    DoctorArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs, ReconstructArgs,
-    RepresentArgs, ZooArgs,
+    DoctorArgs, ExportArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs,
+    ReconstructArgs, RepresentArgs, ZooArgs,
 };
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName, Shard};
-pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, SummaryArgs};
+pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, StreamArgs, SummaryArgs};
 pub use self::training::{
     FinetuneArgs, PretrainArgs, ProbeArgs, ProbeMethod, RunArgs, SettingsArgs,
 };
@@ -99,6 +99,8 @@ pub enum Command {
     Info(InfoArgs),
     /// Make a checkpoint of weights from elsewhere.
     Import(ImportArgs),
+    /// Write a classifier for other runtimes, as an ONNX file.
+    Export(ExportArgs),
     /// Make the paper's tables and figures.
     Reproduce(ReproduceArgs),
     /// Print a preset; without a name, list them.

@@ -10,9 +10,10 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use skeletonmae::Store;
 use skeletonmae::train::{Optimizer, Progress};
+use strl::checkpoint::sealed;
 
 use super::file::write_whole;
-use super::{Meta, VERSION, check_version, sealed};
+use super::{Meta, VERSION};
 use crate::failure::{Failure, Outcome};
 
 /// The tensor of sums: the epoch's losses and weights so far, the best score, the gradients' norms so far.
@@ -118,7 +119,6 @@ impl State {
             best_epoch: self.best.map(|best| best.epoch),
             metrics: self.metrics.clone(),
         };
-        let header = serde_json::to_value(header).map_err(|error| Failure::from_error(&error))?;
         let score = self.best.map_or(0.0, |best| best.score);
         let model = self.model.iter();
         let model = model.map(|(name, tensor)| (format!("{MODEL}{name}"), tensor.clone()));
@@ -126,12 +126,12 @@ impl State {
         tensors.extend(self.moments.clone());
         let sums = Tensor::new(&[loss, weight, score, gradient_norm], &Device::Cpu)?;
         tensors.insert(SUMS.to_owned(), sums);
-        sealed::to_bytes(header, &tensors)
+        Ok(sealed::to_bytes(&header, &tensors)?)
     }
 
     /// Reads what [`write`](Self::write) wrote.
     pub fn read(path: &Path) -> Outcome<State> {
-        State::understand(sealed::read(path, "training state", check_version)?, path)
+        State::understand(sealed::read(path, "training state")?, path)
     }
 
     pub(super) fn understand(unsealed: sealed::Unsealed, path: &Path) -> Outcome<State> {
@@ -242,7 +242,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Outcome<State> {
         let path = Path::new("x");
-        let unsealed = sealed::from_bytes(bytes, path, "training state", check_version)?;
+        let unsealed = sealed::from_bytes(bytes, path, "training state")?;
         State::understand(unsealed, path)
     }
 

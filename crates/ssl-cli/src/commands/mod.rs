@@ -3,6 +3,7 @@
 mod convert;
 mod doctor;
 mod evaluate;
+mod export;
 mod finetune;
 mod fuse;
 mod import;
@@ -17,6 +18,7 @@ mod probe;
 mod reconstruct;
 mod represent;
 mod runs;
+mod stream;
 mod summary;
 mod tensorboard;
 mod watch;
@@ -56,6 +58,7 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Reconstruct(args) => reconstruct::run(args, printer, interrupt),
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
+        Command::Export(args) => export::run(args, printer),
         Command::Reproduce(args) => reproduce::run(args, printer, interrupt),
         Command::Preset(args) => preset(args, printer),
         Command::Layout(args) => layout(args, printer),

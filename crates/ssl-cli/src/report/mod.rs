@@ -9,7 +9,7 @@ mod sparkline;
 
 pub use self::contents::Contents;
 pub use self::diagnosis::{Asked, Diagnosis, Overfit};
-pub use self::evaluation::{BestEvaluation, Evaluation, Prediction, Statistic};
+pub use self::evaluation::{BestEvaluation, Evaluation, Guess, Prediction, Statistic};
 pub use self::plot::{
     Bar, Bars, Curve, Curves, Group, bars_svg, confusion, curves_svg, scatter, shade,
 };

@@ -224,16 +224,12 @@ impl Run {
 
     /// Replaces the checkpoint.
     pub fn checkpoint(&self, checkpoint: &Checkpoint) -> Outcome {
-        checkpoint
-            .write(&self.checkpoint_path())
-            .map_err(with_resume_hint)
+        checkpoint::write(checkpoint, &self.checkpoint_path()).map_err(with_resume_hint)
     }
 
     /// Replaces the best checkpoint.
     pub fn best(&self, checkpoint: &Checkpoint) -> Outcome {
-        checkpoint
-            .write(&self.best_path())
-            .map_err(with_resume_hint)
+        checkpoint::write(checkpoint, &self.best_path()).map_err(with_resume_hint)
     }
 
     /// The clips of the step that ended the run; returns the file.
