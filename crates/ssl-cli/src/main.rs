@@ -19,6 +19,7 @@ mod fits;
 mod machine;
 mod models;
 mod outputs;
+mod page;
 mod printer;
 mod process;
 mod report;

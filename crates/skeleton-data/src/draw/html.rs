@@ -6,6 +6,8 @@ use super::scene::Scene;
 use super::svg::{DARK, LIGHT};
 use super::{Caption, plain, strip, xml};
 
+/// What draws a skeleton on a canvas, as the script of a page: `Figure.palette()`, `Figure.fit(canvas)`, `Figure.draw(...)`.
+pub const FIGURE_JS: &str = include_str!("figure.js");
 /// Frames of an animation at most: of longer clips, evenly spaced ones are taken.
 const MOST_FRAMES: usize = 2_000;
 /// Steps of the scene's unit in the page's whole numbers.
@@ -29,7 +31,7 @@ pub fn animation(scene: &Scene, caption: &Caption<'_>) -> String {
     let values = [
         ("colours", [LIGHT, DARK].concat()),
         ("style", include_str!("player.css").to_owned()),
-        ("script", include_str!("player.js").to_owned()),
+        ("script", [FIGURE_JS, include_str!("player.js")].concat()),
         ("id", xml(caption.id)),
         ("facts", xml(&format!("{}.{skipped}", caption.facts(scene)))),
         ("legend", legend(scene)),
@@ -107,7 +109,7 @@ fn data(scene: &Scene, frames: &[usize]) -> serde_json::Value {
 }
 
 /// JSON for a script element: nothing in it can end the element or open a comment.
-fn script(value: &serde_json::Value) -> String {
+pub fn script(value: &serde_json::Value) -> String {
     value
         .to_string()
         .replace('<', "\\u003c")

@@ -15,6 +15,7 @@ mod prepare;
 mod pretrain;
 mod probe;
 mod reconstruct;
+mod report;
 mod represent;
 mod summary;
 
@@ -48,6 +49,7 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Probe(args) => probe::run(args, printer, interrupt),
         Command::Represent(args) => represent::run(args, printer, interrupt),
         Command::Reconstruct(args) => reconstruct::run(args, printer, interrupt),
+        Command::Report(args) => report::run(args, printer, interrupt),
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
         Command::Reproduce(args) => reproduce::run(args, printer, interrupt),

@@ -10,10 +10,10 @@ use super::clips::Set;
 use super::job::{Job, Task};
 use super::job_pool::Runner;
 use super::plan::Plan;
-use super::table::spell;
 use crate::checkpoint::{Kind, write_whole};
 use crate::config::{Config, Preset};
 use crate::failure::Outcome;
+use crate::report::spell;
 use crate::text::read_json;
 use crate::train::Timing;
 
