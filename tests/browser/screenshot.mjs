@@ -1,4 +1,4 @@
-// A picture of a page: node tests/browser/screenshot.mjs PAGE.html PICTURE.png [WIDTH] [HEIGHT] [light|dark] [SELECTOR]
+// A picture of a page from an element on: node tests/browser/screenshot.mjs PAGE.html PICTURE.png [WIDTH] [HEIGHT|full] [light|dark] [SELECTOR]
 import { launch, open } from "./browser.mjs";
 
 const [file, picture, width = "1280", height = "900", scheme = "light", selector = ""] = process.argv.slice(2);
@@ -13,10 +13,9 @@ if (whole) {
   // Canvases are drawn when they come into sight.
   await page.setViewportSize({ width: +width, height: await page.evaluate(() => document.documentElement.scrollHeight) });
 }
-if (selector) await page.locator(selector).first().scrollIntoViewIfNeeded();
+if (selector) await page.locator(selector).first().evaluate((element) => element.scrollIntoView({ block: "start" }));
 await page.waitForTimeout(500);
-if (selector) await page.locator(selector).first().screenshot({ path: picture });
-else await page.screenshot({ path: picture, fullPage: whole });
+await page.screenshot({ path: picture, fullPage: whole });
 await browser.close();
 if (said.length) {
   console.error(said.join("\n"));

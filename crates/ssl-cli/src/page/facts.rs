@@ -192,7 +192,7 @@ pub struct Measured {
 }
 
 /// Pairs of classes that are listed.
-const PAIRS: usize = 20;
+const PAIRS: usize = 12;
 
 impl Measured {
     /// Of a measurement; none where nothing was measured.

@@ -104,7 +104,10 @@ impl<'a> Measuring<'a> {
             Part::Missing { why, hint } => return Ok(RunClips::nothing(recorded, why, hint)),
             Part::There(split) => split,
         };
-        let (scores, views) = self.scores(&opened, &split)?;
+        let (scores, views) = match part(self.scores(&opened, &split))? {
+            Part::Missing { why, hint } => return Ok(RunClips::nothing(recorded, why, hint)),
+            Part::There(scored) => scored,
+        };
         let (classes, data) = (&opened.checkpoint.meta.classes, split.data.fingerprint());
         let now = part(evaluation(&scores, views, &split.name, data, classes))?;
         let mut guesses = Guesses::new(split.set, &scores.labels, &scores.probabilities);

@@ -158,6 +158,7 @@ fn gridded(name: String, table: Written, runs: &Runs<'_>) -> Gridded {
     let grids = match table.results.is_empty() {
         true => vec![Grid {
             title: None,
+            intervals: "95 % interval",
             cells: table
                 .cells
                 .into_iter()
@@ -275,7 +276,7 @@ fn comparison(results: &[Summary], trials: &[Trial], runs: &Runs<'_>) -> Vec<Gri
             measured_on: clips.join(", "),
             ours: Some(one.mean),
             interval: (each.len() > 1).then_some((low, high)),
-            of: "from the lowest to the highest run, which are of several splits".to_owned(),
+            of: "the lowest and the highest run, which are of several splits".to_owned(),
             n: one.runs,
             paper: None,
             difference: one
@@ -290,6 +291,7 @@ fn comparison(results: &[Summary], trials: &[Trial], runs: &Runs<'_>) -> Vec<Gri
         let of = results.iter().filter(|one| one.protocol == *protocol);
         Grid {
             title: Some((*protocol).to_owned()),
+            intervals: "lowest to highest",
             cells: of.map(cell).collect(),
         }
     };

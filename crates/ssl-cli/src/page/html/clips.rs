@@ -185,10 +185,10 @@ fn centres(set: &ClipSet, planes: &[PlaneFacts]) -> Markup {
 /// Input, masked, reconstructed.
 pub fn reconstruction(at: usize, made: &Reconstructed) -> Markup {
     html! {
-        p { "By " (word(&made.model)) ". Joints are hidden by the mask that it was trained with, and put back from the others." }
+        p { "By " (word(&made.model)) ". Joints are hidden by the mask that it was trained with, and put back from the others: red, upon the truth in grey." }
         div.gallery {
             p.controls { button.all type="button" { "Play all" } }
-            @for (place, clip) in made.clips.iter().enumerate() { (three(at, place, clip)) }
+            div.threes { @for (place, clip) in made.clips.iter().enumerate() { (three(at, place, clip)) } }
         }
         @if let Some(parts) = &made.parts {
             h3 { "Each part hidden in turn" }
@@ -207,7 +207,7 @@ fn three(at: usize, place: usize, clip: &ReconstructedClip) -> Markup {
     html! {
         figure.three data-run=(at) data-made=(place) {
             div {
-                @for (view, words) in [("input", "input"), ("masked", "what it sees"), ("made", "put back (red), the truth in grey")] {
+                @for (view, words) in [("input", "input"), ("masked", "what it sees"), ("made", "put back (red)")] {
                     div { canvas.clip data-view=(view) role="img" aria-label={ "Clip " (id) ": " (words) } {} span { (words) } }
                 }
             }

@@ -6,12 +6,12 @@ use skeleton_data::draw::{Svg, plain, short};
 use super::{scrolling, word};
 use crate::page::facts::{Epoch, RunFacts};
 
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 250.0;
+const WIDTH: f64 = 460.0;
+const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
-const BOTTOM: f64 = 34.0;
+const BOTTOM: f64 = 40.0;
 /// Lines in one drawing that are told apart by colour.
 const COLOURS: usize = 8;
 
@@ -70,7 +70,7 @@ pub fn section(runs: &[RunFacts]) -> Markup {
             @if runs.len() > 1 && !charts.is_empty() {
                 ul.legend {
                     @for (at, run) in runs.iter().enumerate() {
-                        li { span.swatch class={ "s" (at % COLOURS) } aria-hidden="true" {} (word(&run.name)) }
+                        li { span class={ "swatch s" (at % COLOURS) } aria-hidden="true" {} (word(&run.name)) }
                     }
                 }
             }
@@ -160,6 +160,8 @@ impl Chart {
         let (low, high) = all().fold((f64::MAX, f64::MIN), |(low, high), point| {
             (low.min(point.1), high.max(point.1))
         });
+        // What never changes is drawn from 0, where it can be.
+        let low = if high > low || low < 0.0 { low } else { 0.0 };
         let step = step(low, high);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
         let high = if high > low { high } else { low + step };
@@ -183,11 +185,11 @@ impl Chart {
             ));
             svg.text(LEFT - 8.0, at + 4.0, "end", &tick_words(value, step));
         }
-        let every = (last.div_ceil(8)).max(1);
+        let every = (last.div_ceil(6)).max(1);
         for epoch in (1..=last).filter(|epoch| epoch % every == 0 || *epoch == 1) {
-            svg.text(x(epoch), HEIGHT - 14.0, "mid", &epoch.to_string());
+            svg.text(x(epoch), HEIGHT - 22.0, "mid", &epoch.to_string());
         }
-        svg.text(WIDTH - RIGHT, HEIGHT - 1.0, "end", "epoch");
+        svg.text(WIDTH - RIGHT, HEIGHT - 5.0, "end", "epoch");
         for line in &self.lines {
             let places = line
                 .points

@@ -78,9 +78,11 @@ pub fn confusion(at: usize, measured: &Measured, report: &Report) -> Markup {
                 canvas.whole role="img" aria-label={ "All " (k) " classes; the frame is what the matrix beside it shows" } {}
                 canvas.detail tabindex="0" role="application" aria-roledescription="matrix"
                     aria-label={ "Confusion of " (k) " classes: arrow keys go from cell to cell" } aria-describedby=(readout) {}
+                div.about {
+                    p.readout id=(readout) role="status" { "Choose a cell with the pointer, or with the arrow keys." }
+                    @if guesses.is_some() { ul.cell aria-label="Clips of the cell" {} }
+                }
             }
-            p.readout id=(readout) role="status" { "Choose a cell with the pointer, or with the arrow keys." }
-            @if guesses.is_some() { ul.cell aria-label="Clips of the cell" {} }
         }
         @if let Some(note) = guesses.and_then(|guesses| guesses.note.as_ref()) { p.remark { (note) } }
         h3 { "Most confused" }

@@ -37,7 +37,7 @@
     return clip;
   };
   const paint = (canvas, layers, frame) => {
-    const [pen, width, height] = Figure.fit(canvas), scale = Math.min(width, height) / 2.2 / UNIT;
+    const [pen, width, height] = Figure.fit(canvas), scale = Math.min(width, height) / 2.4 / UNIT;
     const see = ([x, y, z]) => [width / 2 + x * scale, height / 2 - y * scale, z];
     const size = Math.max(2, Math.min(width, height) / 60);
     for (const { clip, ...style } of layers)
@@ -219,7 +219,8 @@
       pen.font = "13px ui-sans-serif,system-ui,'DejaVu Sans',sans-serif";
       const widest = Math.max(...classes.map((name) => pen.measureText(plain(name)).width));
       state.names = Math.ceil(Math.min(widest + 10, 170, room * 0.3));
-      const fits = (width) => Math.max(3, Math.floor((width - state.names - 4) / 22));
+      const cells = (width, least) => Math.max(3, Math.floor((width - state.names - 4) / least));
+      const fits = (width) => cells(width, 18) >= k ? k : cells(width, 22);
       const beside = room > 820, side = Math.min(380, room);
       const some = fits(room) < k;
       state.n = Math.min(k, some ? fits(beside ? room - side - 24 : room) : fits(room));
@@ -342,13 +343,13 @@
       event.preventDefault();
       choose(state.row + step[0], state.column + step[1]);
     };
+    // In another order the chosen cell stays chosen; the first cell stays the first as long as none was chosen.
     box.querySelector(".order").onchange = (event) => {
       const chosen = [state.order[state.row], state.order[state.column]];
       state.order = orders[event.target.value];
       if (picture) layout();
-      const touched = state.touched;
-      choose(...chosen.map((of) => state.order.indexOf(of)));
-      state.touched = touched;
+      if (state.touched) choose(...chosen.map((of) => state.order.indexOf(of)));
+      else draw();
     };
     const section = box.closest("section");
     all("button.pair", section).forEach((button) => button.onclick = () => {

@@ -35,7 +35,8 @@ pub struct Gridded {
 #[derive(Debug, Serialize)]
 pub struct Grid {
     pub title: Option<String>,
-    /// The names of the columns behind `row` and `ours`.
+    /// What the cells' intervals are.
+    pub intervals: &'static str,
     pub cells: Vec<Cell>,
 }
 
@@ -47,7 +48,7 @@ pub struct Cell {
     pub measured_on: String,
     /// Percent; none where it was not made.
     pub ours: Option<f64>,
-    /// Half the 95 % interval, or where it begins and ends, in percent.
+    /// Where it begins and ends, in percent.
     pub interval: Option<(f64, f64)>,
     /// What the interval is of.
     pub of: String,
@@ -102,7 +103,7 @@ fn part(table: &Gridded, grid: &Grid) -> Markup {
             thead { tr {
                 th scope="col" { "row" } th scope="col" { "column" } th scope="col" { "measured on" }
                 th.number scope="col" { "ours, %" } th scope="col" { span.hidden { "as a bar" } }
-                th.number scope="col" { "95 % interval" } th.number scope="col" { "runs" }
+                th.number scope="col" { (grid.intervals) } th.number scope="col" { "runs" }
                 @if paper { th.number scope="col" { "paper, %" } }
                 th.number scope="col" { "difference" } th scope="col" { "its runs" }
             } }

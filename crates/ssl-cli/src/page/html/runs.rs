@@ -146,50 +146,82 @@ fn overview(report: &Report) -> Markup {
 /// The number that one looks for.
 fn headline(run: &RunFacts) -> Markup {
     let Some(Part::There(measured)) = &run.measured else {
-        return html! {};
+        return put_back(run);
     };
     let evaluation = &measured.evaluation;
     html! {
         p.headline {
             strong { (percent(measured.top1_interval.value)) }
             " of " (count(evaluation.n, "clip")) " of " (word(&evaluation.dataset)) " " (word(&evaluation.split))
-            " are taken for their class, of " (evaluation.classes.len()) "."
+            " are recognised, among " (count(evaluation.classes.len(), "class")) "."
         }
     }
 }
 
-fn table(report: &Report) -> Markup {
-    let runs = &report.runs;
-    let five = runs.iter().any(|run| {
-        let measured = run.measured.as_ref().and_then(Part::there);
-        measured.is_some_and(|measured| measured.top5_interval.is_some())
+/// Of a pre-training, how well hidden joints are put back.
+fn put_back(run: &RunFacts) -> Markup {
+    let made = run.reconstruction.there();
+    let errors = made.filter(|_| run.measured.is_none()).and_then(|made| {
+        let all = &made.parts.as_ref()?.all;
+        Some((all.model?, all.neighbours?))
     });
-    let best = runs.iter().any(|run| {
-        let measured = run.measured.as_ref().and_then(Part::there);
-        measured.is_some_and(|measured| measured.best.is_some())
-    });
-    let pretraining = runs.iter().any(|run| run.kind == "pretrain");
     html! {
-        table {
-            thead { tr {
-                th scope="col" { "run" }
-                th scope="col" { "measured on" }
-                th.number scope="col" { "clips" }
-                th.number scope="col" { "top-1" }
-                @if five { th.number scope="col" { "top-5" } }
-                th.number scope="col" { "mean class" }
-                @if best { th.number scope="col" { "best by held-out" } }
-                @if pretraining { th.number scope="col" { "loss" } }
-                th.number scope="col" { "epochs" }
-            } }
-            tbody {
-                @for run in runs { (row(run, five, best, pretraining)) }
+        @if let Some((model, neighbours)) = errors {
+            p.headline {
+                strong { (format!("{model:.2}")) }
+                " is how far hidden joints are put from where they were, in the clips' normalised units; \
+                 the mean of the nearest visible joints is " (format!("{neighbours:.2}")) " off."
             }
         }
     }
 }
 
-fn row(run: &RunFacts, five: bool, best: bool, pretraining: bool) -> Markup {
+/// Which columns the table of runs has: those in which a run has something to say.
+struct Columns {
+    measured: bool,
+    five: bool,
+    best: bool,
+    pretraining: bool,
+}
+
+impl Columns {
+    fn of(runs: &[RunFacts]) -> Columns {
+        let any = |has: fn(&Measured) -> bool| {
+            let mut all = runs.iter().filter_map(|run| run.measured.as_ref()?.there());
+            all.any(has)
+        };
+        Columns {
+            measured: runs.iter().any(|run| run.measured.is_some()),
+            five: any(|measured| measured.top5_interval.is_some()),
+            best: any(|measured| measured.best.is_some()),
+            pretraining: runs.iter().any(|run| run.measured.is_none()),
+        }
+    }
+}
+
+fn table(report: &Report) -> Markup {
+    let columns = Columns::of(&report.runs);
+    html! {
+        table {
+            thead { tr {
+                th scope="col" { "run" }
+                @if columns.measured {
+                    th scope="col" { "measured on" }
+                    th.number scope="col" { "clips" }
+                    th.number scope="col" { "top-1" }
+                    @if columns.five { th.number scope="col" { "top-5" } }
+                    th.number scope="col" { "mean class" }
+                    @if columns.best { th.number scope="col" { "best by held-out" } }
+                }
+                @if columns.pretraining { th.number scope="col" { "loss" } }
+                th.number scope="col" { "epochs" }
+            } }
+            tbody { @for run in &report.runs { (row(run, &columns)) } }
+        }
+    }
+}
+
+fn row(run: &RunFacts, columns: &Columns) -> Markup {
     let measured = run.measured.as_ref().and_then(Part::there);
     let evaluation = measured.map(|measured| &measured.evaluation);
     let loss = run
@@ -199,19 +231,21 @@ fn row(run: &RunFacts, five: bool, best: bool, pretraining: bool) -> Markup {
     html! {
         tr {
             th scope="row" { (word(&run.name)) " " span.kind { (run.kind) } }
-            td { @if let Some(of) = evaluation { (word(&of.dataset)) " " (word(&of.split)) } }
-            td.number { @if let Some(of) = evaluation { (of.n) } }
-            td.number { @if let Some(of) = measured { (interval(&of.top1_interval)) } }
-            @if five { td.number { @if let Some(share) = measured.and_then(|of| of.top5_interval) { (interval(&share)) } } }
-            td.number { @if let Some(of) = evaluation { (percent(of.mean_class)) } }
-            @if best {
-                td.number {
-                    @if let Some((epoch, share)) = measured.and_then(|of| of.best) {
-                        (percent(share.value)) " (epoch " (epoch) ")"
+            @if columns.measured {
+                td { @if let Some(of) = evaluation { (word(&of.dataset)) " " (word(&of.split)) } }
+                td.number { @if let Some(of) = evaluation { (of.n) } }
+                td.number { @if let Some(of) = measured { (interval(&of.top1_interval)) } }
+                @if columns.five { td.number { @if let Some(share) = measured.and_then(|of| of.top5_interval) { (interval(&share)) } } }
+                td.number { @if let Some(of) = evaluation { (percent(of.mean_class)) } }
+                @if columns.best {
+                    td.number {
+                        @if let Some((epoch, share)) = measured.and_then(|of| of.best) {
+                            (percent(share.value)) " (epoch " (epoch) ")"
+                        }
                     }
                 }
             }
-            @if pretraining { td.number { @if let Some(loss) = loss { (format!("{loss:.4}")) } } }
+            @if columns.pretraining { td.number { @if let Some(loss) = loss { (format!("{loss:.4}")) } } }
             td.number { (run.epochs.len()) }
         }
     }
@@ -298,5 +332,90 @@ mod tests {
             page.contains("70.0 %") && page.contains("(39.7 to 89.2)"),
             "{page}"
         );
+    }
+
+    /// NTU RGB+D 120's size, with two people of 25 joints in every clip that moves: as much as a page can hold.
+    #[test]
+    fn a_page_of_120_classes_and_20_000_clips_can_be_mailed() {
+        use skeleton_data::draw::{Axis, Camera, Scene, Skeleton};
+        use skeleton_data::{Sequence, Units, Values};
+        use skeleton_graph::Layout;
+
+        use crate::page::NUMBERS;
+        use crate::page::facts::{ClipSet, Guesses, PlaneFacts};
+
+        let layout = Layout::built_in("ntu25").unwrap();
+        let clip = Sequence {
+            id: "x".into(),
+            label: None,
+            persons: 2,
+            frames: 300,
+            joints: 25,
+            coordinates: 3,
+            keypoints: Values::F32(
+                (0..2 * 300 * 25 * 3)
+                    .map(|at| (at * 37 % 101) as f32 / 50.0 - 1.0)
+                    .collect(),
+            ),
+            scores: None,
+            image: None,
+            subject: None,
+            camera: None,
+            setup: None,
+        };
+        let camera = Camera::new(Axis::usual(Units::Metre, &clip.view(), &layout), 3).unwrap();
+        let motion = Scene::new(&clip.view(), &layout, &camera)
+            .unwrap()
+            .motion(NUMBERS);
+        let (n, k) = (20_000, 120);
+        let labels: Vec<i64> = (0..n as i64).map(|at| at % k as i64).collect();
+        let classes: Vec<String> = (0..k)
+            .map(|at| format!("a class of some length, number {at}"))
+            .collect();
+        // Half are wrong, and so that no cell is empty.
+        let guess = |at: usize| (at % k + if at % 2 == 0 { at / k % k } else { 0 }) % k;
+        let mut confusion = vec![vec![0; k]; k];
+        (0..n).for_each(|at| confusion[at % k][guess(at)] += 1);
+        let probabilities = (0..n).map(|at| {
+            let mut row = vec![0.001; k];
+            row[guess(at)] = 0.3 + (at * 7 % 6000) as f64 / 10_000.0;
+            row
+        });
+        let probabilities: Vec<Vec<f64>> = probabilities.collect();
+        let rows: Vec<Vec<f32>> = (0..n)
+            .map(|at| vec![(at * at % 7919) as f32, (at * 31 % 6007) as f32])
+            .collect();
+        let planes = || (0..3).filter_map(|at| PlaneFacts::new(0, &format!("plane {at}"), &rows));
+        let made = Report::new(
+            vec![ClipSet {
+                dataset: "ntu120".into(),
+                split: "xsub_val".into(),
+                digest: "00".into(),
+                classes: classes.clone(),
+                ids: (0..n)
+                    .map(|at| format!("S001C001P001R001A{at:05}"))
+                    .collect(),
+                labels: labels.clone(),
+                skeleton: Skeleton::of(&layout),
+                motion: (0..500).map(|at| (at * 40, motion.clone())).collect(),
+            }],
+            vec![RunFacts {
+                measured: Measured::new(
+                    crate::report::Evaluation {
+                        n,
+                        confusion,
+                        classes,
+                        ..crate::page::tests::evaluation()
+                    },
+                    None,
+                )
+                .map(Part::There),
+                guesses: Some(Part::There(Guesses::new(0, &labels, &probabilities))),
+                planes: Part::There(planes().collect()),
+                ..run("runs/large", &[0])
+            }],
+        );
+        let size = report(&made).len();
+        assert!((8_000_000..15_000_000).contains(&size), "{size} bytes");
     }
 }
