@@ -417,6 +417,6 @@ mod tests {
             sets: [],
             runs: [],
         });
-        assert!(page.contains("86.8") && page.contains("ssl reproduce table4c"));
+        assert!(page.contains("86.8") && page.contains("reproduce table4c --scale small"));
     }
 }
