@@ -20,6 +20,7 @@ mod machine;
 mod models;
 mod onnx;
 mod outputs;
+mod page;
 mod printer;
 mod process;
 mod protobuf;

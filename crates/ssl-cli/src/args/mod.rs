@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::looking::{
     DoctorArgs, ExportArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs,
-    ReconstructArgs, RepresentArgs, ZooArgs,
+    ReconstructArgs, ReportArgs, RepresentArgs, ZooArgs,
 };
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName, Shard};
@@ -95,6 +95,8 @@ pub enum Command {
     Represent(RepresentArgs),
     /// Draw a clip with joints hidden and what a pre-trained model puts in their place.
     Reconstruct(ReconstructArgs),
+    /// Make a page of runs to look at: curves, classes, mistakes, representations, reconstructions.
+    Report(ReportArgs),
     /// Print a model's card: layout, classes, parameters, cost, training, metrics.
     Info(InfoArgs),
     /// Make a checkpoint of weights from elsewhere.

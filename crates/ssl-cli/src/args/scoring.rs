@@ -63,6 +63,7 @@ Examples:
   ssl predict runs/finetune --data new_clips.pkl
   ssl predict runs/finetune --data alphapose-results.json
   ssl predict runs/finetune --data jhmdb.h5 --split test1 --json
+  ssl predict runs/finetune --data new_clips.pkl --html predictions.html
   tracker | ssl predict runs/finetune --data -
   camera | ssl predict runs/finetune --stream --window 2s --hop 0.5s
 
@@ -101,6 +102,14 @@ pub struct PredictArgs {
     /// anybody. Of a pipe or a stream, such an object a line.
     #[arg(long)]
     pub json: bool,
+
+    /// Also write a page: each clip with its classes, and how it moves (the first 500 do).
+    #[arg(long, value_name = "FILE.html")]
+    pub html: Option<PathBuf>,
+
+    /// Replace a page that exists.
+    #[arg(long, requires = "html")]
+    pub overwrite: bool,
 
     #[command(flatten)]
     pub frames: StreamArgs,

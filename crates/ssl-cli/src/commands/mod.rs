@@ -16,6 +16,7 @@ mod prepare;
 mod pretrain;
 mod probe;
 mod reconstruct;
+mod report;
 mod represent;
 mod runs;
 mod stream;
@@ -56,6 +57,7 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Probe(args) => probe::run(args, printer, interrupt),
         Command::Represent(args) => represent::run(args, printer, interrupt),
         Command::Reconstruct(args) => reconstruct::run(args, printer, interrupt),
+        Command::Report(args) => report::run(args, printer, interrupt),
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
         Command::Export(args) => export::run(args, printer),

@@ -1,5 +1,6 @@
 //! `ssl predict`
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use skeleton_data::draw::{Axis, Camera, Scene, Skeleton};
 use skeleton_data::raw::jsonl::{Header, LineReader};
 use skeleton_data::raw::{Input, Meaning, RawFiles};
 use skeleton_data::split::{ALL, resolve};
@@ -14,17 +16,23 @@ use skeleton_data::{ClipSource, Error, Kind, MemoryClips, Sequence};
 
 use super::stream;
 use crate::args::PredictArgs;
-use crate::checkpoint;
+use crate::checkpoint::{self, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
 use crate::fit::Facts;
 use crate::models::Opened;
+use crate::outputs::vacant;
+use crate::page::html::{Predicted, PredictedClips, predicted};
+use crate::page::{NUMBERS, size};
 use crate::printer::Printer;
 use crate::report::Prediction;
 use crate::signal::Interrupt;
 
 /// Coordinates of all clips of a file that is no cache: two gigabytes. An archive can unpack to a thousand times its size.
 const MOST_NUMBERS: usize = 1 << 29;
+
+/// Clips of a page that move, at most.
+const MOST_MOVING: usize = 500;
 
 /// What stands for standard input.
 const STDIN: &str = "-";
@@ -35,8 +43,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Names the likeliest classes of each clip.
 pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    let opened = Opened::read(&args.checkpoint, checkpoint::Kind::Finetune)?;
     let data = args.data.as_deref().unwrap_or(Path::new(STDIN));
+    vacant(&args.html, &[&args.checkpoint, data], args.overwrite)?;
+    let opened = Opened::read(&args.checkpoint, checkpoint::Kind::Finetune)?;
     let pipe: Option<(&Path, Box<dyn Read + Send>)> = match data {
         data if data.as_os_str() == STDIN => {
             Some((Path::new("standard input"), Box::new(std::io::stdin())))
@@ -51,6 +60,10 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
         if args.split.is_some() {
             let message = "--split: what comes one by one has no splits";
             return Err(Failure::usage(message).hint("leave it out"));
+        }
+        if args.html.is_some() {
+            let message = "--html: what comes one by one makes no page";
+            return Err(Failure::usage(message).hint("write it to a file and name it with --data"));
         }
         return match args.frames.stream {
             true => stream::run(args, &opened, name, input, printer, interrupt),
@@ -73,22 +86,52 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     let feed = feeds.of(shown, None)?;
     let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "predicting");
     let scores = feed.scores(&model, batches)?;
-    let mut predictions: Vec<Prediction> = scores
-        .ids
-        .into_iter()
-        .zip(&scores.probabilities)
-        .map(|(id, probabilities)| prediction(args, &opened, id, probabilities))
-        .collect();
+    let guessed = scores.ids.into_iter().zip(&scores.probabilities);
+    let guessed = guessed.map(|(id, probabilities)| prediction(args, &opened, id, probabilities));
+    let mut predictions: Vec<(Prediction, u32)> = guessed.zip(feed.clips().to_vec()).collect();
     for clip in nobody {
         let id = feeds.source.clip(clip as usize)?.id.to_owned();
-        predictions.push(Prediction { id, top: None });
+        predictions.push((Prediction { id, top: None }, clip));
     }
-    predictions.sort_by(|a, b| a.id.cmp(&b.id));
+    predictions.sort_by(|a, b| a.0.id.cmp(&b.0.id));
+    if let Some(path) = &args.html {
+        let page = page(args, &opened, &*feeds.source, &predictions)?;
+        write_whole(path, page.as_bytes())?;
+        printer.say(format!("{}: {}", path.display(), size(page.len())));
+    }
+    let predictions: Vec<Prediction> = predictions.into_iter().map(|both| both.0).collect();
     if args.json {
         return printer.json(&predictions);
     }
     let lines: Vec<String> = predictions.iter().map(Prediction::text).collect();
     printer.document(&lines.join("\n"))
+}
+
+/// The clips as a page; the first of them move.
+fn page(
+    args: &PredictArgs,
+    opened: &Opened,
+    source: &dyn ClipSource,
+    predictions: &[(Prediction, u32)],
+) -> Outcome<String> {
+    let (layout, units) = (&opened.layout, opened.checkpoint.meta.units);
+    let mut motion = BTreeMap::new();
+    let seen = predictions.iter().enumerate();
+    let seen = seen.filter(|(_, (guess, _))| guess.top.is_some());
+    for (at, (_, clip)) in seen.take(MOST_MOVING) {
+        let view = source.clip(*clip as usize)?;
+        let camera = Camera::new(Axis::usual(units, &view, layout), view.coordinates)?;
+        motion.insert(at, Scene::new(&view, layout, &camera)?.motion(NUMBERS));
+    }
+    Ok(predicted(&Predicted::new(
+        &opened.origin.path.display().to_string(),
+        &args.data.display().to_string(),
+        PredictedClips {
+            skeleton: Skeleton::of(layout),
+            motion,
+            clips: predictions.iter().map(|both| both.0.clone()).collect(),
+        },
+    )))
 }
 
 fn prediction(

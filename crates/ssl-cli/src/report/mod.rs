@@ -13,7 +13,7 @@ pub use self::evaluation::{BestEvaluation, Evaluation, Guess, Prediction, Statis
 pub use self::plot::{
     Bar, Bars, Curve, Curves, Group, bars_svg, confusion, curves_svg, scatter, shade,
 };
-pub use self::reconstruction::ReconstructionReport;
+pub use self::reconstruction::{PartReport, ReconstructionReport};
 pub use self::sparkline::{Series, with_title};
 
 /// `73.9 %`
@@ -41,6 +41,18 @@ pub fn grouped(n: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// `1 h 03 min`, `12 min 05 s`, `7.3 s`
+pub fn spell(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    match whole / 3600 {
+        0 => format!("{} min {:02} s", whole / 60, whole % 60),
+        hours => format!("{hours} h {:02} min", whole / 60 % 60),
+    }
 }
 
 /// Rows as lines of columns two spaces apart; `right` says which of them end on the right, as numbers do.
@@ -87,6 +99,14 @@ mod tests {
             ("1 class".into(), "0 classes".into())
         );
         assert_eq!(percent(0.7386), "73.9 %");
+    }
+
+    #[test]
+    fn times_are_spelt() {
+        assert_eq!(
+            [7.31, 125.0, 3780.0].map(spell),
+            ["7.3 s", "2 min 05 s", "1 h 03 min"]
+        );
     }
 
     #[test]

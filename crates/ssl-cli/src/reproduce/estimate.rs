@@ -9,10 +9,10 @@ use strl::{Pretraining, Strl, Task as Shape};
 use super::clips::Set;
 use super::job::{Job, Task};
 use super::job_pool::Runner;
-use super::table::spell;
 use crate::checkpoint::{Kind, write_whole};
 use crate::config::{Config, Preset};
 use crate::failure::Outcome;
+use crate::report::spell;
 use crate::run::Timing;
 use crate::text::read_json;
 

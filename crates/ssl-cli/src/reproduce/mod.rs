@@ -29,12 +29,13 @@ use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
 use self::settings::{Base, Scale, ScaleSet};
 use self::shards::share;
-use self::table::{Machine, Source, Table, spell};
+use self::table::{Machine, Source, Table};
 use crate::args::{ReproduceArgs, ScaleName};
 use crate::checkpoint::write_whole;
 use crate::config::Assignment;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::report::spell;
 use crate::signal::Interrupt;
 
 /// All experiments: the paper's, then those it lacks.
