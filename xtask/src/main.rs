@@ -10,11 +10,13 @@ mod ci;
 mod cuda;
 mod deny;
 mod lines;
+mod notices;
 mod package;
 mod process;
 mod ssl;
 mod test;
 mod tools;
+mod wheel;
 mod workspace;
 
 use std::ffi::OsString;
@@ -76,6 +78,8 @@ enum Task {
     /// PyTorch. `cuda-build clippy` looks over the sources instead.
     #[command(disable_help_flag = true)]
     CudaBuild(Passed),
+    /// Build the Python package with the program inside, as dist/*.whl; maturin is fetched.
+    Wheel,
     /// Print the cmake that builds HDF5, after fetching one where the system has none.
     Cmake,
 }
@@ -106,6 +110,7 @@ fn dispatch(workspace: &Workspace, task: Task) -> Result<(), Failure> {
         Task::Bench { topic } => bench::bench(workspace, &topic),
         Task::Lines { names, json } => lines::lines(workspace, &names, json),
         Task::CudaBuild(passed) => cuda::build(workspace, &passed.args),
+        Task::Wheel => wheel::wheel(workspace).map(|_| ()),
         Task::Cmake => tools::show_cmake(workspace.target()),
     }
 }
