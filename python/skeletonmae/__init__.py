@@ -3,9 +3,9 @@
 >>> import skeletonmae
 >>> cache = skeletonmae.prepare("tiny.h5", dataset="synthetic")
 >>> len(cache), cache.layout.name, cache.units
-(300, 'coco17', 'pixel')
+(960, 'coco17', 'pixel')
 >>> cache.clip(0).shape  # persons, frames, joints, coordinates
-(1, 64, 17, 2)
+(1, 87, 17, 2)
 
 `run` runs any command of the program, `skeletonmae.torch` has its batches and its models for PyTorch. Nothing here needs torch.
 """

@@ -79,7 +79,7 @@ def prepare(output: PathLike, *inputs: PathLike, progress: bool = True, **option
     """Makes a cache of files of clips, or of the embedded synthetic set, and opens it. `options` are those of `ssl prepare`.
 
     >>> prepare("tiny.h5", dataset="synthetic", overwrite=True)
-    <Cache tiny.h5: 300 clips of synthetic, coco17, 10 classes>
+    <Cache tiny.h5: 960 clips of synthetic, coco17, 16 classes>
 
     Raises `skeletonmae.Error` as `run` does: when the output exists (`overwrite=True` replaces it), or an input can't be read.
     """
@@ -165,6 +165,8 @@ def _output(words: list[str], progress: bool) -> str:
     interrupted = _wait(child)
     for reader in readers:
         reader.join()
+    for pipe in (child.stdout, child.stderr):
+        pipe.close()  # type: ignore[union-attr]
     if interrupted:
         raise KeyboardInterrupt
     if child.returncode != 0:

@@ -24,12 +24,12 @@ use crate::{Error, raised};
 ///
 /// >>> cache = Cache("synthetic.h5")
 /// >>> cache
-/// <Cache synthetic.h5: 300 clips of synthetic, coco17, 10 classes>
+/// <Cache synthetic.h5: 960 clips of synthetic, coco17, 16 classes>
 /// >>> clip = cache[0]
 /// >>> clip.id, clip.label, clip.keypoints.shape
-/// ('S01C01P01R01A01', 0, (1, 64, 17, 2))
+/// ('s000_a00_r000', 0, (1, 87, 17, 2))
 /// >>> cache.splits
-/// {'train': 200, 'val': 100}
+/// {'train': 672, 'val': 288}
 ///
 /// Opening checks everything but the coordinates, whose checksums are checked clip by clip at the first read. The file is mapped,
 /// not read: processes share it, and it must not be changed meanwhile. Errors are `skeletonmae.Error`.
@@ -211,7 +211,7 @@ impl Cache {
     /// are a fold of a split and the rest of it, by the clips' names, as `ssl` has them.
     ///
     /// >>> Cache("synthetic.h5").split("val")[:3]
-    /// array([3, 7, 8])
+    /// array([672, 673, 674])
     fn split<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let has = |name: &str| self.inner.splits().any(|(known, _)| known == name);
         let (split, fold) = match Fold::parse(name) {
@@ -246,7 +246,7 @@ impl Cache {
     ///
     /// >>> clip = Cache("synthetic.h5").clip(0)
     /// >>> clip.shape, clip.flags.owndata, clip.flags.writeable
-    /// ((1, 64, 17, 2), False, False)
+    /// ((1, 87, 17, 2), False, False)
     #[pyo3(signature = (key, scores = false))]
     fn clip<'py>(slf: &Bound<'py, Self>, key: Key, scores: bool) -> PyResult<Bound<'py, PyAny>> {
         let clip = slf

@@ -26,8 +26,8 @@ class Running(unittest.TestCase):
         self.assertEqual((card["kind"], card["training"]["epochs"]), ("finetune", 1))
         self.assertEqual(card["settings"]["reading"]["frames"], 16)
         measured = run("evaluate", "run/fine", data="synthetic.h5", split="val", progress=False)
-        self.assertEqual(measured["n"], 100)
-        self.assertEqual(len(run("predict", "run/fine", data="synthetic.h5", split="val", progress=False)), 100)
+        self.assertEqual(measured["n"], 288)
+        self.assertEqual(len(run("predict", "run/fine", data="synthetic.h5", split="val", progress=False)), 288)
 
     def test_mistakes_are_exceptions_with_the_programs_words(self):
         with self.assertRaisesRegex(Error, "(?s)no split named.*train"):
@@ -89,7 +89,7 @@ class Loading(unittest.TestCase):
         clips = cache.split("val").tolist()
         loaders = [Loader(cache, '{"frames": 16}', augment, workers) for workers in (0, 2)]
         epochs = [list(loader.epoch(clips, 7, 1, 2)) for loader in loaders]
-        self.assertEqual([len(batch.ids) for batch in epochs[0]], [7] * 14 + [2])
+        self.assertEqual([len(batch.ids) for batch in epochs[0]], [7] * 41 + [1])
         for one, other in zip(*epochs, strict=True):
             self.assertEqual(one.keypoints.tobytes(), other.keypoints.tobytes())
             self.assertEqual(one.ids, other.ids)
@@ -109,8 +109,8 @@ class Loading(unittest.TestCase):
         ]:
             with self.assertRaisesRegex(Error, wrong):
                 Loader(cache, reading, augment)
-        with self.assertRaisesRegex(Error, "300"):
-            Loader(cache).batch([300])
+        with self.assertRaisesRegex(Error, "960"):
+            Loader(cache).batch([960])
         with self.assertRaisesRegex(Error, "batch"):
             list(Loader(cache).epoch([1, 2], 0))
 

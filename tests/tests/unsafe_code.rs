@@ -36,10 +36,7 @@ const ALLOWED: [(&str, &str); 10] = [
         "crates/strl/examples/gpu_check/memory.rs",
         "asks CUDA's driver about its memory",
     ),
-    (
-        "python/src/cache.rs",
-        "lends numpy the numbers of a cache",
-    ),
+    ("python/src/cache.rs", "lends numpy the numbers of a cache"),
     ("tests/tests/mutations.rs", "counts what readers allocate"),
 ];
 /// Crates that can do without and forbid it: nothing in them can allow it again.

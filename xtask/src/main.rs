@@ -13,6 +13,7 @@ mod lines;
 mod notices;
 mod package;
 mod process;
+mod release;
 mod ssl;
 mod test;
 mod tools;
@@ -80,6 +81,9 @@ enum Task {
     CudaBuild(Passed),
     /// Build the Python package with the program inside, as dist/*.whl; maturin is fetched.
     Wheel,
+    /// Make what is given away for this machine's kind, in dist/: the wheel, the program as a tarball with manual pages and
+    /// completions, a CycloneDX list of what it is built from, checksums.
+    Release,
     /// Print the cmake that builds HDF5, after fetching one where the system has none.
     Cmake,
 }
@@ -111,6 +115,7 @@ fn dispatch(workspace: &Workspace, task: Task) -> Result<(), Failure> {
         Task::Lines { names, json } => lines::lines(workspace, &names, json),
         Task::CudaBuild(passed) => cuda::build(workspace, &passed.args),
         Task::Wheel => wheel::wheel(workspace).map(|_| ()),
+        Task::Release => release::release(workspace),
         Task::Cmake => tools::show_cmake(workspace.target()),
     }
 }

@@ -63,25 +63,74 @@ struct Kind {
     kind: Option<String>,
 }
 
-/// The crates that these members are built from on this machine's kind, themselves included, by name.
-pub fn packages(workspace: &Workspace, members: &[&str]) -> Result<Vec<Package>, Failure> {
-    let mut command = workspace.cargo("metadata");
-    command.args([
-        "--format-version",
-        "1",
-        "--locked",
-        "--filter-platform",
-        &host()?,
-    ]);
-    let output = command.output();
-    let output = output.map_err(|e| Failure::Task(format!("{}: {e}", typed(&command))))?;
-    let failed = |why: String| Failure::Task(format!("{}: {why}", typed(&command)));
-    if !output.status.success() {
-        return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
+/// The crates that some members are built from on this machine's kind, themselves included, by name.
+pub struct Graph {
+    packages: Vec<Package>,
+    /// By id, the ids of what is linked into it.
+    linked: HashMap<String, Vec<String>>,
+}
+
+impl Graph {
+    /// By cargo's metadata.
+    pub fn of(workspace: &Workspace, members: &[&str]) -> Result<Self, Failure> {
+        let mut command = workspace.cargo("metadata");
+        command.args([
+            "--format-version",
+            "1",
+            "--locked",
+            "--filter-platform",
+            &host()?,
+        ]);
+        let output = command.output();
+        let output = output.map_err(|e| Failure::Task(format!("{}: {e}", typed(&command))))?;
+        let failed = |why: String| Failure::Task(format!("{}: {why}", typed(&command)));
+        if !output.status.success() {
+            return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        let metadata: Metadata =
+            serde_json::from_slice(&output.stdout).map_err(|e| failed(e.to_string()))?;
+        Ok(Self::linked(metadata, members))
     }
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).map_err(|e| failed(e.to_string()))?;
-    Ok(linked(metadata, members))
+
+    fn linked(metadata: Metadata, members: &[&str]) -> Self {
+        let linked = |node: Node| {
+            let deps = node.deps.into_iter();
+            let linked = deps.filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind.is_none()));
+            (node.id, linked.map(|dep| dep.pkg).collect())
+        };
+        let linked: HashMap<String, Vec<String>> =
+            metadata.resolve.nodes.into_iter().map(linked).collect();
+        let is_member =
+            |package: &&Package| members.contains(&&package.name[..]) && package.source.is_none();
+        let roots = metadata.packages.iter().filter(is_member);
+        let mut left: Vec<&String> = roots.map(|package| &package.id).collect();
+        let mut found: BTreeSet<&String> = BTreeSet::new();
+        while let Some(id) = left.pop() {
+            if found.insert(id) {
+                left.extend(linked.get(id).into_iter().flatten());
+            }
+        }
+        let all = metadata.packages.iter();
+        let mut packages: Vec<Package> = all
+            .filter(|package| found.contains(&package.id))
+            .cloned()
+            .collect();
+        packages.sort();
+        Self { packages, linked }
+    }
+
+    /// All of them.
+    pub fn packages(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter()
+    }
+
+    /// What is linked into one.
+    pub fn dependencies(&self, package: &Package) -> impl Iterator<Item = &Package> {
+        let on = self.linked.get(&package.id);
+        self.packages
+            .iter()
+            .filter(move |other| on.is_some_and(|on| on.contains(&other.id)))
+    }
 }
 
 /// This machine's target triple, as the compiler calls it.
@@ -95,38 +144,9 @@ pub fn host() -> Result<String, Failure> {
         .ok_or_else(|| Failure::Task("rustc -vV says no host".to_owned()))
 }
 
-fn linked(metadata: Metadata, members: &[&str]) -> Vec<Package> {
-    let nodes: HashMap<&str, &Node> = metadata
-        .resolve
-        .nodes
-        .iter()
-        .map(|n| (&n.id[..], n))
-        .collect();
-    let is_member =
-        |package: &&Package| members.contains(&&package.name[..]) && package.source.is_none();
-    let roots = metadata.packages.iter().filter(is_member);
-    let mut left: Vec<&str> = roots.map(|package| &package.id[..]).collect();
-    let mut found: BTreeSet<&str> = BTreeSet::new();
-    while let Some(id) = left.pop() {
-        if found.insert(id) {
-            let deps = nodes.get(id).into_iter().flat_map(|node| &node.deps);
-            let linked = deps.filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind.is_none()));
-            left.extend(linked.map(|dep| &dep.pkg[..]));
-        }
-    }
-    let all = metadata.packages.iter();
-    let mut all: Vec<Package> = all
-        .filter(|package| found.contains(&package.id[..]))
-        .cloned()
-        .collect();
-    all.sort();
-    all
-}
-
-/// The notices of everything from elsewhere in these members: a list, then each text once with the crates that it is of.
-pub fn text(workspace: &Workspace, members: &[&str]) -> Result<String, Failure> {
-    let packages = packages(workspace, members)?;
-    let foreign = packages.iter().filter(|package| package.source.is_some());
+/// The notices of everything from elsewhere in a graph: a list, then each text once with the crates that it is of.
+pub fn text(graph: &Graph) -> Result<String, Failure> {
+    let foreign = graph.packages().filter(|package| package.source.is_some());
     let mut list = String::from(
         "The program and the library in this package are built from these works of others, each under its own licence.\n\
          `cargo xtask wheel` makes this file from cargo's metadata and the crates' own files.\n\n",
@@ -210,10 +230,8 @@ mod tests {
                 {"id": "far", "deps": []}, {"id": "cc", "deps": []}]}}"#,
         )
         .expect("metadata");
-        let names: Vec<String> = linked(metadata, &["own"])
-            .into_iter()
-            .map(|p| p.name)
-            .collect();
+        let graph = Graph::linked(metadata, &["own"]);
+        let names: Vec<&str> = graph.packages().map(|p| &p.name[..]).collect();
         assert_eq!(names, ["far", "lib", "own"]);
     }
 
@@ -222,7 +240,9 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
             .expect("a folder of the repository");
-        let text = text(&Workspace::at(root), &["skeletonmae-python"]).expect("cargo's metadata");
+        let graph =
+            Graph::of(&Workspace::at(root), &["skeletonmae-python"]).expect("cargo's metadata");
+        let text = text(&graph).expect("readable files");
         for part in [
             "hdf5-metno-src",
             "Copyright 2006 by The HDF Group",

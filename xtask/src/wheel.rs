@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::notices;
+use crate::notices::{self, Graph};
 use crate::process::{Failure, cannot, run};
 use crate::tools;
 use crate::workspace::Workspace;
@@ -14,7 +14,7 @@ const REQUIREMENT: &str = "maturin==1.16.0";
 /// Minor versions of glibc that maturin has a policy of, from that of manylinux2014 on.
 const POLICIES: [u32; 12] = [17, 24, 26, 27, 28, 31, 34, 35, 36, 38, 39, 40];
 /// What the wheel holds under these names besides Python's files.
-const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
+pub const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
 /// Builds the wheel and gives its path.
 pub fn wheel(workspace: &Workspace) -> Result<PathBuf, Failure> {
@@ -31,7 +31,7 @@ pub fn wheel(workspace: &Workspace) -> Result<PathBuf, Failure> {
         copy(&workspace.root().join(licence), &package.join(licence))?;
     }
     let notices_file = package.join("THIRD-PARTY.txt");
-    let text = notices::text(workspace, &["ssl-cli", "skeletonmae-python"])?;
+    let text = notices::text(&Graph::of(workspace, &["ssl-cli", "skeletonmae-python"])?)?;
     std::fs::write(&notices_file, text).map_err(cannot("write", &notices_file))?;
 
     let dist = make(&workspace.root().join("dist"))?;
@@ -193,19 +193,19 @@ fn wheels(dist: &Path) -> Result<Vec<PathBuf>, Failure> {
         .collect())
 }
 
-fn make(folder: &Path) -> Result<PathBuf, Failure> {
+pub fn make(folder: &Path) -> Result<PathBuf, Failure> {
     std::fs::create_dir_all(folder).map_err(cannot("make", folder))?;
     Ok(folder.to_owned())
 }
 
-fn remove(folder: &Path) -> Result<(), Failure> {
+pub fn remove(folder: &Path) -> Result<(), Failure> {
     match std::fs::remove_dir_all(folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot("clear", folder)(e)),
         _ => Ok(()),
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+pub fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     std::fs::copy(from, to).map_err(cannot("copy", from))?;
     Ok(())
 }

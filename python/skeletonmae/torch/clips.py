@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -36,13 +36,14 @@ class Batch(NamedTuple):
 
     def to(self, *args: Any, **kwargs: Any) -> Batch:
         """The same on another device: `batch.to("cuda")`."""
-        tensors = [self.keypoints, self.presence, self.track_clip, self.labels]
-        return Batch(*(tensor.to(*args, **kwargs) for tensor in tensors), self.ids)
+        return self._each(lambda tensor: tensor.to(*args, **kwargs))
 
     def pin_memory(self) -> Batch:
         """The same in pinned memory; `DataLoader(pin_memory=True)` asks for it."""
-        tensors = [self.keypoints, self.presence, self.track_clip, self.labels]
-        return Batch(*(tensor.pin_memory() for tensor in tensors), self.ids)
+        return self._each(torch.Tensor.pin_memory)
+
+    def _each(self, of: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        return Batch(of(self.keypoints), of(self.presence), of(self.track_clip), of(self.labels), self.ids)
 
 
 class ClipDataset(Dataset[Batch]):
@@ -65,7 +66,7 @@ class ClipDataset(Dataset[Batch]):
 
     >>> dataset = ClipDataset("synthetic.h5", "train", reading={"frames": 32}, augment={"noise": 0.02})
     >>> len(dataset), dataset[0].keypoints.shape
-    (200, torch.Size([1, 32, 17, 2]))
+    (672, torch.Size([1, 32, 17, 2]))
     """
 
     def __init__(
@@ -168,8 +169,8 @@ class ClipDataset(Dataset[Batch]):
 
     def _batch(self, clips: list[int]) -> Batch:
         read = self._opened().batch(clips, self.seed, self.epoch)
-        arrays = [read.keypoints, read.presence, read.track_clip, read.labels]
-        return Batch(*map(torch.from_numpy, arrays), read.ids)
+        of = torch.from_numpy
+        return Batch(of(read.keypoints), of(read.presence), of(read.track_clip), of(read.labels), read.ids)
 
     def _opened(self) -> Loader:
         if self._loader is None:

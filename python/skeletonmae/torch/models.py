@@ -7,7 +7,7 @@ tensors. Features are channels-last, (n, t, v, d): tracks, frames, joints, featu
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, Literal, Mapping, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -27,12 +27,15 @@ _SLOPE = 0.2
 _STRETCHES = 4
 
 
-def _matrix(layout: Layout, kind: str) -> Tensor:
+def _matrix(layout: Layout, kind: Literal["binary", "row", "symmetric"]) -> Tensor:
     return torch.from_numpy(layout.adjacency(kind)).float()
 
 
 class Norm(nn.Module):
     """Batch normalisation over all rows of (.., d)."""
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, d: int) -> None:
         super().__init__()
@@ -43,12 +46,14 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
-        running = (self.running_mean, self.running_var)
-        return F.batch_norm(rows, *running, self.weight, self.bias, self.training).reshape(x.shape)
+        y = F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, self.training)
+        return y.reshape(x.shape)
 
 
 class GinLayer(nn.Module):
     """h = PReLU(norm(MLP((1 + eps) x + sum of the neighbours' x))), as K. Xu et al., ICLR 2019, with A of the layout."""
+
+    graph: Tensor
 
     def __init__(self, layout: Layout, d: int) -> None:
         super().__init__()
@@ -67,6 +72,8 @@ class GinLayer(nn.Module):
 class GcnLayer(nn.Module):
     """h = PReLU(norm(A^ x W^T + b)), A^ = D^-1/2 (A + I) D^-1/2, as T. Kipf and M. Welling, ICLR 2017."""
 
+    graph: Tensor
+
     def __init__(self, layout: Layout, d: int) -> None:
         super().__init__()
         self.linear, self.norm, self.prelu = nn.Linear(d, d), Norm(d), nn.PReLU()
@@ -78,6 +85,8 @@ class GcnLayer(nn.Module):
 
 class GatLayer(nn.Module):
     """h = PReLU(norm(y + b)), y_i = sum over j of alpha_ij W x_j, as P. Velickovic et al., ICLR 2018, four heads."""
+
+    apart: Tensor
 
     def __init__(self, layout: Layout, d: int) -> None:
         super().__init__()
@@ -120,7 +129,11 @@ class Graph(nn.Module):
 class Spatial(nn.Module):
     """ReLU(norm(A_norm SM(H) W) + norm(H R)), SM(H) = Repeat_N(SumPool_N(G_E(A, H))) + H: equations 3 and 4."""
 
-    def __init__(self, layout: Layout, encoder: Graph, d: int, pool: str, adjacency: str) -> None:
+    mixing: Tensor
+
+    def __init__(
+        self, layout: Layout, encoder: Graph, d: int, pool: str, adjacency: Literal["row", "symmetric"]
+    ) -> None:
         super().__init__()
         if pool not in ("mean", "sum", "joints"):
             raise Error(f"pool: expected mean, sum or joints, found {pool!r}")
@@ -366,11 +379,12 @@ class Classifier(nn.Module):
         kernel: int = 5,
         dilations: Sequence[int] = (1, 2),
         pool: str = "mean",
-        adjacency: str = "row",
+        adjacency: Literal["row", "symmetric"] = "row",
         dropout: float = 0.2,
         head: Sequence[int] = (),
     ) -> None:
         super().__init__()
+        self.joints = len(layout)
         self.embed = nn.Linear(coordinates, width)
         self.position = nn.Parameter(torch.zeros(frames, width))
         self.layers = nn.ModuleList(
@@ -393,10 +407,17 @@ class Classifier(nn.Module):
         checkpoint = Checkpoint.read(run_or_file)
         _expected(checkpoint, "finetune")
         settings: dict[str, Any] = checkpoint.config["model"]
-        shape = {key: settings[key] for key in ("backbone", "width", "encoder_layers")}
         meta = checkpoint.meta
-        task = (checkpoint.layout, meta["coordinates"], meta["frames"], len(checkpoint.classes))
-        model = cls(*task, **shape, **settings["strl"])
+        model = cls(
+            checkpoint.layout,
+            meta["coordinates"],
+            meta["frames"],
+            len(checkpoint.classes),
+            backbone=settings["backbone"],
+            width=settings["width"],
+            encoder_layers=settings["encoder_layers"],
+            **settings["strl"],
+        )
         _fill(model, checkpoint, checkpoint.tensors)
         model.checkpoint = checkpoint
         return model.eval()
@@ -404,9 +425,8 @@ class Classifier(nn.Module):
     def features(self, keypoints: Tensor) -> Tensor:
         """What the layers make of keypoints (n, t, v, c): (n, t / 2^(layers - 1), v, d), rounded up at each layer."""
         frames, (t, v) = len(self.position), keypoints.shape[1:3]
-        joints = len(self.layers[0].spatial.mixing) if len(self.layers) else v
-        if (t, v) != (frames, joints):
-            raise Error(f"keypoints: expected (n, {frames}, {joints}, c), found {tuple(keypoints.shape)}")
+        if (t, v) != (frames, self.joints):
+            raise Error(f"keypoints: expected (n, {frames}, {self.joints}, c), found {tuple(keypoints.shape)}")
         h = self.embed(keypoints) + self.position[:, None]
         for layer in self.layers:
             h = layer(h)
@@ -419,7 +439,8 @@ class Classifier(nn.Module):
         it each track is a clip. `clips` is b where it isn't known from the last track. The classifier reads the mean of a clip's
         tracks. In evaluation with several views, the program averages the views' probabilities."""
         if isinstance(keypoints, Batch):
-            keypoints, track_clip, clips = keypoints.keypoints, keypoints.track_clip, len(keypoints.ids)
+            batch = keypoints
+            keypoints, track_clip, clips = batch.keypoints, batch.track_clip, len(batch.ids)
         h = self.features(keypoints).mean((1, 2))
         if track_clip is not None:
             h = mean_by_clip(h, track_clip, int(track_clip[-1]) + 1 if clips is None else clips)

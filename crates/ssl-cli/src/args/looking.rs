@@ -227,6 +227,23 @@ pub struct ZooArgs {
     pub name: Option<String>,
 }
 
+/// `ssl completions`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  ssl completions bash > ~/.local/share/bash-completion/completions/ssl"
+)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// `ssl man`
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The folder to write to, which is there.
+    pub folder: PathBuf,
+}
+
 /// `ssl represent`
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -11,8 +11,8 @@ mod training;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::looking::{
-    DoctorArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs, ReconstructArgs,
-    RepresentArgs, ZooArgs,
+    CompletionsArgs, DoctorArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, ManArgs,
+    PresetArgs, ReconstructArgs, RepresentArgs, ZooArgs,
 };
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
@@ -99,6 +99,11 @@ pub enum Command {
     Layout(LayoutArgs),
     /// Print the card of an encoder that comes with the program; without a name, list them.
     Zoo(ZooArgs),
+    /// Print what makes a shell complete commands and options.
+    Completions(CompletionsArgs),
+    /// Write manual pages, one a command.
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Where the arithmetic happens.
