@@ -62,7 +62,7 @@ def run(command: str, *inputs: PathLike, progress: bool = True, **options: Any) 
     skeletonmae.Error: nowhere: No such file or directory (os error 2)
     hint: expected the folder of a run, or its model.safetensors
     """
-    words = [command, *map(os.fspath, inputs), *_words(options)]
+    words = [command, *(os.fspath(path) for path in inputs), *_words(options)]
     if command in _ANSWERS:
         words.append("--json")
     text = _output(words, progress)
@@ -83,7 +83,7 @@ def prepare(output: PathLike, *inputs: PathLike, progress: bool = True, **option
 
     Raises `skeletonmae.Error` as `run` does: when the output exists (`overwrite=True` replaces it), or an input can't be read.
     """
-    words = ["prepare", *map(os.fspath, inputs), "--output", os.fspath(output), *_words(options)]
+    words = ["prepare", *(os.fspath(path) for path in inputs), "--output", os.fspath(output), *_words(options)]
     _output(words, progress)
     return Cache(output)
 
