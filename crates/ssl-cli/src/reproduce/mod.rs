@@ -25,7 +25,7 @@ use self::compare::{Compares, Comparison, PlannedComparison, comparisons};
 use self::job::{Folder, Program};
 use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
-use self::settings::{Base, Scale};
+use self::settings::{Base, Scale, ScaleSet};
 use self::table::{Machine, Source, Table, spell};
 use crate::args::{ReproduceArgs, ScaleName};
 use crate::checkpoint::write_whole;
@@ -101,7 +101,13 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let folder = Folder::at(args.out.clone());
     let wanted = wanted(&scale, &chosen);
     let sets = clips::sets(&program, &scale, &wanted, &args.data, &folder.data())?;
-    let (bases, remarks) = bases(args, &scale)?;
+    let (bases, remarks) = bases(args, &scale.sets)?;
+    let whole = scale.sets.iter().map(|set| ScaleSet {
+        settings: toml::Table::new(),
+        ..set.clone()
+    });
+    let whole: Vec<ScaleSet> = whole.collect();
+    let (presets, _) = self::bases(args, &whole)?;
     remarks.iter().for_each(|remark| printer.say(remark));
     let this = Reproduction {
         args,
@@ -110,7 +116,7 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         sets: &sets,
         seeds: args.seeds.as_ref().unwrap_or(&scale.seeds),
     };
-    let (plan, comparisons) = this.plan(&program, &folder, &bases)?;
+    let (plan, comparisons) = this.plan(&program, &folder, (&bases, &presets))?;
     refuse_empty(&plan, printer)?;
     let runner = Runner {
         program: &program,
@@ -154,12 +160,13 @@ impl Reproduction<'_> {
         &self,
         program: &Program,
         folder: &Folder,
-        bases: &BTreeMap<&str, Base>,
+        (bases, presets): (&BTreeMap<&str, Base>, &BTreeMap<&str, Base>),
     ) -> Outcome<(Plan, Vec<PlannedComparison>)> {
         let planner = Planner {
             scale: self.scale,
             sets: self.sets,
             bases,
+            presets,
             seeds: self.seeds,
             holdout: self.args.holdout,
             // What moved between two builds is what `ci` is there to find; elsewhere runs of an earlier build are not thrown
@@ -219,7 +226,8 @@ impl Reproduction<'_> {
                 write_whole(path, ranges::record(&tables)?.as_bytes())?;
                 printer.say(format!("ranges stored in {}", path.display()));
             }
-            (ScaleName::Ci, None) => {
+            // Comparisons have no ranges.
+            (ScaleName::Ci, None) if !tables.is_empty() => {
                 let cells = ranges::check(&tables)?;
                 printer.say(format!("{cells} cells are in their ranges"));
             }
@@ -258,12 +266,12 @@ impl Reproduction<'_> {
 /// The settings of each set of the scale, and what there is to say of them.
 fn bases<'a>(
     args: &ReproduceArgs,
-    scale: &'a Scale,
+    sets: &'a [ScaleSet],
 ) -> Outcome<(BTreeMap<&'a str, Base>, Vec<String>)> {
     let changes = args.wrong.iter().map(|typed| Assignment::parse(typed));
     let changes: Vec<Assignment> = changes.collect::<Outcome<_>>()?;
     let (mut bases, mut remarks) = (BTreeMap::new(), Vec::new());
-    for set in &scale.sets {
+    for set in sets {
         let base = Base::new(set, &changes, args.batch)?;
         // Sets of one preset have the same to say.
         let new = base.remarks.iter().filter(|one| !remarks.contains(*one));
