@@ -87,8 +87,14 @@ impl Graph {
         if !output.status.success() {
             return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
         }
-        let metadata: Metadata =
+        let mut metadata: Metadata =
             serde_json::from_slice(&output.stdout).map_err(|e| failed(e.to_string()))?;
+        let clarified = clarified(&workspace.root().join("deny.toml"))?;
+        for package in &mut metadata.packages {
+            if package.license.is_none() {
+                package.license = clarified.get(&package.name).cloned();
+            }
+        }
         Ok(Self::linked(metadata, members))
     }
 
@@ -131,6 +137,29 @@ impl Graph {
             .iter()
             .filter(move |other| on.is_some_and(|on| on.contains(&other.id)))
     }
+}
+
+/// What `deny.toml` says of crates that name no licence of their own.
+fn clarified(path: &Path) -> Result<HashMap<String, String>, Failure> {
+    #[derive(Deserialize)]
+    struct Deny {
+        licenses: Licences,
+    }
+    #[derive(Deserialize)]
+    struct Licences {
+        clarify: Vec<Clarified>,
+    }
+    #[derive(Deserialize)]
+    struct Clarified {
+        #[serde(rename = "crate")]
+        name: String,
+        expression: String,
+    }
+    let text = std::fs::read_to_string(path).map_err(cannot("read", path))?;
+    let failed = |e: toml::de::Error| Failure::Task(format!("{}: {e}", path.display()));
+    let deny: Deny = toml::from_str(&text).map_err(failed)?;
+    let all = deny.licenses.clarify.into_iter();
+    Ok(all.map(|one| (one.name, one.expression)).collect())
 }
 
 /// This machine's target triple, as the compiler calls it.
@@ -245,6 +274,7 @@ mod tests {
         let text = text(&graph).expect("readable files");
         for part in [
             "hdf5-metno-src",
+            ": HDF5 ",
             "Copyright 2006 by The HDF Group",
             "pyo3 0.",
             "numpy 0.",
