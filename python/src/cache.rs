@@ -1,8 +1,5 @@
 //! Caches and their clips, whose numbers numpy reads where they lie.
-#![allow(
-    unsafe_code,
-    reason = "numpy borrows what a cache holds for as long as it holds the cache"
-)]
+#![allow(unsafe_code, reason = "lends a cache's numbers to numpy")]
 
 use std::collections::HashMap;
 use std::path::PathBuf;

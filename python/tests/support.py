@@ -7,7 +7,7 @@ import tempfile
 import skeletonmae
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
-# 36 clips, of all classes.
+# 48 clips, of all classes.
 FEW = "val@1/8"
 # Few steps of small clips: what is compared doesn't need to be good.
 SMALL = {"reading.frames": 16, "finetune.epochs": 1, "pretrain.epochs": 1}

@@ -13,7 +13,9 @@ fn shells_complete_every_command() {
             assert!(text.contains(word), "{shell}: {word}");
         }
     }
-    desk.ssl("completions tcsh").refused(2, &["tcsh", "bash"]);
+    let unknown = desk.ssl("completions tcsh");
+    assert_eq!(unknown.code, Some(2), "{unknown}");
+    assert!(unknown.stderr.contains("bash, elvish, fish"), "{unknown}");
 }
 
 #[test]

@@ -29,7 +29,9 @@ pub fn pages(args: &ManArgs, printer: &Printer) -> Outcome {
         let path = args.folder.join(page.get_filename());
         let mut text = Vec::new();
         page.render(&mut text).map_err(Failure::io(&path))?;
-        write_whole(&path, &text)?;
+        write_whole(&path, &text).map_err(|failure| {
+            failure.hint("expected a folder that is there: mkdir -p FOLDER makes it")
+        })?;
         printer.document(&path.display().to_string())?;
     }
     Ok(())
