@@ -95,7 +95,7 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     }
     predictions.sort_by(|a, b| a.0.id.cmp(&b.0.id));
     if let Some(path) = &args.html {
-        let page = page(args, &opened, &*feeds.source, &predictions)?;
+        let page = page(data, &opened, &*feeds.source, &predictions)?;
         write_whole(path, page.as_bytes())?;
         printer.say(format!("{}: {}", path.display(), size(page.len())));
     }
@@ -109,7 +109,7 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
 
 /// The clips as a page; the first of them move.
 fn page(
-    args: &PredictArgs,
+    data: &Path,
     opened: &Opened,
     source: &dyn ClipSource,
     predictions: &[(Prediction, u32)],
@@ -125,7 +125,7 @@ fn page(
     }
     Ok(predicted(&Predicted::new(
         &opened.origin.path.display().to_string(),
-        &args.data.display().to_string(),
+        &data.display().to_string(),
         PredictedClips {
             skeleton: Skeleton::of(layout),
             motion,
