@@ -54,7 +54,8 @@ impl Frame {
 #[derive(Deserialize)]
 struct Fields {
     format: Option<String>,
-    version: Option<u32>,
+    /// Ours, or OpenPose's, which is no whole number.
+    version: Option<f64>,
     layout: Option<String>,
     time: Option<f64>,
     #[serde(alias = "frame_id")]
@@ -158,8 +159,8 @@ impl Line {
     }
 }
 
-fn header(format: &str, version: Option<u32>, layout: Option<String>) -> Result<Header, Mismatch> {
-    if (format, version) == (FORMAT, Some(VERSION)) {
+fn header(format: &str, version: Option<f64>, layout: Option<String>) -> Result<Header, Mismatch> {
+    if (format, version) == (FORMAT, Some(f64::from(VERSION))) {
         return Ok(Header { layout });
     }
     let expected = format!("{FORMAT:?} of version {VERSION}");
