@@ -159,7 +159,10 @@ fn as_many_clips_as_are_asked_for() {
     let facts = desk.ssl("inspect a.h5 --json").json();
     assert_eq!(facts["clips"], 50, "{facts:#}");
     let two: usize = (0..50)
-        .map(|clip| desk.ssl(&format!("inspect a.h5 --clip {clip} --json")).json())
+        .map(|clip| {
+            desk.ssl(&format!("inspect a.h5 --clip {clip} --json"))
+                .json()
+        })
         .filter(|clip| clip["persons"] == 2)
         .count();
     assert_eq!(two, 10);

@@ -10,6 +10,7 @@ use crate::package;
 use crate::process::{Failure, run};
 use crate::ssl;
 use crate::test;
+use crate::wheel;
 use crate::workspace::Workspace;
 
 /// One thing that is checked.
@@ -22,6 +23,7 @@ pub enum Step {
     Book,
     Package,
     Test,
+    Wheel,
     Reference,
     Reproduce,
     Advisories,
@@ -30,7 +32,7 @@ pub enum Step {
 impl Step {
     /// Cheap ones first; what takes minutes last. What needs more of the network than a
     /// registry is not among them.
-    const ALL: [Step; 9] = [
+    const ALL: [Step; 10] = [
         Step::Fmt,
         Step::Deny,
         Step::Clippy,
@@ -38,6 +40,7 @@ impl Step {
         Step::Book,
         Step::Package,
         Step::Test,
+        Step::Wheel,
         Step::Reference,
         Step::Reproduce,
     ];
@@ -66,6 +69,7 @@ impl Step {
             Step::Book => book::book(workspace),
             Step::Package => package::package(workspace),
             Step::Test => test::test_all(workspace),
+            Step::Wheel => wheel::check(workspace),
             Step::Reference => test::test_definitions(workspace),
             Step::Reproduce => ssl::reproduce_all(workspace),
         }

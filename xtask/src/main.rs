@@ -10,11 +10,14 @@ mod ci;
 mod cuda;
 mod deny;
 mod lines;
+mod notices;
 mod package;
 mod process;
+mod release;
 mod ssl;
 mod test;
 mod tools;
+mod wheel;
 mod workspace;
 
 use std::ffi::OsString;
@@ -76,6 +79,11 @@ enum Task {
     /// PyTorch. `cuda-build clippy` looks over the sources instead.
     #[command(disable_help_flag = true)]
     CudaBuild(Passed),
+    /// Build the Python package with the program inside, as dist/*.whl; maturin is fetched.
+    Wheel,
+    /// Make what is given away for this machine's kind, in dist/: the wheel, the program as a tarball with manual pages and
+    /// completions, a CycloneDX list of what it is built from, checksums.
+    Release,
     /// Print the cmake that builds HDF5, after fetching one where the system has none.
     Cmake,
 }
@@ -106,6 +114,8 @@ fn dispatch(workspace: &Workspace, task: Task) -> Result<(), Failure> {
         Task::Bench { topic } => bench::bench(workspace, &topic),
         Task::Lines { names, json } => lines::lines(workspace, &names, json),
         Task::CudaBuild(passed) => cuda::build(workspace, &passed.args),
+        Task::Wheel => wheel::wheel(workspace).map(|_| ()),
+        Task::Release => release::release(workspace),
         Task::Cmake => tools::show_cmake(workspace.target()),
     }
 }

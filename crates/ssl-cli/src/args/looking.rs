@@ -178,7 +178,7 @@ Example:
   ssl import from-torch.safetensors --like runs/finetune -o imported.safetensors
 
 A checkpoint is a safetensors file, so exporting needs no command: docs/weights.md names its tensors, and
-docs/weights.py reads and writes them with PyTorch.")]
+the Python package skeletonmae reads and writes them with PyTorch.")]
 pub struct ImportArgs {
     /// Safetensors with exactly the names and shapes of the model, 32-bit floats; their metadata are not read.
     #[arg(value_name = "WEIGHTS.safetensors")]
@@ -193,6 +193,29 @@ pub struct ImportArgs {
     pub output: PathBuf,
 
     /// Replace that file if it exists.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// `ssl export`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  ssl export runs/finetune -o model.onnx
+
+The graph reads poses (batch, persons, frames, joints, coordinates), batch and persons of any size, an absent
+person all zeros, and gives logits and probabilities (batch, classes). How clips become such poses is written
+to FILE.onnx.json and into the file's metadata; docs/export.py does it with numpy.")]
+pub struct ExportArgs {
+    /// A fine-tuning run or checkpoint.
+    #[arg(value_name = "RUN|FILE")]
+    pub checkpoint: PathBuf,
+
+    /// The file to write (opset 17); FILE.onnx.json is written beside it.
+    #[arg(short, long, value_name = "FILE.onnx")]
+    pub output: PathBuf,
+
+    /// Replace these files if they exist.
     #[arg(long)]
     pub overwrite: bool,
 }
@@ -225,6 +248,23 @@ pub struct PresetArgs {
 pub struct ZooArgs {
     /// The encoder whose card to print.
     pub name: Option<String>,
+}
+
+/// `ssl completions`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  ssl completions bash > ~/.local/share/bash-completion/completions/ssl"
+)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// `ssl man`
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The folder to write to, which is there.
+    pub folder: PathBuf,
 }
 
 /// `ssl represent`

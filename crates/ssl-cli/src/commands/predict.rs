@@ -9,18 +9,16 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use skeleton_data::draw::{Axis, Camera, Scene, Skeleton};
-use skeleton_data::loader::Loader;
 use skeleton_data::raw::jsonl::{Header, LineReader};
 use skeleton_data::raw::{Input, Meaning, RawFiles};
 use skeleton_data::split::{ALL, resolve};
 use skeleton_data::{ClipSource, Error, Kind, MemoryClips, Sequence};
-use strl::score;
 
+use super::stream;
 use crate::args::PredictArgs;
 use crate::checkpoint::{self, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::feed::track_batch;
 use crate::fit::Facts;
 use crate::models::Opened;
 use crate::outputs::vacant;
@@ -45,20 +43,36 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Names the likeliest classes of each clip.
 pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
-    vacant(&args.html, &[&args.checkpoint, &args.data], args.overwrite)?;
+    let data = args.data.as_deref().unwrap_or(Path::new(STDIN));
+    vacant(&args.html, &[&args.checkpoint, data], args.overwrite)?;
     let opened = Opened::read(&args.checkpoint, checkpoint::Kind::Finetune)?;
-    if args.data.as_os_str() == STDIN {
-        let name = Path::new("standard input");
-        return stream(args, &opened, name, std::io::stdin(), printer, interrupt);
+    let pipe: Option<(&Path, Box<dyn Read + Send>)> = match data {
+        data if data.as_os_str() == STDIN => {
+            Some((Path::new("standard input"), Box::new(std::io::stdin())))
+        }
+        data if is_pipe(data) || args.frames.stream => {
+            let pipe = File::open(data).map_err(Failure::io(data))?;
+            Some((data, Box::new(pipe)))
+        }
+        _ => None,
+    };
+    if let Some((name, input)) = pipe {
+        if args.split.is_some() {
+            let message = "--split: what comes one by one has no splits";
+            return Err(Failure::usage(message).hint("leave it out"));
+        }
+        if args.html.is_some() {
+            let message = "--html: what comes one by one makes no page";
+            return Err(Failure::usage(message).hint("write it to a file and name it with --data"));
+        }
+        return match args.frames.stream {
+            true => stream::run(args, &opened, name, input, printer, interrupt),
+            false => clip_by_clip(args, &opened, name, input, printer, interrupt),
+        };
     }
-    if is_pipe(&args.data) {
-        let pipe = File::open(&args.data).map_err(Failure::io(&args.data))?;
-        return stream(args, &opened, &args.data, pipe, printer, interrupt);
-    }
-    let (source, clips) = if is_raw(&args.data) {
-        raw(args, &opened, printer)?
-    } else {
-        cache(args, &opened)?
+    let (source, clips) = match is_raw(data) {
+        true => raw(args, data, &opened, printer)?,
+        false => cache(args, data, &opened)?,
     };
     let feeds = opened.feeds(
         source,
@@ -131,7 +145,7 @@ fn prediction(
 }
 
 /// Answers JSON lines of clips as they come, a line each.
-fn stream(
+fn clip_by_clip(
     args: &PredictArgs,
     opened: &Opened,
     name: &Path,
@@ -139,18 +153,8 @@ fn stream(
     printer: &Printer,
     interrupt: &Interrupt,
 ) -> Outcome {
-    if args.html.is_some() {
-        let message = "--html: clips that come one by one make no page";
-        return Err(Failure::usage(message).hint("write them to a file and name it with --data"));
-    }
-    if args.split.is_some() {
-        let message = "--split: clips that come one by one have no splits";
-        return Err(Failure::usage(message).hint("leave it out"));
-    }
     let machine = args.compute.machine.start(printer)?;
-    let model = opened.classifier(&machine)?;
-    let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
-    let reading = opened.reading(args.compute.clips);
+    let predictor = opened.predictor(args.compute.clips, &machine)?;
     // A thread of its own waits for lines, so that this one sees signals. It ends with the program.
     let (send, clips) = sync_channel(AHEAD);
     let (name_there, meaning) = (name.to_owned(), args.numbers.meaning());
@@ -173,28 +177,20 @@ fn stream(
             Line::Clip(clip) => *clip,
         };
         let id = clip.id.clone();
-        let answer = if reading.shows_somebody(&clip.view()) {
+        let answer = if predictor.reading().shows_somebody(&clip.view()) {
             counted(opened, name, (clip.joints, clip.coordinates))?;
-            let source = MemoryClips {
-                layout: layout.clone(),
-                units: meta.units,
-                classes: Vec::new(),
-                clips: vec![clip],
-            };
-            let loader = Loader::new(Arc::new(source), reading.clone(), None, 0)?;
-            let batches = loader.epoch(&[0], 1, 0, 0);
-            let batches = batches.map(|batch| Ok(track_batch(batch?, &machine.device)?));
-            let scores = score(&model, batches)?.averaged(reading.clips);
-            prediction(args, opened, id, &scores.probabilities[0])
+            let probabilities = predictor.predict(&clip.view())?.unwrap_or_default();
+            prediction(args, opened, id, &probabilities)
         } else {
             printer.warn(format!("clip {id:?} shows nobody"));
             Prediction { id, top: None }
         };
-        match args.json {
-            true => printer.document(
-                &serde_json::to_string(&answer).map_err(|error| Failure::from_error(&error))?,
-            )?,
-            false => printer.document(&answer.text())?,
+        let text = match args.json {
+            true => serde_json::to_string(&answer).map_err(|error| Failure::from_error(&error))?,
+            false => answer.text(),
+        };
+        if printer.answer(&text)?.is_break() {
+            return Ok(());
         }
     }
 }
@@ -301,8 +297,12 @@ fn is_raw(path: &Path) -> bool {
     }
 }
 
-fn cache(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
-    let data = Data::open(Some(&args.data))?;
+fn cache(
+    args: &PredictArgs,
+    path: &Path,
+    opened: &Opened,
+) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
+    let data = Data::open(Some(path))?;
     // Class names are the checkpoint's: what the cache calls its labels is of no concern here.
     opened.fit(&Facts {
         classes: None,
@@ -319,11 +319,12 @@ fn cache(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, V
 /// are counted.
 fn raw(
     args: &PredictArgs,
+    path: &Path,
     opened: &Opened,
     printer: &Printer,
 ) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
     let input = Input {
-        path: args.data.clone(),
+        path: path.to_owned(),
         split: None,
     };
     let file = RawFiles::open(&[input], args.numbers.meaning(), args.skip_bad)?;
@@ -331,16 +332,16 @@ fn raw(
         printer.warn(format!("left out: {error}"));
     }
     let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
-    let name = args.data.display();
+    let name = path.display();
     if file.is_empty() {
         return Err(Failure::error(format!(
             "{name}: expected clips, found none"
         )));
     }
-    counted(opened, &args.data, (file.joints(), file.coordinates()))?;
+    counted(opened, path, (file.joints(), file.coordinates()))?;
     if let (Some(header), Some(said)) = (file.header(), file.layout()) {
         opened.fit(&Facts {
-            name: args.data.clone(),
+            name: path.to_owned(),
             layout: said,
             units: header.units,
             coordinates: file.coordinates(),

@@ -150,7 +150,7 @@ fn fused_top1(scores: &[PathBuf]) -> Outcome<f64> {
     let fused = fuse(&aligned(&files)?, &vec![1.0; files.len()]);
     let metrics = fused.metrics(files[0].about.classes.len());
     let metrics = metrics.ok_or_else(|| {
-        Failure::error("no clip has a label".to_owned()).of(&files[0].path.display())
+        Failure::error("no clip has a label".to_owned()).of(files[0].path.display())
     });
     Ok(100.0 * metrics?.top1)
 }

@@ -14,9 +14,9 @@ use crate::args::ProbeMethod;
 use crate::checkpoint::{Kind, write_json, write_whole};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
+use crate::run::Timing;
 use crate::signal::Interrupt;
 use crate::text::{hex, read_json, shell};
-use crate::train::Timing;
 
 /// This program, as it is started for a run.
 pub struct Program {
@@ -63,6 +63,17 @@ impl Program {
                 message: format!("in {name}; the same command goes on"),
             }),
             (false, None) => Err(Failure::error(format!("{name} failed: {status}"))),
+        }
+    }
+
+    /// An error where somebody asked this program to stop.
+    pub fn interrupted(&self, doing: &str) -> Outcome {
+        match self.interrupt.received() {
+            None => Ok(()),
+            Some(signal) => Err(Failure::Interrupted {
+                signal,
+                message: format!("{doing}; the same command goes on"),
+            }),
         }
     }
 }
@@ -399,7 +410,7 @@ impl Folder {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::args::ScaleName;
     use crate::config::Preset;
@@ -411,6 +422,18 @@ mod tests {
         let mut config = config.only(Kind::Pretrain);
         change(&mut config);
         Task::Train(Kind::Pretrain, Box::new(config))
+    }
+
+    /// A run that waits for none.
+    pub fn job() -> Job {
+        Job {
+            name: "pretrain-00".into(),
+            title: String::new(),
+            shown: String::new(),
+            task: task(|_| {}),
+            after: None,
+            set: String::new(),
+        }
     }
 
     #[test]
@@ -459,14 +482,7 @@ mod tests {
         let root = tempfile::tempdir().expect("the temporary folder is writable");
         let folder = Folder::at(root.path().to_owned());
         folder.make().expect("the temporary folder is writable");
-        let job = Job {
-            name: "pretrain-00".into(),
-            title: String::new(),
-            shown: String::new(),
-            task: task(|_| {}),
-            after: None,
-            set: String::new(),
-        };
+        let job = job();
         assert!(folder.done(&job.name).is_none());
         folder.spend(&job.name, 2.0);
         folder.spend(&job.name, 1.5);

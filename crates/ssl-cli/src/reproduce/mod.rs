@@ -14,18 +14,21 @@ mod page;
 mod plan;
 mod ranges;
 mod settings;
+mod shards;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
 
 use self::clips::Set;
 use self::compare::{Compares, Comparison, PlannedComparison, comparisons};
-use self::job::{Folder, Program};
+use self::job::{Folder, Job, Program};
 use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
 use self::settings::{Base, Scale, ScaleSet};
+use self::shards::share;
 use self::table::{Machine, Source, Table};
 use crate::args::{ReproduceArgs, ScaleName};
 use crate::checkpoint::write_whole;
@@ -125,22 +128,12 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         printer,
         interrupt,
         workers: args.jobs.map_or_else(cores, usize::from),
+        silence: Duration::from_secs(args.silence),
     };
-    if args.scale == ScaleName::Paper {
-        estimate::say(&plan, &sets, runner)?;
-        if !args.yes {
-            return Err(Failure::usage("nothing was started").hint("--yes goes on"));
-        }
+    match this.make(&plan, &comparisons, runner)? {
+        true => this.write(&plan, &comparisons, runner, &remarks),
+        false => Ok(()),
     }
-    let compared = comparisons.iter().flat_map(PlannedComparison::names);
-    let made = job_pool::run(&plan.jobs, plan.names().chain(compared), runner)?;
-    printer.say(format!(
-        "{} runs made, {} were there already, {}",
-        made.now,
-        made.before,
-        spell(made.seconds)
-    ));
-    this.write(&plan, &comparisons, runner, &remarks)
 }
 
 fn cores() -> usize {
@@ -186,6 +179,47 @@ impl Reproduction<'_> {
         let comparisons = comparisons.map(|one| planner.compare(one, &mut plan.jobs));
         let comparisons = comparisons.collect::<Outcome<_>>()?;
         Ok((plan, comparisons))
+    }
+
+    /// Makes the runs that are missing, those of the shard where there are shards. Whether all are there then.
+    fn make(
+        &self,
+        plan: &Plan,
+        comparisons: &[PlannedComparison],
+        runner: Runner<'_>,
+    ) -> Outcome<bool> {
+        let (args, folder, printer) = (self.args, runner.folder, runner.printer);
+        let names = comparisons.iter().flat_map(PlannedComparison::names);
+        let names: Vec<&String> = plan.names().chain(names).collect();
+        let weight = |job: &Job| estimate::weight(job, self.sets);
+        let own: BTreeSet<&String> = match args.shard {
+            None => names.iter().copied().collect(),
+            Some(shard) => share(&plan.jobs, weight, shard),
+        };
+        if args.scale == ScaleName::Paper {
+            let jobs = plan.jobs.values().filter(|job| own.contains(&job.name));
+            estimate::say(jobs, self.sets, runner)?;
+            if !args.yes {
+                return Err(Failure::usage("nothing was started").hint("--yes goes on"));
+            }
+        }
+        let own = names.into_iter().filter(|name| own.contains(*name));
+        let made = job_pool::run(&plan.jobs, own, runner)?;
+        let (shard, seconds) = (args.shard, spell(made.seconds));
+        let shard = shard.map_or(String::new(), |shard| format!("shard {shard}: "));
+        printer.say(format!(
+            "{shard}{} runs made, {} were there already, {seconds}",
+            made.now, made.before
+        ));
+        let all = plan.jobs.len();
+        let done = plan.jobs.keys().filter(|name| folder.done(name).is_some());
+        let done = done.count();
+        if done < all {
+            printer.say(format!(
+                "{done} of {all} runs of all shards are there; the shard that ends last writes the tables, or the same command without --shard"
+            ));
+        }
+        Ok(done == all)
     }
 
     /// Writes what came out, and compares it with the ranges of the scale `ci`.

@@ -495,6 +495,7 @@ pub mod tests {
                     let trained = matches!(probe.encoder, Encoder::Trained(_));
                     assert_eq!(trained, job.after.is_some());
                 }
+                Task::Scores(_) => unreachable!("no table fuses models"),
             }
         }
         assert_eq!((few, knn, linear, random), (2, 2, 2, 2));

@@ -4,7 +4,7 @@
 mod setup;
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use skeletonmae::Store;
@@ -15,8 +15,9 @@ use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
 use crate::report::{self, count};
-use crate::run::Run;
+use crate::run::{Run, Timing, unix};
 use crate::signal::Interrupt;
+use crate::tensorboard::Events;
 
 /// What an epoch measured on held-out clips, if there are any.
 pub trait Metrics: Serialize {
@@ -35,6 +36,12 @@ pub struct Line<M> {
     pub loss: f64,
     #[serde(flatten)]
     measured: M,
+    /// The learning rate of its updates.
+    #[serde(default)]
+    lr: f64,
+    /// The mean over its updates of the gradient's Euclidean norm, before it is clipped.
+    #[serde(default)]
+    gradient_norm: f64,
     /// Steps left out since they weren't finite.
     #[serde(default, skip_serializing_if = "report::none")]
     skipped: usize,
@@ -51,15 +58,6 @@ impl<M: Metrics> Line<M> {
     }
 }
 
-/// A line of timings.jsonl.
-#[derive(Serialize, Deserialize)]
-pub struct Timing {
-    epoch: usize,
-    pub train_seconds: f64,
-    pub clips_per_second: f64,
-    pub seconds: f64,
-}
-
 /// An epoch of `clips` clips: the time of its steps, and with all that follows them.
 fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing {
     let (train_seconds, seconds) = (train.as_secs_f64(), all.as_secs_f64());
@@ -68,6 +66,7 @@ fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing 
         train_seconds,
         clips_per_second: clips as f64 / train_seconds.max(1e-9),
         seconds,
+        ended: Some(unix(SystemTime::now())),
     }
 }
 
@@ -75,6 +74,8 @@ fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing 
 pub struct Session<'a> {
     /// The run's folder.
     pub run: &'a mut Run,
+    /// What TensorBoard sees.
+    pub events: &'a mut Events,
     /// What the user sees.
     pub printer: &'a Printer,
     /// Whether to stop.
@@ -154,6 +155,8 @@ impl Session<'_> {
                     epoch: at.done + 1,
                     loss: report.loss,
                     measured,
+                    lr: training.setup.settings.rate(at.done),
+                    gradient_norm: report.gradient_norm,
                     skipped: report.skipped,
                 })
             });
@@ -175,6 +178,7 @@ impl Session<'_> {
             self.write_checkpoints(training, at)?;
             let timing = timing(done, clips, spent, started.elapsed());
             self.run.timings(&timing)?;
+            self.events.epoch(&line, timing, self.printer);
             self.printer.say(format!(
                 "{label}: {} ({:.1} s, {:.0} clips/s{})",
                 line.words(),

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use skeleton_data::Units;
 use skeleton_data::cache::CacheHeader;
 use skeleton_data::raw::{Input, Meaning, RawFiles, RawFormat, describe};
 use skeleton_data::synthetic::{Generator, SyntheticKind, SyntheticSettings};
-use skeleton_data::Units;
 use skeleton_datasets::{Dataset, Format};
 use skeleton_graph::Layout;
 
