@@ -18,6 +18,8 @@ pub struct Printer {
     terminal: bool,
     colour: bool,
     quiet: bool,
+    /// Only why the command fails.
+    silent: bool,
 }
 
 impl Printer {
@@ -36,11 +38,26 @@ impl Printer {
             terminal,
             colour: terminal && !plain,
             quiet,
+            silent: false,
+        }
+    }
+
+    /// The printer of a process beside the one that prints: it says why it fails, no more.
+    #[must_use]
+    pub fn silenced(self) -> Printer {
+        Printer {
+            terminal: false,
+            quiet: true,
+            silent: true,
+            ..self
         }
     }
 
     /// Data: one document on stdout. A reader that closed the pipe early has what it wanted.
     pub fn document(&self, text: &str) -> Outcome {
+        if self.silent {
+            return Ok(());
+        }
         let written = self.bars.suspend(|| {
             let mut out = io::stdout().lock();
             out.write_all(harmless(text).as_bytes())?;
@@ -86,12 +103,16 @@ impl Printer {
 
     /// Something the user should know although the command goes on.
     pub fn warn(&self, line: impl AsRef<str>) {
-        self.marked("warning:", "33;1", line.as_ref());
+        if !self.silent {
+            self.marked("warning:", "33;1", line.as_ref());
+        }
     }
 
     /// Why the command ends without success.
     pub fn failure(&self, failure: &Failure) {
         match failure {
+            Failure::Elsewhere => {}
+            Failure::Interrupted { .. } if self.silent => {}
             Failure::Interrupted { signal, message } => {
                 let text = format!("({}) {message}", signal.name());
                 self.marked("stopped:", "33;1", &text);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use skeleton_data::loader::Loader;
 use skeleton_data::raw::jsonl::{Header, LineReader};
 use skeleton_data::raw::{Input, Meaning, RawFiles};
@@ -18,12 +19,14 @@ use crate::args::PredictArgs;
 use crate::checkpoint;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::feed::track_batch;
+use crate::feed::{Feeds, track_batch};
 use crate::fit::Facts;
 use crate::models::Opened;
 use crate::printer::Printer;
+use crate::ranks::world;
 use crate::report::Prediction;
 use crate::signal::Interrupt;
+use crate::text::hex;
 
 /// Coordinates of all clips of a file that is no cache: two gigabytes. An archive can unpack to a thousand times its size.
 const MOST_NUMBERS: usize = 1 << 29;
@@ -61,8 +64,16 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     let model = opened.classifier(&feeds.machine)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
+    world().same("checkpoint (SHA-256)", &opened.origin.sha256)?;
+    world().same(
+        "clips (digest of their names)",
+        &named(&feeds, feed.clips())?,
+    )?;
     let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "predicting");
     let scores = feed.scores(&model, batches)?;
+    if !world().is_root() {
+        return Ok(());
+    }
     let mut predictions: Vec<Prediction> = scores
         .ids
         .into_iter()
@@ -79,6 +90,16 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     }
     let lines: Vec<String> = predictions.iter().map(Prediction::text).collect();
     printer.document(&lines.join("\n"))
+}
+
+/// SHA-256 of the names of clips.
+fn named(feeds: &Feeds<'_>, clips: &[u32]) -> Outcome<String> {
+    let mut sha = Sha256::new();
+    for &clip in clips {
+        sha.update(feeds.source.clip(clip as usize)?.id);
+        sha.update([0]);
+    }
+    Ok(hex(&sha.finalize()))
 }
 
 fn prediction(
@@ -100,6 +121,10 @@ fn stream(
     printer: &Printer,
     interrupt: &Interrupt,
 ) -> Outcome {
+    if !world().is_root() {
+        // Clips that come one by one are rank 0's, which alone has a standard input.
+        return Ok(());
+    }
     if args.split.is_some() {
         let message = "--split: clips that come one by one have no splits";
         return Err(Failure::usage(message).hint("leave it out"));

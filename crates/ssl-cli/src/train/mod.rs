@@ -1,6 +1,7 @@
 //! What pre-training and fine-tuning share: epochs one after the other, each watched, recorded and
 //! saved, from the beginning or from where an earlier process was stopped.
 
+mod copies;
 mod setup;
 
 use std::ops::ControlFlow;
@@ -8,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use skeletonmae::Store;
+use skeletonmae::train::ranks::Ranks;
 use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress, StepReport};
 
+pub use self::copies::numbers as agree_on_numbers;
 pub use self::setup::{Setup, Task, Training, run};
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
+use crate::ranks::world;
 use crate::report::{self, count};
 use crate::run::Run;
 use crate::signal::Interrupt;
@@ -136,6 +140,9 @@ impl Session<'_> {
         } else {
             self.save(training, at)?;
         }
+        if world().size() > 1 {
+            at = copies::agree(&training.setup.store, &mut training.optimizer, at)?;
+        }
         let all = (self.epochs.saturating_sub(at.done) * self.clips) as u64;
         let mut bar = self.printer.progress("training", all);
         bar.advance(at.progress.clips as u64);
@@ -213,7 +220,10 @@ impl Session<'_> {
             (Some(failure), _) => return Err(failure),
             (None, Ok(report)) => Ok(report),
             (None, Err(error)) => Err(Unfinished {
-                sound: !matches!(error, skeletonmae::Error::Tensor(_)),
+                sound: !matches!(
+                    error,
+                    skeletonmae::Error::Tensor(_) | skeletonmae::Error::Exchange(_)
+                ),
                 failure: self.failed(error)?,
             }),
         })
@@ -227,6 +237,9 @@ impl Session<'_> {
 
     /// The same with all that a state is made of at hand, as an epoch has it between two steps.
     fn save_state(&self, meta: Meta, at: Place, store: &Store, optimizer: &Optimizer) -> Outcome {
+        if !self.run.is_ours() {
+            return Ok(());
+        }
         let noted = self.run.noted().to_owned();
         let state = State::of(meta, at.progress, noted, at.best, store, optimizer)?;
         self.run.save(&state)
@@ -234,7 +247,7 @@ impl Session<'_> {
 
     /// Writes the files that follow from a state between two epochs.
     fn write_checkpoints<T: Task>(&self, training: &Training<'_, T>, at: Place) -> Outcome {
-        if at.done == 0 || at.progress.steps > 0 {
+        if at.done == 0 || at.progress.steps > 0 || !self.run.is_ours() {
             return Ok(());
         }
         let (meta, tensors) = (training.meta(at.done)?, training.setup.store.tensors());
@@ -249,7 +262,11 @@ impl Session<'_> {
     /// An engine that was told to stop says so by an error, which doesn't know the signal; a step that
     /// isn't finite leaves its clips behind.
     fn failed(&self, error: skeletonmae::Error) -> Outcome<Failure> {
-        match (&error, self.interrupt.received()) {
+        let received = match &error {
+            skeletonmae::Error::Stopped { .. } => world().signal(self.interrupt.received())?,
+            _ => None,
+        };
+        match (&error, received) {
             (skeletonmae::Error::Stopped { .. }, Some(signal)) => {
                 let message = String::new();
                 Ok(Failure::Interrupted { signal, message })
@@ -272,11 +289,11 @@ impl Session<'_> {
                     clips,
                 })?;
                 let file = file.display().to_string();
-                Ok(Failure::from(error).hint(format!(
+                Ok(world().failure(error).hint(format!(
                     "{file} names all clips, and --resume repeats exactly this step; lower the learning rate (optimizer.lr), look at the clips, or leave such steps out (guard.non_finite) in another run"
                 )))
             }
-            _ => Ok(Failure::from(error)),
+            _ => Ok(world().failure(error)),
         }
     }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use candle_core::DType;
 use skeleton_data::reading::Reading;
 use skeletonmae::Store;
+use skeletonmae::train::ranks::Ranks;
 use skeletonmae::train::{
-    EpochReport, Learner, Observer, Optimizer, Pass, Progress, TrainConfig, run_epoch,
+    EpochReport, Learner, Observer, Optimizer, Pass, Progress, TrainConfig, plan, run_epoch,
 };
 
 use super::{Metrics, Session};
@@ -22,6 +23,7 @@ use crate::machine::Machine;
 use crate::models::{Opened, meta};
 use crate::outputs::beside;
 use crate::printer::Printer;
+use crate::ranks::world;
 use crate::report::count;
 use crate::run::{Info, Labels, Resumed, Run};
 use crate::signal::Interrupt;
@@ -227,6 +229,15 @@ impl<'a> Setup<'a> {
         Ok(Some((self.feeds.of(clips, None)?, name.clone())))
     }
 
+    /// Micro-batches of the step that has most: so many ranks can share a step.
+    pub fn most_ranks(&self) -> usize {
+        let (batch, micro_batch) = (self.settings.batch, self.settings.micro_batch);
+        let feeds = [&self.train].into_iter();
+        let feeds = feeds.chain(self.also.iter().map(|set| &set.train));
+        let steps = feeds.flat_map(|feed| plan(feed.clips(), batch, micro_batch));
+        steps.map(|step| step.len()).max().unwrap_or(0)
+    }
+
     /// Trains the rest of an epoch.
     pub fn epoch(
         &self,
@@ -244,6 +255,7 @@ impl<'a> Setup<'a> {
         let steps = steps(&feeds, seed, epoch, from.steps, batch, micro_batch);
         let pass = Pass {
             from,
+            ranks: world(),
             ..Pass::new(&self.store, seed, epoch)
         };
         run_epoch(learner, &pass, settings, optimizer, steps, observer)
@@ -308,6 +320,7 @@ impl<T: Task> Training<'_, T> {
             ));
         }
         let (batch, micro_batch) = (self.setup.settings.batch, self.setup.settings.micro_batch);
+        self.announce_ranks(printer);
         // BatchNorm's statistics depend on it, so the reader of a log should know.
         if micro_batch < batch {
             printer.say(format!(
@@ -316,6 +329,94 @@ impl<T: Task> Training<'_, T> {
         }
         Ok(())
     }
+}
+
+impl<T: Task> Training<'_, T> {
+    /// Says how the work is shared, and how many could share it.
+    fn announce_ranks(&self, printer: &Printer) {
+        let (world, most) = (world(), self.setup.most_ranks());
+        let (batch, micro_batch) = (self.setup.settings.batch, self.setup.settings.micro_batch);
+        let n = world.size();
+        if n == 1 {
+            if most > 1 {
+                tracing::info!(most, "ranks that can share a step of these settings");
+            }
+            return;
+        }
+        printer.say(format!(
+            "{} on {}: a step of {batch} clips has up to {} of {micro_batch}, which as many ranks can share",
+            count(n, "rank"),
+            count(world.hosts(), "host"),
+            match most {
+                1 => "1 micro-batch".to_owned(),
+                most => format!("{most} micro-batches"),
+            }
+        ));
+        if n > most {
+            printer.warn(format!(
+                "{} of {n} idle in each step: smaller micro-batches could be shared by more, but BatchNorm sees them, so that it is another training",
+                count(n - most, "rank")
+            ));
+        }
+        if let Some(doubt) = world.doubt() {
+            printer.warn(doubt);
+        }
+    }
+
+    /// Refuses ranks that would train on something else than rank 0.
+    fn agree(&self) -> Outcome {
+        let also = self.setup.also.iter().map(|set| set.data.fingerprint());
+        let data = [self.setup.data.fingerprint()].into_iter().chain(also);
+        let data = data.map(|data| format!("{} {}", data.dataset, data.digest));
+        world().same(
+            "data (cache and its digest)",
+            &data.collect::<Vec<_>>().join(", "),
+        )?;
+        let encoder = self.task.origin().map_or("none", |origin| &origin.sha256);
+        world().same("encoder (SHA-256)", encoder)
+    }
+}
+
+/// The settings of a run and, in rank 0, the run that goes on; all ranks have rank 0's.
+fn settled(
+    (typed, args): (&SettingsArgs, &RunArgs),
+    kind: Kind,
+    encoder: Option<&Path>,
+    flags: impl FnOnce(&mut RunSection),
+    printer: &Printer,
+) -> Outcome<(Config, Option<Resumed>)> {
+    let mut resumed = None;
+    let resolve = || -> Outcome<Config> {
+        resumed = Resumed::find(args, kind, printer)?;
+        let settings = settings(typed, resumed.as_ref(), encoder, printer)?;
+        let config = Config::resolve(&settings, kind, |run| {
+            run.preset = settings.preset.clone().or(run.preset.take());
+            run.skip_empty |= args.skip_empty;
+            run.data = args.data.clone().or(run.data.take());
+            run.seed = args.seed.unwrap_or(run.seed);
+            run.on(args.machine, printer);
+            flags(run);
+        })?;
+        if resumed.is_none() {
+            let inputs = config.run.data.iter().chain(&config.run.encoder);
+            beside(&args.out, inputs)?;
+            Run::check(&args.out, args.overwrite)?;
+        }
+        Ok(config)
+    };
+    if world().size() == 1 {
+        return Ok((resolve()?, resumed));
+    }
+    let mut own = None;
+    let told = world().from_root(|| {
+        let config = own.insert(resolve()?);
+        Ok(config.to_toml()?.into_bytes())
+    })?;
+    let config = match own {
+        Some(config) => config,
+        None => Config::from_toml(&String::from_utf8_lossy(&told), "rank 0")?,
+    };
+    Ok((config, resumed))
 }
 
 /// Trains in a run folder. `flags` puts the command's own flags into the settings, `next` is the command to type then.
@@ -327,21 +428,7 @@ pub fn run<T: Task>(
     printer: &Printer,
     interrupt: &Interrupt,
 ) -> Outcome {
-    let resumed = Resumed::find(args, T::KIND, printer)?;
-    let settings = settings(typed, resumed.as_ref(), encoder, printer)?;
-    let config = Config::resolve(&settings, T::KIND, |run| {
-        run.preset = settings.preset.clone().or(run.preset.take());
-        run.skip_empty |= args.skip_empty;
-        run.data = args.data.clone().or(run.data.take());
-        run.seed = args.seed.unwrap_or(run.seed);
-        run.on(args.machine, printer);
-        flags(run);
-    })?;
-    if resumed.is_none() {
-        let inputs = config.run.data.iter().chain(&config.run.encoder);
-        beside(&args.out, inputs)?;
-        Run::check(&args.out, args.overwrite)?;
-    }
+    let (config, resumed) = settled((typed, args), T::KIND, encoder, flags, printer)?;
     if let Some(data) = config.run.data.as_ref().filter(|path| !path.exists())
         && resumed.is_some()
     {
@@ -352,8 +439,12 @@ pub fn run<T: Task>(
         .hint("say where it is now: --resume --data CACHE.h5"));
     }
     let mut training = T::set_up(&config, printer, interrupt)?;
+    training.agree()?;
     let (info, now) = (training.info(), |epochs| training.meta(epochs));
-    let (mut run, state) = Run::open(resumed, args, &config, &info, now, printer)?;
+    let (mut run, state) = match world().is_root() {
+        true => Run::open(resumed, args, &config, &info, now, printer)?,
+        false => (Run::elsewhere(&args.out), None),
+    };
     training.announce(printer)?;
     let mut session = Session {
         run: &mut run,
