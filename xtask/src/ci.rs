@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use crate::book;
 use crate::deny;
+use crate::mpi;
 use crate::package;
 use crate::process::{Failure, run};
 use crate::ssl;
@@ -23,6 +24,7 @@ pub enum Step {
     Package,
     Test,
     Reference,
+    Mpi,
     Reproduce,
     Advisories,
 }
@@ -30,7 +32,7 @@ pub enum Step {
 impl Step {
     /// Cheap ones first; what takes minutes last. What needs more of the network than a
     /// registry is not among them.
-    const ALL: [Step; 9] = [
+    const ALL: [Step; 10] = [
         Step::Fmt,
         Step::Deny,
         Step::Clippy,
@@ -39,6 +41,7 @@ impl Step {
         Step::Package,
         Step::Test,
         Step::Reference,
+        Step::Mpi,
         Step::Reproduce,
     ];
 
@@ -67,6 +70,7 @@ impl Step {
             Step::Package => package::package(workspace),
             Step::Test => test::test_all(workspace),
             Step::Reference => test::test_definitions(workspace),
+            Step::Mpi => mpi::mpi(workspace),
             Step::Reproduce => ssl::reproduce_all(workspace),
         }
     }

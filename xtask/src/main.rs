@@ -10,6 +10,7 @@ mod ci;
 mod cuda;
 mod deny;
 mod lines;
+mod mpi;
 mod package;
 mod process;
 mod ssl;
@@ -76,6 +77,8 @@ enum Task {
     /// PyTorch. `cuda-build clippy` looks over the sources instead.
     #[command(disable_help_flag = true)]
     CudaBuild(Passed),
+    /// Build the program with each MPI that is here, into target/mpi, and run several processes of it.
+    Mpi,
     /// Print the cmake that builds HDF5, after fetching one where the system has none.
     Cmake,
 }
@@ -106,6 +109,7 @@ fn dispatch(workspace: &Workspace, task: Task) -> Result<(), Failure> {
         Task::Bench { topic } => bench::bench(workspace, &topic),
         Task::Lines { names, json } => lines::lines(workspace, &names, json),
         Task::CudaBuild(passed) => cuda::build(workspace, &passed.args),
+        Task::Mpi => mpi::mpi(workspace),
         Task::Cmake => tools::show_cmake(workspace.target()),
     }
 }

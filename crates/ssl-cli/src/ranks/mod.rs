@@ -9,15 +9,15 @@ mod mpi;
 
 use std::fs;
 use std::process::ExitCode;
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use skeletonmae::train::ranks::{Alone, Ranks, Reader, Writer};
 
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::run::instruction_set;
+use crate::process::instruction_set;
 use crate::signal::{Signal, Stopped};
 use crate::text::hex;
 
@@ -35,6 +35,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct World {
     transport: Transport,
     members: Vec<Member>,
+    traffic: Mutex<Traffic>,
+}
+
+/// What a rank has exchanged so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// Bytes that it was sent, its own left out.
+    pub received: usize,
+    /// Spent on it, waiting for slower ranks included.
+    pub time: Duration,
 }
 
 #[derive(Debug)]
@@ -66,6 +76,7 @@ pub fn world() -> &'static World {
     WORLD.get_or_init(|| World {
         transport: Transport::Alone(Alone),
         members: vec![Member::default()],
+        traffic: Mutex::default(),
     })
 }
 
@@ -78,6 +89,7 @@ pub fn start() -> Outcome {
     let mut world = World {
         transport,
         members: Vec::new(),
+        traffic: Mutex::default(),
     };
     let members = world.all_gather(&Member::own(host).told())?;
     let members = members.iter().map(|message| Member::read(message));
@@ -183,11 +195,11 @@ impl Ranks for World {
     }
 
     fn all_gather(&self, own: &[u8]) -> skeletonmae::Result<Vec<Vec<u8>>> {
-        self.ranks().all_gather(own)
+        self.counted(|ranks| ranks.all_gather(own))
     }
 
     fn exchange(&self, to: &[Vec<u8>], from: &[usize]) -> skeletonmae::Result<Vec<Vec<u8>>> {
-        self.ranks().exchange(to, from)
+        self.counted(|ranks| ranks.exchange(to, from))
     }
 }
 
@@ -198,6 +210,29 @@ impl World {
             #[cfg(feature = "mpi")]
             Transport::Mpi(processes) => processes,
         }
+    }
+
+    fn counted(
+        &self,
+        exchange: impl FnOnce(&dyn Ranks) -> skeletonmae::Result<Vec<Vec<u8>>>,
+    ) -> skeletonmae::Result<Vec<Vec<u8>>> {
+        let started = Instant::now();
+        let all = exchange(self.ranks())?;
+        let others = all
+            .iter()
+            .enumerate()
+            .filter(|(rank, _)| *rank != self.rank());
+        let received: usize = others.map(|(_, bytes)| bytes.len()).sum();
+        let mut traffic = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        traffic.received += received;
+        traffic.time += started.elapsed();
+        Ok(all)
+    }
+
+    /// What this rank has exchanged since it was last asked.
+    pub fn traffic(&self) -> Traffic {
+        let mut traffic = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut traffic)
     }
 
     /// Whether this rank owns the run folder and the terminal.
@@ -382,6 +417,7 @@ mod tests {
         World {
             transport: Transport::Alone(Alone),
             members: members.iter().map(member).collect(),
+            traffic: Mutex::default(),
         }
     }
 

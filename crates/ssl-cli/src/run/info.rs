@@ -5,6 +5,7 @@ use skeletonmae::train::ranks::Ranks;
 
 use crate::checkpoint::{Fingerprint, Kind, Origin};
 use crate::machine::Machine;
+use crate::process::instruction_set;
 use crate::ranks::world;
 
 /// The contents of run.json.
@@ -146,15 +147,5 @@ impl Info {
             versions: Versions::of_this_program(),
             resumed: Vec::new(),
         }
-    }
-}
-
-/// The instruction set that the ops chose, with ", definitions" behind it where `SSL_REFERENCE=1` sends every op through its
-/// definition in place of its fused form.
-pub fn instruction_set() -> String {
-    let chosen = skeleton_kernels::instruction_set();
-    match skeleton_kernels::reference_only() {
-        true => format!("{chosen}, definitions"),
-        false => chosen.to_owned(),
     }
 }

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use self::info::{Encoder, Info, Labels, instruction_set};
+pub use self::info::{Encoder, Info, Labels};
 pub use self::resumed::Resumed;
 pub use self::states::States;
 use crate::args::RunArgs;

@@ -62,6 +62,29 @@ pub struct Timing {
     pub train_seconds: f64,
     pub clips_per_second: f64,
     pub seconds: f64,
+    /// Of several ranks, what rank 0 has exchanged with the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exchange: Option<Exchange>,
+}
+
+/// Of the steps of an epoch.
+#[derive(Serialize, Deserialize)]
+struct Exchange {
+    /// Waiting for slower ranks included.
+    seconds: f64,
+    /// Received.
+    megabytes: f64,
+}
+
+impl Exchange {
+    /// Since this was asked last; none where there is nobody to exchange anything with.
+    fn now() -> Option<Exchange> {
+        let traffic = world().traffic();
+        (world().size() > 1).then(|| Exchange {
+            seconds: traffic.time.as_secs_f64(),
+            megabytes: traffic.received as f64 / 1e6,
+        })
+    }
 }
 
 /// An epoch of `clips` clips: the time of its steps, and with all that follows them.
@@ -72,6 +95,7 @@ fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing 
         train_seconds,
         clips_per_second: clips as f64 / train_seconds.max(1e-9),
         seconds,
+        exchange: None,
     }
 }
 
@@ -150,8 +174,10 @@ impl Session<'_> {
             let started = Instant::now();
             let label = format!("epoch {}/{}", at.done + 1, self.epochs);
             let seen = at.progress.clips;
+            Exchange::now();
             let trained = self.epoch(training, &mut at, (&mut bar, &label))?;
             let (spent, clips) = (started.elapsed(), at.progress.clips - seen);
+            let exchange = Exchange::now();
             let line = trained.and_then(|report| {
                 let measured = T::measure(training).map_err(|failure| Unfinished {
                     failure,
@@ -180,7 +206,10 @@ impl Session<'_> {
             self.save(training, at)?;
             self.run.publish()?;
             self.write_checkpoints(training, at)?;
-            let timing = timing(done, clips, spent, started.elapsed());
+            let timing = Timing {
+                exchange,
+                ..timing(done, clips, spent, started.elapsed())
+            };
             self.run.timings(&timing)?;
             self.printer.say(format!(
                 "{label}: {} ({:.1} s, {:.0} clips/s{})",
