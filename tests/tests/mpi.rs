@@ -413,7 +413,7 @@ fn a_rank_that_differs_is_refused_and_one_that_fails_says_why() {
         let middle = cache.len() / 2;
         cache[middle] ^= 0x40;
         desk.write("r1/s.h5", cache);
-        refused("cd r$RANK;", &typed, &["rank 1 on", "clip"]);
+        refused("cd r$RANK;", &typed, &["rank 1 on", "checksum"]);
         desk.ssl("prepare --dataset synthetic --seed 5 -o r1/s.h5 --overwrite")
             .success();
         refused(

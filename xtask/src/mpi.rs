@@ -35,7 +35,8 @@ pub fn mpi(workspace: &Workspace) -> Result<(), Failure> {
     let programs = programs.collect::<Result<Vec<_>, Failure>>()?;
     run(workspace.build("build")?.args(["--package", "ssl-cli"]))?;
     let mut test = workspace.build("test")?;
-    test.args(["--package", "ssl-tests", "--test", "mpi"])
+    // Of the workspace, since a package alone would have its dependencies built anew.
+    test.args(["--workspace", "--test", "mpi"])
         .env("SSL_BIN", workspace.program("ssl"))
         .envs(programs);
     run(&mut test)

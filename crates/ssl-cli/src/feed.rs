@@ -62,7 +62,6 @@ impl Feeds<'_> {
             views: augment.map_or(self.reading.clips, |_| 1),
             device: self.machine.device.clone(),
             interrupt: self.interrupt.clone(),
-            turn: (world().rank(), world().size()),
         })
     }
 }
@@ -93,8 +92,6 @@ pub struct Feed {
     views: usize,
     device: Device,
     interrupt: Interrupt,
-    /// Which of so many ranks this is.
-    turn: (usize, usize),
 }
 
 impl Feed {
@@ -120,22 +117,20 @@ impl Feed {
         self.views
     }
 
-    /// The training steps of an epoch (from 0) in a new order, but for the first `done`: of each this rank's micro-batches,
-    /// all of them where there is one.
+    /// The training steps of an epoch (from 0) in a new order, but for the first `done`: of each the micro-batches that are
+    /// one rank's turns, all of them where there is one rank.
     pub fn steps(
         &self,
-        seed: u64,
-        epoch: usize,
-        done: usize,
-        batch: usize,
-        micro_batch: usize,
+        ranks: &dyn Ranks,
+        (seed, epoch, done): (u64, usize, usize),
+        (batch, micro_batch): (usize, usize),
     ) -> Steps {
         let order: Vec<u32> = shuffled(seed, epoch as u64, self.order.len())
             .into_iter()
             .map(|place| self.order[place])
             .collect();
         let plan = plan(&order, batch, micro_batch);
-        let (rank, size) = self.turn;
+        let (rank, size) = (ranks.rank(), ranks.size());
         let own = |step: Vec<Vec<u32>>| step.into_iter().skip(rank).step_by(size);
         let left = plan.into_iter().skip(done);
         let left = left.map(|step| own(step).collect::<Vec<_>>());
@@ -228,12 +223,10 @@ impl Feed {
 /// and sets take turns at random, each as often as it has steps.
 pub fn steps(
     feeds: &[&Feed],
-    seed: u64,
-    epoch: usize,
-    done: usize,
-    batch: usize,
-    micro_batch: usize,
-) -> impl Iterator<Item = Result<Vec<TrackBatch>, BoxError>> {
+    ranks: &dyn Ranks,
+    (seed, epoch, done): (u64, usize, usize),
+    (batch, micro_batch): (usize, usize),
+) -> impl Iterator<Item = Result<Vec<TrackBatch>, BoxError>> + use<> {
     let all = feeds.iter().enumerate();
     let turns: Vec<usize> = all
         .flat_map(|(set, feed)| {
@@ -249,7 +242,7 @@ pub fn steps(
         .enumerate()
         .map(|(set, feed)| {
             let done = before.iter().filter(|turn| **turn == set).count();
-            feed.steps(seed, epoch, done, batch, micro_batch)
+            feed.steps(ranks, (seed, epoch, done), (batch, micro_batch))
         })
         .collect();
     let left = left.to_vec();
@@ -314,6 +307,7 @@ pub fn track_batch(batch: Batch, device: &Device) -> skeletonmae::Result<TrackBa
 mod tests {
     use skeleton_data::{MemoryClips, Sequence, Units, Values};
     use skeleton_graph::Layout;
+    use skeletonmae::train::ranks::Alone;
 
     use super::*;
 
@@ -376,7 +370,7 @@ mod tests {
                 batch.keypoints.flatten_all().unwrap().to_vec1().unwrap(),
             )
         };
-        feed.steps(seed, epoch, 0, 5, 2)
+        feed.steps(&Alone, (seed, epoch, 0), (5, 2))
             .map(|step| step.unwrap().into_iter().map(values).collect())
             .collect()
     }
@@ -423,7 +417,7 @@ mod tests {
         let whole = seen(&feed, 1, 2);
         for done in 0..=whole.len() {
             let rest: Vec<Vec<Vec<String>>> = feed
-                .steps(1, 2, done, 5, 2)
+                .steps(&Alone, (1, 2, done), (5, 2))
                 .map(|step| step.unwrap().into_iter().map(|batch| batch.ids).collect())
                 .collect();
             let expected: Vec<Vec<Vec<String>>> = whole[done..]

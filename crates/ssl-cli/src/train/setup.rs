@@ -252,7 +252,8 @@ impl<'a> Setup<'a> {
             .into_iter()
             .chain(self.also.iter().map(|set| &set.train))
             .collect();
-        let steps = steps(&feeds, seed, epoch, from.steps, batch, micro_batch);
+        let place = (seed, epoch, from.steps);
+        let steps = steps(&feeds, world(), place, (batch, micro_batch));
         let pass = Pass {
             from,
             ranks: world(),
@@ -320,11 +321,13 @@ impl<T: Task> Training<'_, T> {
             ));
         }
         let (batch, micro_batch) = (self.setup.settings.batch, self.setup.settings.micro_batch);
-        self.announce_ranks(printer);
+        let most = self.setup.most_ranks();
+        self.announce_ranks(most, printer);
         // BatchNorm's statistics depend on it, so the reader of a log should know.
         if micro_batch < batch {
             printer.say(format!(
-                "an update takes {batch} clips, BatchNorm sees micro-batches of {micro_batch}"
+                "an update takes {batch} clips, BatchNorm sees micro-batches of {micro_batch}, which up to {} can share",
+                count(most, "rank")
             ));
         }
         Ok(())
@@ -332,29 +335,17 @@ impl<T: Task> Training<'_, T> {
 }
 
 impl<T: Task> Training<'_, T> {
-    /// Says how the work is shared, and how many could share it.
-    fn announce_ranks(&self, printer: &Printer) {
-        let (world, most) = (world(), self.setup.most_ranks());
-        let (batch, micro_batch) = (self.setup.settings.batch, self.setup.settings.micro_batch);
-        let n = world.size();
+    /// Says who shares the work; `most` ranks can.
+    fn announce_ranks(&self, most: usize, printer: &Printer) {
+        let (world, n) = (world(), world().size());
         if n == 1 {
-            if most > 1 {
-                tracing::info!(most, "ranks that can share a step of these settings");
-            }
             return;
         }
-        printer.say(format!(
-            "{} on {}: a step of {batch} clips has up to {} of {micro_batch}, which as many ranks can share",
-            count(n, "rank"),
-            count(world.hosts(), "host"),
-            match most {
-                1 => "1 micro-batch".to_owned(),
-                most => format!("{most} micro-batches"),
-            }
-        ));
+        let hosts = count(world.hosts(), "host");
+        printer.say(format!("{} on {hosts}", count(n, "rank")));
         if n > most {
             printer.warn(format!(
-                "{} of {n} idle in each step: smaller micro-batches could be shared by more, but BatchNorm sees them, so that it is another training",
+                "{} of {n} idle in each step, which has up to {most}: smaller micro-batches could be shared by more, but BatchNorm sees them, so that it is another training",
                 count(n - most, "rank")
             ));
         }
