@@ -13,6 +13,9 @@ use crate::train::Gradients;
 use crate::train::gradients::flat;
 use crate::train::ranks::{Ranks, Reader, Writer};
 
+/// Parameters or running statistics, in a store's order.
+type Named = [(String, Var)];
+
 /// What one micro-batch gave.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -63,7 +66,7 @@ struct Head {
 }
 
 impl Head {
-    fn of(part: &Part, statistics: &[(String, Var)]) -> Result<Self> {
+    fn of(part: &Part, statistics: &Named) -> Result<Self> {
         let place = |of: &Move| {
             let mut all = statistics.iter();
             let place = all.position(|(_, var)| var.id() == of.var.id());
@@ -143,7 +146,7 @@ pub(super) fn shared(
     ranks: &dyn Ranks,
     own: Vec<Part>,
     weights: &[f64],
-    (parameters, statistics): (&[(String, Var)], &[(String, Var)]),
+    (parameters, statistics): (&Named, &Named),
     news: &[u8],
 ) -> Result<(Sum, Vec<Vec<u8>>)> {
     let mut message = Writer::default();
@@ -198,7 +201,7 @@ fn summed<T: WithDType + Pod + Add<Output = T>>(
     ranks: &dyn Ranks,
     own: &[Part],
     ordered: &[(usize, Head)],
-    parameters: &[(String, Var)],
+    parameters: &Named,
 ) -> Result<Gradients> {
     // Shapes and places of the parameters that any micro-batch has a gradient of.
     let mut places: Vec<Option<(usize, Vec<usize>)>> = Vec::new();

@@ -323,7 +323,7 @@ impl World {
     }
 
     /// What rank 0 has, in all ranks.
-    pub fn from_root(&self, own: impl FnOnce() -> Outcome<Vec<u8>>) -> Outcome<Vec<u8>> {
+    pub fn of_root(&self, own: impl FnOnce() -> Outcome<Vec<u8>>) -> Outcome<Vec<u8>> {
         let own = match self.is_root() {
             true => own()?,
             false => Vec::new(),

@@ -19,7 +19,7 @@ type Tensors = BTreeMap<String, Tensor>;
 pub fn agree(store: &Store, optimizer: &mut Optimizer, at: Place) -> Outcome<Place> {
     let (updates, moments) = optimizer.state()?;
     let tensors = store.tensors();
-    let told = world().from_root(|| {
+    let told = world().of_root(|| {
         let mut message = Writer::default();
         let progress = at.progress;
         for number in [
@@ -69,7 +69,7 @@ pub fn agree(store: &Store, optimizer: &mut Optimizer, at: Place) -> Outcome<Pla
 /// Gives all ranks the numbers that rank 0 has in `store` now.
 pub fn numbers(store: &Store) -> Outcome {
     let tensors = store.tensors();
-    let told = world().from_root(|| {
+    let told = world().of_root(|| {
         let mut message = Writer::default();
         write(&mut message, &tensors)?;
         Ok(message.done())

@@ -399,7 +399,7 @@ fn settled(
         return Ok((resolve()?, resumed));
     }
     let mut own = None;
-    let told = world().from_root(|| {
+    let told = world().of_root(|| {
         let config = own.insert(resolve()?);
         Ok(config.to_toml()?.into_bytes())
     })?;
