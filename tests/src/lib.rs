@@ -6,6 +6,7 @@
 pub mod documents;
 pub mod mount;
 pub mod mutate;
+pub mod page;
 pub mod pickle;
 pub mod program;
 pub mod toy;

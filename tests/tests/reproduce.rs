@@ -108,3 +108,68 @@ fn a_broken_loss_leaves_the_ranges() {
         );
     }
 }
+
+/// Two machines, here two processes, share the runs of a table; a third then finds one of them dead.
+#[test]
+fn shards_make_each_run_once_and_the_last_writes_the_table() {
+    let desk = Desk::new();
+    let out = &desk.path("out");
+    let shard = |i: usize| format!("reproduce table4b --jobs 1 --out out --shard {i}/2");
+    let start = |i: usize| {
+        let mut command = desk.command(&shard(i));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("it starts")
+    };
+    let both = [1, 2].map(|i| (i, start(i)));
+    let both = both.map(|(i, child)| {
+        let output = child.wait_with_output().expect("our own child");
+        Finished::new(shard(i), output).success()
+    });
+    let mut made = 0;
+    for (i, finished) in (1..).zip(&both) {
+        let words = format!("shard {i}/2: 2 runs made, 0 were there already");
+        assert!(finished.stderr.contains(&words), "{finished}");
+        made += finished.stdout.lines().count();
+    }
+    assert!(
+        (1..=2).contains(&made),
+        "the last one writes the table: {both:?}"
+    );
+    assert!(out.join("results/table4b-ci.md").is_file());
+    let before = finished(out);
+    assert_eq!(before.len(), 4);
+    for name in before.keys() {
+        let done = std::fs::read_to_string(out.join("runs").join(name)).expect("a mark");
+        assert!(done.contains("\"processes\": 1"), "{name}: {done}");
+        let lock = out.join("runs").join(name.replace(".done", ".lock"));
+        assert_eq!(
+            std::fs::read(lock).expect("a claim"),
+            b"",
+            "it was given back"
+        );
+    }
+
+    // A part that is done says so, and makes nothing.
+    let again = desk.ssl(&shard(1)).success();
+    assert!(
+        again
+            .stderr
+            .contains("shard 1/2: 0 runs made, 2 were there already"),
+        "{again}"
+    );
+
+    // The machine that made one of them died before it was done.
+    let name = before.keys().next().expect("four of them");
+    let run = name.trim_end_matches(".done");
+    std::fs::remove_file(out.join("runs").join(name)).expect("a mark");
+    std::fs::write(out.join(format!("runs/{run}.lock")), "elsewhere 17 4\n").expect("a claim");
+    let (code, said) = finish(&desk, "table4b --silence 2");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("waiting for 1 run that other processes make"),
+        "{said}"
+    );
+    let words = format!("{run}: elsewhere has given no sign of life for 2 s");
+    assert!(said.contains(&words), "{said}");
+    assert!(said.contains("1 runs made, 3 were there already"), "{said}");
+}

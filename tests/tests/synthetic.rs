@@ -149,3 +149,27 @@ fn both_synthetic_sets_are_the_same_each_time_and_another_seed_differs() {
         assert_ne!(digests[0], digests[2], "{set}");
     }
 }
+
+/// A set of any size, whose clips are made as they are written.
+#[test]
+fn as_many_clips_as_are_asked_for() {
+    let desk = Desk::new();
+    desk.ssl("prepare --dataset synthetic3d --clips 50 --subjects 5 --pairs 0.2 -o a.h5")
+        .success();
+    let facts = desk.ssl("inspect a.h5 --json").json();
+    assert_eq!(facts["clips"], 50, "{facts:#}");
+    let two: usize = (0..50)
+        .map(|clip| {
+            desk.ssl(&format!("inspect a.h5 --clip {clip} --json"))
+                .json()
+        })
+        .filter(|clip| clip["persons"] == 2)
+        .count();
+    assert_eq!(two, 10);
+    desk.ssl("prepare --dataset synthetic --clips 9 --subjects 3 -o b.h5")
+        .refused(2, &["--subjects", "3", "4"]);
+    desk.ssl("prepare --dataset synthetic --pairs 2 -o b.h5")
+        .refused(1, &["pairs", "0 to 1"]);
+    desk.ssl("prepare a.h5 --clips 9 -o b.h5")
+        .refused(2, &["--clips", "synthetic"]);
+}

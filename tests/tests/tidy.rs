@@ -206,10 +206,7 @@ fn dependencies_point_one_way() {
             "crates/skeletonmae",
             ["hdf5", "skeleton-data", "strl", "safetensors", "ssl-cli"].as_slice(),
         ),
-        (
-            "crates/strl",
-            ["hdf5", "skeleton-data", "safetensors", "ssl-cli"].as_slice(),
-        ),
+        ("crates/strl", ["hdf5", "ssl-cli"].as_slice()),
         (
             "datasets",
             ["candle", "hdf5", "skeleton-kernels", "skeletonmae", "strl"].as_slice(),
@@ -236,6 +233,31 @@ fn dependencies_point_one_way() {
         }
     }
     none("dependencies against the direction", found);
+}
+
+/// `strl` can be built with its checkpoints as files; what makes the model knows tensors alone.
+#[test]
+fn files_are_the_affair_of_one_feature_of_strl() {
+    let manifest = read("crates/strl/Cargo.toml");
+    let mut found = Vec::new();
+    for name in ["safetensors", "serde_json", "sha2", "skeleton-data", "toml"] {
+        let optional = format!("\n{name} = {{ workspace = true, optional = true }}");
+        if !manifest.contains(&optional) {
+            found.push(format!("{name} isn't optional"));
+        }
+    }
+    for path in files("crates/strl/src", &[".rs"]) {
+        if path.starts_with("crates/strl/src/checkpoint") || path.ends_with("predictor.rs") {
+            continue;
+        }
+        let text = read(&path);
+        for word in ["skeleton_data", "safetensors::", "std::fs", "std::path"] {
+            if text.contains(word) {
+                found.push(format!("{}: {word}", path.display()));
+            }
+        }
+    }
+    none("models know tensors, not files", found);
 }
 
 #[test]

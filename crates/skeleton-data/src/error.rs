@@ -105,6 +105,8 @@ pub enum Form {
     Lines,
     /// What a pose estimator wrote of a video.
     Estimates,
+    /// A stream of frames, a line each.
+    Frames,
     /// A compressed file that is damaged, or unpacks to too much.
     Packed,
     /// Files that can't be one set of clips.

@@ -13,6 +13,7 @@ pub mod error;
 mod geometry;
 pub mod health;
 mod kind;
+pub mod live;
 pub mod loader;
 mod map;
 mod names;

@@ -76,7 +76,7 @@ impl JointMatrix {
 }
 
 /// The slope of attention's `LeakyReLU` around a score where it is negative (Velickovic et al., section 3.3).
-pub(crate) const SLOPE: f64 = 0.2;
+pub const SLOPE: f64 = 0.2;
 
 /// Whom each joint attends to, itself first, and by how many heads.
 #[derive(Clone, Debug)]

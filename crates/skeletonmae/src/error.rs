@@ -100,11 +100,7 @@ impl Error {
     }
 
     /// Of a tensor that the model has in one shape and was given in another; none where there is no such tensor.
-    pub(crate) fn parameter(
-        name: &str,
-        expected: Option<&[usize]>,
-        found: Option<&[usize]>,
-    ) -> Self {
+    pub fn parameter(name: &str, expected: Option<&[usize]>, found: Option<&[usize]>) -> Self {
         let shape = |dims: Option<&[usize]>| dims.map_or("none".into(), |d| format!("{d:?}"));
         Self::Parameter {
             name: name.to_owned(),

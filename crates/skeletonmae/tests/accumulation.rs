@@ -130,6 +130,52 @@ fn go_on(_: &StepReport<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+/// A step of plain SGD goes as far as the rate times the gradient's norm. An epoch's norm is the mean of its steps', before they are
+/// clipped.
+#[test]
+fn an_epoch_says_how_long_its_gradients_were() {
+    let parameters = |trial: &Trial| -> Vec<f64> {
+        let all = trial.store.parameters().into_iter();
+        all.flat_map(|(_, var)| var.flatten_all().unwrap().to_vec1::<f64>().unwrap())
+            .collect()
+    };
+    let mut trial = Trial::new(Guard::default());
+    let mut norms = Vec::new();
+    for value in [0.0, 1.0] {
+        let before = parameters(&trial);
+        let steps = vec![Ok(vec![clip(value, "a")])];
+        let report = trial.run(Progress::default(), steps, &mut go_on).unwrap();
+        let square = before
+            .iter()
+            .zip(&parameters(&trial))
+            .map(|(a, b)| (a - b) * (a - b));
+        let length = square.sum::<f64>().sqrt() / 0.1;
+        let norm = report.gradient_norm;
+        assert!(
+            norm > 0.0 && (norm - length).abs() < 1e-9 * length,
+            "{norm} {length}"
+        );
+        norms.push(norm);
+    }
+    let both = |guard: Guard| {
+        let steps = vec![Ok(vec![clip(0.0, "a")]), Ok(vec![clip(1.0, "a")])];
+        let report = Trial::new(guard).run(Progress::default(), steps, &mut go_on);
+        report.unwrap().gradient_norm
+    };
+    let mean = (norms[0] + norms[1]) / 2.0;
+    let found = both(Guard::default());
+    assert!((found - mean).abs() < 1e-12 * mean, "{found} {mean}");
+    let clipped = Guard {
+        clip_norm: Some(1e-9),
+        ..Guard::default()
+    };
+    // The second step begins where the first one left off, which is hardly anywhere.
+    assert!(
+        both(clipped) > 0.1 * mean,
+        "the norm is that before clipping"
+    );
+}
+
 /// With equal micro-batches BatchNorm sees the same statistics either way, so one step over both equals
 /// one step over either.
 #[test]

@@ -190,6 +190,9 @@ fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
         Form::Estimates => {
             "AlphaPose's list, MMPose's predictions and a folder of OpenPose's frames are read; anything else goes into JSON lines: `ssl convert --help`"
         }
+        Form::Frames => {
+            "a line is a frame: {\"time\": SECONDS, \"people\": [{\"id\": 1, \"keypoints\": [[x, y, score], null, ...]}]}; --skip-bad leaves out others"
+        }
         Form::Packed => "is the file whole? unpack it by hand to see: gunzip FILE, or xz -d FILE",
         Form::Together => {
             "give files of the same joints and form, with ids of their own; one cache for each set otherwise"

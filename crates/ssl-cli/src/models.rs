@@ -11,10 +11,10 @@ use skeleton_graph::Layout;
 use skeletonmae::objective::{Objective, Reconstruction};
 use skeletonmae::{SkeletonMae, Store, Trunk};
 use strl::probe::Pretrained;
-use strl::{Body, Strl, Task, load_body, load_encoder};
+use strl::{Body, Predictor, Strl, Task, load_body, load_encoder};
 
 use crate::args::MachineArgs;
-use crate::checkpoint::{Checkpoint, Kind, Meta, Origin, VERSION};
+use crate::checkpoint::{self, Checkpoint, Kind, Meta, Origin, VERSION};
 use crate::config::Config;
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
@@ -111,9 +111,9 @@ impl Opened {
 
     /// Reads the checkpoint of a run, or a file, of either kind.
     pub fn any(run_or_file: &Path) -> Outcome<Opened> {
-        let (checkpoint, origin) = Checkpoint::read(run_or_file)?;
+        let (checkpoint, origin) = checkpoint::read(run_or_file)?;
         let name = origin.path.display().to_string();
-        let layout = Layout::from_toml(&checkpoint.meta.layout, &name)?;
+        let layout = checkpoint.meta.skeleton(&name)?;
         let config = Config::from_toml(&checkpoint.meta.config, &name)?;
         config.check().map_err(|failure| failure.of(&name))?;
         checkpoint
@@ -209,19 +209,22 @@ impl Opened {
 
     /// The classifier with its trained numbers.
     pub fn classifier(&self, machine: &Machine) -> Outcome<Strl> {
-        let meta = &self.checkpoint.meta;
-        let strl = self.config.strl()?;
-        let store = Self::store(self.checkpoint.tensors.clone(), machine);
-        let task = Task {
-            layout: &self.layout,
-            coordinates: meta.coordinates,
-            frames: meta.frames,
-            classes: meta.classes.len(),
+        self.config.strl()?;
+        let (shape, layout) = (&self.config.model, &self.layout);
+        let (device, features) = (&machine.device, machine.features);
+        let model = self.checkpoint.classifier(shape, layout, device, features);
+        model.map_err(|error| self.refused(error))
+    }
+
+    /// The classifier with the way it reads: clips one at a time, each in so many views or as many as the checkpoint says.
+    pub fn predictor(&self, clips: Option<u16>, machine: &Machine) -> Outcome<Predictor> {
+        let meta = Meta {
+            reading: self.reading(clips),
+            ..self.checkpoint.meta.clone()
         };
-        let model = Strl::new(&self.config.model.mae, strl, task, store.builder())
-            .map_err(|error| self.refused(error))?;
-        store.all_used().map_err(|error| self.refused(error))?;
-        Ok(model.with_features(machine.features))
+        meta.reading.check()?;
+        let (model, layout) = (self.classifier(machine)?, self.layout.clone());
+        Ok(Predictor::new(&model, meta, layout, &machine.device)?)
     }
 
     /// A store that holds these numbers of the checkpoint and no others.

@@ -1,6 +1,7 @@
 //! The only place that prints: data to stdout, everything else to stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -20,6 +21,7 @@ pub struct Printer {
     quiet: bool,
     /// Only why the command fails.
     silent: bool,
+    unicode: bool,
 }
 
 impl Printer {
@@ -39,6 +41,7 @@ impl Printer {
             colour: terminal && !plain,
             quiet,
             silent: false,
+            unicode: shows_unicode(|name| std::env::var(name).ok()),
         }
     }
 
@@ -53,10 +56,36 @@ impl Printer {
         }
     }
 
+    /// Whether block characters are shown as such.
+    pub fn unicode(&self) -> bool {
+        self.unicode
+    }
+
+    /// Whether somebody looks at a terminal that can be drawn over, and not at a file or a pipe.
+    pub fn draws(&self) -> bool {
+        self.terminal && io::stdout().is_terminal()
+    }
+
+    /// Lines that are drawn over each other; nothing where stderr is no terminal.
+    pub fn panel(&self) -> Panel {
+        let bar = match self.terminal {
+            true => self.bars.add(ProgressBar::new_spinner()),
+            false => ProgressBar::hidden(),
+        };
+        let style = ProgressStyle::with_template("{msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Panel { bar }
+    }
+
     /// Data: one document on stdout. A reader that closed the pipe early has what it wanted.
     pub fn document(&self, text: &str) -> Outcome {
+        self.answer(text).map(|_| ())
+    }
+
+    /// One of many documents that follow each other without end: breaks off where nobody reads them any more.
+    pub fn answer(&self, text: &str) -> Outcome<ControlFlow<()>> {
         if self.silent {
-            return Ok(());
+            return Ok(ControlFlow::Continue(()));
         }
         let written = self.bars.suspend(|| {
             let mut out = io::stdout().lock();
@@ -67,10 +96,9 @@ impl Printer {
             out.flush()
         });
         match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::error(format!("standard output: {error}")))
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+            Err(error) => Err(Failure::error(format!("standard output: {error}"))),
         }
     }
 
@@ -187,6 +215,40 @@ impl Printer {
     }
 }
 
+/// Whether the locale is of UTF-8, and the terminal one that has a font for it: the console of Linux lacks most blocks.
+fn shows_unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
+    if cfg!(windows) {
+        return true;
+    }
+    if variable("TERM").is_some_and(|terminal| ["linux", "dumb"].contains(&terminal.as_str())) {
+        return false;
+    }
+    let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set);
+    let locale = locale.unwrap_or_default().to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+/// A few lines at the end of a terminal.
+#[derive(Debug)]
+pub struct Panel {
+    bar: ProgressBar,
+}
+
+impl Panel {
+    /// Shows these in place of the lines before.
+    pub fn show(&self, lines: &[String]) {
+        self.bar.set_message(message(&lines.join("\n")));
+        self.bar.tick();
+    }
+}
+
+impl Drop for Panel {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// How far a long job is.
 #[derive(Debug)]
 pub struct Progress {
@@ -292,6 +354,29 @@ impl Drop for LogWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_are_for_terminals_that_show_them() {
+        let shows = |variables: &[(&str, &str)]| {
+            shows_unicode(|name| {
+                let found = variables.iter().find(|(other, _)| *other == name)?;
+                Some(found.1.to_owned())
+            })
+        };
+        if cfg!(windows) {
+            return;
+        }
+        assert!(shows(&[("LANG", "de_DE.UTF-8")]));
+        assert!(shows(&[("LANG", "C"), ("LC_ALL", "C.utf8")]));
+        assert!(shows(&[
+            ("LC_ALL", ""),
+            ("LC_CTYPE", "en_GB.UTF-8"),
+            ("LANG", "C")
+        ]));
+        assert!(!shows(&[("LANG", "en_GB.UTF-8"), ("LC_ALL", "C")]));
+        assert!(!shows(&[("LANG", "en_GB.UTF-8"), ("TERM", "linux")]));
+        assert!(!shows(&[]));
+    }
 
     #[test]
     fn times_read_like_a_clock() {

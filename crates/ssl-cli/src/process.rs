@@ -108,6 +108,22 @@ mod cuda {
     }
 }
 
+/// What the machine calls itself, in characters that a file's name may have.
+pub fn host_name() -> String {
+    let named = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let asked = || {
+        let output = std::process::Command::new("hostname").output().ok()?;
+        String::from_utf8(output.stdout).ok()
+    };
+    let name = named.or_else(asked).unwrap_or_default();
+    let plain = |c: &char| c.is_ascii_alphanumeric() || "-._".contains(*c);
+    let name: String = name.trim().chars().filter(plain).take(64).collect();
+    match name.is_empty() {
+        true => "unknown".to_owned(),
+        false => name,
+    }
+}
+
 /// What the system has, or the control group the process is in, as containers and batch systems set them. `root` is where
 /// /proc and /sys are.
 fn free_of_system(root: &Path) -> Option<u64> {

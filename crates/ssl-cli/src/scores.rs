@@ -93,6 +93,25 @@ pub fn write(path: &Path, about: &About, scores: &Scores) -> Outcome {
     whole.finish()
 }
 
+/// All scores in the order of the first file, of the same clips and classes.
+pub fn aligned(files: &[ScoreFile]) -> Outcome<Vec<Scores>> {
+    let first = &files[0];
+    let one = |file: &ScoreFile| {
+        if file.about.classes != first.about.classes {
+            let message = format!(
+                "{} doesn't fit {}: other classes: {:?} and {:?}",
+                file.path.display(),
+                first.path.display(),
+                file.about.classes,
+                first.about.classes
+            );
+            return Err(Failure::error(message).hint("scores of the same classes are fused"));
+        }
+        file.in_order_of(first)
+    };
+    files.iter().map(one).collect()
+}
+
 impl ScoreFile {
     /// Reads a file and checks all of it.
     pub fn read(path: &Path) -> Outcome<ScoreFile> {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use skeleton_data::draw::steers;
+pub use strl::checkpoint::sealed::hex;
 
 use crate::failure::{Failure, Outcome};
 
@@ -66,11 +67,6 @@ pub fn shell(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The text with `\u001b` and its like for each character but ends of lines and tabs that could steer a terminal. In JSON, where

@@ -4,6 +4,7 @@ mod data;
 mod models;
 mod report;
 mod side;
+mod stream;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::process::Command;
 use clap::{Args, Subcommand, ValueEnum};
 
 use self::data::DataOptions;
+use self::stream::StreamOptions;
 use crate::process::{Failure, cannot};
 use crate::workspace::Workspace;
 
@@ -36,6 +38,8 @@ pub enum Topic {
     Sizes(Rounds),
     /// What batches take of a step of fine-tuning.
     Share(Rounds),
+    /// Frames as they come, answered every hop.
+    Stream(StreamOptions),
     /// Models, ops and readers.
     All(TableOptions),
 }
@@ -107,6 +111,7 @@ pub fn bench(workspace: &Workspace, topic: &Topic) -> Result<(), Failure> {
         Topic::Infer1(options) => models::bench(workspace, Some("infer1"), options, false),
         Topic::Models(table) => models::bench(workspace, None, &table.work, table.page),
         Topic::Ops(options) => models::ops(workspace, options),
+        Topic::Stream(options) => stream::bench(workspace, options),
         Topic::All(table) => {
             models::bench(workspace, None, &table.work, table.page)?;
             // The file is the models'.
@@ -236,7 +241,13 @@ mod tests {
         assert_eq!((rounds, threads, table.page), (5, 2, true));
         assert_eq!(clock, Clock::Processor);
         assert_eq!(table.work.json, Some("x.json".into()));
-        for right in ["data", "models --page", "infer1 --json x", "ops --json x"] {
+        for right in [
+            "data",
+            "models --page",
+            "infer1 --json x",
+            "ops --json x",
+            "stream --seconds 9 --hop 1",
+        ] {
             assert!(parse(right).is_some(), "{right}");
         }
         for wrong in [

@@ -1,11 +1,15 @@
 //! An animation as one HTML file that needs nothing else.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::scene::Scene;
 use super::svg::{DARK, LIGHT};
-use super::{Caption, plain, strip, xml};
+use super::{Caption, plain, steers, strip, xml};
 
+/// What draws a skeleton on a canvas, as the script of a page: `Figure.palette()`, `Figure.fit(canvas)`, `Figure.draw(...)`.
+pub const FIGURE_JS: &str = include_str!("figure.js");
 /// Frames of an animation at most: of longer clips, evenly spaced ones are taken.
 const MOST_FRAMES: usize = 2_000;
 /// Steps of the scene's unit in the page's whole numbers.
@@ -29,7 +33,7 @@ pub fn animation(scene: &Scene, caption: &Caption<'_>) -> String {
     let values = [
         ("colours", [LIGHT, DARK].concat()),
         ("style", include_str!("player.css").to_owned()),
-        ("script", include_str!("player.js").to_owned()),
+        ("script", [FIGURE_JS, include_str!("player.js")].concat()),
         ("id", xml(caption.id)),
         ("facts", xml(&format!("{}.{skipped}", caption.facts(scene)))),
         ("legend", legend(scene)),
@@ -106,11 +110,18 @@ fn data(scene: &Scene, frames: &[usize]) -> serde_json::Value {
     })
 }
 
-/// JSON for a script element: nothing in it can end the element or open a comment.
-fn script(value: &serde_json::Value) -> String {
-    value
-        .to_string()
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026")
+/// JSON for a script element: nothing in it can end the element or open a comment, or turn the direction of writing for who reads
+/// the file as text.
+pub fn script(value: &serde_json::Value) -> String {
+    let text = value.to_string();
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // All of these stand in strings only, where the escape means the same.
+        if matches!(c, '<' | '>' | '&') || steers(c) {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }

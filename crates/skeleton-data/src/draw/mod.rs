@@ -6,15 +6,17 @@
 
 mod camera;
 mod html;
+mod motion;
 mod scene;
 mod strip;
 mod svg;
 
 pub use camera::{Axis, Camera};
-pub use html::animation;
+pub use html::{FIGURE_JS, animation, script};
+pub use motion::{Motion, Skeleton};
 pub use scene::Scene;
 pub use strip::{Strip, strip, strips};
-pub use svg::{LIGHT, SERIES, Svg};
+pub use svg::{DARK, LIGHT, SERIES, SERIES_NAMES, Svg};
 
 /// What is said of a clip beside its drawing.
 #[derive(Clone, Debug, Default)]

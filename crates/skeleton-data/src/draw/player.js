@@ -1,4 +1,3 @@
-"use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
   const clip = JSON.parse($("data").textContent);
@@ -7,24 +6,12 @@
   $("player").hidden = false;
   const stage = $("stage"), chart = $("trace"), seek = $("seek");
   const state = { at: 0, playing: false, turn: 0, tilt: 0, zoom: 1, shown: clip.people.map(() => true) };
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
   let colours = {};
-  const recolour = () => {
-    for (const name of ["ink", "soft", "bad", "line", "panel", "mid", "lu", "ll", "ru", "rl"]) colours[name] = css(name);
-  };
+  const recolour = () => { colours = Figure.palette(); };
   seek.max = count - 1;
   if (clip.spatial) stage.classList.add("spatial");
 
-  // A canvas in the device's own pixels, measured in the page's.
-  const fit = (canvas) => {
-    const ratio = window.devicePixelRatio || 1, { width, height } = canvas.getBoundingClientRect();
-    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
-    const pen = canvas.getContext("2d");
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    return [pen, width, height];
-  };
+  const fit = Figure.fit;
   const place = (person, frame, joint) => clip.people[person].places[frame * v + joint];
   // Turned about the upright axis, then tilted towards the viewer: [right, up, away].
   const turned = ([x, y, z = 0]) => {
@@ -38,40 +25,7 @@
     return [0, 1, 2].map((c) => all.map((a) => a[c] || 0).sort((a, b) => a - b)[all.length >> 1]);
   };
 
-  const figure = (pen, person, frame, see, faint) => {
-    const seen = clip.joints.map((_, j) => place(person, frame, j)).map((a) => a && see(a));
-    const scores = clip.people[person].scores;
-    const sure = (j) => scores ? 0.25 + 0.75 * scores[frame * v + j] / 100 : 1;
-    const bones = clip.bones.filter(([a, b]) => seen[a] && seen[b]);
-    bones.sort(([a, b], [c, d]) => seen[c][2] + seen[d][2] - seen[a][2] - seen[b][2]);
-    pen.lineCap = "round";
-    for (const [a, b] of bones) {
-      const stroke = (colour, width) => {
-        pen.strokeStyle = colour;
-        pen.lineWidth = width;
-        pen.beginPath();
-        pen.moveTo(seen[a][0], seen[a][1]);
-        pen.lineTo(seen[b][0], seen[b][1]);
-        pen.stroke();
-      };
-      pen.globalAlpha = faint * Math.min(sure(a), sure(b));
-      stroke(colours[clip.paints[a]], 5);
-      if (person) { pen.globalAlpha = faint; stroke(colours.panel, 2.2); }
-    }
-    seen.forEach((a, j) => {
-      if (!a) return;
-      pen.globalAlpha = faint * sure(j);
-      pen.beginPath();
-      pen.arc(a[0], a[1], 4, 0, 7);
-      pen.fillStyle = person ? colours.panel : colours[clip.paints[j]];
-      pen.fill();
-      pen.lineWidth = 1.8;
-      pen.strokeStyle = colours[clip.paints[j]];
-      pen.stroke();
-    });
-    pen.globalAlpha = 1;
-    return seen;
-  };
+  const figure = (pen, person, frame, see, faint) => Figure.draw(pen, clip, person, frame, { see, faint, colours });
   const words = (pen, text, x, y, colour) => {
     pen.lineWidth = 3;
     pen.strokeStyle = colours.panel;

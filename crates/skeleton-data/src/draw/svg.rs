@@ -14,7 +14,7 @@ pub const LIGHT: &str = "\
 ";
 
 /// What the names stand for where the reader prefers a dark page.
-pub(super) const DARK: &str = "\
+pub const DARK: &str = "\
 @media (prefers-color-scheme:dark){:root{--bg:#14171d;--panel:#1d2129;--line:#333a46;--ink:#e8eaf0;--soft:#a3abbb;--bad:#ff8a80;\
 --mid:#b4bbc9;--lu:#3ba3e0;--ll:#9ad4f5;--ru:#f0803c;--rl:#f5c04d}}
 ";
@@ -23,6 +23,13 @@ pub(super) const DARK: &str = "\
 pub const SERIES: [&str; 8] = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c8c00",
 ];
+
+/// The same as names for the style rules of a page, which say what they stand for where the reader prefers a dark one.
+pub const SERIES_NAMES: &str = "\
+:root{--s0:#0072b2;--s1:#d55e00;--s2:#009e73;--s3:#cc79a7;--s4:#e69f00;--s5:#56b4e9;--s6:#000000;--s7:#8c8c00}
+@media (prefers-color-scheme:dark){:root{--s0:#3ba3e0;--s1:#f0803c;--s2:#2fc79a;--s3:#e29bc4;--s4:#f5c04d;--s5:#9ad4f5;--s6:#ffffff;\
+--s7:#c8c83c}}
+";
 
 /// Style rules that every drawing has.
 const STYLE: &str = "\
@@ -70,6 +77,22 @@ impl Svg {
         ));
         svg.text(MARGIN, 26.0, "id", &short(title, fits(width, 8.5)));
         svg.text(MARGIN, 47.0, "facts", &short(facts, fits(width, 6.6)));
+        svg
+    }
+
+    /// Begins a drawing of this width and height within a page that has the palette, the style and a heading of its own: it has
+    /// neither style rules nor a background, and its title and its facts are there for those who don't see it.
+    pub fn in_page((width, height): (f32, f32), name: &str, title: &str, facts: &str) -> Svg {
+        let mut svg = Svg {
+            text: String::new(),
+        };
+        let (title, facts) = (xml(title), xml(facts));
+        svg.line(format_args!(
+            "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-labelledby=\"{name}-title {name}-facts\">"
+        ));
+        svg.line(format_args!(
+            "<title id=\"{name}-title\">{title}</title><desc id=\"{name}-facts\">{facts}</desc>"
+        ));
         svg
     }
 

@@ -17,12 +17,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::people::{MOST_COMPARED, MOST_PEOPLE, Pose, matched};
 use super::{Contents, stem};
 use crate::error::Mismatch;
 use crate::{Error, Form, Kind, Result, Sequence, Values, names};
 
-/// People kept of a clip.
-pub const MOST_PEOPLE: usize = 8;
 /// Names that programs give to their files, which say nothing of the clip.
 const OWN_NAMES: [&str; 4] = ["alphapose-results", "results", "predictions", "keypoints"];
 /// How a frame's file of OpenPose ends.
@@ -33,35 +32,6 @@ const MOST_JOINTS: usize = 1 << 12;
 /// A clip as it was put together.
 pub(super) struct Video {
     clip: Sequence,
-}
-
-/// A person in a frame.
-struct Pose {
-    /// Which person it is, where the program says it.
-    person: Option<i64>,
-    /// (v, c)
-    places: Vec<f32>,
-    /// (v)
-    scores: Vec<f32>,
-}
-
-impl Pose {
-    /// Of the box around the joints that were found; of fewer than two infinite.
-    fn diagonal(&self) -> f32 {
-        let c = self.places.len() / self.scores.len().max(1);
-        let found = || (0..self.scores.len()).filter(|&joint| self.scores[joint] > 0.0);
-        if found().count() < 2 {
-            return f32::INFINITY;
-        }
-        let side = |axis: usize| {
-            let places = found().map(|joint| self.places[joint * c + axis]);
-            let (low, high) = places.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| {
-                (low.min(x), high.max(x))
-            });
-            (high - low) * (high - low)
-        };
-        (0..c).map(side).sum::<f32>().sqrt()
-    }
 }
 
 /// The people of each frame, by its number.
@@ -418,47 +388,13 @@ fn follow(frames: &[Vec<Pose>]) -> Vec<Track> {
     let mut open: Vec<usize> = Vec::new();
     let mut named: BTreeMap<i64, usize> = BTreeMap::new();
     for (rank, poses) in frames.iter().enumerate() {
-        let mut of_pose: Vec<Option<usize>> = vec![None; poses.len()];
-        let mut taken: Vec<usize> = Vec::new();
-        for (at, pose) in poses.iter().enumerate() {
-            let Some(track) = pose.person.and_then(|person| named.get(&person)) else {
-                continue;
-            };
-            // A number that a frame has twice is one person's once.
-            if !taken.contains(track) {
-                of_pose[at] = Some(*track);
-                taken.push(*track);
-            }
-        }
-        let free = |at: &usize| of_pose[*at].is_none() && poses[*at].person.is_none();
-        // A crowd is not compared with a crowd: who is kept in the end are few.
-        let free: Vec<usize> = (0..poses.len())
-            .filter(free)
-            .take(8 * MOST_PEOPLE)
-            .collect();
-        let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
-        for &track in open.iter().filter(|track| !taken.contains(track)) {
-            let Some(&(frame, last)) = tracks[track].poses.last() else {
-                continue;
-            };
-            if tracks[track].person.is_some() {
-                continue;
-            }
-            let last = &frames[frame][last];
-            let reach = last.diagonal();
-            let near = free.iter().filter_map(|&at| {
-                let distance = distance(last, &poses[at])?;
-                (distance <= reach).then_some((distance, track, at))
-            });
-            pairs.extend(near);
-        }
-        pairs.sort_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
-        for (_, track, at) in pairs {
-            if of_pose[at].is_none() && !taken.contains(&track) {
-                of_pose[at] = Some(track);
-                taken.push(track);
-            }
-        }
+        let last = |&track: &usize| {
+            let &(frame, last) = tracks[track].poses.last()?;
+            let unnamed = tracks[track].person.is_none();
+            unnamed.then(|| (track, &frames[frame][last]))
+        };
+        let seen: Vec<(usize, &Pose)> = open.iter().filter_map(last).collect();
+        let of_pose = matched(poses, |person| named.get(&person).copied(), &seen);
         open.clear();
         for (at, pose) in poses.iter().enumerate() {
             let track = of_pose[at].unwrap_or_else(|| {
@@ -473,30 +409,10 @@ fn follow(frames: &[Vec<Pose>]) -> Vec<Track> {
                 new
             });
             tracks[track].poses.push((rank, at));
-            if open.len() < 8 * MOST_PEOPLE {
+            if open.len() < MOST_COMPARED {
                 open.push(track);
             }
         }
     }
     tracks
-}
-
-/// Mean distance of the joints that both have; none where there are none.
-fn distance(one: &Pose, other: &Pose) -> Option<f32> {
-    let c = one.places.len() / one.scores.len().max(1);
-    let (mut sum, mut joints) = (0.0, 0);
-    for joint in 0..one.scores.len() {
-        if one.scores[joint] > 0.0 && other.scores[joint] > 0.0 {
-            let axes = joint * c..(joint + 1) * c;
-            let square = |(a, b): (&f32, &f32)| (a - b) * (a - b);
-            let squares: f32 = one.places[axes.clone()]
-                .iter()
-                .zip(&other.places[axes])
-                .map(square)
-                .sum();
-            sum += squares.sqrt();
-            joints += 1;
-        }
-    }
-    (joints > 0).then(|| sum / joints as f32)
 }

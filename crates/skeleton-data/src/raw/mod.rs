@@ -7,6 +7,7 @@ pub mod jsonl;
 mod meaning;
 pub mod npz;
 pub mod ntu;
+pub(crate) mod people;
 mod pickle;
 mod pyskl;
 
@@ -21,9 +22,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use skeleton_graph::Layout;
 
-pub use self::estimators::MOST_PEOPLE;
 pub use self::files::{Input, RawFiles, has_recordings};
 pub use self::meaning::{Column, Columns, Meaning};
+pub use self::people::MOST_PEOPLE;
 use crate::error::Mismatch;
 use crate::kind::without_mark;
 use crate::map::{Storage, unpacked};

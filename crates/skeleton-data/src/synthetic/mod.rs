@@ -19,7 +19,7 @@ mod body;
 mod scene;
 mod subject;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use half::f16;
 use rand::RngCore as _;
@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 use skeleton_graph::random::{Key, Purpose, Rng, stream};
 
+use crate::parallel::visit_in_order;
 use crate::{Error, Result, Sequence, Units, Values};
 use action::{ACTIONS, Action};
 use body::{POINTS, Point, Vec3};
@@ -123,66 +124,206 @@ pub struct Synthetic {
 /// Makes the set.
 ///
 /// # Errors
-/// Fewer than four subjects, no repetition, or more clips than fit 32 bits.
+/// As [`Generator::new`].
 pub fn synthetic(kind: SyntheticKind, settings: &SyntheticSettings) -> Result<Synthetic> {
-    let SyntheticSettings {
-        subjects,
-        repetitions,
-        seed,
-    } = *settings;
-    if !(4..=999).contains(&subjects) {
-        return Err(Error::setting("synthetic.subjects", "4 to 999", subjects));
-    }
-    if !(1..=999).contains(&repetitions) {
-        let name = "synthetic.repetitions";
-        return Err(Error::setting(name, "1 to 999", repetitions));
-    }
-    let (layout, units) = kind.layout();
-    let layout = Layout::built_in(layout).expect("both layouts are built in");
-    let body = |s| Subject::draw(seed, &format!("subject{s:03}"));
-    let bodies: Vec<Subject> = (0..subjects).map(body).collect();
-    let train = (subjects - (subjects * 3 / 10).max(2)) as usize;
-    let (mut sequences, mut splits) = (Vec::new(), [Vec::new(), Vec::new()]);
-    for subject in 0..bodies.len() {
-        let group = match subject < train {
-            true => 0..train,
-            false => train..bodies.len(),
-        };
-        for label in 0..ACTIONS.len() {
-            for repetition in 0..repetitions {
-                let clip = Clip {
-                    kind,
-                    seed,
-                    subject,
-                    label,
-                    repetition,
-                };
-                let sequence = clip.sequence(&layout, &bodies, group.clone());
-                splits[usize::from(subject >= train)].push(sequence.id.clone());
-                sequences.push(sequence);
-            }
-        }
-    }
-    let [train, val] = splits;
+    let generator = Generator::new(kind, settings)?;
     Ok(Synthetic {
-        layout,
-        units,
-        classes: ACTIONS
-            .iter()
-            .map(|action| action.name.to_owned())
-            .collect(),
-        sequences,
-        splits: vec![("train".into(), train), ("val".into(), val)],
+        sequences: (0..generator.len()).map(|at| generator.clip(at)).collect(),
+        classes: generator.classes(),
+        units: generator.units(),
+        splits: generator.splits(),
+        layout: generator.layout,
     })
 }
 
+/// The most clips of a set: no file of clips has more.
+const MOST_CLIPS: u64 = u32::MAX as u64;
+
+/// A set whose clips are made as they are asked for, so that it may be larger than memory.
+#[derive(Debug)]
+pub struct Generator {
+    layout: Layout,
+    bodies: Vec<Subject>,
+    /// The first subjects, who are `train`.
+    train: usize,
+    clips: Vec<Clip>,
+}
+
+impl Generator {
+    /// The set of these settings: as many clips of every action by every subject.
+    ///
+    /// # Errors
+    /// Fewer than four subjects, no repetition, or more than 999 of either.
+    pub fn new(kind: SyntheticKind, settings: &SyntheticSettings) -> Result<Generator> {
+        let SyntheticSettings {
+            subjects,
+            repetitions,
+            seed,
+        } = *settings;
+        if !(1..=999).contains(&repetitions) {
+            let name = "synthetic.repetitions";
+            return Err(Error::setting(name, "1 to 999", repetitions));
+        }
+        Self::dealt(kind, subjects, seed, |_, _| repetitions)
+    }
+
+    /// A set of so many clips, dealt evenly to subjects and, by `pairs`, to actions: the share of clips of two people, who
+    /// perform 2 of the 16 actions.
+    ///
+    /// # Errors
+    /// Fewer than 4 or more than 999 subjects, no clip or more than 32 bits count, or a share that isn't 0 to 1.
+    pub fn of_clips(
+        kind: SyntheticKind,
+        subjects: u32,
+        clips: u64,
+        pairs: f64,
+        seed: u64,
+    ) -> Result<Generator> {
+        if !(1..=MOST_CLIPS).contains(&clips) {
+            let name = "synthetic.clips";
+            return Err(Error::setting(name, "1 to 4294967295", clips));
+        }
+        if !(0.0..=1.0).contains(&pairs) {
+            let name = "synthetic.pairs";
+            return Err(Error::setting(name, "a share from 0 to 1", pairs));
+        }
+        let together = (pairs * clips as f64).round() as u64;
+        let persons = |label: usize| ACTIONS[label].action.facts().persons;
+        let repetitions = |subject: u32, label: usize| {
+            let alike = |other: &usize| persons(*other) == persons(label);
+            let actions = (0..ACTIONS.len()).filter(alike).count() as u64;
+            let before = (0..label).filter(alike).count() as u64;
+            let share = match persons(label) {
+                1 => clips - together,
+                _ => together,
+            };
+            let own = portion(share, actions, before);
+            // Each action begins with another subject, so that no subject has all of the odd ones.
+            let place = (u64::from(subject) + before) % u64::from(subjects);
+            portion(own, u64::from(subjects), place) as u32
+        };
+        Self::dealt(kind, subjects, seed, repetitions)
+    }
+
+    fn dealt(
+        kind: SyntheticKind,
+        subjects: u32,
+        seed: u64,
+        repetitions: impl Fn(u32, usize) -> u32,
+    ) -> Result<Generator> {
+        if !(4..=999).contains(&subjects) {
+            return Err(Error::setting("synthetic.subjects", "4 to 999", subjects));
+        }
+        let (layout, _) = kind.layout();
+        let mut clips = Vec::new();
+        for subject in 0..subjects {
+            for label in 0..ACTIONS.len() {
+                let each = (0..repetitions(subject, label)).map(|repetition| Clip {
+                    kind,
+                    seed,
+                    subject,
+                    label: label as u32,
+                    repetition,
+                });
+                clips.extend(each);
+            }
+        }
+        let body = |s| Subject::draw(seed, &format!("subject{s:03}"));
+        Ok(Generator {
+            layout: Layout::built_in(layout).expect("both layouts are built in"),
+            bodies: (0..subjects).map(body).collect(),
+            train: (subjects - (subjects * 3 / 10).max(2)) as usize,
+            clips,
+        })
+    }
+
+    /// How many clips there are.
+    pub fn len(&self) -> usize {
+        self.clips.len()
+    }
+
+    /// Whether there is no clip.
+    pub fn is_empty(&self) -> bool {
+        self.clips.is_empty()
+    }
+
+    /// `coco17` or `ntu25`.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Pixels or metres.
+    pub fn units(&self) -> Units {
+        let kind = self.clips.first().map(|clip| clip.kind);
+        kind.unwrap_or(SyntheticKind::Coco17).layout().1
+    }
+
+    /// Names by label.
+    pub fn classes(&self) -> Vec<String> {
+        let names = ACTIONS.iter().map(|action| action.name);
+        names.map(str::to_owned).collect()
+    }
+
+    /// `train` and `val`, which share no subject, neither as the first person nor as the second.
+    pub fn splits(&self) -> Vec<(String, Vec<String>)> {
+        let part = |train: bool| {
+            let own = self.clips.iter();
+            let own = own.filter(|clip| ((clip.subject as usize) < self.train) == train);
+            own.map(Clip::id).collect()
+        };
+        vec![("train".into(), part(true)), ("val".into(), part(false))]
+    }
+
+    /// A clip, by subject, action, repetition.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn clip(&self, index: usize) -> Sequence {
+        let clip = &self.clips[index];
+        let group = match (clip.subject as usize) < self.train {
+            true => 0..self.train,
+            false => self.train..self.bodies.len(),
+        };
+        clip.sequence(&self.layout, &self.bodies, group)
+    }
+
+    /// Shows all clips in order, a few at a time made by all threads.
+    ///
+    /// # Errors
+    /// The first of `visit`, which sees no clip after it.
+    pub fn each<E: From<Error>>(
+        &self,
+        mut visit: impl FnMut(Sequence) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut failed = None;
+        let job = || |at| Ok(self.clip(at));
+        let seen = visit_in_order(self.len(), threads, job, |clip| match visit(clip) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+        // A break is by what `failed` says.
+        let _: ControlFlow<()> = seen?;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Of `all` things dealt to `places`, those of one place.
+fn portion(all: u64, places: u64, place: u64) -> u64 {
+    all / places + u64::from(place < all % places)
+}
+
 /// Which clip of the set.
+#[derive(Debug)]
 struct Clip {
     kind: SyntheticKind,
     seed: u64,
     /// Who it is of, and what.
-    subject: usize,
-    label: usize,
+    subject: u32,
+    label: u32,
     repetition: u32,
 }
 
@@ -199,15 +340,15 @@ impl Clip {
 
     /// Performs, sees and measures the clip; `group` are the subjects of its split.
     fn sequence(&self, layout: &Layout, bodies: &[Subject], group: Range<usize>) -> Sequence {
-        let (id, action) = (self.id(), ACTIONS[self.label].action);
+        let (id, action) = (self.id(), ACTIONS[self.label as usize].action);
         let mut dice = Dice::new(self.seed, &id);
-        let subjects = cast(&mut dice, self.subject, action, bodies, group);
+        let subjects = cast(&mut dice, self.subject as usize, action, bodies, group);
         let scene = Scene::draw(&mut dice, action, &subjects);
         let camera = Camera::draw(&mut dice);
         let (keypoints, scores) = self.measure(&mut dice, layout, &scene, &camera, &subjects);
         Sequence {
             id,
-            label: Some(self.label as u32),
+            label: Some(self.label),
             persons: subjects.len(),
             frames: scene.frames.len(),
             joints: layout.len(),
@@ -215,7 +356,7 @@ impl Clip {
             keypoints: Values::F16(keypoints),
             scores: (self.kind == SyntheticKind::Coco17).then_some(Values::F16(scores)),
             image: (self.kind == SyntheticKind::Coco17).then_some(IMAGE),
-            subject: Some(self.subject as u32),
+            subject: Some(self.subject),
             camera: None,
             setup: None,
         }

@@ -181,6 +181,48 @@ fn left_and_right_are_where_they_belong() {
 }
 
 #[test]
+fn so_many_clips_are_dealt_evenly_and_shown_in_order() {
+    let set = Generator::of_clips(SyntheticKind::Ntu25, 7, 401, 0.25, 3).expect("possible");
+    assert_eq!(set.len(), 401);
+    let mut clips = Vec::new();
+    set.each(|clip| -> Result<()> {
+        clips.push(clip);
+        Ok(())
+    })
+    .expect("nothing fails");
+    assert_eq!(clips.iter().filter(|clip| clip.persons == 2).count(), 100);
+    for (at, clip) in clips.iter().enumerate() {
+        assert_eq!(*clip, set.clip(at));
+    }
+    for subject in 0..7 {
+        let own = clips.iter().filter(|clip| clip.subject == Some(subject));
+        assert!((56..=58).contains(&own.count()), "subject {subject}");
+    }
+    // The same clips as in a set of repetitions.
+    let usual = make(SyntheticKind::Ntu25, &small());
+    let same = Generator::of_clips(
+        SyntheticKind::Ntu25,
+        small().subjects,
+        16,
+        0.125,
+        small().seed,
+    );
+    let first = same.expect("possible").clip(0);
+    assert!(usual.sequences.contains(&first));
+    let of = |subjects, clips, pairs| {
+        Generator::of_clips(SyntheticKind::Ntu25, subjects, clips, pairs, 0)
+    };
+    for bad in [
+        of(3, 9, 0.1),
+        of(9, 0, 0.1),
+        of(9, 9, 1.5),
+        of(9, 9, f64::NAN),
+    ] {
+        assert!(matches!(bad, Err(Error::Setting { .. })), "{bad:?}");
+    }
+}
+
+#[test]
 fn impossible_settings_are_errors() {
     for settings in [
         SyntheticSettings {

@@ -33,6 +33,8 @@ pub struct Progress {
     pub loss: f64,
     /// Sum of the weights: what losses were averaged over, targets or clips.
     pub weight: f64,
+    /// Sum of the gradients' Euclidean norms, a summand a step that wasn't skipped.
+    pub gradient_norm: f64,
 }
 
 impl Progress {
@@ -40,6 +42,8 @@ impl Progress {
     pub fn report(&self) -> EpochReport {
         EpochReport {
             loss: self.loss / self.weight.max(1.0),
+            gradient_norm: self.gradient_norm
+                / self.steps.saturating_sub(self.skipped).max(1) as f64,
             steps: self.steps,
             clips: self.clips,
             skipped: self.skipped,
@@ -97,6 +101,8 @@ pub struct StepReport<'a> {
 pub struct EpochReport {
     /// Mean loss, each step weighted by what it averaged over (targets or clips).
     pub loss: f64,
+    /// Mean over the steps of the Euclidean norm of the gradient of all parameters, before it is clipped.
+    pub gradient_norm: f64,
     /// Steps done, skipped ones included.
     pub steps: usize,
     /// Clips seen.
@@ -190,6 +196,7 @@ pub fn run_epoch<L: Learner>(
                 moves.iter().try_for_each(|of| of.make())?;
                 progress.loss += step_loss * weight;
                 progress.weight += weight;
+                progress.gradient_norm += norm;
             }
             Some((quantity, value)) => {
                 if guard.non_finite == OnNonFinite::Stop {

@@ -197,6 +197,29 @@ pub struct ImportArgs {
     pub overwrite: bool,
 }
 
+/// `ssl export`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  ssl export runs/finetune -o model.onnx
+
+The graph reads poses (batch, persons, frames, joints, coordinates), batch and persons of any size, an absent
+person all zeros, and gives logits and probabilities (batch, classes). How clips become such poses is written
+to FILE.onnx.json and into the file's metadata; docs/export.py does it with numpy.")]
+pub struct ExportArgs {
+    /// A fine-tuning run or checkpoint.
+    #[arg(value_name = "RUN|FILE")]
+    pub checkpoint: PathBuf,
+
+    /// The file to write (opset 17); FILE.onnx.json is written beside it.
+    #[arg(short, long, value_name = "FILE.onnx")]
+    pub output: PathBuf,
+
+    /// Replace these files if they exist.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
 /// `ssl layout`
 #[derive(Debug, Args)]
 #[command(
@@ -329,4 +352,49 @@ pub struct ReconstructArgs {
 
     #[command(flatten)]
     pub machine: MachineArgs,
+}
+
+/// `ssl report`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ssl report runs/finetune -o report.html
+  ssl report runs/finetune runs/scratch -o compared.html
+  ssl report runs/finetune --data moved.h5 --clips 100 -o report.html
+  ssl report reproduced -o tables.html
+
+The page is one file that loads nothing: it can be mailed. Its facts are in it as JSON too, in the element with
+the id `report`. Runs that are measured on the same clips are compared. The folder of `ssl reproduce` becomes
+its tables beside the paper's numbers.")]
+pub struct ReportArgs {
+    /// Folders of runs, or the one folder of a reproduction.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+
+    /// The page to write.
+    #[arg(short, long, value_name = "FILE.html")]
+    pub out: PathBuf,
+
+    /// Where the runs' cache is now [default: where it was].
+    #[arg(long, value_name = "CACHE.h5")]
+    pub data: Option<PathBuf>,
+
+    /// The split to look at [default: the one that the run was measured on].
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+
+    /// Where the encoder is now that a fine-tuning started from [default: where it was].
+    #[arg(long, value_name = "RUN|FILE")]
+    pub encoder: Option<PathBuf>,
+
+    /// Clips that move, at most: the most confident mistakes and right guesses, the rest a sample.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u16).range(0..=500))]
+    pub clips: u16,
+
+    /// Replace a page that exists.
+    #[arg(long)]
+    pub overwrite: bool,
+
+    #[command(flatten)]
+    pub compute: ComputeArgs,
 }

@@ -7,19 +7,21 @@ mod preparing;
 mod reproduce;
 mod scoring;
 mod training;
+mod watching;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::looking::{
-    DoctorArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs, ReconstructArgs,
-    RepresentArgs, ZooArgs,
+    DoctorArgs, ExportArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs,
+    ReconstructArgs, ReportArgs, RepresentArgs, ZooArgs,
 };
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
-pub use self::reproduce::{Batch, ReproduceArgs, ScaleName};
-pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, SummaryArgs};
+pub use self::reproduce::{Batch, ReproduceArgs, ScaleName, Shard};
+pub use self::scoring::{EvaluateArgs, FuseArgs, PredictArgs, StreamArgs, SummaryArgs};
 pub use self::training::{
     FinetuneArgs, PretrainArgs, ProbeArgs, ProbeMethod, RunArgs, SettingsArgs,
 };
+pub use self::watching::{RunsArgs, TensorboardArgs, WatchArgs};
 use crate::failure::Outcome;
 use crate::machine::{Device, Machine, Precision};
 use crate::printer::Printer;
@@ -81,16 +83,26 @@ pub enum Command {
     Fuse(FuseArgs),
     /// Mean and deviation of runs that differ in the seed.
     Summary(SummaryArgs),
+    /// List the runs below a folder with their key numbers.
+    Runs(RunsArgs),
+    /// Show a run under way until it ends.
+    Watch(WatchArgs),
+    /// Write what TensorBoard shows of runs.
+    Tensorboard(TensorboardArgs),
     /// Say which class each clip shows.
     Predict(PredictArgs),
     /// Write what a model sees in clips, and draw them by it.
     Represent(RepresentArgs),
     /// Draw a clip with joints hidden and what a pre-trained model puts in their place.
     Reconstruct(ReconstructArgs),
+    /// Make a page of runs to look at: curves, classes, mistakes, representations, reconstructions.
+    Report(ReportArgs),
     /// Print a model's card: layout, classes, parameters, cost, training, metrics.
     Info(InfoArgs),
     /// Make a checkpoint of weights from elsewhere.
     Import(ImportArgs),
+    /// Write a classifier for other runtimes, as an ONNX file.
+    Export(ExportArgs),
     /// Make the paper's tables and figures.
     Reproduce(ReproduceArgs),
     /// Print a preset; without a name, list them.

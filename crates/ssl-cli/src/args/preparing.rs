@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use skeleton_data::Units;
 use skeleton_data::raw::ntu::Preset;
 use skeleton_data::raw::{Columns, Meaning};
@@ -18,7 +18,8 @@ Examples:
   ssl prepare train=a.pkl test=b.pkl -o mine.h5 --layout coco17
   ssl prepare videos/ -o mine.h5 --layout coco17 --labels labels.txt --split test=share:0.2 --split train=rest
   ssl prepare nturgbd_skeletons_s001_to_s017.zip -o ntu60.h5 --dataset ntu60_3d --log bodies.jsonl
-  ssl prepare --dataset synthetic3d -o synthetic3d.h5")]
+  ssl prepare --dataset synthetic3d -o synthetic3d.h5
+  ssl prepare --dataset synthetic3d --clips 114000 --subjects 106 --pairs 0.25 -o large.h5")]
 pub struct PrepareArgs {
     /// A pyskl annotation pickle, an .npz of CTR-GCN's kind, a .jsonl, the JSON of AlphaPose, MMPose or
     /// OpenPose, a folder of such files, or NTU RGB+D's own recordings: a .zip or a folder of .skeleton
@@ -43,6 +44,18 @@ pub struct PrepareArgs {
     /// Seed of the synthetic sets.
     #[arg(long, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
+
+    /// Clips of a synthetic set [default: 960].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=u64::from(u32::MAX)))]
+    pub clips: Option<u64>,
+
+    /// Subjects of a synthetic set, 4 to 999; three in ten are its split `val` [default: 20].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(4..=999))]
+    pub subjects: Option<u32>,
+
+    /// Share of the clips of a synthetic set that show two people [default: 0.125].
+    #[arg(long, value_name = "SHARE")]
+    pub pairs: Option<f64>,
 
     /// Compress the coordinates: a smaller file, which training unpacks into memory.
     #[arg(long)]

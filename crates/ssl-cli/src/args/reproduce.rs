@@ -49,6 +49,15 @@ pub struct ReproduceArgs {
     #[arg(long, value_name = "N", value_parser = positive(), help_heading = "Run")]
     pub jobs: Option<u16>,
 
+    /// Make one of N parts of the runs, as one of N machines that share --out; the part that ends last writes the tables, or the
+    /// same command without it.
+    #[arg(long, value_name = "I/N", value_parser = shard, help_heading = "Run")]
+    pub shard: Option<Shard>,
+
+    /// For tests: after how many seconds of silence another machine counts as gone.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, hide = true)]
+    pub silence: u64,
+
     /// Where runs and prepared clips are kept.
     #[arg(
         long,
@@ -126,6 +135,32 @@ fn batch(text: &str) -> Result<Batch, String> {
     }
 }
 
+/// One of several parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which, from 1.
+    pub index: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    /// More than there are runs in any reproduction.
+    const MOST: usize = 10_000;
+    let parts = text.split_once('/');
+    let parts = parts.and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+    parts
+        .filter(|&(index, of)| (1..=of).contains(&index) && of <= MOST)
+        .map(|(index, of)| Shard { index, of })
+        .ok_or_else(|| "expected I/N with I from 1 to N, as in 1/4".to_owned())
+}
+
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok();
     share
@@ -150,7 +185,7 @@ mod tests {
 
     #[test]
     fn options_are_read_and_others_refused() {
-        let typed = "table5a --scale small --data a.h5 --data nw_ucla=b.pkl --seeds 3,4 --jobs 1 --batch 256,64 --holdout 0.2 --yes";
+        let typed = "table5a --scale small --data a.h5 --data nw_ucla=b.pkl --seeds 3,4 --jobs 1 --batch 256,64 --holdout 0.2 --yes --shard 2/4";
         let read = parse(typed).expect("all are known");
         assert_eq!(
             (read.scale, read.jobs, read.yes),
@@ -166,6 +201,7 @@ mod tests {
             finetune: Some(64),
         };
         assert_eq!((read.batch, read.holdout), (Some(batch), Some(0.2)));
+        assert_eq!(read.shard, Some(Shard { index: 2, of: 4 }));
         for wrong in [
             "",
             "table5a --jobs 0",
@@ -175,6 +211,9 @@ mod tests {
             "table5a --batch 1,2,3",
             "table5a --jobs",
             "table5a --holdout 1",
+            "table5a --shard 0/2",
+            "table5a --shard 3/2",
+            "table5a --shard 1",
         ] {
             assert!(parse(wrong).is_none(), "{wrong}");
         }

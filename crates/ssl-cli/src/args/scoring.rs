@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use skeleton_data::live::Span;
 
 use super::preparing::NumbersArgs;
 use super::{ViewsArgs, positive};
@@ -62,9 +63,12 @@ Examples:
   ssl predict runs/finetune --data new_clips.pkl
   ssl predict runs/finetune --data alphapose-results.json
   ssl predict runs/finetune --data jhmdb.h5 --split test1 --json
+  ssl predict runs/finetune --data new_clips.pkl --html predictions.html
   tracker | ssl predict runs/finetune --data -
+  camera | ssl predict runs/finetune --stream --window 2s --hop 0.5s
 
-With --data - (or a pipe) clips come as JSON lines, and each is answered by a line as it comes.")]
+With --data - (or a pipe) clips come as JSON lines, and each is answered by a line as it comes. With --stream
+it is frames that come, a line each, and the last few of them are answered every hop: docs/streams.md.")]
 pub struct PredictArgs {
     /// A fine-tuning run or checkpoint.
     #[arg(value_name = "RUN|FILE")]
@@ -72,10 +76,14 @@ pub struct PredictArgs {
 
     /// A cache, or clips in the checkpoint's layout: a pickle, an .npz, a .jsonl, a pose estimator's JSON,
     /// a folder of such files, or - for JSON lines on standard input.
-    #[arg(long, value_name = "CACHE.h5|CLIPS|-")]
-    pub data: PathBuf,
+    #[arg(
+        long,
+        value_name = "CACHE.h5|CLIPS|-",
+        required_unless_present = "stream"
+    )]
+    pub data: Option<PathBuf>,
 
-    /// Leave out files of a folder that can't be read, with a warning.
+    /// Leave out files of a folder, or lines of a stream, that can't be read, with a warning.
     #[arg(long)]
     pub skip_bad: bool,
 
@@ -91,12 +99,73 @@ pub struct PredictArgs {
     pub top: u16,
 
     /// One JSON document on stdout: a list of {id, top: [{class, name, p}]}; top is null for a clip without
-    /// anybody. Of a pipe, such an object a line.
+    /// anybody. Of a pipe or a stream, such an object a line.
     #[arg(long)]
     pub json: bool,
 
+    /// Also write a page: each clip with its classes, and how it moves (the first 500 do).
+    #[arg(long, value_name = "FILE.html")]
+    pub html: Option<PathBuf>,
+
+    /// Replace a page that exists.
+    #[arg(long, requires = "html")]
+    pub overwrite: bool,
+
+    #[command(flatten)]
+    pub frames: StreamArgs,
+
     #[command(flatten)]
     pub compute: ViewsArgs,
+}
+
+/// How a stream of frames is cut and answered.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stream")]
+pub struct StreamArgs {
+    /// Read frames as JSON lines (of --data, or of standard input) and answer for the last few of them again and again.
+    #[arg(long)]
+    pub stream: bool,
+
+    /// How much is looked at: frames (64) or seconds (2.5s) [default: as many frames as the model reads].
+    #[arg(long, value_name = "FRAMES|SECONDSs", requires = "stream")]
+    pub window: Option<Span>,
+
+    /// From one answer to the next, in frames or seconds [default: a quarter of the window].
+    #[arg(long, value_name = "FRAMES|SECONDSs", requires = "stream")]
+    pub hop: Option<Span>,
+
+    /// Seconds without a frame after which the window begins anew.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 1.0,
+        requires = "stream"
+    )]
+    pub gap: f64,
+
+    /// Frames a second, where frames don't say their time.
+    #[arg(long, value_name = "RATE", default_value_t = 30.0, requires = "stream")]
+    pub fps: f64,
+
+    /// The share of the answer before in each answer, from 0, below 1: a steadier answer, and a slower one.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, requires = "stream")]
+    pub smooth: f64,
+
+    /// An answer whose likeliest class is below this probability is unsure.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share, requires = "stream")]
+    pub threshold: f64,
+
+    /// An answer for each person alone, in place of one for all of them.
+    #[arg(long, requires = "stream")]
+    pub apart: bool,
+}
+
+/// A number from 0, below 1.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0, below 1".to_owned()),
+    }
 }
 
 /// `ssl fuse`

@@ -52,6 +52,10 @@ pub struct RunArgs {
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
 
+    /// Write what TensorBoard shows into that folder, epoch by epoch; a run that goes on does so unasked.
+    #[arg(long)]
+    pub tensorboard: bool,
+
     /// Save what --resume needs at least this often, in seconds, beside the end of each epoch; 0 is after
     /// each step.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]

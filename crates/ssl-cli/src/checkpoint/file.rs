@@ -1,7 +1,7 @@
 //! Files that are there whole or not at all.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -91,48 +91,6 @@ fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Far above any header ours can have, far below what would fill a memory.
-const MOST_HEADER: u64 = 16 << 20;
-/// The largest file that is read into memory: four times the parameters of the largest model that settings can ask for.
-const LARGEST: u64 = 4 << 30;
-
-/// Reads a safetensors file, without trusting the length it claims for its header.
-pub fn read_safetensors(path: &Path) -> Outcome<Vec<u8>> {
-    let mut file = File::open(path).map_err(Failure::io(path))?;
-    let length = file.metadata().map_err(Failure::io(path))?.len();
-    if length > LARGEST {
-        let path = path.display();
-        return Err(Failure::error(format!(
-            "{path}: expected a checkpoint of at most {LARGEST} bytes, found {length}"
-        ))
-        .hint("is it a file of another kind?"));
-    }
-    let mut start = [0; 8];
-    if length < 8 || file.read_exact(&mut start).is_err() {
-        return Err(not_safetensors(path, format!("{length} bytes")));
-    }
-    let header = u64::from_le_bytes(start);
-    if header > MOST_HEADER || header > length - 8 {
-        return Err(not_safetensors(
-            path,
-            format!("a header of {header} bytes in a file of {length}"),
-        ));
-    }
-    let mut bytes = start.to_vec();
-    file.read_to_end(&mut bytes).map_err(Failure::io(path))?;
-    Ok(bytes)
-}
-
-fn not_safetensors(path: &Path, found: String) -> Failure {
-    let path = path.display();
-    Failure::error(format!(
-        "{path}: expected a checkpoint (safetensors), found {found}"
-    ))
-    .hint(
-        "a checkpoint is the model.safetensors of a run; is the file cut off, or of another kind?",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -147,38 +105,5 @@ mod tests {
         write_whole(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_file_that_would_fill_the_memory_is_refused_unread() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        // A hole: it takes no room on the disk.
-        File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
-        let refused = read_safetensors(&path).unwrap_err();
-        assert!(
-            refused.message().contains("at most 4294967296 bytes"),
-            "{}",
-            refused.message()
-        );
-    }
-
-    #[test]
-    fn a_header_length_is_not_believed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        for bytes in [
-            &b"short"[..],
-            &u64::MAX.to_le_bytes(),
-            &[255, 0, 0, 0, 0, 0, 0, 0, b'{', b'}'],
-        ] {
-            fs::write(&path, bytes).unwrap();
-            let refused = read_safetensors(&path).unwrap_err();
-            assert!(
-                refused.message().contains("expected a checkpoint"),
-                "{}",
-                refused.message()
-            );
-        }
     }
 }

@@ -10,12 +10,13 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use skeletonmae::Store;
 use skeletonmae::train::{Optimizer, Progress};
+use strl::checkpoint::sealed;
 
 use super::file::write_whole;
-use super::{Meta, VERSION, check_version, sealed};
+use super::{Meta, VERSION};
 use crate::failure::{Failure, Outcome};
 
-/// The tensor of sums: the epoch's losses and weights so far, the best score.
+/// The tensor of sums: the epoch's losses and weights so far, the best score, the gradients' norms so far.
 const SUMS: &str = "sums";
 /// What the names of the model's tensors begin with; the moments' begin with `first.` and `second.`.
 const MODEL: &str = "model.";
@@ -105,6 +106,7 @@ impl State {
             skipped,
             loss,
             weight,
+            gradient_norm,
         } = self.progress;
         let header = Header {
             version: VERSION,
@@ -117,20 +119,19 @@ impl State {
             best_epoch: self.best.map(|best| best.epoch),
             metrics: self.metrics.clone(),
         };
-        let header = serde_json::to_value(header).map_err(|error| Failure::from_error(&error))?;
         let score = self.best.map_or(0.0, |best| best.score);
         let model = self.model.iter();
         let model = model.map(|(name, tensor)| (format!("{MODEL}{name}"), tensor.clone()));
         let mut tensors: BTreeMap<String, Tensor> = model.collect();
         tensors.extend(self.moments.clone());
-        let sums = Tensor::new(&[loss, weight, score], &Device::Cpu)?;
+        let sums = Tensor::new(&[loss, weight, score, gradient_norm], &Device::Cpu)?;
         tensors.insert(SUMS.to_owned(), sums);
-        sealed::to_bytes(header, &tensors)
+        Ok(sealed::to_bytes(&header, &tensors)?)
     }
 
     /// Reads what [`write`](Self::write) wrote.
     pub fn read(path: &Path) -> Outcome<State> {
-        State::understand(sealed::read(path, "training state", check_version)?, path)
+        State::understand(sealed::read(path, "training state")?, path)
     }
 
     pub(super) fn understand(unsealed: sealed::Unsealed, path: &Path) -> Outcome<State> {
@@ -154,8 +155,11 @@ impl State {
             }
         }
         let sums = sums.and_then(|sums| sums.to_vec1::<f64>().ok());
-        let Some(&[loss, weight, score]) = sums.as_deref() else {
-            return Err(damaged(format!("none with the three numbers {SUMS}")));
+        // States of the first programs lack the norms: the rest of such an epoch counts alone.
+        let (loss, weight, score, gradient_norm) = match sums.as_deref() {
+            Some(&[loss, weight, score, norm]) => (loss, weight, score, norm),
+            Some(&[loss, weight, score]) => (loss, weight, score, 0.0),
+            _ => return Err(damaged(format!("none with the four numbers {SUMS}"))),
         };
         Ok(State {
             meta: header.model,
@@ -166,6 +170,7 @@ impl State {
                 skipped: header.skipped,
                 loss,
                 weight,
+                gradient_norm,
             },
             metrics: header.metrics,
             best: header.best_epoch.map(|epoch| Best { epoch, score }),
@@ -217,6 +222,7 @@ mod tests {
             skipped: 1,
             loss: 1.0 / 3.0,
             weight: 1e-300,
+            gradient_norm: 2.0 / 7.0,
         };
         let best = Some(Best {
             epoch: 2,
@@ -236,7 +242,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Outcome<State> {
         let path = Path::new("x");
-        let unsealed = sealed::from_bytes(bytes, path, "training state", check_version)?;
+        let unsealed = sealed::from_bytes(bytes, path, "training state")?;
         State::understand(unsealed, path)
     }
 

@@ -9,7 +9,7 @@ use strl::Finetuning;
 use super::labelled::{Labelled, evaluation};
 use super::{next, take};
 use crate::args::FinetuneArgs;
-use crate::checkpoint::{Checkpoint, Kind, Origin};
+use crate::checkpoint::{self, Kind, Origin};
 use crate::config::Config;
 use crate::data::Data;
 use crate::failure::Outcome;
@@ -180,7 +180,7 @@ impl Task for Classification {
         }
         let mut epoch = 0;
         if run.is_ours() {
-            let (best, _) = Checkpoint::read(&run.best_path())?;
+            let (best, _) = checkpoint::read(&run.best_path())?;
             training.setup.store.load(&best.tensors)?;
             epoch = best.meta.epoch;
         }

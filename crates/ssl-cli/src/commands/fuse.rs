@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use strl::Scores;
 use strl::fuse::{MOST_STREAMS, fuse, tune};
 
 use super::labelled::{evaluation, nothing_labelled};
@@ -13,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 use crate::outputs::apart;
 use crate::printer::Printer;
 use crate::report::{Evaluation, count, percent};
-use crate::scores::{self, About, ScoreFile};
+use crate::scores::{self, About, ScoreFile, aligned};
 
 /// Measures the weighted mean of several models' scores.
 pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
@@ -58,25 +57,6 @@ pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
 
 fn read(paths: &[PathBuf]) -> Outcome<Vec<ScoreFile>> {
     paths.iter().map(|path| ScoreFile::read(path)).collect()
-}
-
-/// All scores in the order of the first file, of the same clips and classes.
-fn aligned(files: &[ScoreFile]) -> Outcome<Vec<Scores>> {
-    let first = &files[0];
-    let one = |file: &ScoreFile| {
-        if file.about.classes != first.about.classes {
-            let message = format!(
-                "{} doesn't fit {}: other classes: {:?} and {:?}",
-                file.path.display(),
-                first.path.display(),
-                file.about.classes,
-                first.about.classes
-            );
-            return Err(Failure::error(message).hint("scores of the same classes are fused"));
-        }
-        file.in_order_of(first)
-    };
-    files.iter().map(one).collect()
 }
 
 /// A weight a file, and how they came about.

@@ -9,7 +9,7 @@ use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
 use crate::args::ImportArgs;
-use crate::checkpoint::{Checkpoint, read_safetensors};
+use crate::checkpoint::{self, Checkpoint, read_safetensors};
 use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::outputs::vacant;
@@ -31,7 +31,7 @@ pub fn run(args: &ImportArgs, printer: &Printer) -> Outcome {
         meta,
         tensors: weights.tensors,
     };
-    checkpoint.write(&args.output)?;
+    checkpoint::write(&checkpoint, &args.output)?;
     printer.document(&format!(
         "{}: {} tensors of {} (SHA-256 {:.12}) as a model like {}",
         args.output.display(),

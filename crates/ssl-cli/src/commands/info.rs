@@ -12,7 +12,9 @@ use crate::args::InfoArgs;
 use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::printer::Printer;
-use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, columns, count, percent};
+use crate::report::{
+    BestEvaluation, Evaluation, ReconstructionReport, columns, count, grouped, percent,
+};
 use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST};
 use crate::text::read_json;
 use crate::zoo::Entry;
@@ -386,29 +388,5 @@ impl Measurements {
             }));
         }
         lines
-    }
-}
-
-/// `1,234,567`
-fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        let of = [0, 999, 1_000, 140_622, 12_345_678].map(grouped);
-        assert_eq!(of, ["0", "999", "1,000", "140,622", "12,345,678"]);
     }
 }

@@ -3,6 +3,7 @@
 mod convert;
 mod doctor;
 mod evaluate;
+mod export;
 mod finetune;
 mod fuse;
 mod import;
@@ -15,8 +16,13 @@ mod prepare;
 mod pretrain;
 mod probe;
 mod reconstruct;
+mod report;
 mod represent;
+mod runs;
+mod stream;
 mod summary;
+mod tensorboard;
+mod watch;
 
 use std::ops::ControlFlow;
 
@@ -61,12 +67,17 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Evaluate(args) => evaluate::run(args, printer, interrupt),
         Command::Fuse(args) => fuse::run(args, printer),
         Command::Summary(args) => summary::run(args, printer),
+        Command::Runs(args) => runs::run(args, printer),
+        Command::Watch(args) => watch::run(args, printer, interrupt),
+        Command::Tensorboard(args) => tensorboard::run(args, printer),
         Command::Predict(args) => predict::run(args, printer, interrupt),
         Command::Probe(args) => probe::run(args, printer, interrupt),
         Command::Represent(args) => represent::run(args, printer, interrupt),
         Command::Reconstruct(args) => reconstruct::run(args, printer, interrupt),
+        Command::Report(args) => report::run(args, printer, interrupt),
         Command::Info(args) => info::run(args, printer),
         Command::Import(args) => import::run(args, printer),
+        Command::Export(args) => export::run(args, printer),
         Command::Reproduce(args) => reproduce::run(args, printer, interrupt),
         Command::Preset(args) => preset(args, printer),
         Command::Layout(args) => layout(args, printer),

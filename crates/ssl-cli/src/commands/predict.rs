@@ -1,5 +1,6 @@
 //! `ssl predict`
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -8,20 +9,23 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use skeleton_data::loader::Loader;
+use skeleton_data::draw::{Axis, Camera, Scene, Skeleton};
 use skeleton_data::raw::jsonl::{Header, LineReader};
 use skeleton_data::raw::{Input, Meaning, RawFiles};
 use skeleton_data::split::{ALL, resolve};
 use skeleton_data::{ClipSource, Error, Kind, MemoryClips, Sequence};
-use strl::score;
 
+use super::stream;
 use crate::args::PredictArgs;
-use crate::checkpoint;
+use crate::checkpoint::{self, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
-use crate::feed::{Feeds, track_batch};
+use crate::feed::Feeds;
 use crate::fit::Facts;
 use crate::models::Opened;
+use crate::outputs::vacant;
+use crate::page::html::{Predicted, PredictedClips, predicted};
+use crate::page::{NUMBERS, size};
 use crate::printer::Printer;
 use crate::ranks::world;
 use crate::report::Prediction;
@@ -30,6 +34,9 @@ use crate::text::hex;
 
 /// Coordinates of all clips of a file that is no cache: two gigabytes. An archive can unpack to a thousand times its size.
 const MOST_NUMBERS: usize = 1 << 29;
+
+/// Clips of a page that move, at most.
+const MOST_MOVING: usize = 500;
 
 /// What stands for standard input.
 const STDIN: &str = "-";
@@ -40,19 +47,36 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Names the likeliest classes of each clip.
 pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    let data = args.data.as_deref().unwrap_or(Path::new(STDIN));
+    vacant(&args.html, &[&args.checkpoint, data], args.overwrite)?;
     let opened = Opened::read(&args.checkpoint, checkpoint::Kind::Finetune)?;
-    if args.data.as_os_str() == STDIN {
-        let name = Path::new("standard input");
-        return stream(args, &opened, name, std::io::stdin(), printer, interrupt);
+    let pipe: Option<(&Path, Box<dyn Read + Send>)> = match data {
+        data if data.as_os_str() == STDIN => {
+            Some((Path::new("standard input"), Box::new(std::io::stdin())))
+        }
+        data if is_pipe(data) || args.frames.stream => {
+            let pipe = File::open(data).map_err(Failure::io(data))?;
+            Some((data, Box::new(pipe)))
+        }
+        _ => None,
+    };
+    if let Some((name, input)) = pipe {
+        if args.split.is_some() {
+            let message = "--split: what comes one by one has no splits";
+            return Err(Failure::usage(message).hint("leave it out"));
+        }
+        if args.html.is_some() {
+            let message = "--html: what comes one by one makes no page";
+            return Err(Failure::usage(message).hint("write it to a file and name it with --data"));
+        }
+        return match args.frames.stream {
+            true => stream::run(args, &opened, name, input, printer, interrupt),
+            false => clip_by_clip(args, &opened, name, input, printer, interrupt),
+        };
     }
-    if is_pipe(&args.data) {
-        let pipe = File::open(&args.data).map_err(Failure::io(&args.data))?;
-        return stream(args, &opened, &args.data, pipe, printer, interrupt);
-    }
-    let (source, clips) = if is_raw(&args.data) {
-        raw(args, &opened, printer)?
-    } else {
-        cache(args, &opened)?
+    let (source, clips) = match is_raw(data) {
+        true => raw(args, data, &opened, printer)?,
+        false => cache(args, data, &opened)?,
     };
     let feeds = opened.feeds(
         source,
@@ -74,17 +98,20 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     if !world().is_root() {
         return Ok(());
     }
-    let mut predictions: Vec<Prediction> = scores
-        .ids
-        .into_iter()
-        .zip(&scores.probabilities)
-        .map(|(id, probabilities)| prediction(args, &opened, id, probabilities))
-        .collect();
+    let guessed = scores.ids.into_iter().zip(&scores.probabilities);
+    let guessed = guessed.map(|(id, probabilities)| prediction(args, &opened, id, probabilities));
+    let mut predictions: Vec<(Prediction, u32)> = guessed.zip(feed.clips().to_vec()).collect();
     for clip in nobody {
         let id = feeds.source.clip(clip as usize)?.id.to_owned();
-        predictions.push(Prediction { id, top: None });
+        predictions.push((Prediction { id, top: None }, clip));
     }
-    predictions.sort_by(|a, b| a.id.cmp(&b.id));
+    predictions.sort_by(|a, b| a.0.id.cmp(&b.0.id));
+    if let Some(path) = &args.html {
+        let page = page(args, &opened, &*feeds.source, &predictions)?;
+        write_whole(path, page.as_bytes())?;
+        printer.say(format!("{}: {}", path.display(), size(page.len())));
+    }
+    let predictions: Vec<Prediction> = predictions.into_iter().map(|both| both.0).collect();
     if args.json {
         return printer.json(&predictions);
     }
@@ -102,6 +129,38 @@ fn named(feeds: &Feeds<'_>, clips: &[u32]) -> Outcome<String> {
     Ok(hex(&sha.finalize()))
 }
 
+/// The clips as a page; the first of them move.
+fn page(
+    args: &PredictArgs,
+    opened: &Opened,
+    source: &dyn ClipSource,
+    predictions: &[(Prediction, u32)],
+) -> Outcome<String> {
+    let (layout, units) = (&opened.layout, opened.checkpoint.meta.units);
+    let mut motion = BTreeMap::new();
+    let seen = predictions.iter().enumerate();
+    let seen = seen.filter(|(_, (guess, _))| guess.top.is_some());
+    for (at, (_, clip)) in seen.take(MOST_MOVING) {
+        let view = source.clip(*clip as usize)?;
+        let camera = Camera::new(Axis::usual(units, &view, layout), view.coordinates)?;
+        motion.insert(at, Scene::new(&view, layout, &camera)?.motion(NUMBERS));
+    }
+    Ok(predicted(&Predicted::new(
+        &opened.origin.path.display().to_string(),
+        &args
+            .data
+            .as_deref()
+            .unwrap_or(Path::new(STDIN))
+            .display()
+            .to_string(),
+        PredictedClips {
+            skeleton: Skeleton::of(layout),
+            motion,
+            clips: predictions.iter().map(|both| both.0.clone()).collect(),
+        },
+    )))
+}
+
 fn prediction(
     args: &PredictArgs,
     opened: &Opened,
@@ -113,7 +172,7 @@ fn prediction(
 }
 
 /// Answers JSON lines of clips as they come, a line each.
-fn stream(
+fn clip_by_clip(
     args: &PredictArgs,
     opened: &Opened,
     name: &Path,
@@ -125,14 +184,8 @@ fn stream(
         // Clips that come one by one are rank 0's, which alone has a standard input.
         return Ok(());
     }
-    if args.split.is_some() {
-        let message = "--split: clips that come one by one have no splits";
-        return Err(Failure::usage(message).hint("leave it out"));
-    }
     let machine = args.compute.machine.start(printer)?;
-    let model = opened.classifier(&machine)?;
-    let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
-    let reading = opened.reading(args.compute.clips);
+    let predictor = opened.predictor(args.compute.clips, &machine)?;
     // A thread of its own waits for lines, so that this one sees signals. It ends with the program.
     let (send, clips) = sync_channel(AHEAD);
     let (name_there, meaning) = (name.to_owned(), args.numbers.meaning());
@@ -155,28 +208,20 @@ fn stream(
             Line::Clip(clip) => *clip,
         };
         let id = clip.id.clone();
-        let answer = if reading.shows_somebody(&clip.view()) {
+        let answer = if predictor.reading().shows_somebody(&clip.view()) {
             counted(opened, name, (clip.joints, clip.coordinates))?;
-            let source = MemoryClips {
-                layout: layout.clone(),
-                units: meta.units,
-                classes: Vec::new(),
-                clips: vec![clip],
-            };
-            let loader = Loader::new(Arc::new(source), reading.clone(), None, 0)?;
-            let batches = loader.epoch(&[0], 1, 0, 0);
-            let batches = batches.map(|batch| Ok(track_batch(batch?, &machine.device)?));
-            let scores = score(&model, batches)?.averaged(reading.clips);
-            prediction(args, opened, id, &scores.probabilities[0])
+            let probabilities = predictor.predict(&clip.view())?.unwrap_or_default();
+            prediction(args, opened, id, &probabilities)
         } else {
             printer.warn(format!("clip {id:?} shows nobody"));
             Prediction { id, top: None }
         };
-        match args.json {
-            true => printer.document(
-                &serde_json::to_string(&answer).map_err(|error| Failure::from_error(&error))?,
-            )?,
-            false => printer.document(&answer.text())?,
+        let text = match args.json {
+            true => serde_json::to_string(&answer).map_err(|error| Failure::from_error(&error))?,
+            false => answer.text(),
+        };
+        if printer.answer(&text)?.is_break() {
+            return Ok(());
         }
     }
 }
@@ -283,8 +328,12 @@ fn is_raw(path: &Path) -> bool {
     }
 }
 
-fn cache(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
-    let data = Data::open(Some(&args.data))?;
+fn cache(
+    args: &PredictArgs,
+    path: &Path,
+    opened: &Opened,
+) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
+    let data = Data::open(Some(path))?;
     // Class names are the checkpoint's: what the cache calls its labels is of no concern here.
     opened.fit(&Facts {
         classes: None,
@@ -301,11 +350,12 @@ fn cache(args: &PredictArgs, opened: &Opened) -> Outcome<(Arc<dyn ClipSource>, V
 /// are counted.
 fn raw(
     args: &PredictArgs,
+    path: &Path,
     opened: &Opened,
     printer: &Printer,
 ) -> Outcome<(Arc<dyn ClipSource>, Vec<u32>)> {
     let input = Input {
-        path: args.data.clone(),
+        path: path.to_owned(),
         split: None,
     };
     let file = RawFiles::open(&[input], args.numbers.meaning(), args.skip_bad)?;
@@ -313,16 +363,16 @@ fn raw(
         printer.warn(format!("left out: {error}"));
     }
     let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
-    let name = args.data.display();
+    let name = path.display();
     if file.is_empty() {
         return Err(Failure::error(format!(
             "{name}: expected clips, found none"
         )));
     }
-    counted(opened, &args.data, (file.joints(), file.coordinates()))?;
+    counted(opened, path, (file.joints(), file.coordinates()))?;
     if let (Some(header), Some(said)) = (file.header(), file.layout()) {
         opened.fit(&Facts {
-            name: args.data.clone(),
+            name: path.to_owned(),
             layout: said,
             units: header.units,
             coordinates: file.coordinates(),

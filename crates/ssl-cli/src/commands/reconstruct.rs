@@ -97,8 +97,7 @@ fn hidden(args: &ReconstructArgs, opened: &Opened, id: &str) -> Outcome<Vec<bool
         ))
     };
     if args.parts.is_empty() {
-        let mask = &opened.reconstruction()?.mask;
-        return Ok(mask.draw(layout, &mut stream(0, Purpose::Mask, 0, Key::Clip(id))));
+        return drawn_mask(opened, id);
     }
     let mut hidden = vec![false; layout.len()];
     for name in &args.parts {
@@ -118,8 +117,15 @@ fn hidden(args: &ReconstructArgs, opened: &Opened, id: &str) -> Outcome<Vec<bool
     }
 }
 
+/// (v): a draw of the mask that the model was trained by, always the same for a clip.
+pub fn drawn_mask(opened: &Opened, id: &str) -> Outcome<Vec<bool>> {
+    let mask = &opened.reconstruction()?.mask;
+    let mut stream = stream(0, Purpose::Mask, 0, Key::Clip(id));
+    Ok(mask.draw(&opened.layout, &mut stream))
+}
+
 /// The one clip of a feed, as the model reads it.
-fn read(feed: &Feed) -> Outcome<TrackBatch> {
+pub fn read(feed: &Feed) -> Outcome<TrackBatch> {
     let batch = feed.batches(1).next();
     let batch = batch.ok_or_else(|| Failure::error("expected a clip, found none"))?;
     let batch = batch.map_err(skeletonmae::Error::Data)?;
@@ -213,15 +219,7 @@ impl Drawing<'_> {
         let truth = self.sequence(self.truth, |_| true)?;
         let masked = self.sequence(self.truth, |joint| !self.hidden[joint])?;
         let made = self.sequence(&self.picture.coordinates, |_| true)?;
-        // A normalisation that turns the body leaves only the body to say what is up.
-        let (units, raw) = match reading.normalization {
-            Normalization::View(_) => (Units::Normalised, truth.view()),
-            _ => (cache.units(), cache.clip(self.index)?),
-        };
-        let up = args.up.unwrap_or_else(|| Axis::usual(units, &raw, layout));
-        let camera = Camera::new(up, truth.coordinates).map_err(|error| {
-            Failure::from_error(&error).hint("--up says which axis points upwards")
-        })?;
+        let camera = camera((self.data, self.index), reading, &truth, args.up)?;
         let input = Scene::new(&truth.view(), layout, &camera)?;
         let masked = input.beside(&masked.view(), layout, &camera)?;
         let made = input.beside(&made.view(), layout, &camera)?;
@@ -249,34 +247,62 @@ impl Drawing<'_> {
         Ok(strips(&rows, &caption, facts, usize::from(args.frames)))
     }
 
-    /// The clip with these coordinates (n, t, v, c); joints that were missing, or aren't `kept`, are zero, as drawings take it.
     fn sequence(&self, coordinates: &[f32], kept: impl Fn(usize) -> bool) -> Outcome<Sequence> {
-        let (n, t, v, c) = self.batch.keypoints.dims4()?;
-        let mut values = coordinates.to_vec();
-        for (row, point) in values.chunks_exact_mut(c).enumerate() {
-            if !self.batch.presence[row] || !kept(row % v) {
-                point.fill(0.0);
-            }
-        }
-        Ok(Sequence {
-            id: self.id.to_owned(),
-            label: None,
-            persons: n,
-            frames: t,
-            joints: v,
-            coordinates: c,
-            keypoints: Values::F32(values),
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
-        })
+        sequence(self.batch, self.id, coordinates, kept)
     }
 }
 
+/// How to look at clip `index` of the data where it was read as `truth`: `up` says what is up, or the clip itself does.
+pub fn camera(
+    (data, index): (&Data, usize),
+    reading: &Reading,
+    truth: &Sequence,
+    up: Option<Axis>,
+) -> Outcome<Camera> {
+    let cache = data.cache();
+    // A normalisation that turns the body leaves only the body to say what is up.
+    let (units, raw) = match reading.normalization {
+        Normalization::View(_) => (Units::Normalised, truth.view()),
+        _ => (cache.units(), cache.clip(index)?),
+    };
+    let up = up.unwrap_or_else(|| Axis::usual(units, &raw, data.layout()));
+    Camera::new(up, truth.coordinates)
+        .map_err(|error| Failure::from_error(&error).hint("--up says which axis points upwards"))
+}
+
+/// The clip of a batch of one with these coordinates (n, t, v, c); joints that were missing, or aren't `kept`, are zero, as drawings
+/// take it.
+pub fn sequence(
+    batch: &TrackBatch,
+    id: &str,
+    coordinates: &[f32],
+    kept: impl Fn(usize) -> bool,
+) -> Outcome<Sequence> {
+    let (n, t, v, c) = batch.keypoints.dims4()?;
+    let mut values = coordinates.to_vec();
+    for (row, point) in values.chunks_exact_mut(c).enumerate() {
+        if !batch.presence[row] || !kept(row % v) {
+            point.fill(0.0);
+        }
+    }
+    Ok(Sequence {
+        id: id.to_owned(),
+        label: None,
+        persons: n,
+        frames: t,
+        joints: v,
+        coordinates: c,
+        keypoints: Values::F32(values),
+        scores: None,
+        image: None,
+        subject: None,
+        camera: None,
+        setup: None,
+    })
+}
+
 /// `right arm, right leg`: whole parts by their names, other joints by theirs.
-fn named(layout: &Layout, hidden: &[bool]) -> String {
+pub fn named(layout: &Layout, hidden: &[bool]) -> String {
     let whole = |joints: &[usize]| joints.iter().all(|&joint| hidden[joint]);
     let parts: Vec<_> = layout
         .parts()

@@ -1,19 +1,18 @@
 //! The settings of a run: one complete TOML, from a preset or a file, changed by `--set` and flags,
 //! saved as config.toml.
 
-mod limits;
 pub mod set;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::de::{self, DeserializeOwned, Deserializer};
+use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use skeleton_data::augment::Augment;
 use skeleton_data::reading::Reading;
 use skeleton_data::split::ALL;
-use skeletonmae::MaeConfig;
 use skeletonmae::train::{PretrainConfig, TrainConfig};
+use strl::checkpoint::{Model, split_off};
 use strl::{FinetuneConfig, StrlConfig};
 
 pub use self::set::{Assignment, flat};
@@ -172,15 +171,7 @@ impl Config {
     /// Checks the ranges that no engine checks.
     pub fn check(&self) -> Outcome {
         self.reading.check()?;
-        let model = self.model.mae.validate();
-        model.map_err(|error| error.within("model"))?;
-        limits::check(&self.model)?;
-        if let Some(strl) = &self.model.strl {
-            let shape = strl.validate().map_err(|error| error.within("strl"));
-            let both = shape.and_then(|()| strl.validate_with(&self.model.mae));
-            both.map_err(|error| error.within("model"))?;
-        }
-        limits::check_parameters(&self.model)?;
+        self.model.check()?;
         if let Some(job) = &self.pretrain {
             // The objective's own settings are checked beside the layout that they are about.
             let training = job.engine.training().validate();
@@ -214,21 +205,6 @@ pub struct Job<T> {
     pub augment: Augment,
 }
 
-/// `[model]`: the shape that pre-training and fine-tuning share, with the classifier's `strl`
-/// beside it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Model {
-    /// Embedding, encoder, decoder.
-    #[serde(flatten)]
-    pub mae: MaeConfig,
-    /// The classifier around the encoder.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub strl: Option<StrlConfig>,
-}
-
-// Sections that hold an engine's settings with something beside them that the engine doesn't know. serde's `flatten` reads such a
-// section but lets misspelt keys pass, so the extra key is taken out first and the rest must be the engine's.
-
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Job<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (engine, augment) = split_off(deserializer, "augment")?;
@@ -237,31 +213,6 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Job<T> {
             augment: augment.unwrap_or_default(),
         })
     }
-}
-
-impl<'de> Deserialize<'de> for Model {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (mae, strl) = split_off(deserializer, "strl")?;
-        Ok(Model { mae, strl })
-    }
-}
-
-/// A table as the value under `key` and the rest.
-fn split_off<'de, T: DeserializeOwned, U: DeserializeOwned, D: Deserializer<'de>>(
-    deserializer: D,
-    key: &str,
-) -> Result<(T, Option<U>), D::Error> {
-    let mut table = toml::Table::deserialize(deserializer)?;
-    let beside = match table.remove(key) {
-        Some(value) => Some(value.try_into().map_err(|error: toml::de::Error| {
-            de::Error::custom(format!("{key}: {}", error.message()))
-        })?),
-        None => None,
-    };
-    let rest = toml::Value::Table(table)
-        .try_into()
-        .map_err(|error: toml::de::Error| de::Error::custom(error.message()))?;
-    Ok((rest, beside))
 }
 
 impl Config {

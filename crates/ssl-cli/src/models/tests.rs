@@ -40,7 +40,7 @@ fn opened(config: &Config, change: impl FnOnce(&mut Meta)) -> Outcome<Opened> {
     let tensors = BTreeMap::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    Checkpoint { meta, tensors }.write(&path).unwrap();
+    checkpoint::write(&Checkpoint { meta, tensors }, &path).unwrap();
     Opened::read(&path, Kind::Finetune)
 }
 

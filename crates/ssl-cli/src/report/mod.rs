@@ -5,12 +5,16 @@ mod diagnosis;
 mod evaluation;
 mod plot;
 mod reconstruction;
+mod sparkline;
 
 pub use self::contents::Contents;
 pub use self::diagnosis::{Asked, Diagnosis, Overfit};
-pub use self::evaluation::{BestEvaluation, Evaluation, Prediction, Statistic};
-pub use self::plot::{Bar, Bars, Curve, Curves, Group, bars_svg, confusion, curves_svg, scatter};
-pub use self::reconstruction::ReconstructionReport;
+pub use self::evaluation::{BestEvaluation, Evaluation, Guess, Prediction, Statistic};
+pub use self::plot::{
+    Bar, Bars, Curve, Curves, Group, bars_svg, confusion, curves_svg, scatter, shade,
+};
+pub use self::reconstruction::{PartReport, ReconstructionReport};
+pub use self::sparkline::{Series, with_title};
 
 /// `73.9 %`
 pub fn percent(share: f64) -> String {
@@ -23,6 +27,31 @@ pub fn count(n: usize, thing: &str) -> String {
         _ if n == 1 => format!("1 {thing}"),
         Some(_) => format!("{n} {thing}es"),
         None => format!("{n} {thing}s"),
+    }
+}
+
+/// `1,234,567`
+pub fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 h 03 min`, `12 min 05 s`, `7.3 s`
+pub fn spell(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    match whole / 3600 {
+        0 => format!("{} min {:02} s", whole / 60, whole % 60),
+        hours => format!("{hours} h {:02} min", whole / 60 % 60),
     }
 }
 
@@ -54,6 +83,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn thousands_are_grouped() {
+        let of = [0, 999, 1_000, 140_622, 12_345_678].map(grouped);
+        assert_eq!(of, ["0", "999", "1,000", "140,622", "12,345,678"]);
+    }
+
+    #[test]
     fn one_is_not_many() {
         assert_eq!(
             (count(1, "clip"), count(2, "clip")),
@@ -64,6 +99,14 @@ mod tests {
             ("1 class".into(), "0 classes".into())
         );
         assert_eq!(percent(0.7386), "73.9 %");
+    }
+
+    #[test]
+    fn times_are_spelt() {
+        assert_eq!(
+            [7.31, 125.0, 3780.0].map(spell),
+            ["7.3 s", "2 min 05 s", "1 h 03 min"]
+        );
     }
 
     #[test]

@@ -214,7 +214,7 @@ pub fn confusion(evaluation: &Evaluation) -> String {
             let x = names + side * column as f64;
             svg.line(format_args!(
                 "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{side:.1}\" height=\"{side:.1}\" fill=\"{}\" stroke=\"#e9ebef\" stroke-width=\".5\"/>",
-                shade(share)
+                hex(share)
             ));
             if n > 0 && side >= 16.0 {
                 let class = if share > 0.55 {
@@ -245,10 +245,16 @@ pub fn confusion(evaluation: &Evaluation) -> String {
     svg.end()
 }
 
-/// From white to blue.
-fn shade(share: f64) -> String {
+/// Red, green and blue of a share: from white to blue.
+pub fn shade(share: f64) -> [u8; 3] {
     let mix = |to: f64| (255.0 + (to - 255.0) * share.clamp(0.0, 1.0).sqrt()).round() as u8;
-    format!("#{:02x}{:02x}{:02x}", mix(0.0), mix(84.0), mix(140.0))
+    [0.0, 84.0, 140.0].map(mix)
+}
+
+/// The same as SVG has it.
+fn hex(share: f64) -> String {
+    let [red, green, blue] = shade(share);
+    format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
 /// The clips of a class.
@@ -416,7 +422,7 @@ mod tests {
         // One more is the background.
         assert_eq!(svg.matches("<rect").count(), 10);
         assert_eq!(svg.matches("&lt;class 1&gt;").count(), 2);
-        assert_eq!(svg.matches(&shade(1.0)).count(), 3);
+        assert_eq!(svg.matches(&hex(1.0)).count(), 3);
         assert!(!svg.contains("<class"), "{svg}");
         // Names of a hundred classes have no room; no class is no panic.
         assert!(!confusion(&evaluation(120)).contains("class 1"));
@@ -425,8 +431,8 @@ mod tests {
 
     #[test]
     fn shades_go_from_white_to_dark() {
-        assert_eq!(shade(0.0), "#ffffff");
-        assert_eq!(shade(1.0), "#00548c");
+        assert_eq!(hex(0.0), "#ffffff");
+        assert_eq!(hex(1.0), "#00548c");
     }
 
     fn group(name: &str, places: &[[f64; 2]]) -> Group {

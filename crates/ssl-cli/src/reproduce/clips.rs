@@ -1,7 +1,10 @@
 //! The caches of a reproduction: made, prepared or given.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use skeleton_data::Units;
@@ -11,6 +14,9 @@ use super::job::Program;
 use super::settings::{Scale, ScaleSet};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
+
+/// How often a lock is asked for.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A data set that is here.
 #[derive(Clone, Debug, Serialize)]
@@ -94,12 +100,10 @@ pub fn sets(
         // Made clips are the same whenever they are made by one version of the program.
         let version = program.version.replace(|c: char| !c.is_alphanumeric(), "-");
         let path = folder.join(format!("{}-{version}.h5", set.name));
-        if !path.exists() {
-            let mut command = program.command("prepare");
-            command.args(["--dataset", &made.dataset]);
-            command.args(["--seed", &made.seed.to_string()]);
-            program.run(command.arg("--output").arg(&path))?;
-        }
+        let mut command = program.command("prepare");
+        command.args(["--dataset", &made.dataset]);
+        command.args(["--seed", &made.seed.to_string()]);
+        once(program, &mut command, &path)?;
         sets.push(Set::open(Some(&set.name), path)?);
     }
     for typed in given {
@@ -135,6 +139,33 @@ pub fn sets(
     }
 }
 
+/// Makes a cache that isn't there. Another process that makes it is waited for; where the folder's file system keeps locks from
+/// other machines, both make the same bytes, and the later one finds that it is there.
+fn once(program: &Program, command: &mut Command, path: &Path) -> Outcome {
+    if path.exists() {
+        return Ok(());
+    }
+    let lock = path.with_extension("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock);
+    let file = file.map_err(Failure::io(&lock))?;
+    while let Err(TryLockError::WouldBlock) = file.try_lock() {
+        program.interrupted("waiting for clips that another process prepares")?;
+        std::thread::sleep(PAUSE);
+    }
+    if path.exists() {
+        return Ok(());
+    }
+    match program.run(command.arg("--output").arg(path)) {
+        Err(failure @ Failure::Error { .. }) if !path.exists() => Err(failure),
+        Err(failure @ Failure::Interrupted { .. }) => Err(failure),
+        _ => Ok(()),
+    }
+}
+
 /// A cache of a raw file, made once for a file of this name and size.
 fn prepared(
     program: &Program,
@@ -156,10 +187,8 @@ fn prepared(
     };
     let size = raw.metadata().map_err(Failure::io(raw))?.len();
     let path = folder.join(format!("{name}-{size}.h5"));
-    if !path.exists() {
-        let mut command = program.command("prepare");
-        command.arg(raw).args(["--dataset", name]);
-        program.run(command.arg("--output").arg(&path))?;
-    }
+    let mut command = program.command("prepare");
+    command.arg(raw).args(["--dataset", name]);
+    once(program, &mut command, &path)?;
     Set::open(Some(name), path)
 }

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::random::{Key, Purpose, stream};
+use strl::fuse::fuse;
 
 use super::clips::Set;
 use super::estimate::multiply_adds;
-use super::job::{Done, Encoder, Job, Probe, Task};
+use super::job::{Done, Encoder, Folder, Job, Probe, Scored, Task, is_scores};
 use super::page::{lines, points, provenance, runs_made};
 use super::plan::{Planner, run};
 use super::settings::{Base, Compared, Scale};
@@ -22,6 +23,7 @@ use crate::checkpoint::{Kind, write_json, write_whole};
 use crate::config::{Config, RunSection};
 use crate::failure::{Failure, Outcome};
 use crate::report::{Curve, Curves, Statistic, curves_svg};
+use crate::scores::{ScoreFile, aligned};
 
 /// What is compared, from `reproduce/comparisons.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,6 +39,9 @@ pub struct Comparison {
     /// The clips, where they aren't those of the scale: held-out parts of training splits, on which settings are chosen.
     #[serde(default)]
     pub clips: Vec<Compared>,
+    /// Whether the settings of a set are its preset's, whatever the scale changes.
+    #[serde(default)]
+    pub whole_presets: bool,
     /// What is other than in the settings of the set, for all arms.
     #[serde(default)]
     pub settings: toml::Table,
@@ -79,6 +84,9 @@ pub struct Arm {
     /// Whether fine-tuning has more epochs, by as many multiply-adds as the first arm's pre-training takes.
     #[serde(default)]
     pub equal_work: bool,
+    /// Instead of a training: the mean of the class probabilities of the arms of these names.
+    #[serde(default)]
+    pub fused: Vec<String>,
     /// What is other than in the settings of the set.
     #[serde(default)]
     pub settings: toml::Table,
@@ -119,8 +127,32 @@ struct Trial {
     protocol: usize,
     arm: usize,
     seed: u64,
-    /// Its jobs; the last one's accuracy counts.
+    /// Its jobs; the last one's accuracy counts, or that of all scores together.
     jobs: Vec<String>,
+}
+
+impl Trial {
+    /// Its accuracy, percent.
+    fn top1(&self, folder: &Folder) -> Outcome<f64> {
+        let scores = self.jobs.iter().filter(|name| is_scores(name));
+        let scores: Vec<PathBuf> = scores.map(|name| folder.run(name)).collect();
+        match scores.is_empty() {
+            true => top1(&folder.run(self.jobs.last().expect("a trial has a run"))),
+            false => fused_top1(&scores),
+        }
+    }
+}
+
+/// Of the plain mean of class probabilities, percent.
+fn fused_top1(scores: &[PathBuf]) -> Outcome<f64> {
+    let files = scores.iter().map(|path| ScoreFile::read(path));
+    let files: Vec<ScoreFile> = files.collect::<Outcome<_>>()?;
+    let fused = fuse(&aligned(&files)?, &vec![1.0; files.len()]);
+    let metrics = fused.metrics(files[0].about.classes.len());
+    let metrics = metrics.ok_or_else(|| {
+        Failure::error("no clip has a label".to_owned()).of(files[0].path.display())
+    });
+    Ok(100.0 * metrics?.top1)
 }
 
 impl Planner<'_> {
@@ -135,6 +167,8 @@ impl Planner<'_> {
             trials: Vec::new(),
             lacking: Vec::new(),
         };
+        let whole = comparison.whole_presets && self.scale.own_clips;
+        let bases = if whole { self.presets } else { self.bases };
         let mut places = Vec::new();
         for compared in comparison.clips(self.scale) {
             let Some(set) = self.sets.iter().find(|set| set.name == compared.set) else {
@@ -154,16 +188,20 @@ impl Planner<'_> {
             let place = Place {
                 planner: self,
                 set,
-                base: &self.bases[compared.set.as_str()],
+                base: &bases[compared.set.as_str()],
                 compared,
                 seed,
             };
             for (protocol, measured) in comparison.protocols.iter().enumerate() {
                 for (arm, own) in comparison.arms.iter().enumerate() {
-                    if measured.probe && own.equal_work {
+                    let trained = own.equal_work || !own.fused.is_empty();
+                    if measured.probe && trained {
                         continue;
                     }
-                    let made = place.trial(comparison, measured, own)?;
+                    let made = match own.fused.is_empty() {
+                        true => place.trial(comparison, measured, own)?,
+                        false => place.fused(comparison, measured, own)?,
+                    };
                     planned.trials.push(Trial {
                         clips: format!("{} {}", compared.set, compared.test),
                         set: compared.set.clone(),
@@ -268,6 +306,28 @@ impl Place<'_> {
         jobs.push(planner.job((set, self.base), task, encoder.as_deref(), &title));
         Ok(jobs)
     }
+
+    /// The runs of the arms that are fused, and their scores.
+    fn fused(&self, of: &Comparison, protocol: &Protocol, arm: &Arm) -> Outcome<Vec<Job>> {
+        let mut all = Vec::new();
+        for part in of.arms.iter().filter(|one| arm.fused.contains(&one.name)) {
+            let jobs = self.trial(of, protocol, part)?;
+            let last = jobs.last().expect("a trial has a run");
+            let scored = Task::Scores(Scored {
+                run: self.planner.folder.run(&last.name),
+                data: self.set.path.clone(),
+                split: self.compared.test.clone(),
+            });
+            let title = format!("{}: scores", last.title);
+            let place = (self.set, self.base);
+            let scores = self
+                .planner
+                .job(place, scored, Some(last.name.as_str()), &title);
+            all.extend(jobs);
+            all.push(scores);
+        }
+        Ok(all)
+    }
 }
 
 /// A comparison as it came out; all of it is written as JSON.
@@ -334,13 +394,12 @@ impl<'a> Compares<'a> {
                 let done = source.folder.done(name);
                 runs.extend(done.map(|done| (name.clone(), done)));
             }
-            let result = trial.jobs.last().expect("a trial has a run");
             trials.push(Measured {
                 measured_on: &trial.clips,
                 protocol: &comparison.protocols[trial.protocol].name,
                 arm: &comparison.arms[trial.arm].name,
                 seed: trial.seed,
-                top1: top1(&source.folder.run(result))?,
+                top1: trial.top1(source.folder)?,
                 runs: &trial.jobs,
                 at: trial,
             });
@@ -608,6 +667,11 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), comparisons().len());
+        for comparison in comparisons() {
+            let known: Vec<&String> = comparison.arms.iter().map(|arm| &arm.name).collect();
+            let mut parts = comparison.arms.iter().flat_map(|arm| &arm.fused);
+            assert!(parts.all(|part| known.contains(&part)), "{}", comparison.id);
+        }
         for scale in [ScaleName::Ci, ScaleName::Small, ScaleName::Paper] {
             let scale = Scale::read(scale).expect("the scales are valid");
             for compared in &scale.compared {

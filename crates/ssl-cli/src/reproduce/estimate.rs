@@ -9,13 +9,12 @@ use strl::{Pretraining, Strl, Task as Shape};
 use super::clips::Set;
 use super::job::{Job, Task};
 use super::job_pool::Runner;
-use super::plan::Plan;
-use super::table::spell;
 use crate::checkpoint::{Kind, write_whole};
 use crate::config::{Config, Preset};
 use crate::failure::Outcome;
+use crate::report::spell;
+use crate::run::Timing;
 use crate::text::read_json;
-use crate::train::Timing;
 
 /// Clips at once in the measurement: more take no longer, each.
 const BATCH: usize = 32;
@@ -23,11 +22,11 @@ const BATCH: usize = 32;
 /// What is measured: a training of a kind of layers.
 type Measured = (Kind, Backbone);
 
-/// Says how long the plan's unfinished runs take: their multiply-adds, by how many of them this machine does in a second. Each
+/// Says how long the unfinished ones of `jobs` take: their multiply-adds, by how many of them this machine does in a second. Each
 /// training of each backbone is measured at the paper's width, layers and frames on synthetic clips.
-pub fn say(plan: &Plan, sets: &[Set], runner: Runner<'_>) -> Outcome {
+pub fn say<'a>(jobs: impl Iterator<Item = &'a Job>, sets: &[Set], runner: Runner<'_>) -> Outcome {
     let missing = |job: &&Job| runner.folder.done(&job.name).is_none();
-    let missing: Vec<&Job> = plan.jobs.values().filter(missing).collect();
+    let missing: Vec<&Job> = jobs.filter(missing).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -110,6 +109,16 @@ fn speed((kind, backbone): Measured, runner: Runner<'_>) -> Outcome<f64> {
     let epoch: Timing = read_json(&out.join("timings.jsonl"))?;
     let set = Set::open(None, cache)?;
     Ok(multiply_adds(kind, &config, &set)? / epoch.train_seconds.max(1e-9))
+}
+
+/// What a run costs beside others: the multiply-adds of its forward passes, and nothing of a probe, which is done in no time.
+pub fn weight(job: &Job, sets: &[Set]) -> f64 {
+    let Task::Train(kind, config) = &job.task else {
+        return 0.0;
+    };
+    let set = sets.iter().find(|set| set.name == job.set);
+    set.and_then(|set| multiply_adds(*kind, config, set).ok())
+        .unwrap_or(0.0)
 }
 
 /// Of the forward passes of a whole training, by the count of [`strl::cost`].

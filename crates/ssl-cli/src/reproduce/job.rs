@@ -15,9 +15,9 @@ use crate::checkpoint::{Kind, write_json, write_whole};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::ranks::SWITCH;
+use crate::run::Timing;
 use crate::signal::Interrupt;
 use crate::text::{hex, read_json, shell};
-use crate::train::Timing;
 
 /// This program, as it is started for a run.
 pub struct Program {
@@ -68,6 +68,17 @@ impl Program {
             (false, None) => Err(Failure::error(format!("{name} failed: {status}"))),
         }
     }
+
+    /// An error where somebody asked this program to stop.
+    pub fn interrupted(&self, doing: &str) -> Outcome {
+        match self.interrupt.received() {
+            None => Ok(()),
+            Some(signal) => Err(Failure::Interrupted {
+                signal,
+                message: format!("{doing}; the same command goes on"),
+            }),
+        }
+    }
 }
 
 /// A run that has to be there.
@@ -93,6 +104,16 @@ pub enum Task {
     Train(Kind, Box<Config>),
     /// `ssl probe`
     Probe(Probe),
+    /// `ssl evaluate --scores`
+    Scores(Scored),
+}
+
+/// The clips whose class probabilities a run gives.
+#[derive(Clone, Debug)]
+pub struct Scored {
+    pub run: PathBuf,
+    pub data: PathBuf,
+    pub split: String,
 }
 
 /// What is probed, and how.
@@ -141,6 +162,9 @@ struct Identity<'a> {
     encoder: Option<&'a str>,
     settings: Option<Config>,
     probe: Option<(String, &'a str, &'a str, u64)>,
+    /// The split. Left out where there is none, so that runs of earlier versions keep their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scores: Option<&'a str>,
 }
 
 impl Task {
@@ -148,6 +172,7 @@ impl Task {
         match self {
             Task::Train(kind, _) => kind.name(),
             Task::Probe(_) => PROBE,
+            Task::Scores(_) => SCORES,
         }
     }
 
@@ -158,6 +183,7 @@ impl Task {
                 Encoder::Random(config) => Some(config),
                 Encoder::Trained(_) => None,
             },
+            Task::Scores(_) => None,
         }
     }
 
@@ -170,8 +196,12 @@ impl Task {
             data,
             encoder: after,
             settings: self.settings().map(Config::portable),
+            scores: match self {
+                Task::Scores(scored) => Some(&scored.split),
+                _ => None,
+            },
             probe: match self {
-                Task::Train(..) => None,
+                Task::Train(..) | Task::Scores(_) => None,
                 Task::Probe(probe) => {
                     let method = method(probe.method);
                     Some((method, &probe.train, &probe.test, probe.seed))
@@ -202,13 +232,26 @@ impl Task {
                 words.extend([flag.to_owned(), file_name(Path::new(&value))]);
             }
         }
-        words.extend(["--out".to_owned(), name.to_owned()]);
+        if let Task::Scores(scored) = self {
+            let data = file_name(&scored.data);
+            words.extend([file_name(&scored.run), "--data".to_owned(), data]);
+            words.extend(["--split".to_owned(), scored.split.clone()]);
+            words.extend(["--scores".to_owned(), format!("{name}.jsonl")]);
+        } else {
+            words.extend(["--out".to_owned(), name.to_owned()]);
+        }
         let words: Vec<String> = words.iter().map(|word| shell(word)).collect();
         words.join(" ")
     }
 }
 
 const PROBE: &str = "probe";
+const SCORES: &str = "evaluate";
+
+/// Whether the run of this name is a file of scores.
+pub fn is_scores(name: &str) -> bool {
+    name.starts_with(SCORES)
+}
 
 fn method(method: ProbeMethod) -> String {
     let value = method.to_possible_value().expect("no method is hidden");
@@ -270,9 +313,10 @@ impl Folder {
 
     /// What the run NAME writes: a folder, or a file where it is a measurement.
     pub fn run(&self, name: &str) -> PathBuf {
-        match name.starts_with(PROBE) {
-            true => self.beside(name, "json"),
-            false => self.runs().join(name),
+        match name {
+            _ if name.starts_with(PROBE) => self.beside(name, "json"),
+            _ if is_scores(name) => self.beside(name, "jsonl"),
+            _ => self.runs().join(name),
         }
     }
 
@@ -290,7 +334,9 @@ impl Folder {
     /// The command that makes a run, or goes on with it, on one thread. Its settings are written beside it.
     pub fn command(&self, job: &Job, program: &Program) -> Outcome<Command> {
         let mut command = program.command(job.task.command());
-        command.arg("--out").arg(self.run(&job.name));
+        if !is_scores(&job.name) {
+            command.arg("--out").arg(self.run(&job.name));
+        }
         if let Some(config) = job.task.settings() {
             let settings = self.beside(&job.name, "toml");
             write_whole(&settings, config.to_toml()?.as_bytes())?;
@@ -305,6 +351,11 @@ impl Folder {
                     command.arg(flag).arg(value);
                 }
                 command.args(["--threads", "1"]);
+            }
+            Task::Scores(scored) => {
+                command.arg(&scored.run).arg("--data").arg(&scored.data);
+                command.args(["--split", &scored.split, "--scores"]);
+                command.arg(self.run(&job.name)).args(["--threads", "1"]);
             }
         }
         Ok(command)
@@ -362,7 +413,7 @@ impl Folder {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::args::ScaleName;
     use crate::config::Preset;
@@ -374,6 +425,18 @@ mod tests {
         let mut config = config.only(Kind::Pretrain);
         change(&mut config);
         Task::Train(Kind::Pretrain, Box::new(config))
+    }
+
+    /// A run that waits for none.
+    pub fn job() -> Job {
+        Job {
+            name: "pretrain-00".into(),
+            title: String::new(),
+            shown: String::new(),
+            task: task(|_| {}),
+            after: None,
+            set: String::new(),
+        }
     }
 
     #[test]
@@ -422,14 +485,7 @@ mod tests {
         let root = tempfile::tempdir().expect("the temporary folder is writable");
         let folder = Folder::at(root.path().to_owned());
         folder.make().expect("the temporary folder is writable");
-        let job = Job {
-            name: "pretrain-00".into(),
-            title: String::new(),
-            shown: String::new(),
-            task: task(|_| {}),
-            after: None,
-            set: String::new(),
-        };
+        let job = job();
         assert!(folder.done(&job.name).is_none());
         folder.spend(&job.name, 2.0);
         folder.spend(&job.name, 1.5);

@@ -1,13 +1,15 @@
 //! Runs, some at once, each a process with one thread. What is finished is never run again; what was stopped goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use super::job::{Folder, Job, Program};
+use super::shards::{Claim, Claims};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::report::count;
 use crate::signal::Interrupt;
 
 /// How often children are looked at.
@@ -32,7 +34,7 @@ struct Worker<'a> {
     child: Child,
     started: Instant,
     /// Held as long as the process runs, so that two of us don't work on one run.
-    _lock: File,
+    claim: Claim,
 }
 
 /// What runs are made with.
@@ -44,6 +46,8 @@ pub struct Runner<'a> {
     pub interrupt: &'a Interrupt,
     /// Processes at once.
     pub workers: usize,
+    /// After how long a machine counts as gone that gives no sign of life.
+    pub silence: Duration,
 }
 
 struct JobPool<'a> {
@@ -51,6 +55,9 @@ struct JobPool<'a> {
     total: usize,
     pending: Vec<&'a Job>,
     workers: Vec<Worker<'a>>,
+    claims: Claims,
+    /// Whether it was said that others are waited for.
+    waits: bool,
     made: Made,
     /// The first thing that went wrong.
     failed: Option<Failure>,
@@ -68,20 +75,23 @@ pub fn run<'a>(
     let started = Instant::now();
     let is_done = |name: &String| runner.folder.done(name).is_some();
     let (mut seen, mut pending) = (BTreeSet::new(), Vec::new());
-    for name in names.filter(|name| !is_done(name)) {
-        if seen.insert(name) {
+    for name in names {
+        if seen.insert(name) && !is_done(name) {
             pending.extend(jobs.get(name));
         }
     }
+    let total = seen.len();
     let mut pool = JobPool {
         runner,
-        total: jobs.len(),
+        total,
         made: Made {
-            before: jobs.len() - pending.len(),
+            before: total - pending.len(),
             ..Made::default()
         },
         pending,
         workers: Vec::new(),
+        claims: Claims::new(runner.silence),
+        waits: false,
         failed: None,
         asked: false,
     };
@@ -114,6 +124,14 @@ impl<'a> JobPool<'a> {
             if self.workers.is_empty() && (stopping || self.pending.is_empty()) {
                 break;
             }
+            if self.workers.is_empty() && !self.waits {
+                self.waits = true;
+                let runs = count(self.pending.len(), "run");
+                printer.say(format!("waiting for {runs} that other processes make"));
+            }
+            self.workers
+                .iter_mut()
+                .for_each(|worker| worker.claim.beat());
             std::thread::sleep(PAUSE);
         }
         if let Some(signal) = interrupt.received() {
@@ -148,6 +166,7 @@ impl<'a> JobPool<'a> {
                 None => running.push(worker),
                 Some(status) if status.success() => {
                     let done = folder.finish(job, seconds, &program.version)?;
+                    worker.claim.release();
                     self.made.now += 1;
                     let at = self.made.now + self.made.before;
                     printer.say(format!(
@@ -157,6 +176,7 @@ impl<'a> JobPool<'a> {
                 }
                 Some(status) => {
                     folder.spend(&job.name, seconds);
+                    worker.claim.release();
                     self.pending.insert(0, job);
                     if interrupt.received().is_none() && self.failed.is_none() {
                         self.failed = Some(failure(folder, job, status));
@@ -176,17 +196,21 @@ impl<'a> JobPool<'a> {
             let job = self.pending[at];
             let after = job.after.as_ref();
             let waits = after.is_some_and(|name| folder.done(name).is_none());
-            let lock = match waits || folder.in_use(&job.name) {
+            let claim = match waits || folder.in_use(&job.name) {
                 true => None,
-                false => lock(folder, job)?,
+                false => {
+                    let path = folder.beside(&job.name, "lock");
+                    self.claims.take(&path, self.runner.printer)?
+                }
             };
-            let Some(lock) = lock else {
+            let Some(claim) = claim else {
                 at += 1;
                 continue;
             };
             self.pending.remove(at);
             // Another process of ours may have made it meanwhile.
             if folder.done(&job.name).is_some() {
+                claim.release();
                 self.made.before += 1;
                 continue;
             }
@@ -194,7 +218,7 @@ impl<'a> JobPool<'a> {
                 job,
                 child: start(&self.runner, job)?,
                 started: Instant::now(),
-                _lock: lock,
+                claim,
             });
         }
         Ok(())
@@ -212,19 +236,6 @@ fn failure(folder: &Folder, job: &Job, status: ExitStatus) -> Failure {
         "{} is all of it; the same command goes on",
         log.display()
     ))
-}
-
-/// The right to work on a run; none while another process has it.
-fn lock(folder: &Folder, job: &Job) -> Outcome<Option<File>> {
-    let path = folder.beside(&job.name, "lock");
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true);
-    let file = options.open(&path).map_err(Failure::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(Failure::io(&path)(error)),
-    }
 }
 
 fn start(runner: &Runner<'_>, job: &Job) -> Outcome<Child> {

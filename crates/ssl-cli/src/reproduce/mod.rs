@@ -14,24 +14,28 @@ mod page;
 mod plan;
 mod ranges;
 mod settings;
+mod shards;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
 
 use self::clips::Set;
 use self::compare::{Compares, Comparison, PlannedComparison, comparisons};
-use self::job::{Folder, Program};
+use self::job::{Folder, Job, Program};
 use self::job_pool::Runner;
 use self::plan::{Plan, Planner};
-use self::settings::{Base, Scale};
-use self::table::{Machine, Source, Table, spell};
+use self::settings::{Base, Scale, ScaleSet};
+use self::shards::share;
+use self::table::{Machine, Source, Table};
 use crate::args::{ReproduceArgs, ScaleName};
 use crate::checkpoint::write_whole;
 use crate::config::Assignment;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::report::spell;
 use crate::signal::Interrupt;
 
 /// All experiments: the paper's, then those it lacks.
@@ -101,7 +105,13 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let folder = Folder::at(args.out.clone());
     let wanted = wanted(&scale, &chosen);
     let sets = clips::sets(&program, &scale, &wanted, &args.data, &folder.data())?;
-    let (bases, remarks) = bases(args, &scale)?;
+    let (bases, remarks) = bases(args, &scale.sets)?;
+    let whole = scale.sets.iter().map(|set| ScaleSet {
+        settings: toml::Table::new(),
+        ..set.clone()
+    });
+    let whole: Vec<ScaleSet> = whole.collect();
+    let (presets, _) = self::bases(args, &whole)?;
     remarks.iter().for_each(|remark| printer.say(remark));
     let this = Reproduction {
         args,
@@ -110,7 +120,7 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         sets: &sets,
         seeds: args.seeds.as_ref().unwrap_or(&scale.seeds),
     };
-    let (plan, comparisons) = this.plan(&program, &folder, &bases)?;
+    let (plan, comparisons) = this.plan(&program, &folder, (&bases, &presets))?;
     refuse_empty(&plan, printer)?;
     let runner = Runner {
         program: &program,
@@ -118,22 +128,12 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         printer,
         interrupt,
         workers: args.jobs.map_or_else(cores, usize::from),
+        silence: Duration::from_secs(args.silence),
     };
-    if args.scale == ScaleName::Paper {
-        estimate::say(&plan, &sets, runner)?;
-        if !args.yes {
-            return Err(Failure::usage("nothing was started").hint("--yes goes on"));
-        }
+    match this.make(&plan, &comparisons, runner)? {
+        true => this.write(&plan, &comparisons, runner, &remarks),
+        false => Ok(()),
     }
-    let compared = comparisons.iter().flat_map(PlannedComparison::names);
-    let made = job_pool::run(&plan.jobs, plan.names().chain(compared), runner)?;
-    printer.say(format!(
-        "{} runs made, {} were there already, {}",
-        made.now,
-        made.before,
-        spell(made.seconds)
-    ));
-    this.write(&plan, &comparisons, runner, &remarks)
 }
 
 fn cores() -> usize {
@@ -154,12 +154,13 @@ impl Reproduction<'_> {
         &self,
         program: &Program,
         folder: &Folder,
-        bases: &BTreeMap<&str, Base>,
+        (bases, presets): (&BTreeMap<&str, Base>, &BTreeMap<&str, Base>),
     ) -> Outcome<(Plan, Vec<PlannedComparison>)> {
         let planner = Planner {
             scale: self.scale,
             sets: self.sets,
             bases,
+            presets,
             seeds: self.seeds,
             holdout: self.args.holdout,
             // What moved between two builds is what `ci` is there to find; elsewhere runs of an earlier build are not thrown
@@ -178,6 +179,47 @@ impl Reproduction<'_> {
         let comparisons = comparisons.map(|one| planner.compare(one, &mut plan.jobs));
         let comparisons = comparisons.collect::<Outcome<_>>()?;
         Ok((plan, comparisons))
+    }
+
+    /// Makes the runs that are missing, those of the shard where there are shards. Whether all are there then.
+    fn make(
+        &self,
+        plan: &Plan,
+        comparisons: &[PlannedComparison],
+        runner: Runner<'_>,
+    ) -> Outcome<bool> {
+        let (args, folder, printer) = (self.args, runner.folder, runner.printer);
+        let names = comparisons.iter().flat_map(PlannedComparison::names);
+        let names: Vec<&String> = plan.names().chain(names).collect();
+        let weight = |job: &Job| estimate::weight(job, self.sets);
+        let own: BTreeSet<&String> = match args.shard {
+            None => names.iter().copied().collect(),
+            Some(shard) => share(&plan.jobs, weight, shard),
+        };
+        if args.scale == ScaleName::Paper {
+            let jobs = plan.jobs.values().filter(|job| own.contains(&job.name));
+            estimate::say(jobs, self.sets, runner)?;
+            if !args.yes {
+                return Err(Failure::usage("nothing was started").hint("--yes goes on"));
+            }
+        }
+        let own = names.into_iter().filter(|name| own.contains(*name));
+        let made = job_pool::run(&plan.jobs, own, runner)?;
+        let (shard, seconds) = (args.shard, spell(made.seconds));
+        let shard = shard.map_or(String::new(), |shard| format!("shard {shard}: "));
+        printer.say(format!(
+            "{shard}{} runs made, {} were there already, {seconds}",
+            made.now, made.before
+        ));
+        let all = plan.jobs.len();
+        let done = plan.jobs.keys().filter(|name| folder.done(name).is_some());
+        let done = done.count();
+        if done < all {
+            printer.say(format!(
+                "{done} of {all} runs of all shards are there; the shard that ends last writes the tables, or the same command without --shard"
+            ));
+        }
+        Ok(done == all)
     }
 
     /// Writes what came out, and compares it with the ranges of the scale `ci`.
@@ -219,7 +261,8 @@ impl Reproduction<'_> {
                 write_whole(path, ranges::record(&tables)?.as_bytes())?;
                 printer.say(format!("ranges stored in {}", path.display()));
             }
-            (ScaleName::Ci, None) => {
+            // Comparisons have no ranges.
+            (ScaleName::Ci, None) if !tables.is_empty() => {
                 let cells = ranges::check(&tables)?;
                 printer.say(format!("{cells} cells are in their ranges"));
             }
@@ -258,12 +301,12 @@ impl Reproduction<'_> {
 /// The settings of each set of the scale, and what there is to say of them.
 fn bases<'a>(
     args: &ReproduceArgs,
-    scale: &'a Scale,
+    sets: &'a [ScaleSet],
 ) -> Outcome<(BTreeMap<&'a str, Base>, Vec<String>)> {
     let changes = args.wrong.iter().map(|typed| Assignment::parse(typed));
     let changes: Vec<Assignment> = changes.collect::<Outcome<_>>()?;
     let (mut bases, mut remarks) = (BTreeMap::new(), Vec::new());
-    for set in &scale.sets {
+    for set in sets {
         let base = Base::new(set, &changes, args.batch)?;
         // Sets of one preset have the same to say.
         let new = base.remarks.iter().filter(|one| !remarks.contains(*one));

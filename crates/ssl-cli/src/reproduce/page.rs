@@ -9,11 +9,11 @@ use skeleton_datasets::paper::{Metric, Shows};
 use super::clips::Set;
 use super::job::Done;
 use super::job_pool::Runner;
-use super::table::{Machine, Numbers, Row, Source, Table, spell};
+use super::table::{Machine, Numbers, Row, Source, Table};
 use crate::args::ScaleName;
 use crate::checkpoint::{write_json, write_whole};
 use crate::failure::{Failure, Outcome};
-use crate::report::{Bar, Bars, bars_svg};
+use crate::report::{Bar, Bars, bars_svg, spell};
 
 /// Writes a table as a page, whose path it gives, with CSV and JSON beside it.
 pub fn write(table: &Table<'_>, folder: &Path) -> Outcome<PathBuf> {

@@ -64,6 +64,8 @@ pub struct Planner<'a> {
     pub sets: &'a [Set],
     /// The settings of each set of the scale, by its name.
     pub bases: &'a BTreeMap<&'a str, Base>,
+    /// The same without what the scale changes: whole presets.
+    pub presets: &'a BTreeMap<&'a str, Base>,
     pub seeds: &'a [u64],
     pub holdout: Option<f64>,
     /// What names of runs say of the program.
@@ -316,14 +318,13 @@ pub mod tests {
             .map(|typed| Assignment::parse(typed).expect("a setting"))
             .collect();
         let base = |set| Base::new(set, &changes, None).expect("the scales' settings are valid");
+        let bases = scale.sets.iter().map(|set| (set.name.as_str(), base(set)));
+        let bases = bases.collect();
         let planner = Planner {
             scale: &scale,
             sets,
-            bases: &scale
-                .sets
-                .iter()
-                .map(|set| (set.name.as_str(), base(set)))
-                .collect(),
+            bases: &bases,
+            presets: &bases,
             seeds,
             holdout: None,
             program: "ssl 1",
@@ -494,6 +495,7 @@ pub mod tests {
                     let trained = matches!(probe.encoder, Encoder::Trained(_));
                     assert_eq!(trained, job.after.is_some());
                 }
+                Task::Scores(_) => unreachable!("no table fuses models"),
             }
         }
         assert_eq!((few, knn, linear, random), (2, 2, 2, 2));

@@ -29,7 +29,7 @@ pub struct Scale {
     /// The clips on which training is compared.
     #[serde(default)]
     pub compared: Vec<Compared>,
-    /// Whether a comparison with clips of its own is made on these.
+    /// Whether a comparison that names clips of its own, or whole presets, has them.
     #[serde(default)]
     pub own_clips: bool,
 }

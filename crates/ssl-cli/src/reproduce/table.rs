@@ -341,18 +341,6 @@ fn quoted(field: &str) -> String {
     }
 }
 
-/// `1 h 03 min`, `12 min 05 s`, `7.3 s`
-pub fn spell(seconds: f64) -> String {
-    if seconds < 60.0 {
-        return format!("{seconds:.1} s");
-    }
-    let whole = seconds.round() as u64;
-    match whole / 3600 {
-        0 => format!("{} min {:02} s", whole / 60, whole % 60),
-        hours => format!("{hours} h {:02} min", whole / 60 % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use skeleton_datasets::paper::experiments;
@@ -479,14 +467,6 @@ mod tests {
                 "{page}"
             );
         });
-    }
-
-    #[test]
-    fn times_are_spelt() {
-        assert_eq!(
-            [7.31, 125.0, 3780.0].map(spell),
-            ["7.3 s", "2 min 05 s", "1 h 03 min"]
-        );
     }
 
     #[test]

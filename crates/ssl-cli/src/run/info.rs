@@ -34,6 +34,12 @@ pub struct Info {
     /// Clips trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clips: Option<usize>,
+    /// Epochs of the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    /// Numbers that training changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<usize>,
     /// Which labels were known, where it wasn't all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Labels>,
@@ -143,6 +149,8 @@ impl Info {
             instruction_set: instruction_set(),
             encoder,
             clips: None,
+            epochs: None,
+            parameters: None,
             labels: None,
             versions: Versions::of_this_program(),
             resumed: Vec::new(),

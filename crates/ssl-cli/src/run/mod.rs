@@ -13,22 +13,26 @@
 //! | reconstruction.json | pre-training with `--val`: how well masked joints are put back |
 //! | test.json | fine-tuning with `--test`: the measurement after the last epoch |
 //! | test_best.json | the same of best.safetensors |
+//! | events.out.tfevents.* | with `--tensorboard`: for TensorBoard, made of the other files |
 //! | lock | keeps a second process away |
 //!
 //! A state is written before everything that follows from it, so that a run that is killed between two
 //! files makes up for it when it goes on.
 
 mod info;
+mod record;
 mod resumed;
 mod states;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
 pub use self::info::{Encoder, Info, Labels};
+pub use self::record::{Epoch, Exchange, Record, Stage, Timing, epochs, series, unix};
 pub use self::resumed::Resumed;
 pub use self::states::States;
 use crate::args::RunArgs;
@@ -43,10 +47,13 @@ const INFO: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
 const TIMINGS: &str = "timings.jsonl";
 const BEST: &str = "best.safetensors";
-const NON_FINITE: &str = "non_finite.json";
+pub const NON_FINITE: &str = "non_finite.json";
 pub const RECONSTRUCTION: &str = "reconstruction.json";
 pub const TEST: &str = "test.json";
 pub const TEST_BEST: &str = "test_best.json";
+
+/// How the names of files begin that TensorBoard reads; the rest is when the run began, and where.
+pub const EVENTS: &str = "events.out.tfevents.";
 
 /// A lock holds the number of a process.
 const LONGEST_LOCK: u64 = 32;
@@ -91,6 +98,7 @@ impl Run {
             OURS.contains(&name.as_str())
                 || [LOCK, states::FOLDER].contains(&name.as_str())
                 || name.starts_with(BESIDE)
+                || name.starts_with(EVENTS)
         };
         // What a run leaves that was killed before it had written anything.
         let left = |name: &String| name == LOCK || name.starts_with(BESIDE);
@@ -162,6 +170,9 @@ impl Run {
         remove_unfinished(&folder)?;
         for name in OURS {
             states::remove(&folder.join(name))?;
+        }
+        for events in events(&folder)? {
+            states::remove(&events)?;
         }
         write_whole(&folder.join(CONFIG), config.as_bytes())?;
         let own = Own {
@@ -257,7 +268,7 @@ impl Run {
 
     fn write(&self, checkpoint: &Checkpoint, path: &Path) -> Outcome {
         match self.own {
-            Some(_) => checkpoint.write(path).map_err(with_resume_hint),
+            Some(_) => checkpoint::write(checkpoint, path).map_err(with_resume_hint),
             None => Ok(()),
         }
     }
@@ -280,6 +291,13 @@ impl Run {
 /// A failed write leaves the run as it was, which is what its user wants to know first.
 fn with_resume_hint(failure: Failure) -> Failure {
     failure.hint("what the run had saved before is as it was: make room, then go on with --resume")
+}
+
+/// The files in a run folder that TensorBoard reads.
+pub fn events(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let names = states::names(folder)?.into_iter();
+    let events = names.filter(|name| name.starts_with(EVENTS));
+    Ok(events.map(|name| folder.join(name)).collect())
 }
 
 /// Removes what a killed process had begun to write.
@@ -343,7 +361,7 @@ impl Lines {
 
 /// Refuses a link in a run folder that would lead writing out of it: the folder may be a stranger's. All other files of a
 /// run are written aside and renamed, which replaces a link and leaves alone what it leads to.
-fn unlinked(path: &Path) -> Outcome {
+pub fn unlinked(path: &Path) -> Outcome {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => Err(Failure::error(format!(
             "{}: expected no symbolic link in a run folder",
@@ -356,13 +374,17 @@ fn unlinked(path: &Path) -> Outcome {
 
 /// Held as long as the value lives; the system lets go of it with the process, however that ends.
 #[derive(Debug)]
-struct Lock {
+pub struct Lock {
     _file: File,
 }
 
+/// How often, and after how long, a lock is asked for again: who only looks holds it for a moment.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+
 impl Lock {
     /// Takes the lock of a folder that is there, or says who holds it.
-    fn take(folder: &Path) -> Outcome<Lock> {
+    pub fn take(folder: &Path) -> Outcome<Lock> {
         let path = folder.join(LOCK);
         unlinked(&path)?;
         unlinked(&folder.join(states::FOLDER))?;
@@ -379,6 +401,10 @@ impl Lock {
             );
             return Err(Failure::error(message).hint("move it away, or choose another --out"));
         }
+        let held = |_: &usize| matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        (1..TRIES)
+            .take_while(held)
+            .for_each(|_| std::thread::sleep(PAUSE));
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -420,6 +446,7 @@ mod tests {
             out: folder.to_owned(),
             overwrite,
             resume: false,
+            tensorboard: false,
             keep: 2,
             save_every: 600,
             seed: None,

@@ -34,7 +34,12 @@ pub fn agree(store: &Store, optimizer: &mut Optimizer, at: Place) -> Outcome<Pla
             message.number(number);
         }
         let score = at.best.map_or(0.0, |best| best.score);
-        message.reals(&[progress.loss, progress.weight, score]);
+        message.reals(&[
+            progress.loss,
+            progress.weight,
+            progress.gradient_norm,
+            score,
+        ]);
         write(&mut message, &tensors)?;
         write(&mut message, &moments)?;
         Ok(message.done())
@@ -44,8 +49,8 @@ pub fn agree(store: &Store, optimizer: &mut Optimizer, at: Place) -> Outcome<Pla
     let (done, steps, micro_batches) = (number()?, number()?, number()?);
     let (clips, skipped, best_epoch, updates) = (number()?, number()?, number()?, number()?);
     let sums = message.reals()?;
-    let &[loss, weight, score] = &sums[..] else {
-        return Err(skeletonmae::Error::Exchange("expected three sums".into()).into());
+    let &[loss, weight, gradient_norm, score] = &sums[..] else {
+        return Err(skeletonmae::Error::Exchange("expected four sums".into()).into());
     };
     store.load(&read(&mut message, &tensors)?)?;
     optimizer.restore(updates as u64, &read(&mut message, &moments)?)?;
@@ -58,6 +63,7 @@ pub fn agree(store: &Store, optimizer: &mut Optimizer, at: Place) -> Outcome<Pla
             skipped,
             loss,
             weight,
+            gradient_norm,
         },
         best: (best_epoch > 0).then_some(Best {
             epoch: best_epoch,

@@ -5,7 +5,7 @@ mod copies;
 mod setup;
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use skeletonmae::Store;
@@ -19,8 +19,9 @@ use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
 use crate::ranks::world;
 use crate::report::{self, count};
-use crate::run::Run;
+use crate::run::{Exchange, Run, Timing, unix};
 use crate::signal::Interrupt;
+use crate::tensorboard::Events;
 
 /// What an epoch measured on held-out clips, if there are any.
 pub trait Metrics: Serialize {
@@ -39,6 +40,12 @@ pub struct Line<M> {
     pub loss: f64,
     #[serde(flatten)]
     measured: M,
+    /// The learning rate of its updates.
+    #[serde(default)]
+    lr: f64,
+    /// The mean over its updates of the gradient's Euclidean norm, before it is clipped.
+    #[serde(default)]
+    gradient_norm: f64,
     /// Steps left out since they weren't finite.
     #[serde(default, skip_serializing_if = "report::none")]
     skipped: usize,
@@ -55,36 +62,13 @@ impl<M: Metrics> Line<M> {
     }
 }
 
-/// A line of timings.jsonl.
-#[derive(Serialize, Deserialize)]
-pub struct Timing {
-    epoch: usize,
-    pub train_seconds: f64,
-    pub clips_per_second: f64,
-    pub seconds: f64,
-    /// Of several ranks, what rank 0 has exchanged with the others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    exchange: Option<Exchange>,
-}
-
-/// Of the steps of an epoch.
-#[derive(Serialize, Deserialize)]
-struct Exchange {
-    /// Waiting for slower ranks included.
-    seconds: f64,
-    /// Received.
-    megabytes: f64,
-}
-
-impl Exchange {
-    /// Since this was asked last; none where there is nobody to exchange anything with.
-    fn now() -> Option<Exchange> {
-        let traffic = world().traffic();
-        (world().size() > 1).then(|| Exchange {
-            seconds: traffic.time.as_secs_f64(),
-            megabytes: traffic.received as f64 / 1e6,
-        })
-    }
+/// What was exchanged since this was asked last; none where there is nobody to exchange anything with.
+fn exchanged() -> Option<Exchange> {
+    let traffic = world().traffic();
+    (world().size() > 1).then(|| Exchange {
+        seconds: traffic.time.as_secs_f64(),
+        megabytes: traffic.received as f64 / 1e6,
+    })
 }
 
 /// An epoch of `clips` clips: the time of its steps, and with all that follows them.
@@ -96,6 +80,7 @@ fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing 
         clips_per_second: clips as f64 / train_seconds.max(1e-9),
         seconds,
         exchange: None,
+        ended: Some(unix(SystemTime::now())),
     }
 }
 
@@ -103,6 +88,8 @@ fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing 
 pub struct Session<'a> {
     /// The run's folder.
     pub run: &'a mut Run,
+    /// What TensorBoard sees.
+    pub events: &'a mut Events,
     /// What the user sees.
     pub printer: &'a Printer,
     /// Whether to stop.
@@ -174,10 +161,10 @@ impl Session<'_> {
             let started = Instant::now();
             let label = format!("epoch {}/{}", at.done + 1, self.epochs);
             let seen = at.progress.clips;
-            Exchange::now();
+            exchanged();
             let trained = self.epoch(training, &mut at, (&mut bar, &label))?;
             let (spent, clips) = (started.elapsed(), at.progress.clips - seen);
-            let exchange = Exchange::now();
+            let exchange = exchanged();
             let line = trained.and_then(|report| {
                 let measured = T::measure(training).map_err(|failure| Unfinished {
                     failure,
@@ -187,6 +174,8 @@ impl Session<'_> {
                     epoch: at.done + 1,
                     loss: report.loss,
                     measured,
+                    lr: training.setup.settings.rate(at.done),
+                    gradient_norm: report.gradient_norm,
                     skipped: report.skipped,
                 })
             });
@@ -211,6 +200,7 @@ impl Session<'_> {
                 ..timing(done, clips, spent, started.elapsed())
             };
             self.run.timings(&timing)?;
+            self.events.epoch(&line, timing, self.printer);
             self.printer.say(format!(
                 "{label}: {} ({:.1} s, {:.0} clips/s{})",
                 line.words(),

@@ -24,9 +24,10 @@ use crate::models::{Opened, meta};
 use crate::outputs::beside;
 use crate::printer::Printer;
 use crate::ranks::world;
-use crate::report::count;
-use crate::run::{Info, Labels, Resumed, Run};
+use crate::report::{count, with_title};
+use crate::run::{Info, Labels, Resumed, Run, epochs, series};
 use crate::signal::Interrupt;
+use crate::tensorboard::Events;
 
 /// What is one training's own.
 pub trait Task: Sized {
@@ -292,14 +293,19 @@ impl<T: Task> Training<'_, T> {
         let (seed, data) = (setup.config.run.seed, setup.data.fingerprint());
         let mut info = Info::new(T::KIND, seed, data, &setup.feeds.machine, task.origin());
         (info.clips, info.labels) = (Some(setup.clips()), task.labels().cloned());
+        (info.epochs, info.parameters) = (Some(setup.settings.epochs), Some(self.parameters()));
         info
+    }
+
+    /// Numbers of the model that training changes.
+    fn parameters(&self) -> usize {
+        let parameters = self.setup.store.parameters();
+        parameters.iter().map(|(_, var)| var.elem_count()).sum()
     }
 
     /// Says what is about to happen.
     pub fn announce(&self, printer: &Printer) -> Outcome {
-        let Setup { data, store, .. } = &self.setup;
-        let parameters = store.parameters();
-        let parameters: usize = parameters.iter().map(|(_, var)| var.elem_count()).sum();
+        let (data, parameters) = (&self.setup.data, self.parameters());
         printer.say(format!(
             "{} on {} {}: {}{}, {parameters} parameters, {}",
             T::DOING,
@@ -437,8 +443,13 @@ pub fn run<T: Task>(
         false => (Run::elsewhere(&args.out), None),
     };
     training.announce(printer)?;
+    let mut events = match run.is_ours() {
+        true => Events::of_run(&args.out, args.tensorboard, printer)?,
+        false => Events::elsewhere(),
+    };
     let mut session = Session {
         run: &mut run,
+        events: &mut events,
         printer,
         interrupt,
         epochs: training.setup.settings.epochs,
@@ -454,6 +465,9 @@ pub fn run<T: Task>(
         false => failure,
     })?;
     T::finish(&training, &run, printer)?;
+    events.finish(&args.out, printer);
+    let curves = with_title(&series(&epochs(run.noted())), printer.unicode());
+    curves.iter().for_each(|line| printer.say(line));
     printer.document(&format!("checkpoint: {}", run.checkpoint_path().display()))?;
     printer.document(&format!("next: {}", next(&config)))
 }

@@ -45,11 +45,9 @@ pub fn run(args: &PrepareArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
         return recordings::run(args, &inputs, &target, printer, interrupt);
     }
     if plan::is_synthetic(args, &inputs, facts)? {
-        let (plan, sequences) = Plan::of_synthetic(args)?;
-        let clips = sequences.len();
-        let each =
-            |visit: &mut dyn FnMut(Sequence) -> Outcome| sequences.into_iter().try_for_each(visit);
-        return target.write(plan, clips, each, printer, interrupt);
+        let (plan, generator) = Plan::of_synthetic(args)?;
+        let each = |visit: &mut dyn FnMut(Sequence) -> Outcome| generator.each(visit);
+        return target.write(plan, generator.len(), each, printer, interrupt);
     }
     let files = plan::open(&args.about, facts, &inputs, args.skip_bad, printer)?;
     let outputs = std::iter::once(&args.output).chain(&args.recordings.log);

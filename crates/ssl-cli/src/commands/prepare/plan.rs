@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use skeleton_data::Units;
 use skeleton_data::cache::CacheHeader;
 use skeleton_data::raw::{Input, Meaning, RawFiles, RawFormat, describe};
-use skeleton_data::synthetic::{SyntheticKind, SyntheticSettings, synthetic};
-use skeleton_data::{Sequence, Units};
+use skeleton_data::synthetic::{Generator, SyntheticKind, SyntheticSettings};
 use skeleton_datasets::{Dataset, Format};
 use skeleton_graph::Layout;
 
@@ -59,12 +59,18 @@ pub fn is_synthetic(
     match (inputs.first(), facts) {
         (None, _) if synthetic => Ok(true),
         (Some(_), _) if !synthetic => {
-            if args.seed.is_some() {
-                return Err(Failure::usage(
-                    "--seed is of the synthetic sets; a file has nothing random",
-                ));
+            let of_synthetic = [
+                ("--seed", args.seed.is_some()),
+                ("--clips", args.clips.is_some()),
+                ("--subjects", args.subjects.is_some()),
+                ("--pairs", args.pairs.is_some()),
+            ];
+            match of_synthetic.iter().find(|(_, typed)| *typed) {
+                Some((flag, _)) => Err(Failure::usage(format!(
+                    "{flag} is of the synthetic sets; a file has the clips that it has"
+                ))),
+                None => Ok(false),
             }
-            Ok(false)
         }
         (Some(input), Some(facts)) => Err(Failure::usage(format!(
             "--dataset {} is made from a seed; {} has no place in it",
@@ -169,8 +175,8 @@ impl Plan {
         Ok(())
     }
 
-    /// The cache of a synthetic set, with its clips.
-    pub fn of_synthetic(args: &PrepareArgs) -> Outcome<(Plan, Vec<Sequence>)> {
+    /// The cache of a synthetic set, with what makes its clips.
+    pub fn of_synthetic(args: &PrepareArgs) -> Outcome<(Plan, Generator)> {
         let own = [
             ("--split", !args.split.is_empty()),
             ("--skip-bad", args.skip_bad),
@@ -189,32 +195,42 @@ impl Plan {
         let kind = kind.ok_or_else(|| {
             Failure::error(format!("{name}: expected a set that the generator makes"))
         })?;
-        let mut settings = SyntheticSettings::default();
-        settings.seed = args.seed.unwrap_or(settings.seed);
-        let made = synthetic(kind, &settings)?;
-        let SyntheticSettings {
-            subjects,
-            repetitions,
-            seed,
-        } = settings;
-        let rules = json!({
-            "generator": name,
-            "subjects": subjects,
-            "repetitions": repetitions,
-            "seed": seed,
-        });
+        let (generator, mut rules) = generator(kind, args)?;
+        rules["generator"] = json!(name);
         let source = describe(&[], rules)?;
-        let header = header(name, made.layout, made.units, source, made.classes);
-        Ok((
-            Plan {
-                header,
-                splits: made.splits,
-                typed: Vec::new(),
-                derives: false,
-            },
-            made.sequences,
-        ))
+        let layout = generator.layout().clone();
+        let header = header(name, layout, generator.units(), source, generator.classes());
+        let plan = Plan {
+            header,
+            splits: generator.splits(),
+            typed: Vec::new(),
+            derives: false,
+        };
+        Ok((plan, generator))
     }
+}
+
+/// The set that was typed, and the numbers that it follows from.
+fn generator(kind: SyntheticKind, args: &PrepareArgs) -> Outcome<(Generator, serde_json::Value)> {
+    let usual = SyntheticSettings::default();
+    let seed = args.seed.unwrap_or(usual.seed);
+    let subjects = args.subjects.unwrap_or(usual.subjects);
+    if args.clips.is_none() && args.pairs.is_none() {
+        let settings = SyntheticSettings {
+            subjects,
+            seed,
+            ..usual
+        };
+        let rules = json!({
+            "subjects": subjects, "repetitions": settings.repetitions, "seed": seed,
+        });
+        return Ok((Generator::new(kind, &settings)?, rules));
+    }
+    let clips = args.clips.unwrap_or(960);
+    let pairs = args.pairs.unwrap_or(0.125);
+    let made = Generator::of_clips(kind, subjects, clips, pairs, seed)?;
+    let rules = json!({ "subjects": subjects, "clips": clips, "pairs": pairs, "seed": seed });
+    Ok((made, rules))
 }
 
 /// A cache's attributes, written by this version.

@@ -2,12 +2,10 @@
 //! name before anything is allocated.
 
 use skeleton_graph::Layout;
-use skeletonmae::{Error, SkeletonMae};
-use strl::cost::shapes;
-use strl::{Strl, Task};
+use skeletonmae::{Error, MaeConfig, Result, SkeletonMae};
 
-use super::Model;
-use crate::failure::Outcome;
+use crate::cost::shapes;
+use crate::{Strl, StrlConfig, Task};
 
 /// Features: the widest in the literature have 512.
 const WIDEST: usize = 1 << 12;
@@ -22,11 +20,10 @@ const MOST_BRANCHES: usize = 16;
 const MOST_PARAMETERS: usize = 1 << 28;
 
 /// Refuses a model that is too large.
-pub fn check(model: &Model) -> Outcome {
-    let mae = &model.mae;
+pub fn check(mae: &MaeConfig, strl: Option<&StrlConfig>) -> Result<()> {
     within("model.width", mae.width, WIDEST)?;
     within("model.encoder_layers", mae.encoder_layers, MOST_LAYERS)?;
-    if let Some(strl) = &model.strl {
+    if let Some(strl) = strl {
         within("model.strl.layers", strl.layers, MOST_LAYERS)?;
         within("model.strl.kernel", strl.kernel, LONGEST_KERNEL)?;
         each("model.strl.dilations", &strl.dilations, LARGEST_DILATION)?;
@@ -36,8 +33,8 @@ pub fn check(model: &Model) -> Outcome {
 }
 
 /// Refuses a model that has too many parameters although each of its sizes is [allowed](check); its shape is a valid one.
-pub fn check_parameters(model: &Model) -> Outcome {
-    let found = parameters(model)?;
+pub fn check_parameters(mae: &MaeConfig, strl: Option<&StrlConfig>) -> Result<()> {
+    let found = parameters(mae, strl)?;
     if found > MOST_PARAMETERS {
         return Err(refuse(
             "model",
@@ -48,14 +45,14 @@ pub fn check_parameters(model: &Model) -> Outcome {
     Ok(())
 }
 
-fn within(key: &str, value: usize, most: usize) -> Outcome {
+fn within(key: &str, value: usize, most: usize) -> Result<()> {
     if (1..=most).contains(&value) {
         return Ok(());
     }
     Err(refuse(key, format!("1 to {most}"), value.to_string()))
 }
 
-fn each(key: &str, values: &[usize], most: usize) -> Outcome {
+fn each(key: &str, values: &[usize], most: usize) -> Result<()> {
     if values.len() > MOST_BRANCHES {
         let expected = format!("at most {MOST_BRANCHES} numbers");
         return Err(refuse(key, expected, values.len().to_string()));
@@ -65,20 +62,19 @@ fn each(key: &str, values: &[usize], most: usize) -> Outcome {
         .try_for_each(|&value| within(key, value, most))
 }
 
-fn refuse(key: &str, expected: String, found: String) -> crate::failure::Failure {
+fn refuse(key: &str, expected: String, found: String) -> Error {
     Error::Setting {
         field: key.to_owned(),
         expected,
         found,
     }
-    .into()
 }
 
 /// The numbers of a model on one skeleton for one class: what else there may be of both adds little.
-fn parameters(model: &Model) -> Outcome<usize> {
-    let layout = Layout::built_in("coco17")?;
-    let (mae, coordinates) = (&model.mae, 3);
-    let shapes = match &model.strl {
+fn parameters(mae: &MaeConfig, strl: Option<&StrlConfig>) -> Result<usize> {
+    let layout = Layout::built_in("coco17").expect("it is built in");
+    let coordinates = 3;
+    let shapes = match strl {
         None => shapes(|vb| SkeletonMae::new(mae, &layout, coordinates, vb))?,
         Some(strl) => {
             let task = Task {
@@ -97,29 +93,31 @@ fn parameters(model: &Model) -> Outcome<usize> {
 #[cfg(test)]
 mod tests {
     use skeletonmae::Backbone;
-    use strl::StrlConfig;
 
     use super::*;
-    use crate::config::{Config, PRESETS};
+
+    /// Both shapes.
+    struct Model {
+        mae: MaeConfig,
+        strl: StrlConfig,
+    }
+
+    fn usual() -> Model {
+        Model {
+            mae: MaeConfig::default(),
+            strl: StrlConfig::default(),
+        }
+    }
 
     fn refused(change: impl Fn(&mut Model)) -> String {
-        let mut config = Config::from_toml(PRESETS[0].text, "a preset").unwrap();
-        let check = |model: &Model| check(model).and_then(|()| check_parameters(model));
-        assert!(check(&config.model).is_ok());
-        change(&mut config.model);
-        check(&config.model).unwrap_err().message().to_owned()
-    }
-
-    fn strl(model: &mut Model) -> &mut StrlConfig {
-        model.strl.as_mut().expect("presets have all sections")
-    }
-
-    #[test]
-    fn every_preset_is_allowed() {
-        for preset in PRESETS {
-            let config = Config::from_toml(preset.text, preset.name).unwrap();
-            assert!(config.check().is_ok(), "{}", preset.name);
-        }
+        let mut model = usual();
+        let check = |model: &Model| {
+            let strl = Some(&model.strl);
+            check(&model.mae, strl).and_then(|()| check_parameters(&model.mae, strl))
+        };
+        assert!(check(&model).is_ok());
+        change(&mut model);
+        check(&model).unwrap_err().to_string()
     }
 
     #[test]
@@ -134,23 +132,23 @@ mod tests {
             ),
             (
                 "model.strl.layers",
-                refused(|model| strl(model).layers = HUGE),
+                refused(|model| model.strl.layers = HUGE),
             ),
             (
                 "model.strl.kernel",
-                refused(|model| strl(model).kernel = HUGE + 1),
+                refused(|model| model.strl.kernel = HUGE + 1),
             ),
             (
                 "model.strl.dilations",
-                refused(|model| strl(model).dilations = vec![1, HUGE]),
+                refused(|model| model.strl.dilations = vec![1, HUGE]),
             ),
             (
                 "model.strl.dilations",
-                refused(|model| strl(model).dilations = vec![1; HUGE / 1000]),
+                refused(|model| model.strl.dilations = vec![1; HUGE / 1000]),
             ),
             (
                 "model.strl.head",
-                refused(|model| strl(model).head = vec![HUGE]),
+                refused(|model| model.strl.head = vec![HUGE]),
             ),
         ] {
             assert!(message.starts_with(&format!("{key}: ")), "{key}: {message}");
@@ -162,15 +160,14 @@ mod tests {
 
     #[test]
     fn parameters_are_those_of_the_backbone() {
-        let config = Config::from_toml(PRESETS[0].text, "a preset").unwrap();
-        let mut model = config.model;
+        let mut model = usual();
         // The paper's shape, 140,622 parameters and statistics less with 99 classes.
         (model.mae.width, model.mae.encoder_layers) = (64, 3);
-        let shape = strl(&mut model);
+        let shape = &mut model.strl;
         (shape.layers, shape.kernel, shape.dilations) = (3, 5, vec![1, 2]);
         let mut of = |backbone| {
             model.mae.backbone = backbone;
-            parameters(&model).unwrap()
+            parameters(&model.mae, Some(&model.strl)).unwrap()
         };
         let [gin, gcn, gat] = [Backbone::Gin, Backbone::Gcn, Backbone::Gat].map(&mut of);
         assert!((130_000..145_000).contains(&gin), "{gin}");
