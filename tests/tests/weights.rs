@@ -1,4 +1,4 @@
-//! Weights of a checkpoint in other programs' hands and back: `ssl import`, `ssl info`, docs/weights.py.
+//! Weights of a checkpoint in other programs' hands and back: `ssl import`, `ssl info`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -119,19 +119,6 @@ fn pytorch_reads_a_checkpoint_and_hands_weights_back() {
         .ssl("evaluate imported.safetensors --data toy.h5 --split test --json")
         .json();
     assert_eq!(measured["n"], 9);
-
-    // The script as it stands in the documents brings the same bits back.
-    let mut script = ssl_tests::python(&["torch"]).expect("it was here before");
-    let status = script
-        .arg(root().join("docs/weights.py"))
-        .args([
-            desk.path("fine/model.safetensors"),
-            desk.path("copy.safetensors"),
-        ])
-        .status()
-        .expect("it ran before");
-    assert!(status.success(), "weights.py ran");
-    assert_eq!(bits(&load(&desk.path("copy.safetensors"))), bits(&read));
 }
 
 #[test]

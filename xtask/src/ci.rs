@@ -11,6 +11,7 @@ use crate::package;
 use crate::process::{Failure, run};
 use crate::ssl;
 use crate::test;
+use crate::wheel;
 use crate::workspace::Workspace;
 
 /// One thing that is checked.
@@ -23,6 +24,7 @@ pub enum Step {
     Book,
     Package,
     Test,
+    Wheel,
     Reference,
     Mpi,
     Reproduce,
@@ -32,7 +34,7 @@ pub enum Step {
 impl Step {
     /// Cheap ones first; what takes minutes last. What needs more of the network than a
     /// registry is not among them.
-    const ALL: [Step; 10] = [
+    const ALL: [Step; 11] = [
         Step::Fmt,
         Step::Deny,
         Step::Clippy,
@@ -40,6 +42,7 @@ impl Step {
         Step::Book,
         Step::Package,
         Step::Test,
+        Step::Wheel,
         Step::Reference,
         Step::Mpi,
         Step::Reproduce,
@@ -69,6 +72,7 @@ impl Step {
             Step::Book => book::book(workspace),
             Step::Package => package::package(workspace),
             Step::Test => test::test_all(workspace),
+            Step::Wheel => wheel::check(workspace),
             Step::Reference => test::test_definitions(workspace),
             Step::Mpi => mpi::mpi(workspace),
             Step::Reproduce => ssl::reproduce_all(workspace),

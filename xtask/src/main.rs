@@ -11,11 +11,14 @@ mod cuda;
 mod deny;
 mod lines;
 mod mpi;
+mod notices;
 mod package;
 mod process;
+mod release;
 mod ssl;
 mod test;
 mod tools;
+mod wheel;
 mod workspace;
 
 use std::ffi::OsString;
@@ -79,6 +82,11 @@ enum Task {
     CudaBuild(Passed),
     /// Build the program with each MPI that is here, into target/mpi, and run several processes of it.
     Mpi,
+    /// Build the Python package with the program inside, as dist/*.whl; maturin is fetched.
+    Wheel,
+    /// Make what is given away for this machine's kind, in dist/: the wheel, the program as a tarball with manual pages and
+    /// completions, a CycloneDX list of what it is built from, checksums.
+    Release,
     /// Print the cmake that builds HDF5, after fetching one where the system has none.
     Cmake,
 }
@@ -110,6 +118,8 @@ fn dispatch(workspace: &Workspace, task: Task) -> Result<(), Failure> {
         Task::Lines { names, json } => lines::lines(workspace, &names, json),
         Task::CudaBuild(passed) => cuda::build(workspace, &passed.args),
         Task::Mpi => mpi::mpi(workspace),
+        Task::Wheel => wheel::wheel(workspace).map(|_| ()),
+        Task::Release => release::release(workspace),
         Task::Cmake => tools::show_cmake(workspace.target()),
     }
 }

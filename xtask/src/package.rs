@@ -12,7 +12,7 @@ use crate::process::{Failure, cannot, run};
 use crate::workspace::Workspace;
 
 /// Members that are not published.
-const INTERNAL: [&str; 2] = ["xtask", "ssl-tests"];
+const INTERNAL: [&str; 3] = ["xtask", "ssl-tests", "skeletonmae-python"];
 
 /// Packages the published crates and type-checks what was packaged.
 pub fn package(workspace: &Workspace) -> Result<(), Failure> {

@@ -5,6 +5,7 @@
 mod adjacency;
 mod layout;
 pub mod random;
+pub mod steps;
 
 pub use adjacency::Adjacency;
 pub use layout::{Layout, LayoutError, Part};

@@ -145,10 +145,8 @@ fn an_epoch_says_how_long_its_gradients_were() {
         let before = parameters(&trial);
         let steps = vec![Ok(vec![clip(value, "a")])];
         let report = trial.run(Progress::default(), steps, &mut go_on).unwrap();
-        let square = before
-            .iter()
-            .zip(&parameters(&trial))
-            .map(|(a, b)| (a - b) * (a - b));
+        let after = parameters(&trial);
+        let square = before.iter().zip(&after).map(|(a, b)| (a - b) * (a - b));
         let length = square.sum::<f64>().sqrt() / 0.1;
         let norm = report.gradient_norm;
         assert!(

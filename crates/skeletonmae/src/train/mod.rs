@@ -11,12 +11,13 @@ mod sum;
 
 use candle_core::Tensor;
 
-pub use engine::{BoxError, EpochReport, Observer, Pass, Progress, StepReport, plan, run_epoch};
+pub use engine::{BoxError, EpochReport, Observer, Pass, Progress, StepReport, run_epoch};
 pub use gradients::Gradients;
 pub use guard::{Guard, OnNonFinite};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use pretrain::{PretrainConfig, pretrain_loss, reconstruction};
 pub use schedule::{Decay, Schedule};
+pub use skeleton_graph::steps::plan;
 
 use crate::batch::TrackBatch;
 use crate::error::{Result, positive};

@@ -178,7 +178,7 @@ Example:
   ssl import from-torch.safetensors --like runs/finetune -o imported.safetensors
 
 A checkpoint is a safetensors file, so exporting needs no command: docs/weights.md names its tensors, and
-docs/weights.py reads and writes them with PyTorch.")]
+the Python package skeletonmae reads and writes them with PyTorch.")]
 pub struct ImportArgs {
     /// Safetensors with exactly the names and shapes of the model, 32-bit floats; their metadata are not read.
     #[arg(value_name = "WEIGHTS.safetensors")]
@@ -248,6 +248,23 @@ pub struct PresetArgs {
 pub struct ZooArgs {
     /// The encoder whose card to print.
     pub name: Option<String>,
+}
+
+/// `ssl completions`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  ssl completions bash > ~/.local/share/bash-completion/completions/ssl"
+)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// `ssl man`
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The folder to write to, which is there.
+    pub folder: PathBuf,
 }
 
 /// `ssl represent`

@@ -12,8 +12,8 @@ mod watching;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::looking::{
-    DoctorArgs, ExportArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs, PresetArgs,
-    ReconstructArgs, ReportArgs, RepresentArgs, ZooArgs,
+    CompletionsArgs, DoctorArgs, ExportArgs, ImportArgs, InfoArgs, InspectArgs, LayoutArgs,
+    ManArgs, PresetArgs, ReconstructArgs, ReportArgs, RepresentArgs, ZooArgs,
 };
 pub use self::preparing::{AboutArgs, ConvertArgs, PrepareArgs, RecordingsArgs};
 pub use self::reproduce::{Batch, ReproduceArgs, ScaleName, Shard};
@@ -111,6 +111,11 @@ pub enum Command {
     Layout(LayoutArgs),
     /// Print the card of an encoder that comes with the program; without a name, list them.
     Zoo(ZooArgs),
+    /// Print what makes a shell complete commands and options.
+    Completions(CompletionsArgs),
+    /// Write manual pages, one a command.
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Where the arithmetic happens.

@@ -10,6 +10,7 @@ mod import;
 mod info;
 mod inspect;
 mod labelled;
+mod manual;
 mod next;
 mod predict;
 mod prepare;
@@ -82,6 +83,8 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         Command::Preset(args) => preset(args, printer),
         Command::Layout(args) => layout(args, printer),
         Command::Zoo(args) => zoo(args, printer),
+        Command::Completions(args) => manual::completions(args, printer),
+        Command::Man(args) => manual::pages(args, printer),
     }
 }
 
