@@ -9,11 +9,18 @@ Each frame is a line of JSON on standard output: its time in seconds, the size o
 pixels with MediaPipe's visibility as the score (with --world as x, y and z in metres about the hips). A frame that shows nobody has
 no people. Times are those of the video, or of the clock for a camera.
 """
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+# A landmark of MediaPipe: x, y, z, visibility.
+Mark = tuple[float, float, float, float]
 
 # The joints of each layout among MediaPipe's 33.
 LAYOUTS = {
@@ -23,25 +30,27 @@ LAYOUTS = {
 NEEDS = "mediapipe 0.10.21 in an environment of its own: python3 -m venv pose && pose/bin/pip install mediapipe==0.10.21"
 
 
-def header(layout):
+def header(layout: str) -> dict[str, Any]:
     """The first line: what the frames are."""
     return {"format": "skeleton-frames", "version": 1, "layout": layout}
 
 
-def frame(seconds, size, landmarks, layout, world=False):
+def frame(
+    seconds: float, size: tuple[int, int], landmarks: Sequence[Mark] | None, layout: str, world: bool = False
+) -> dict[str, Any]:
     """A line: `landmarks` are MediaPipe's (x, y, z, visibility), none where nobody is seen; `size` is (height, width)."""
     height, width = size
 
-    def joint(at):
-        x, y, z, seen = landmarks[at]
+    def joint(mark: Mark) -> list[float]:
+        x, y, z, seen = mark
         numbers = (x, y, z) if world else (x * width, y * height)
         return [round(number, 4) for number in numbers] + [round(seen, 4)]
 
-    people = [{"keypoints": [joint(at) for at in LAYOUTS[layout]]}] if landmarks else []
+    people = [{"keypoints": [joint(landmarks[at]) for at in LAYOUTS[layout]]}] if landmarks else []
     return {"time": round(seconds, 6), "height": height, "width": width, "people": people}
 
 
-def images(source, realtime):
+def images(source: str, realtime: bool) -> Iterator[tuple[float, Any]]:
     """(seconds, image in RGB) of each frame of a video, or of camera number `source`."""
     import cv2
 
@@ -64,25 +73,25 @@ def images(source, realtime):
         number += 1
 
 
-def detector(complexity):
+def detector(complexity: int) -> Callable[[Any], tuple[list[Mark] | None, list[Mark] | None]]:
     """A function from an image in RGB to what MediaPipe finds in it."""
     import mediapipe
 
     pose = mediapipe.solutions.pose.Pose(model_complexity=complexity)
 
-    def numbers(found):
+    def numbers(found: Any) -> list[Mark] | None:
         return found and [(mark.x, mark.y, mark.z, mark.visibility) for mark in found.landmark]
 
-    def detect(image):
+    def detect(image: Any) -> tuple[list[Mark] | None, list[Mark] | None]:
         found = pose.process(image)
         return numbers(found.pose_landmarks), numbers(found.pose_world_landmarks)
 
     return detect
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """What `python -m skeletonmae.pose` does."""
-    parser = argparse.ArgumentParser(prog="python -m skeletonmae.pose", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m skeletonmae.pose", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("source", metavar="VIDEO|0", help="a file that OpenCV reads, or a camera's number")
     parser.add_argument("--layout", choices=sorted(LAYOUTS), default="coco17", help="the joints [default: coco17]")
     parser.add_argument("--world", action="store_true", help="x, y, z in metres about the hips, in place of pixels")
@@ -97,7 +106,7 @@ def main(arguments=None):
     except ImportError as error:
         sys.exit(f"{error}; this needs {NEEDS}")
 
-    def write(line):
+    def write(line: dict[str, Any]) -> None:
         print(json.dumps(line), flush=True)
 
     try:
