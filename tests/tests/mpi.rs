@@ -276,6 +276,17 @@ fn evaluation_over_ranks_gives_the_same_output() {
     });
 }
 
+/// What ranks don't share rank 0 does, once.
+#[test]
+fn other_commands_are_done_once() {
+    each(|mpi| {
+        let desk = desk();
+        let typed = "doctor s.h5 --json";
+        let alone = desk.ssl(typed).success();
+        assert_eq!(mpi.run(&desk, 3, typed).success().stdout, alone.stdout);
+    });
+}
+
 /// A rank that is killed ends all; the run goes on with another number of ranks, to the same bytes.
 #[test]
 fn ranks_that_are_killed_cost_no_byte() {

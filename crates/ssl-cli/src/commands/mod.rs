@@ -35,7 +35,7 @@ use crate::args::{Command, LayoutArgs, PresetArgs, ZooArgs};
 use crate::config::{PRESETS, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::ranks::{lacking, world};
+use crate::ranks::{lacking, share_nothing, world};
 use crate::reproduce;
 use crate::signal::Interrupt;
 use crate::zoo::{Entry, ZOO};
@@ -51,9 +51,12 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
             | Command::Probe(_)
             | Command::Represent(_)
     );
-    if !shared && !world().is_root() {
-        // Rank 0 does it.
-        return Ok(());
+    if !shared {
+        if !world().is_root() {
+            // Rank 0 does it.
+            return Ok(());
+        }
+        share_nothing();
     }
     if let Some(warning) = lacking().filter(|_| shared) {
         printer.warn(warning);

@@ -9,6 +9,7 @@ mod mpi;
 
 use std::fs;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -70,14 +71,20 @@ struct Member {
 }
 
 static WORLD: OnceLock<World> = OnceLock::new();
+static LONE: OnceLock<World> = OnceLock::new();
+static IS_LONE: AtomicBool = AtomicBool::new(false);
 
 /// The processes of this command.
 pub fn world() -> &'static World {
-    WORLD.get_or_init(|| World {
-        transport: Transport::Alone(Alone),
-        members: vec![Member::default()],
-        traffic: Mutex::default(),
-    })
+    match IS_LONE.load(Ordering::Relaxed) {
+        true => LONE.get_or_init(World::lone),
+        false => WORLD.get_or_init(World::lone),
+    }
+}
+
+/// From here on this process shares nothing with the others, whose command it does alone.
+pub fn share_nothing() {
+    IS_LONE.store(true, Ordering::Relaxed);
 }
 
 /// Meets the other processes, where a launcher started this one with others. Ranks that can't give the bits of one process
@@ -204,6 +211,14 @@ impl Ranks for World {
 }
 
 impl World {
+    fn lone() -> World {
+        World {
+            transport: Transport::Alone(Alone),
+            members: vec![Member::default()],
+            traffic: Mutex::default(),
+        }
+    }
+
     fn ranks(&self) -> &dyn Ranks {
         match &self.transport {
             Transport::Alone(alone) => alone,
