@@ -15,8 +15,8 @@ use crate::{Frozen, Scores, Strl};
 
 /// A classifier that reads clips as it was trained. It is `Send` and `Sync`: threads may share one, each call is its own.
 ///
-/// On the CPU a call takes about 2 ms a person with the default shape on one core of a desktop processor;
-/// `cargo run --release -p strl --features checkpoint --example predict RUN` measures it.
+/// On the CPU a call on 64 frames of two people takes about 3 ms with the shape of the preset `default` (docs/streams.md has the
+/// numbers and the command); `cargo run --release -p strl --features checkpoint --example predict RUN` measures it for a model.
 #[derive(Clone, Debug)]
 pub struct Predictor {
     model: Frozen,

@@ -11,9 +11,8 @@ use crate::config::{Config, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::page::facts::Epoch;
 use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, count};
-use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST};
+use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST, Timing};
 use crate::text::{read_at_most, read_json, read_text, shell};
-use crate::train::Timing;
 
 /// The longest file of lines that is read, in bytes.
 const LONGEST: u64 = 64 << 20;
