@@ -19,7 +19,7 @@ from .checkpoint import Checkpoint
 PathLike = Union[str, "os.PathLike[str]"]
 
 # Commands whose answer is one JSON document.
-_ANSWERS = ("doctor", "evaluate", "fuse", "info", "inspect", "predict", "probe", "reconstruct", "summary")
+_ANSWERS = ("doctor", "evaluate", "fuse", "info", "inspect", "predict", "probe", "reconstruct", "runs", "summary")
 
 
 def program() -> Path:

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use crate::book;
 use crate::deny;
+use crate::mpi;
 use crate::package;
 use crate::process::{Failure, run};
 use crate::ssl;
@@ -25,6 +26,7 @@ pub enum Step {
     Test,
     Wheel,
     Reference,
+    Mpi,
     Reproduce,
     Advisories,
 }
@@ -32,7 +34,7 @@ pub enum Step {
 impl Step {
     /// Cheap ones first; what takes minutes last. What needs more of the network than a
     /// registry is not among them.
-    const ALL: [Step; 10] = [
+    const ALL: [Step; 11] = [
         Step::Fmt,
         Step::Deny,
         Step::Clippy,
@@ -42,6 +44,7 @@ impl Step {
         Step::Test,
         Step::Wheel,
         Step::Reference,
+        Step::Mpi,
         Step::Reproduce,
     ];
 
@@ -71,6 +74,7 @@ impl Step {
             Step::Test => test::test_all(workspace),
             Step::Wheel => wheel::check(workspace),
             Step::Reference => test::test_definitions(workspace),
+            Step::Mpi => mpi::mpi(workspace),
             Step::Reproduce => ssl::reproduce_all(workspace),
         }
     }

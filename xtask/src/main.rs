@@ -10,6 +10,7 @@ mod ci;
 mod cuda;
 mod deny;
 mod lines;
+mod mpi;
 mod notices;
 mod package;
 mod process;
@@ -79,6 +80,8 @@ enum Task {
     /// PyTorch. `cuda-build clippy` looks over the sources instead.
     #[command(disable_help_flag = true)]
     CudaBuild(Passed),
+    /// Build the program with each MPI that is here, into target/mpi, and run several processes of it.
+    Mpi,
     /// Build the Python package with the program inside, as dist/*.whl; maturin is fetched.
     Wheel,
     /// Make what is given away for this machine's kind, in dist/: the wheel, the program as a tarball with manual pages and
@@ -114,6 +117,7 @@ fn dispatch(workspace: &Workspace, task: Task) -> Result<(), Failure> {
         Task::Bench { topic } => bench::bench(workspace, &topic),
         Task::Lines { names, json } => lines::lines(workspace, &names, json),
         Task::CudaBuild(passed) => cuda::build(workspace, &passed.args),
+        Task::Mpi => mpi::mpi(workspace),
         Task::Wheel => wheel::wheel(workspace).map(|_| ()),
         Task::Release => release::release(workspace),
         Task::Cmake => tools::show_cmake(workspace.target()),

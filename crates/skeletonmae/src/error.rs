@@ -52,7 +52,18 @@ pub enum Error {
     /// The data source failed.
     #[error(transparent)]
     Data(Box<dyn std::error::Error + Send + Sync>),
-    /// The observer asked to stop; parameters are those after the last whole step.
+    /// Ranks that train together couldn't exchange what they have.
+    #[error("the exchange between ranks failed: {0}")]
+    Exchange(String),
+    /// Another rank couldn't go on; nothing of its step has changed the model.
+    #[error("rank {rank}: {message}")]
+    OtherRank {
+        /// Which.
+        rank: usize,
+        /// Why, in its words.
+        message: String,
+    },
+    /// The observer, of any rank, asked to stop; parameters are those after the last whole step.
     #[error("stopped in epoch {epoch} after {steps} steps")]
     Stopped {
         /// Epoch, from 0.

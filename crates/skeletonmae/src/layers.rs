@@ -1,8 +1,10 @@
 //! Layers with parameters, shared with `strl`.
 
+use std::cell::RefCell;
+
 use candle_core::{DType, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init};
-use skeleton_kernels::{Affine, BatchStats};
+use skeleton_kernels::{Affine, BatchStats, constant};
 
 /// Weight of a batch's statistics in the running ones, as PyTorch's default.
 const MOMENTUM: f64 = 0.1;
@@ -128,8 +130,9 @@ impl BatchNorm {
         if let Some(bias) = bias {
             mean = (mean + exact(&bias.detach())?)?;
         }
-        move_towards(&self.running_mean, &mean)?;
-        move_towards(&self.running_var, &(exact(&batch.variance)? * unbiased)?)
+        Move::new(&self.running_mean, mean).now_or_later()?;
+        let variance = (exact(&batch.variance)? * unbiased)?;
+        Move::new(&self.running_var, variance).now_or_later()
     }
 }
 
@@ -141,10 +144,66 @@ fn exact(t: &Tensor) -> Result<Tensor> {
     }
 }
 
-fn move_towards(var: &Var, values: &Tensor) -> Result<()> {
-    let old = exact(&var.as_detached_tensor())?;
-    let new = ((old * (1.0 - MOMENTUM))? + (values * MOMENTUM)?)?;
-    var.set(&new.to_dtype(var.dtype())?)
+/// A running statistic on its way towards a batch's: the old one's share of 0.9 and 0.1 of `values`.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// The statistic, (d).
+    pub var: Var,
+    /// The batch's, (d), in `f64` on the CPU.
+    pub values: Tensor,
+}
+
+thread_local! {
+    /// The moves that wait, while [`later`] runs.
+    static LATER: RefCell<Option<Vec<Move>>> = const { RefCell::new(None) };
+}
+
+/// What `forward` gives, with the moves of running statistics that it would have made: nothing has moved yet. A step of
+/// training makes them when it is known to count, and in the order of its micro-batches, whoever computed them.
+///
+/// # Errors
+/// Those of `forward`.
+pub fn later<T>(forward: impl FnOnce() -> Result<T>) -> Result<(T, Vec<Move>)> {
+    LATER.set(Some(Vec::new()));
+    let result = forward();
+    let moves = LATER.take().unwrap_or_default();
+    Ok((result?, moves))
+}
+
+impl Move {
+    fn new(var: &Var, values: Tensor) -> Self {
+        let var = var.clone();
+        Self { var, values }
+    }
+
+    /// Of `var` towards numbers that were [read](skeleton_kernels::host) elsewhere.
+    ///
+    /// # Errors
+    /// When there aren't as many as `var` has.
+    pub fn of(var: Var, values: &[f64]) -> Result<Self> {
+        let values = constant(values.to_vec(), var.shape(), &exact(&var)?)?;
+        Ok(Self { var, values })
+    }
+
+    fn now_or_later(self) -> Result<()> {
+        LATER.with_borrow_mut(|later| match later {
+            Some(later) => {
+                later.push(self);
+                Ok(())
+            }
+            None => self.make(),
+        })
+    }
+
+    /// Moves the statistic.
+    ///
+    /// # Errors
+    /// When an operation fails.
+    pub fn make(&self) -> Result<()> {
+        let old = exact(&self.var.as_detached_tensor())?;
+        let new = ((old * (1.0 - MOMENTUM))? + (&self.values * MOMENTUM)?)?;
+        self.var.set(&new.to_dtype(self.var.dtype())?)
+    }
 }
 
 /// `x` where positive, a learned multiple of it elsewhere (one slope, 0.25 at first).

@@ -18,20 +18,6 @@ fn is_statistic(name: &str) -> bool {
     STATISTICS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Running statistics as they were when [`Store::statistics`] copied them.
-#[derive(Debug)]
-pub struct Statistics(Vec<(Var, Tensor)>);
-
-impl Statistics {
-    /// Puts them back.
-    ///
-    /// # Errors
-    /// When one can't be copied.
-    pub fn restore(&self) -> candle_core::Result<()> {
-        self.0.iter().try_for_each(|(var, copy)| var.set(copy))
-    }
-}
-
 /// All tensors of one model by name. Models ask its [`builder`](Store::builder) for their parameters,
 /// which are drawn at the first request. Candle's own `VarMap` draws from a generator that can't be
 /// seeded on the CPU and iterates in random order.
@@ -104,15 +90,13 @@ impl Store {
             .collect()
     }
 
-    /// A copy of the running statistics as they are now.
-    ///
-    /// # Errors
-    /// When one can't be copied.
-    pub fn statistics(&self) -> candle_core::Result<Statistics> {
+    /// The running statistics, sorted by name.
+    pub fn statistics(&self) -> Vec<(String, Var)> {
         let vars = self.vars();
-        let own = vars.iter().filter(|(name, _)| is_statistic(name));
-        let copies = own.map(|(_, var)| Ok((var.clone(), var.as_tensor().copy()?)));
-        copies.collect::<candle_core::Result<_>>().map(Statistics)
+        vars.iter()
+            .filter(|(name, _)| is_statistic(name))
+            .map(|(name, var)| (name.clone(), var.clone()))
+            .collect()
     }
 
     /// Every tensor, running statistics included, as it is now.

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Device, Tensor};
 use skeleton_graph::Layout;
+use skeletonmae::train::ranks::Alone;
 use skeletonmae::train::{
     Decay, Guard, Optimizer, OptimizerConfig, Pass, PretrainConfig, Schedule, StepReport,
     pretrain_loss, reconstruction, run_epoch,
@@ -105,7 +106,9 @@ fn every_backbone_learns_every_objective() {
                 "{backbone:?} {objective:?}: {first} to {last}"
             );
             let held = std::iter::once(Ok(clips()));
-            let held = pretrain_loss(|batch, at| model.held_out(batch, at), 0, held).unwrap();
+            let held = held.enumerate();
+            let held = pretrain_loss(|batch, at| model.held_out(batch, at), 0, held, &Alone);
+            let held = held.unwrap();
             assert!(held.is_finite(), "{backbone:?} {objective:?}: {held}");
         }
     }

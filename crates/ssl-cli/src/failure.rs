@@ -36,6 +36,8 @@ pub enum Failure {
         /// What was finished and what is left on disk.
         message: String,
     },
+    /// All ranks failed for one reason, which rank 0 says.
+    Elsewhere,
 }
 
 impl Failure {
@@ -82,7 +84,7 @@ impl Failure {
             Failure::Error { hint, .. } | Failure::Usage { hint, .. } => {
                 hint.get_or_insert_with(|| text.into());
             }
-            Failure::Interrupted { .. } => {}
+            Failure::Interrupted { .. } | Failure::Elsewhere => {}
         }
         self
     }
@@ -93,7 +95,7 @@ impl Failure {
             Failure::Error { message, .. } | Failure::Usage { message, .. } => {
                 *message = format!("{what}: {message}");
             }
-            Failure::Interrupted { .. } => {}
+            Failure::Interrupted { .. } | Failure::Elsewhere => {}
         }
         self
     }
@@ -104,6 +106,7 @@ impl Failure {
             Failure::Error { message, .. }
             | Failure::Usage { message, .. }
             | Failure::Interrupted { message, .. } => message,
+            Failure::Elsewhere => "rank 0 says why",
         }
     }
 
@@ -118,7 +121,7 @@ impl Failure {
     /// The exit code by which scripts tell the kinds apart.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Failure::Error { .. } => 1,
+            Failure::Error { .. } | Failure::Elsewhere => 1,
             Failure::Usage { .. } => 2,
             Failure::Interrupted { signal, .. } => signal.exit_code(),
         }

@@ -9,12 +9,14 @@ use skeleton_data::loader::{Batch, Batches, Loader};
 use skeleton_data::reading::Reading;
 use skeleton_graph::random::{Purpose, shuffled, shuffled_for};
 use skeletonmae::TrackBatch;
+use skeletonmae::train::ranks::{Ranks, part};
 use skeletonmae::train::{BoxError, plan};
 use strl::{Scores, Strl, score};
 
 use crate::failure::{Failure, Outcome, first_few};
 use crate::machine::Machine;
 use crate::printer::Printer;
+use crate::ranks::world;
 use crate::report::count;
 use crate::signal::{Interrupt, Stopped};
 
@@ -115,22 +117,23 @@ impl Feed {
         self.views
     }
 
-    /// The training steps of an epoch (from 0) in a new order, but for the first `done`: a few
-    /// micro-batches each.
+    /// The training steps of an epoch (from 0) in a new order, but for the first `done`: of each the micro-batches that are
+    /// one rank's turns, all of them where there is one rank.
     pub fn steps(
         &self,
-        seed: u64,
-        epoch: usize,
-        done: usize,
-        batch: usize,
-        micro_batch: usize,
+        ranks: &dyn Ranks,
+        (seed, epoch, done): (u64, usize, usize),
+        (batch, micro_batch): (usize, usize),
     ) -> Steps {
         let order: Vec<u32> = shuffled(seed, epoch as u64, self.order.len())
             .into_iter()
             .map(|place| self.order[place])
             .collect();
         let plan = plan(&order, batch, micro_batch);
+        let (rank, size) = (ranks.rank(), ranks.size());
+        let own = |step: Vec<Vec<u32>>| step.into_iter().skip(rank).step_by(size);
         let left = plan.into_iter().skip(done);
+        let left = left.map(|step| own(step).collect::<Vec<_>>());
         let (sizes, batches): (Vec<usize>, Vec<_>) = left.map(|step| (step.len(), step)).unzip();
         let batches = batches.into_iter().flatten().collect();
         Steps {
@@ -143,8 +146,37 @@ impl Feed {
     /// All clips in their order, with all their views: about `batch` views at a time, and at least
     /// one clip.
     pub fn batches(&self, batch: usize) -> impl Iterator<Item = Result<TrackBatch, BoxError>> + '_ {
+        self.batches_of(&self.order, batch)
+    }
+
+    /// This rank's part of [`batches`](Self::batches), whole ones that follow each other, with their numbers.
+    pub fn own_batches(
+        &self,
+        batch: usize,
+    ) -> impl Iterator<Item = (usize, Result<TrackBatch, BoxError>)> + '_ {
+        let (own, clips) = self.own(batch);
+        let first = own.start / clips;
+        let batches = self.batches_of(&self.order[own], batch);
+        batches
+            .enumerate()
+            .map(move |(at, batch)| (first + at, batch))
+    }
+
+    /// This rank's clips, and how many are a batch.
+    fn own(&self, batch: usize) -> (std::ops::Range<usize>, usize) {
         let clips = (batch / self.views).max(1);
-        let mut batches = self.loader.epoch(&self.order, clips, 0, 0);
+        let own = part(world(), self.len().div_ceil(clips));
+        let end = |batches: usize| (batches * clips).min(self.len());
+        (end(own.start)..end(own.end), clips)
+    }
+
+    fn batches_of(
+        &self,
+        order: &[u32],
+        batch: usize,
+    ) -> impl Iterator<Item = Result<TrackBatch, BoxError>> + '_ {
+        let clips = (batch / self.views).max(1);
+        let mut batches = self.loader.epoch(order, clips, 0, 0);
         std::iter::from_fn(move || {
             if let Some(signal) = self.interrupt.received() {
                 return Some(Err(Stopped(signal).into()));
@@ -158,28 +190,32 @@ impl Feed {
         })
     }
 
-    /// [`batches`](Self::batches) with progress shown.
+    /// This rank's part of [`batches`](Self::batches), with progress shown.
     pub fn watched_batches(
         &self,
         batch: usize,
         printer: &Printer,
         what: &str,
     ) -> impl Iterator<Item = Result<TrackBatch, BoxError>> + '_ {
-        let mut progress = printer.progress(what, self.len() as u64);
-        self.batches(batch).inspect(move |batch| {
-            if let Ok(batch) = batch {
-                progress.advance((batch.clips() / self.views) as u64);
-            }
-        })
+        let mut progress = printer.progress(what, self.own(batch).0.len() as u64);
+        self.own_batches(batch)
+            .map(|(_, batch)| batch)
+            .inspect(move |batch| {
+                if let Ok(batch) = batch {
+                    progress.advance((batch.clips() / self.views) as u64);
+                }
+            })
     }
 
-    /// What a classifier makes of all clips in `batches`, views averaged.
+    /// What a classifier makes of all clips, of which `batches` are this rank's, views averaged.
     pub fn scores(
         &self,
         model: &Strl,
         batches: impl Iterator<Item = Result<TrackBatch, BoxError>>,
     ) -> Outcome<Scores> {
-        Ok(score(model, batches)?.averaged(self.views))
+        let scores = Scores::of_ranks(world(), score(model, batches));
+        let scores = scores.map_err(|error| world().failure(error))?;
+        Ok(scores.averaged(self.views))
     }
 }
 
@@ -187,12 +223,10 @@ impl Feed {
 /// and sets take turns at random, each as often as it has steps.
 pub fn steps(
     feeds: &[&Feed],
-    seed: u64,
-    epoch: usize,
-    done: usize,
-    batch: usize,
-    micro_batch: usize,
-) -> impl Iterator<Item = Result<Vec<TrackBatch>, BoxError>> {
+    ranks: &dyn Ranks,
+    (seed, epoch, done): (u64, usize, usize),
+    (batch, micro_batch): (usize, usize),
+) -> impl Iterator<Item = Result<Vec<TrackBatch>, BoxError>> + use<> {
     let all = feeds.iter().enumerate();
     let turns: Vec<usize> = all
         .flat_map(|(set, feed)| {
@@ -208,7 +242,7 @@ pub fn steps(
         .enumerate()
         .map(|(set, feed)| {
             let done = before.iter().filter(|turn| **turn == set).count();
-            feed.steps(seed, epoch, done, batch, micro_batch)
+            feed.steps(ranks, (seed, epoch, done), (batch, micro_batch))
         })
         .collect();
     let left = left.to_vec();
@@ -273,6 +307,7 @@ pub fn track_batch(batch: Batch, device: &Device) -> skeletonmae::Result<TrackBa
 mod tests {
     use skeleton_data::{MemoryClips, Sequence, Units, Values};
     use skeleton_graph::Layout;
+    use skeletonmae::train::ranks::Alone;
 
     use super::*;
 
@@ -335,7 +370,7 @@ mod tests {
                 batch.keypoints.flatten_all().unwrap().to_vec1().unwrap(),
             )
         };
-        feed.steps(seed, epoch, 0, 5, 2)
+        feed.steps(&Alone, (seed, epoch, 0), (5, 2))
             .map(|step| step.unwrap().into_iter().map(values).collect())
             .collect()
     }
@@ -382,7 +417,7 @@ mod tests {
         let whole = seen(&feed, 1, 2);
         for done in 0..=whole.len() {
             let rest: Vec<Vec<Vec<String>>> = feed
-                .steps(1, 2, done, 5, 2)
+                .steps(&Alone, (1, 2, done), (5, 2))
                 .map(|step| step.unwrap().into_iter().map(|batch| batch.ids).collect())
                 .collect();
             let expected: Vec<Vec<Vec<String>>> = whole[done..]

@@ -12,6 +12,7 @@ use strl::StrlConfig;
 use crate::failure::{Failure, Outcome};
 use crate::machine::Machine;
 use crate::process;
+use crate::ranks::world;
 
 /// How many activations a step keeps.
 #[derive(Clone, Copy, Debug)]
@@ -143,8 +144,13 @@ impl Step<'_> {
 
     /// Refuses a step that is larger than the memory that is free, where that is known.
     pub fn check(&self, machine: &Machine) -> Outcome {
+        // Ranks of one machine have its memory together, and a GPU each.
+        let beside = match machine.device.is_cpu() {
+            true => world().local().1 as u64,
+            false => 1,
+        };
         match process::free(&machine.device) {
-            Some(free) => self.check_in(free),
+            Some(free) => self.check_in(free / beside),
             None => Ok(()),
         }
     }

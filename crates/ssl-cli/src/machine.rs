@@ -12,6 +12,7 @@ use skeleton_kernels::reference_only;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::process;
+use crate::ranks::world;
 
 /// What computes, as it is typed and recorded: `cpu`, `cuda:0`, `metal:0` or `auto`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +150,20 @@ impl Device {
         device
     }
 
+    /// The device of the rank that has `local` others before it on its machine: the GPU after so many others, or of those that
+    /// the launcher has made `visible` to it, as Slurm does with `--gpus-per-task`.
+    fn of_rank(self, local: usize, visible: Option<String>) -> Device {
+        let visible = visible.map(|list| list.split(',').filter(|id| !id.is_empty()).count());
+        let turn = |number: usize| match visible {
+            Some(n) if n > 0 => (number + local) % n,
+            _ => number + local,
+        };
+        match self {
+            Device::Cuda(number) if local > 0 => Device::Cuda(turn(number)),
+            Device::Metal(_) | Device::Cuda(_) | Device::Cpu | Device::Auto => self,
+        }
+    }
+
     /// Opens the device; what a process has opened last it doesn't open again.
     fn open(self) -> Outcome<CandleDevice> {
         static LAST: Mutex<Option<(Device, CandleDevice)>> = Mutex::new(None);
@@ -220,11 +235,15 @@ impl Machine {
     /// Opens the device and bounds the threads; once in a process. The device is [settled](Device::settled).
     pub fn start(device: Device, precision: Precision, threads: Option<u16>) -> Outcome<Machine> {
         precision.check(device)?;
+        let device = device.of_rank(
+            world().local().0,
+            std::env::var("CUDA_VISIBLE_DEVICES").ok(),
+        );
         let opened = device.open()?;
         process::keep_freed_of(&opened);
         candle_core::cuda::set_gemm_reduced_precision_f32(precision == Precision::Tf32);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads.map_or(cores, usize::from);
+        let threads = threads.map_or(world().share_of(cores), usize::from);
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build_global()
@@ -268,6 +287,21 @@ mod tests {
         ] {
             assert!(text.parse::<Device>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn each_rank_of_a_machine_has_a_gpu_of_its_own() {
+        let of = |local, visible: &str| {
+            let visible = Some(visible.to_owned()).filter(|list| !list.is_empty());
+            Device::Cuda(0).of_rank(local, visible)
+        };
+        assert_eq!([of(0, ""), of(3, "")], [Device::Cuda(0), Device::Cuda(3)]);
+        assert_eq!(
+            [of(1, "0"), of(1, "GPU-1,GPU-2"), of(5, "0,1,2,3")],
+            [0, 1, 1].map(Device::Cuda)
+        );
+        assert_eq!(Device::Cpu.of_rank(2, None), Device::Cpu);
+        assert_eq!(Device::Metal(0).of_rank(2, None), Device::Metal(0));
     }
 
     #[test]

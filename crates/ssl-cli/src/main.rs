@@ -24,6 +24,7 @@ mod page;
 mod printer;
 mod process;
 mod protobuf;
+mod ranks;
 mod report;
 mod reproduce;
 mod run;
@@ -37,6 +38,7 @@ mod zoo;
 use std::process::ExitCode;
 
 use clap::Parser;
+use skeletonmae::train::ranks::Ranks;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -51,20 +53,28 @@ use crate::signal::Interrupt;
 fn main() -> ExitCode {
     process::keep_freed_blocks();
     process::leave_threads_to_rayon();
-    // Prints help and mistakes itself, and exits with 0 or 2.
-    let cli = Cli::parse();
-    let printer = Printer::new(cli.quiet);
-    match log_to(&printer, &cli).and_then(|()| start(&cli, &printer)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            printer.failure(&failure);
-            ExitCode::from(failure.exit_code())
+    let met = ranks::start();
+    let world = ranks::world();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(mistake) => {
+            if world.is_root() {
+                // Help goes to stdout, mistakes to stderr; where that is closed there is nobody to tell.
+                let _ = mistake.print();
+            }
+            return world.finish(mistake.exit_code() as u8);
         }
-    }
+    };
+    let printer = match world.is_root() {
+        true => Printer::new(cli.quiet),
+        false => Printer::new(cli.quiet).silenced(),
+    };
+    let logged = met.and_then(|()| log_to(&printer, &cli));
+    world.end(logged.and_then(|()| start(&cli, &printer)), &printer)
 }
 
 fn start(cli: &Cli, printer: &Printer) -> Outcome {
-    let interrupt = Interrupt::install()
+    let interrupt = Interrupt::install(ranks::world().size() > 1)
         .map_err(|error| Failure::error(format!("catching signals: {error}")))?;
     commands::dispatch(&cli.command, printer, &interrupt)
 }
@@ -76,12 +86,14 @@ fn log_to(printer: &Printer, cli: &Cli) -> Outcome {
             Failure::usage(format!("SSL_LOG={text}: {error}"))
                 .hint("for example SSL_LOG=info, or SSL_LOG=skeletonmae=debug")
         })?,
-        Err(_) => Targets::new().with_default(match (cli.quiet, cli.verbose) {
-            (true, _) => LevelFilter::ERROR,
-            (_, 0) => LevelFilter::WARN,
-            (_, 1) => LevelFilter::INFO,
-            _ => LevelFilter::DEBUG,
-        }),
+        Err(_) => Targets::new().with_default(
+            match (cli.quiet || !ranks::world().is_root(), cli.verbose) {
+                (true, _) => LevelFilter::ERROR,
+                (_, 0) => LevelFilter::WARN,
+                (_, 1) => LevelFilter::INFO,
+                _ => LevelFilter::DEBUG,
+            },
+        ),
     };
     let writer = printer.clone();
     let lines = fmt::layer()

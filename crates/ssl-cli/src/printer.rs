@@ -19,6 +19,8 @@ pub struct Printer {
     terminal: bool,
     colour: bool,
     quiet: bool,
+    /// Only why the command fails.
+    silent: bool,
     unicode: bool,
 }
 
@@ -38,7 +40,19 @@ impl Printer {
             terminal,
             colour: terminal && !plain,
             quiet,
+            silent: false,
             unicode: shows_unicode(|name| std::env::var(name).ok()),
+        }
+    }
+
+    /// The printer of a process beside the one that prints: it says why it fails, no more.
+    #[must_use]
+    pub fn silenced(self) -> Printer {
+        Printer {
+            terminal: false,
+            quiet: true,
+            silent: true,
+            ..self
         }
     }
 
@@ -70,6 +84,9 @@ impl Printer {
 
     /// One of many documents that follow each other without end: breaks off where nobody reads them any more.
     pub fn answer(&self, text: &str) -> Outcome<ControlFlow<()>> {
+        if self.silent {
+            return Ok(ControlFlow::Continue(()));
+        }
         let written = self.bars.suspend(|| {
             let mut out = io::stdout().lock();
             out.write_all(harmless(text).as_bytes())?;
@@ -114,12 +131,16 @@ impl Printer {
 
     /// Something the user should know although the command goes on.
     pub fn warn(&self, line: impl AsRef<str>) {
-        self.marked("warning:", "33;1", line.as_ref());
+        if !self.silent {
+            self.marked("warning:", "33;1", line.as_ref());
+        }
     }
 
     /// Why the command ends without success.
     pub fn failure(&self, failure: &Failure) {
         match failure {
+            Failure::Elsewhere => {}
+            Failure::Interrupted { .. } if self.silent => {}
             Failure::Interrupted { signal, message } => {
                 let text = format!("({}) {message}", signal.name());
                 self.marked("stopped:", "33;1", &text);

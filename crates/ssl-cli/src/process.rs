@@ -151,6 +151,16 @@ fn free_of_system(root: &Path) -> Option<u64> {
     groups.into_iter().flatten().chain(system).min()
 }
 
+/// The instruction set that the ops chose, with ", definitions" behind it where `SSL_REFERENCE=1` sends every op through its
+/// definition in place of its fused form.
+pub fn instruction_set() -> String {
+    let chosen = skeleton_kernels::instruction_set();
+    match skeleton_kernels::reference_only() {
+        true => format!("{chosen}, definitions"),
+        false => chosen.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,6 +31,12 @@ impl Signal {
         }
     }
 
+    /// The signal of this usual name.
+    pub fn named(name: &str) -> Option<Signal> {
+        let all = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
+        all.into_iter().find(|signal| signal.name() == name)
+    }
+
     /// Its usual name.
     pub fn name(self) -> &'static str {
         match self {
@@ -47,7 +53,16 @@ pub struct Stopped(pub Signal);
 
 impl std::fmt::Display for Stopped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "stopped by {}", self.0.name())
+        write!(f, "{STOPPED}{}", self.0.name())
+    }
+}
+
+const STOPPED: &str = "stopped by ";
+
+impl Stopped {
+    /// The signal that the words of another process tell of.
+    pub fn signal(words: &str) -> Option<Signal> {
+        Signal::named(words.strip_prefix(STOPPED)?)
     }
 }
 
@@ -60,14 +75,17 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Catches both signals from here on.
-    pub fn install() -> io::Result<Interrupt> {
+    /// Catches both signals from here on. Of several processes that are `together` none ends at the second one: launchers
+    /// send some twice, and one that ends has the launcher end the others while they save.
+    pub fn install(together: bool) -> io::Result<Interrupt> {
         let interrupt = Interrupt::default();
         let armed = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // Handlers run in the order they were registered: the shutdown sees `armed` as an
             // earlier signal left it.
-            flag::register_conditional_shutdown(signal, 128 + signal, armed.clone())?;
+            if !together {
+                flag::register_conditional_shutdown(signal, 128 + signal, armed.clone())?;
+            }
             flag::register(signal, armed.clone())?;
             flag::register_usize(
                 signal,

@@ -1,5 +1,8 @@
 //! How good scores are.
 
+use skeletonmae::Result;
+use skeletonmae::train::ranks::{Ranks, Reader, Writer, gathered};
+
 /// Class probabilities of some clips.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores {
@@ -40,6 +43,36 @@ pub fn ranking(probabilities: &[f64]) -> Vec<usize> {
 }
 
 impl Scores {
+    /// Those of all ranks, which have scored clips that follow each other; the error of one ends all.
+    ///
+    /// # Errors
+    /// This rank's own, another's, or when a rank is gone.
+    pub fn of_ranks(ranks: &dyn Ranks, own: Result<Self>) -> Result<Self> {
+        if ranks.size() == 1 {
+            return own;
+        }
+        let written = own.map(|own| {
+            let mut message = Writer::default();
+            message.number(own.ids.len());
+            for ((id, label), p) in own.ids.iter().zip(&own.labels).zip(&own.probabilities) {
+                message.text(id);
+                message.number(*label as usize);
+                message.reals(p);
+            }
+            message.done()
+        });
+        let mut all = Self::default();
+        for message in gathered(ranks, written)? {
+            let mut message = Reader::of(&message);
+            for _ in 0..message.number()? {
+                all.ids.push(message.text()?);
+                all.labels.push(message.number()? as i64);
+                all.probabilities.push(message.reals()?);
+            }
+        }
+        Ok(all)
+    }
+
     /// One entry for every `views` that follow each other: the mean of their probabilities.
     ///
     /// # Panics

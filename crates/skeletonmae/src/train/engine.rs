@@ -7,8 +7,11 @@ use skeleton_kernels::host;
 
 use crate::batch::TrackBatch;
 use crate::error::{Error, Result};
+use crate::layers::later;
 use crate::mask::At;
 use crate::params::Store;
+use crate::train::ranks::{Alone, Ranks, Reader, Writer, any};
+use crate::train::sum::{Part, Sum, shared};
 use crate::train::{Gradients, Learner, OnNonFinite, Optimizer, TrainConfig};
 
 /// An error of whoever supplies the data.
@@ -51,7 +54,7 @@ impl Progress {
 /// One epoch of a training: which, of what, and from where.
 #[derive(Clone, Copy, Debug)]
 pub struct Pass<'a> {
-    /// The model's tensors; the statistics among them are put back after a step that counts for nothing.
+    /// The model's tensors; the statistics among them move when a step counts.
     pub store: &'a Store,
     /// Seed of everything random.
     pub seed: u64,
@@ -59,16 +62,19 @@ pub struct Pass<'a> {
     pub epoch: usize,
     /// Where to go on; the steps given to the engine are those that remain.
     pub from: Progress,
+    /// The processes that train this model together, each a copy of it.
+    pub ranks: &'a dyn Ranks,
 }
 
 impl<'a> Pass<'a> {
-    /// An epoch from its beginning.
+    /// An epoch from its beginning, in one process.
     pub fn new(store: &'a Store, seed: u64, epoch: usize) -> Self {
         Self {
             store,
             seed,
             epoch,
             from: Progress::default(),
+            ranks: &Alone,
         }
     }
 }
@@ -121,9 +127,13 @@ impl<F: FnMut(&StepReport<'_>) -> ControlFlow<()>> Observer for F {
 /// Runs an epoch, or what `pass` leaves of it. `steps` yields the micro-batches of each update: their gradients are
 /// added, and the optimizer makes one update.
 ///
+/// With several ranks each calls this with a model of the same numbers, and its `steps` yield [its own
+/// micro-batches](crate::train::ranks) of each update, perhaps none. All make the same updates, with the bits of one process
+/// that has all micro-batches.
+///
 /// # Errors
-/// When data can't be had, an operation fails, a loss or a gradient isn't finite and the guard says so, or the
-/// observer asks to stop.
+/// When data can't be had, an operation fails, a loss or a gradient isn't finite and the guard says so, or an
+/// observer asks to stop. All ranks end with an error then, unless an operation or the exchange itself failed.
 pub fn run_epoch<L: Learner>(
     learner: &L,
     pass: &Pass<'_>,
@@ -139,57 +149,54 @@ pub fn run_epoch<L: Learner>(
         let batches = steps.next()?.map_err(Error::Data);
         Some(batches.and_then(|batches| prepared(learner, pass, first, batches)))
     };
-    let mut next = prepare(progress.micro_batches);
-    while let Some(batches) = next {
-        let (step, batches) = (progress.steps, batches?);
-        let weight: f64 = batches.iter().map(|(.., weight)| weight).sum();
-        let statistics = pass.store.statistics()?;
-        let mut gradients = Gradients::none(optimizer.parameters().len());
-        let mut losses = Vec::with_capacity(batches.len() + 1);
-        for (batch, draw, _) in batches.iter().filter(|(.., weight)| *weight > 0.0) {
-            let part = learner.loss(batch, draw, weight)?;
-            gradients.add(&part, optimizer.parameters())?;
-            losses.push(part.detach().reshape(1)?);
-        }
-        progress.micro_batches += batches.len();
-        // A device computes what it was asked for until it is read from.
-        next = prepare(progress.micro_batches);
+    let mut next = agreed(pass.ranks, prepare(progress.micro_batches))?;
+    while let Some(step) = next {
+        let (number, step) = (progress.steps, step?);
+        let weight: f64 = step.weights.iter().sum();
+        let parts = step.parts(learner, weight, optimizer);
+        progress.micro_batches += step.weights.len();
+        let sum;
+        (sum, next) = together(pass, &step.weights, parts, optimizer, || {
+            prepare(progress.micro_batches)
+        })?;
+        let Sum {
+            losses,
+            mut gradients,
+            moves,
+        } = sum;
         let (step_loss, norm) = read(losses, &gradients)?;
-        let ids = || batches.iter().flat_map(|(batch, ..)| &batch.ids);
         match guard.admit(step_loss, norm, &mut gradients)? {
             None => {
                 optimizer.step(gradients.as_slice(), lr)?;
+                moves.iter().try_for_each(|of| of.make())?;
                 progress.loss += step_loss * weight;
                 progress.weight += weight;
                 progress.gradient_norm += norm;
             }
             Some((quantity, value)) => {
-                // The step moved the running statistics; it shall not have happened.
-                statistics.restore()?;
                 if guard.non_finite == OnNonFinite::Stop {
                     return Err(Error::NonFinite {
                         quantity,
                         epoch,
-                        step,
+                        step: number,
                         value,
-                        clips: ids().cloned().collect(),
+                        clips: step.all_ids(pass.ranks)?,
                     });
                 }
                 progress.skipped += 1;
             }
         }
-        let clips = ids().count();
         progress.steps += 1;
-        progress.clips += clips;
+        progress.clips += step.clips;
         let report = StepReport {
             epoch,
-            step,
-            clips,
+            step: number,
+            clips: step.clips,
             loss: step_loss,
             progress: &progress,
             optimizer,
         };
-        if observer.step(&report).is_break() {
+        if any(pass.ranks, observer.step(&report).is_break())? {
             let steps = progress.steps;
             return Err(Error::Stopped { epoch, steps });
         }
@@ -201,24 +208,179 @@ pub fn run_epoch<L: Learner>(
     Ok(progress.report())
 }
 
-/// The micro-batches of a step, of which `first` is the number of the first in its epoch, with what is drawn for each and
-/// its weight.
+/// A micro-batch with what is drawn for it and its weight.
+type Drawn<D> = (TrackBatch, D, f64);
+
+/// The next step of a rank, if there is one.
+type Own<D> = Option<Result<Vec<Drawn<D>>>>;
+
+/// A step as all ranks know it.
+struct Step<D> {
+    /// This rank's micro-batches.
+    own: Vec<Drawn<D>>,
+    /// Of all its micro-batches.
+    weights: Vec<f64>,
+    /// Of all its micro-batches.
+    clips: usize,
+}
+
+impl<D> Step<D> {
+    /// What this rank's micro-batches give, one at a time.
+    fn parts<L: Learner<Draw = D>>(
+        &self,
+        learner: &L,
+        weight: f64,
+        optimizer: &Optimizer,
+    ) -> impl Iterator<Item = Result<Part>> {
+        let own = self.own.iter().filter(|(.., weight)| *weight > 0.0);
+        own.map(move |(batch, draw, _)| {
+            let (loss, moves) = later(|| learner.loss(batch, draw, weight))?;
+            Ok(Part {
+                gradients: Gradients::of(&loss, optimizer.parameters())?,
+                loss: loss.detach().reshape(1)?,
+                moves,
+            })
+        })
+    }
+
+    /// The clips of all its micro-batches, in order.
+    fn all_ids(&self, ranks: &dyn Ranks) -> Result<Vec<String>> {
+        let mut message = Writer::default();
+        for (batch, ..) in &self.own {
+            message.number(batch.clips());
+            batch.ids.iter().for_each(|id| message.text(id));
+        }
+        let messages = ranks.all_gather(&message.done())?;
+        let mut readers: Vec<Reader<'_>> = messages.iter().map(|m| Reader::of(m)).collect();
+        let mut ids = Vec::with_capacity(self.clips);
+        for at in 0..self.weights.len() {
+            let reader = &mut readers[at % ranks.size()];
+            for _ in 0..reader.number()? {
+                ids.push(reader.text()?);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+/// This rank's micro-batches of a step, of which `first` is the number of the first in its epoch, with what is drawn for each
+/// and its weight.
 fn prepared<L: Learner>(
     learner: &L,
     pass: &Pass<'_>,
     first: usize,
     batches: Vec<TrackBatch>,
-) -> Result<Vec<(TrackBatch, L::Draw, f64)>> {
+) -> Result<Vec<Drawn<L::Draw>>> {
+    let (rank, size) = (pass.ranks.rank(), pass.ranks.size());
     let each = batches.into_iter().enumerate().map(|(i, batch)| {
         let at = At {
             seed: pass.seed,
             epoch: pass.epoch as u64,
-            index: (first + i) as u64,
+            index: (first + rank + i * size) as u64,
         };
         let (draw, weight) = learner.draw(&batch, at)?;
         Ok((batch, draw, weight))
     });
     each.collect()
+}
+
+/// Adds up what the micro-batches of a step give, and prepares the next step meanwhile: a device computes what it was asked
+/// for until it is read from.
+fn together<D>(
+    pass: &Pass<'_>,
+    weights: &[f64],
+    parts: impl Iterator<Item = Result<Part>>,
+    optimizer: &Optimizer,
+    prepare: impl FnOnce() -> Own<D>,
+) -> Result<(Sum, Option<Result<Step<D>>>)> {
+    let parameters = optimizer.parameters();
+    if pass.ranks.size() == 1 {
+        let mut sum = Sum::none(parameters.len());
+        for part in parts {
+            sum.add(part?)?;
+        }
+        return Ok((sum, agreed(pass.ranks, prepare())?));
+    }
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    let statistics = pass.store.statistics();
+    let own = prepare();
+    let vars = (parameters, &statistics[..]);
+    let (sum, news) = shared(pass.ranks, parts, weights, vars, &told(&own))?;
+    Ok((sum, understood(own, &news)?))
+}
+
+/// The next step as all ranks know it.
+fn agreed<D>(ranks: &dyn Ranks, own: Own<D>) -> Result<Option<Result<Step<D>>>> {
+    let news = ranks.all_gather(&told(&own))?;
+    understood(own, &news)
+}
+
+/// No step is left.
+const END: usize = 0;
+/// Weights and clips of a rank's micro-batches follow.
+const STEP: usize = 1;
+/// A rank's error follows.
+const FAILED: usize = 2;
+
+/// What a rank tells the others of its next step.
+fn told<D>(own: &Own<D>) -> Vec<u8> {
+    let mut message = Writer::default();
+    match own {
+        None => message.number(END),
+        Some(Ok(own)) => {
+            message.number(STEP);
+            message.number(own.iter().map(|(batch, ..)| batch.clips()).sum());
+            let weights: Vec<f64> = own.iter().map(|(.., weight)| *weight).collect();
+            message.reals(&weights);
+        }
+        Some(Err(error)) => {
+            message.number(FAILED);
+            message.text(&error.to_string());
+        }
+    }
+    message.done()
+}
+
+/// The step that all ranks told of, in the order of ranks: a rank that couldn't read its clips ends it for all.
+fn understood<D>(own: Own<D>, news: &[Vec<u8>]) -> Result<Option<Result<Step<D>>>> {
+    let (mut each, mut clips, mut ended) = (Vec::new(), 0, 0);
+    for (rank, news) in news.iter().enumerate() {
+        let mut news = Reader::of(news);
+        match news.number()? {
+            END => ended += 1,
+            STEP => {
+                clips += news.number()?;
+                each.push(news.reals()?);
+            }
+            _ => {
+                if let Some(Err(error)) = own {
+                    return Ok(Some(Err(error)));
+                }
+                let message = news.text()?;
+                return Ok(Some(Err(Error::OtherRank { rank, message })));
+            }
+        }
+    }
+    let own = match own {
+        None if ended == news.len() => return Ok(None),
+        Some(Ok(own)) if ended == 0 => own,
+        _ => {
+            return Err(Error::Exchange(
+                "ranks have unequal numbers of steps".into(),
+            ));
+        }
+    };
+    let size = news.len();
+    let n = each.iter().map(Vec::len).sum();
+    let weight = |at: usize| each[at % size].get(at / size).copied();
+    let weights = (0..n).map(weight).collect::<Option<Vec<_>>>();
+    let weights = weights
+        .ok_or_else(|| Error::Exchange("micro-batches are not those of the ranks' turns".into()))?;
+    Ok(Some(Ok(Step {
+        own,
+        weights,
+        clips,
+    })))
 }
 
 /// The sum of the losses, (1) each, and the gradients' norm: the one read of a step.

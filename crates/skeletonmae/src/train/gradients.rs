@@ -14,15 +14,33 @@ impl Gradients {
         Self(vec![None; n])
     }
 
+    /// Those of `loss`, a scalar.
+    ///
+    /// # Errors
+    /// When an op's backward pass fails.
+    pub fn of(loss: &Tensor, parameters: &[(String, Var)]) -> Result<Self> {
+        let mut grads = loss.backward()?;
+        // Candle's gradient holds the activations that it was computed from.
+        let own = |(_, var): &(_, Var)| Some(grads.remove(var.as_tensor())?.detach());
+        Ok(Self(parameters.iter().map(own).collect()))
+    }
+
+    /// These.
+    pub(super) fn of_tensors(gradients: Vec<Option<Tensor>>) -> Self {
+        Self(gradients)
+    }
+
     /// Adds the gradients of `loss`, a scalar.
     ///
     /// # Errors
     /// When an op's backward pass fails.
     pub fn add(&mut self, loss: &Tensor, parameters: &[(String, Var)]) -> Result<()> {
-        let mut grads = loss.backward()?;
-        for (slot, (_, var)) in self.0.iter_mut().zip(parameters) {
-            // Candle's gradient holds the activations that it was computed from.
-            let grad = grads.remove(var.as_tensor()).map(|grad| grad.detach());
+        self.join(Self::of(loss, parameters)?)
+    }
+
+    /// Adds those of another loss.
+    pub(super) fn join(&mut self, others: Self) -> Result<()> {
+        for (slot, grad) in self.0.iter_mut().zip(others.0) {
             *slot = match (slot.take(), grad) {
                 (Some(sum), Some(grad)) => Some((sum + grad)?),
                 (sum, grad) => sum.or(grad),

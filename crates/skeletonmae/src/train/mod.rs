@@ -5,7 +5,9 @@ mod gradients;
 mod guard;
 mod optimizer;
 mod pretrain;
+pub mod ranks;
 mod schedule;
+mod sum;
 
 use candle_core::Tensor;
 

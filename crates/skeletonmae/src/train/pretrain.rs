@@ -14,6 +14,7 @@ use crate::objective::Objective;
 use crate::pretext::{Draw, Pretext};
 use crate::reconstruct::Reconstruction;
 use crate::train::engine::BoxError;
+use crate::train::ranks::{Ranks, Reader, Writer, gathered};
 use crate::train::{Guard, Learner, OptimizerConfig, Schedule, TrainConfig, is_zero};
 
 /// How a model is pre-trained: a [`TrainConfig`] and the objective.
@@ -83,26 +84,37 @@ impl Learner for Pretext {
 }
 
 /// The mean loss on held-out batches, of whose sum and weight `held_out` tells one's; what is drawn is that of epoch 0, so
-/// that epochs can be compared.
+/// that epochs can be compared. Batches come with their numbers: a rank has those that follow the batches of the rank before.
 ///
 /// # Errors
-/// When data can't be had or an operation fails.
+/// When data can't be had or an operation fails, in any rank.
 pub fn pretrain_loss(
     held_out: impl Fn(&TrackBatch, At) -> candle_core::Result<(f64, f64)>,
     seed: u64,
-    batches: impl Iterator<Item = std::result::Result<TrackBatch, BoxError>>,
+    batches: impl Iterator<Item = (usize, std::result::Result<TrackBatch, BoxError>)>,
+    ranks: &dyn Ranks,
 ) -> Result<f64> {
+    let own = || -> Result<Vec<u8>> {
+        let mut numbers = Vec::new();
+        for (index, batch) in batches {
+            let at = At {
+                seed,
+                epoch: 0,
+                index: index as u64,
+            };
+            let (loss, weight) = held_out(&batch.map_err(Error::Data)?, at)?;
+            numbers.extend([loss, weight]);
+        }
+        let mut message = Writer::default();
+        message.reals(&numbers);
+        Ok(message.done())
+    };
     let (mut sum, mut weights) = (0.0, 0.0);
-    for (index, batch) in batches.enumerate() {
-        let batch = batch.map_err(Error::Data)?;
-        let at = At {
-            seed,
-            epoch: 0,
-            index: index as u64,
-        };
-        let (loss, weight) = held_out(&batch, at)?;
-        sum += loss;
-        weights += weight;
+    for message in gathered(ranks, own())? {
+        for pair in Reader::of(&message).reals()?.chunks_exact(2) {
+            sum += pair[0];
+            weights += pair[1];
+        }
     }
     Ok(sum / weights.max(1.0))
 }

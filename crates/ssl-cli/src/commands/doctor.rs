@@ -11,6 +11,7 @@ use skeleton_data::health::{Catalogue, Health, examine, usual_pairs};
 use skeleton_data::reading::Reading;
 use skeleton_data::survey::Survey;
 use skeleton_graph::random::shuffled;
+use skeletonmae::train::ranks::Alone;
 use skeletonmae::train::{
     BoxError, Decay, Guard, Observer, Optimizer, Pass, Schedule, StepReport, run_epoch,
 };
@@ -233,7 +234,7 @@ impl Trial {
         // The one step of an epoch of this batch, as training makes it.
         let step: Vec<Vec<_>> = setup
             .train
-            .steps(SEED, 0, 0, clips, own.micro_batch)
+            .steps(&Alone, (SEED, 0, 0), (clips, own.micro_batch))
             .collect::<Result<_, BoxError>>()
             .map_err(skeletonmae::Error::Data)?;
         let model = classifier(config, data, &setup.store, &setup.feeds.machine)?;

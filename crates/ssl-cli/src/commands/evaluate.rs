@@ -7,6 +7,7 @@ use crate::failure::Outcome;
 use crate::models::Opened;
 use crate::outputs::{apart, vacant};
 use crate::printer::Printer;
+use crate::ranks::world;
 use crate::report::{Evaluation, confusion, count};
 use crate::scores::{self, About};
 use crate::signal::Interrupt;
@@ -35,8 +36,13 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let model = opened.classifier(&feeds.machine)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
+    let facts = format!("{} {}", opened.origin.sha256, data.fingerprint().digest);
+    world().same("checkpoint or data (digests)", &facts)?;
     let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "evaluating");
     let scores = feed.scores(&model, batches)?;
+    if !world().is_root() {
+        return Ok(());
+    }
     let (meta, views, fingerprint) = (&opened.checkpoint.meta, feed.views(), data.fingerprint());
     let classes = &meta.classes;
     if let Some(path) = &args.scores {

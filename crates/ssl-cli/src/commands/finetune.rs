@@ -154,7 +154,8 @@ impl Task for Classification {
         let (task, setup) = (&training.task, &training.setup);
         let metrics = match &task.held {
             Some(held) => {
-                let batches = held.batches(setup.settings.micro_batch);
+                let batches = held.own_batches(setup.settings.micro_batch);
+                let batches = batches.map(|(_, batch)| batch);
                 let scores = held.scores(&task.learner.model, batches)?;
                 scores.metrics(setup.data.classes().len())
             }
@@ -177,9 +178,13 @@ impl Task for Classification {
         if training.task.held.is_none() {
             return Ok(());
         }
-        let (best, _) = checkpoint::read(&run.best_path())?;
-        training.setup.store.load(&best.tensors)?;
-        let epoch = best.meta.epoch;
+        let mut epoch = 0;
+        if run.is_ours() {
+            let (best, _) = checkpoint::read(&run.best_path())?;
+            training.setup.store.load(&best.tensors)?;
+            epoch = best.meta.epoch;
+        }
+        train::agree_on_numbers(&training.setup.store)?;
         let Some(evaluation) = test(training)? else {
             return Ok(());
         };
@@ -200,7 +205,8 @@ fn test(training: &Training<'_, Classification>) -> Outcome<Option<Evaluation>> 
     let Some((test, name)) = &task.test else {
         return Ok(None);
     };
-    let batches = test.batches(setup.settings.micro_batch);
+    let batches = test.own_batches(setup.settings.micro_batch);
+    let batches = batches.map(|(_, batch)| batch);
     let scores = test.scores(&task.learner.model, batches)?;
     let (views, data) = (test.views(), setup.data.fingerprint());
     evaluation(&scores, views, name, data, setup.data.classes()).map(Some)

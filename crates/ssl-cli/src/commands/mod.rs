@@ -35,12 +35,32 @@ use crate::args::{Command, LayoutArgs, PresetArgs, ZooArgs};
 use crate::config::{PRESETS, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::ranks::{lacking, share_nothing, world};
 use crate::reproduce;
 use crate::signal::Interrupt;
 use crate::zoo::{Entry, ZOO};
 
 /// Runs what was typed.
 pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    let shared = matches!(
+        command,
+        Command::Pretrain(_)
+            | Command::Finetune(_)
+            | Command::Evaluate(_)
+            | Command::Predict(_)
+            | Command::Probe(_)
+            | Command::Represent(_)
+    );
+    if !shared {
+        if !world().is_root() {
+            // Rank 0 does it.
+            return Ok(());
+        }
+        share_nothing();
+    }
+    if let Some(warning) = lacking().filter(|_| shared) {
+        printer.warn(warning);
+    }
     match command {
         Command::Prepare(args) => prepare::run(args, printer, interrupt),
         Command::Convert(args) => convert::run(args, printer, interrupt),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use skeleton_data::draw::{Axis, Camera, Scene, Skeleton};
 use skeleton_data::raw::jsonl::{Header, LineReader};
 use skeleton_data::raw::{Input, Meaning, RawFiles};
@@ -19,14 +20,17 @@ use crate::args::PredictArgs;
 use crate::checkpoint::{self, write_whole};
 use crate::data::Data;
 use crate::failure::{Failure, Outcome};
+use crate::feed::Feeds;
 use crate::fit::Facts;
 use crate::models::Opened;
 use crate::outputs::vacant;
 use crate::page::html::{Predicted, PredictedClips, predicted};
 use crate::page::{NUMBERS, size};
 use crate::printer::Printer;
+use crate::ranks::world;
 use crate::report::Prediction;
 use crate::signal::Interrupt;
+use crate::text::hex;
 
 /// Coordinates of all clips of a file that is no cache: two gigabytes. An archive can unpack to a thousand times its size.
 const MOST_NUMBERS: usize = 1 << 29;
@@ -84,8 +88,16 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     let model = opened.classifier(&feeds.machine)?;
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
+    world().same("checkpoint (SHA-256)", &opened.origin.sha256)?;
+    world().same(
+        "clips (digest of their names)",
+        &named(&feeds, feed.clips())?,
+    )?;
     let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "predicting");
     let scores = feed.scores(&model, batches)?;
+    if !world().is_root() {
+        return Ok(());
+    }
     let guessed = scores.ids.into_iter().zip(&scores.probabilities);
     let guessed = guessed.map(|(id, probabilities)| prediction(args, &opened, id, probabilities));
     let mut predictions: Vec<(Prediction, u32)> = guessed.zip(feed.clips().to_vec()).collect();
@@ -105,6 +117,16 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     }
     let lines: Vec<String> = predictions.iter().map(Prediction::text).collect();
     printer.document(&lines.join("\n"))
+}
+
+/// SHA-256 of the names of clips.
+fn named(feeds: &Feeds<'_>, clips: &[u32]) -> Outcome<String> {
+    let mut sha = Sha256::new();
+    for &clip in clips {
+        sha.update(feeds.source.clip(clip as usize)?.id);
+        sha.update([0]);
+    }
+    Ok(hex(&sha.finalize()))
 }
 
 /// The clips as a page; the first of them move.
@@ -153,6 +175,10 @@ fn clip_by_clip(
     printer: &Printer,
     interrupt: &Interrupt,
 ) -> Outcome {
+    if !world().is_root() {
+        // Clips that come one by one are rank 0's, which alone has a standard input.
+        return Ok(());
+    }
     let machine = args.compute.machine.start(printer)?;
     let predictor = opened.predictor(args.compute.clips, &machine)?;
     // A thread of its own waits for lines, so that this one sees signals. It ends with the program.

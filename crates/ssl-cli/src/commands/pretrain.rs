@@ -13,6 +13,7 @@ use crate::data::Data;
 use crate::failure::Outcome;
 use crate::feed::Feed;
 use crate::printer::Printer;
+use crate::ranks::world;
 use crate::report::ReconstructionReport;
 use crate::run::{RECONSTRUCTION, Run};
 use crate::signal::Interrupt;
@@ -117,16 +118,19 @@ impl Task for Reconstructing {
     fn measure(training: &Training<'_, Self>) -> Outcome<Val> {
         let (task, setup) = (&training.task, &training.setup);
         let val = task.val.as_ref().map(|(val, _)| {
-            let batches = val.batches(setup.settings.micro_batch);
+            let batches = val.own_batches(setup.settings.micro_batch);
             let held_out = |batch: &_, at| task.model.0[0].learner.held_out(batch, at);
-            pretrain_loss(held_out, setup.config.run.seed, batches)
+            pretrain_loss(held_out, setup.config.run.seed, batches, world())
         });
-        let val_loss = val.transpose()?;
+        let val_loss = val.transpose().map_err(|error| world().failure(error))?;
         Ok(Val { val_loss })
     }
 
-    /// How well masked joints of held-out clips are put back.
+    /// How well masked joints of held-out clips are put back: rank 0 alone finds out.
     fn finish(training: &Training<'_, Self>, run: &Run, printer: &Printer) -> Outcome {
+        if !run.is_ours() {
+            return Ok(());
+        }
         let (task, setup) = (&training.task, &training.setup);
         let (Some((val, name)), Some(model)) = (&task.val, task.model.0[0].learner.autoencoder())
         else {

@@ -24,6 +24,7 @@ use crate::machine::Machine;
 use crate::models::{Opened, pretrained};
 use crate::outputs::apart;
 use crate::printer::Printer;
+use crate::ranks::world;
 use crate::report::{Evaluation, count, percent};
 use crate::run::Labels;
 use crate::signal::Interrupt;
@@ -59,11 +60,19 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
     let features = |clips, what: &str| -> Outcome<Features> {
         let feed = feeds.of(clips, None)?;
         let batches = feed.watched_batches(usize::from(args.compute.batch), printer, what);
-        Ok(represent(&model, batches)?)
+        let features = Features::of_ranks(world(), represent(&model, batches));
+        features.map_err(|error| world().failure(error))
     };
+    world().same(
+        "encoder or data (digests)",
+        &format!("{frozen} {}", data.fingerprint().digest),
+    )?;
     let learnt = features(labelled.train.clone(), "representing training clips")?;
     let held = features(labelled.held.clone(), "representing held-out clips")?;
     let tested = features(test, "representing test clips")?;
+    if !world().is_root() {
+        return Ok(());
+    }
     let classes = data.classes();
     let (scores, method) = probed(args, &learnt, &held, &tested, classes.len())?;
     let weights = digest(&store.tensors())?;

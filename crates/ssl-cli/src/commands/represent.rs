@@ -13,6 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::outputs::vacant;
 use crate::printer::Printer;
+use crate::ranks::world;
 use crate::report::{Group, count, percent, scatter};
 use crate::signal::Interrupt;
 
@@ -48,13 +49,19 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let (shown, nobody) = feeds.shown(clips, printer)?;
     let feed = feeds.of(shown, None)?;
     let batches = feed.watched_batches(usize::from(args.compute.batch), printer, "representing");
-    let features = match kind {
+    let facts = format!("{} {}", opened.origin.sha256, data.fingerprint().digest);
+    world().same("checkpoint or data (digests)", &facts)?;
+    let own = match kind {
         Kind::Pretrain => represent(
             &opened.pretrained(&opened.layout, &feeds.machine)?.1,
             batches,
-        )?,
-        Kind::Finetune => strl::probe::of_classifier(&opened.classifier(&feeds.machine)?, batches)?,
+        ),
+        Kind::Finetune => strl::probe::of_classifier(&opened.classifier(&feeds.machine)?, batches),
     };
+    let features = Features::of_ranks(world(), own).map_err(|error| world().failure(error))?;
+    if !world().is_root() {
+        return Ok(());
+    }
     let mut said = vec![format!(
         "{} of {} {}: {} numbers each",
         count(features.len(), "clip"),

@@ -20,7 +20,7 @@ fn refusal(kind: Kind, sets: &[&str]) -> (String, String) {
         Failure::Error { message, hint } | Failure::Usage { message, hint } => {
             (message, hint.unwrap_or_default())
         }
-        Failure::Interrupted { .. } => panic!("nothing interrupts a parser"),
+        Failure::Interrupted { .. } | Failure::Elsewhere => panic!("nothing interrupts a parser"),
     }
 }
 

@@ -22,7 +22,7 @@ pub fn part<T>(outcome: Outcome<T>) -> Outcome<Part<T>> {
         Err(Failure::Error { message, hint } | Failure::Usage { message, hint }) => {
             Ok(Part::Missing { why: message, hint })
         }
-        Err(stopped @ Failure::Interrupted { .. }) => Err(stopped),
+        Err(stopped @ (Failure::Interrupted { .. } | Failure::Elsewhere)) => Err(stopped),
     }
 }
 

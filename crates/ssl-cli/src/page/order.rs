@@ -24,9 +24,10 @@ impl Orders {
         let share = |class: usize| {
             let all: u64 = confusion[class].iter().sum();
             // A class without clips comes last.
-            (all > 0)
-                .then(|| confusion[class][class] as f64 / all as f64)
-                .unwrap_or(2.0)
+            match all {
+                0 => 2.0,
+                all => confusion[class][class] as f64 / all as f64,
+            }
         };
         let mut accuracy = number.clone();
         accuracy.sort_by(|&a, &b| share(a).total_cmp(&share(b)));

@@ -14,6 +14,7 @@ use crate::args::ProbeMethod;
 use crate::checkpoint::{Kind, write_json, write_whole};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
+use crate::ranks::SWITCH;
 use crate::run::Timing;
 use crate::signal::Interrupt;
 use crate::text::{hex, read_json, shell};
@@ -46,6 +47,8 @@ impl Program {
     pub fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.path);
         command.args([name, "--quiet"]).stdin(Stdio::null());
+        // A run of its own, whoever started this process.
+        command.env(SWITCH, "0");
         command
     }
 

@@ -1,9 +1,12 @@
 //! The circumstances of a run: what else than the settings could explain its numbers.
 
 use serde::{Deserialize, Serialize};
+use skeletonmae::train::ranks::Ranks;
 
 use crate::checkpoint::{Fingerprint, Kind, Origin};
 use crate::machine::Machine;
+use crate::process::instruction_set;
+use crate::ranks::world;
 
 /// The contents of run.json.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,8 +21,11 @@ pub struct Info {
     pub data: Fingerprint,
     /// What computes: the device, and the GPU's name.
     pub device: String,
-    /// Threads computed with.
+    /// Threads computed with, of each rank.
     pub threads: usize,
+    /// Processes that trained together; results don't depend on it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub ranks: usize,
     /// What the ops chose of the processor's vector instructions, and whether they went through their definitions; sums may
     /// differ in their last bits between these.
     pub instruction_set: String,
@@ -44,6 +50,15 @@ pub struct Info {
     pub resumed: Vec<Continued>,
 }
 
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_one(ranks: &usize) -> bool {
+    *ranks == 1
+}
+
 /// Where and by what a run went on: the numbers' last bits may depend on the instruction set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Continued {
@@ -56,8 +71,11 @@ pub struct Continued {
     pub device: String,
     /// The commit that program was built at.
     pub commit: String,
-    /// Threads computed with.
+    /// Threads computed with, of each rank.
     pub threads: usize,
+    /// As [`Info::ranks`].
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub ranks: usize,
     /// As [`Info::instruction_set`].
     pub instruction_set: String,
     /// That program.
@@ -127,6 +145,7 @@ impl Info {
             data,
             device: machine.name.clone(),
             threads: machine.threads,
+            ranks: world().size(),
             instruction_set: instruction_set(),
             encoder,
             clips: None,
@@ -136,15 +155,5 @@ impl Info {
             versions: Versions::of_this_program(),
             resumed: Vec::new(),
         }
-    }
-}
-
-/// The instruction set that the ops chose, with ", definitions" behind it where `SSL_REFERENCE=1` sends every op through its
-/// definition in place of its fused form.
-fn instruction_set() -> String {
-    let chosen = skeleton_kernels::instruction_set();
-    match skeleton_kernels::reference_only() {
-        true => format!("{chosen}, definitions"),
-        false => chosen.to_owned(),
     }
 }

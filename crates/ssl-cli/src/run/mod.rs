@@ -32,7 +32,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::info::{Encoder, Info, Labels};
-pub use self::record::{Epoch, Record, Stage, Timing, epochs, series, unix};
+pub use self::record::{Epoch, Exchange, Record, Stage, Timing, epochs, series, unix};
 pub use self::resumed::Resumed;
 pub use self::states::States;
 use crate::args::RunArgs;
@@ -72,10 +72,16 @@ const OURS: [&str; 10] = [
     TEST_BEST,
 ];
 
-/// The one owner of a run folder.
+/// A run folder, and what its one owner needs to write to it.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
+    /// None in a process that trains with the owner: what it would write the owner does.
+    own: Option<Own>,
+}
+
+#[derive(Debug)]
+struct Own {
     _lock: Lock,
     states: States,
     metrics: Lines,
@@ -169,15 +175,31 @@ impl Run {
             states::remove(&events)?;
         }
         write_whole(&folder.join(CONFIG), config.as_bytes())?;
-        let run = Run {
+        let own = Own {
             metrics: Lines::rewrite(folder.join(METRICS), String::new())?,
             timings: Lines::rewrite(folder.join(TIMINGS), String::new())?,
-            folder,
             _lock: lock,
             states,
         };
+        let run = Run {
+            folder,
+            own: Some(own),
+        };
         run.write_json(INFO, info)?;
         Ok(run)
+    }
+
+    /// The run of another process, which owns its folder.
+    pub fn elsewhere(folder: &Path) -> Run {
+        Run {
+            folder: folder.to_owned(),
+            own: None,
+        }
+    }
+
+    /// Whether this process owns the folder.
+    pub fn is_ours(&self) -> bool {
+        self.own.is_some()
     }
 
     /// The checkpoint's path.
@@ -198,38 +220,57 @@ impl Run {
     /// Adds a line to metrics.jsonl as it will be: no clock, no path, no machine. It is in the file
     /// after [`publish`](Self::publish).
     pub fn note(&mut self, line: &impl Serialize) -> Outcome {
-        self.metrics.note(line)
+        match &mut self.own {
+            Some(own) => own.metrics.note(line),
+            None => Ok(()),
+        }
     }
 
     /// Brings metrics.jsonl up to what was noted.
     pub fn publish(&mut self) -> Outcome {
-        self.metrics.publish()
+        match &mut self.own {
+            Some(own) => own.metrics.publish(),
+            None => Ok(()),
+        }
     }
 
     /// The lines of metrics.jsonl so far.
     pub fn noted(&self) -> &str {
-        self.metrics.text()
+        self.own.as_ref().map_or("", |own| own.metrics.text())
     }
 
     /// One line of timings.jsonl.
     pub fn timings(&mut self, line: &impl Serialize) -> Outcome {
-        self.timings.note(line)?;
-        self.timings.publish()
+        let Some(own) = &mut self.own else {
+            return Ok(());
+        };
+        own.timings.note(line)?;
+        own.timings.publish()
     }
 
     /// Saves a state of the training.
     pub fn save(&self, state: &State) -> Outcome {
-        self.states.save(state).map_err(with_resume_hint)
+        match &self.own {
+            Some(own) => own.states.save(state).map_err(with_resume_hint),
+            None => Ok(()),
+        }
     }
 
     /// Replaces the checkpoint.
     pub fn checkpoint(&self, checkpoint: &Checkpoint) -> Outcome {
-        checkpoint::write(checkpoint, &self.checkpoint_path()).map_err(with_resume_hint)
+        self.write(checkpoint, &self.checkpoint_path())
     }
 
     /// Replaces the best checkpoint.
     pub fn best(&self, checkpoint: &Checkpoint) -> Outcome {
-        checkpoint::write(checkpoint, &self.best_path()).map_err(with_resume_hint)
+        self.write(checkpoint, &self.best_path())
+    }
+
+    fn write(&self, checkpoint: &Checkpoint, path: &Path) -> Outcome {
+        match self.own {
+            Some(_) => checkpoint::write(checkpoint, path).map_err(with_resume_hint),
+            None => Ok(()),
+        }
     }
 
     /// The clips of the step that ended the run; returns the file.
@@ -240,7 +281,10 @@ impl Run {
 
     /// Writes a measurement: [`RECONSTRUCTION`], [`TEST`] or [`TEST_BEST`].
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Outcome {
-        write_json(&self.folder.join(name), value).map_err(with_resume_hint)
+        match self.own {
+            Some(_) => write_json(&self.folder.join(name), value).map_err(with_resume_hint),
+            None => Ok(()),
+        }
     }
 }
 

@@ -32,6 +32,18 @@ pub struct Timing {
     /// When the epoch ended, in seconds since 1970; earlier programs didn't say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<f64>,
+    /// Of several ranks, what rank 0 has exchanged with the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Exchange>,
+}
+
+/// What ranks exchanged in the steps of an epoch.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Waiting for slower ranks included.
+    pub seconds: f64,
+    /// Received.
+    pub megabytes: f64,
 }
 
 /// The numbers of a line of metrics.jsonl.

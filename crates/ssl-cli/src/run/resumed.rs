@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::info::Continued;
 use super::states::{self, States};
 use super::{
-    CONFIG, INFO, Info, Lines, Lock, METRICS, NON_FINITE, Run, TIMINGS, remove_unfinished,
+    CONFIG, INFO, Info, Lines, Lock, METRICS, NON_FINITE, Own, Run, TIMINGS, remove_unfinished,
 };
 use crate::args::RunArgs;
 use crate::checkpoint::{self, Kind, Meta, State, write_json};
@@ -81,12 +81,15 @@ impl Resumed {
         remove_unfinished(&self.folder.join(states::FOLDER))?;
         states::remove(&self.folder.join(NON_FINITE))?;
         let timings = timings(&self.folder.join(TIMINGS), state.meta.epoch);
-        let run = Run {
+        let own = Own {
             metrics: Lines::rewrite(self.folder.join(METRICS), state.metrics.clone())?,
             timings: Lines::rewrite(self.folder.join(TIMINGS), timings)?,
             states: States::of(&self.folder, usize::from(args.keep)),
-            folder: self.folder,
             _lock: self.lock,
+        };
+        let run = Run {
+            folder: self.folder,
+            own: Some(own),
         };
         Ok((run, Some(state)))
     }
@@ -218,6 +221,7 @@ fn record(folder: &Path, state: &State, info: &Info, printer: &Printer) -> Outco
         device: info.device.clone(),
         commit: info.commit.clone(),
         threads: info.threads,
+        ranks: info.ranks,
         instruction_set: info.instruction_set.clone(),
         version: info.versions.ssl.clone(),
     });

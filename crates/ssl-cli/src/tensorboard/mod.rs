@@ -48,6 +48,11 @@ impl Events {
         Ok(Events(Some(open)))
     }
 
+    /// None, of a process beside the one that owns the run's folder.
+    pub fn elsewhere() -> Events {
+        Events(None)
+    }
+
     /// Adds an epoch that ended; `line` is what metrics.jsonl has of it.
     pub fn epoch(&mut self, line: &impl Serialize, timing: Timing, printer: &Printer) {
         let Some(open) = &mut self.0 else { return };

@@ -1,6 +1,7 @@
 //! What pre-training and fine-tuning share: epochs one after the other, each watched, recorded and
 //! saved, from the beginning or from where an earlier process was stopped.
 
+mod copies;
 mod setup;
 
 use std::ops::ControlFlow;
@@ -8,14 +9,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use skeletonmae::Store;
+use skeletonmae::train::ranks::Ranks;
 use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress, StepReport};
 
+pub use self::copies::numbers as agree_on_numbers;
 pub use self::setup::{Setup, Task, Training, run};
 use crate::checkpoint::{Best, Checkpoint, Meta, State};
 use crate::failure::{Failure, Outcome};
 use crate::printer::{self, Printer};
+use crate::ranks::world;
 use crate::report::{self, count};
-use crate::run::{Run, Timing, unix};
+use crate::run::{Exchange, Run, Timing, unix};
 use crate::signal::Interrupt;
 use crate::tensorboard::Events;
 
@@ -58,6 +62,15 @@ impl<M: Metrics> Line<M> {
     }
 }
 
+/// What was exchanged since this was asked last; none where there is nobody to exchange anything with.
+fn exchanged() -> Option<Exchange> {
+    let traffic = world().traffic();
+    (world().size() > 1).then(|| Exchange {
+        seconds: traffic.time.as_secs_f64(),
+        megabytes: traffic.received as f64 / 1e6,
+    })
+}
+
 /// An epoch of `clips` clips: the time of its steps, and with all that follows them.
 fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing {
     let (train_seconds, seconds) = (train.as_secs_f64(), all.as_secs_f64());
@@ -66,6 +79,7 @@ fn timing(epoch: usize, clips: usize, train: Duration, all: Duration) -> Timing 
         train_seconds,
         clips_per_second: clips as f64 / train_seconds.max(1e-9),
         seconds,
+        exchange: None,
         ended: Some(unix(SystemTime::now())),
     }
 }
@@ -137,6 +151,9 @@ impl Session<'_> {
         } else {
             self.save(training, at)?;
         }
+        if world().size() > 1 {
+            at = copies::agree(&training.setup.store, &mut training.optimizer, at)?;
+        }
         let all = (self.epochs.saturating_sub(at.done) * self.clips) as u64;
         let mut bar = self.printer.progress("training", all);
         bar.advance(at.progress.clips as u64);
@@ -144,8 +161,10 @@ impl Session<'_> {
             let started = Instant::now();
             let label = format!("epoch {}/{}", at.done + 1, self.epochs);
             let seen = at.progress.clips;
+            exchanged();
             let trained = self.epoch(training, &mut at, (&mut bar, &label))?;
             let (spent, clips) = (started.elapsed(), at.progress.clips - seen);
+            let exchange = exchanged();
             let line = trained.and_then(|report| {
                 let measured = T::measure(training).map_err(|failure| Unfinished {
                     failure,
@@ -176,7 +195,10 @@ impl Session<'_> {
             self.save(training, at)?;
             self.run.publish()?;
             self.write_checkpoints(training, at)?;
-            let timing = timing(done, clips, spent, started.elapsed());
+            let timing = Timing {
+                exchange,
+                ..timing(done, clips, spent, started.elapsed())
+            };
             self.run.timings(&timing)?;
             self.events.epoch(&line, timing, self.printer);
             self.printer.say(format!(
@@ -217,7 +239,10 @@ impl Session<'_> {
             (Some(failure), _) => return Err(failure),
             (None, Ok(report)) => Ok(report),
             (None, Err(error)) => Err(Unfinished {
-                sound: !matches!(error, skeletonmae::Error::Tensor(_)),
+                sound: !matches!(
+                    error,
+                    skeletonmae::Error::Tensor(_) | skeletonmae::Error::Exchange(_)
+                ),
                 failure: self.failed(error)?,
             }),
         })
@@ -231,6 +256,9 @@ impl Session<'_> {
 
     /// The same with all that a state is made of at hand, as an epoch has it between two steps.
     fn save_state(&self, meta: Meta, at: Place, store: &Store, optimizer: &Optimizer) -> Outcome {
+        if !self.run.is_ours() {
+            return Ok(());
+        }
         let noted = self.run.noted().to_owned();
         let state = State::of(meta, at.progress, noted, at.best, store, optimizer)?;
         self.run.save(&state)
@@ -238,7 +266,7 @@ impl Session<'_> {
 
     /// Writes the files that follow from a state between two epochs.
     fn write_checkpoints<T: Task>(&self, training: &Training<'_, T>, at: Place) -> Outcome {
-        if at.done == 0 || at.progress.steps > 0 {
+        if at.done == 0 || at.progress.steps > 0 || !self.run.is_ours() {
             return Ok(());
         }
         let (meta, tensors) = (training.meta(at.done)?, training.setup.store.tensors());
@@ -253,7 +281,11 @@ impl Session<'_> {
     /// An engine that was told to stop says so by an error, which doesn't know the signal; a step that
     /// isn't finite leaves its clips behind.
     fn failed(&self, error: skeletonmae::Error) -> Outcome<Failure> {
-        match (&error, self.interrupt.received()) {
+        let received = match &error {
+            skeletonmae::Error::Stopped { .. } => world().signal(self.interrupt.received())?,
+            _ => None,
+        };
+        match (&error, received) {
             (skeletonmae::Error::Stopped { .. }, Some(signal)) => {
                 let message = String::new();
                 Ok(Failure::Interrupted { signal, message })
@@ -276,11 +308,11 @@ impl Session<'_> {
                     clips,
                 })?;
                 let file = file.display().to_string();
-                Ok(Failure::from(error).hint(format!(
+                Ok(world().failure(error).hint(format!(
                     "{file} names all clips, and --resume repeats exactly this step; lower the learning rate (optimizer.lr), look at the clips, or leave such steps out (guard.non_finite) in another run"
                 )))
             }
-            _ => Ok(Failure::from(error)),
+            _ => Ok(world().failure(error)),
         }
     }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use candle_core::DType;
 use skeleton_data::reading::Reading;
 use skeletonmae::Store;
+use skeletonmae::train::ranks::Ranks;
 use skeletonmae::train::{
-    EpochReport, Learner, Observer, Optimizer, Pass, Progress, TrainConfig, run_epoch,
+    EpochReport, Learner, Observer, Optimizer, Pass, Progress, TrainConfig, plan, run_epoch,
 };
 
 use super::{Metrics, Session};
@@ -22,6 +23,7 @@ use crate::machine::Machine;
 use crate::models::{Opened, meta};
 use crate::outputs::beside;
 use crate::printer::Printer;
+use crate::ranks::world;
 use crate::report::{count, with_title};
 use crate::run::{Info, Labels, Resumed, Run, epochs, series};
 use crate::signal::Interrupt;
@@ -228,6 +230,15 @@ impl<'a> Setup<'a> {
         Ok(Some((self.feeds.of(clips, None)?, name.clone())))
     }
 
+    /// Micro-batches of the step that has most: so many ranks can share a step.
+    pub fn most_ranks(&self) -> usize {
+        let (batch, micro_batch) = (self.settings.batch, self.settings.micro_batch);
+        let feeds = [&self.train].into_iter();
+        let feeds = feeds.chain(self.also.iter().map(|set| &set.train));
+        let steps = feeds.flat_map(|feed| plan(feed.clips(), batch, micro_batch));
+        steps.map(|step| step.len()).max().unwrap_or(0)
+    }
+
     /// Trains the rest of an epoch.
     pub fn epoch(
         &self,
@@ -242,9 +253,11 @@ impl<'a> Setup<'a> {
             .into_iter()
             .chain(self.also.iter().map(|set| &set.train))
             .collect();
-        let steps = steps(&feeds, seed, epoch, from.steps, batch, micro_batch);
+        let place = (seed, epoch, from.steps);
+        let steps = steps(&feeds, world(), place, (batch, micro_batch));
         let pass = Pass {
             from,
+            ranks: world(),
             ..Pass::new(&self.store, seed, epoch)
         };
         run_epoch(learner, &pass, settings, optimizer, steps, observer)
@@ -314,14 +327,93 @@ impl<T: Task> Training<'_, T> {
             ));
         }
         let (batch, micro_batch) = (self.setup.settings.batch, self.setup.settings.micro_batch);
+        let most = self.setup.most_ranks();
+        self.announce_ranks(most, printer);
         // BatchNorm's statistics depend on it, so the reader of a log should know.
         if micro_batch < batch {
             printer.say(format!(
-                "an update takes {batch} clips, BatchNorm sees micro-batches of {micro_batch}"
+                "an update takes {batch} clips, BatchNorm sees micro-batches of {micro_batch}, which up to {} can share",
+                count(most, "rank")
             ));
         }
         Ok(())
     }
+}
+
+impl<T: Task> Training<'_, T> {
+    /// Says who shares the work; `most` ranks can.
+    fn announce_ranks(&self, most: usize, printer: &Printer) {
+        let (world, n) = (world(), world().size());
+        if n == 1 {
+            return;
+        }
+        let hosts = count(world.hosts(), "host");
+        printer.say(format!("{} on {hosts}", count(n, "rank")));
+        if n > most {
+            printer.warn(format!(
+                "{} of {n} idle in each step, which has up to {most}: smaller micro-batches could be shared by more, but BatchNorm sees them, so that it is another training",
+                count(n - most, "rank")
+            ));
+        }
+        if let Some(doubt) = world.doubt() {
+            printer.warn(doubt);
+        }
+    }
+
+    /// Refuses ranks that would train on something else than rank 0.
+    fn agree(&self) -> Outcome {
+        let also = self.setup.also.iter().map(|set| set.data.fingerprint());
+        let data = [self.setup.data.fingerprint()].into_iter().chain(also);
+        let data = data.map(|data| format!("{} {}", data.dataset, data.digest));
+        world().same(
+            "data (cache and its digest)",
+            &data.collect::<Vec<_>>().join(", "),
+        )?;
+        let encoder = self.task.origin().map_or("none", |origin| &origin.sha256);
+        world().same("encoder (SHA-256)", encoder)
+    }
+}
+
+/// The settings of a run and, in rank 0, the run that goes on; all ranks have rank 0's.
+fn settled(
+    (typed, args): (&SettingsArgs, &RunArgs),
+    kind: Kind,
+    encoder: Option<&Path>,
+    flags: impl FnOnce(&mut RunSection),
+    printer: &Printer,
+) -> Outcome<(Config, Option<Resumed>)> {
+    let mut resumed = None;
+    let resolve = || -> Outcome<Config> {
+        resumed = Resumed::find(args, kind, printer)?;
+        let settings = settings(typed, resumed.as_ref(), encoder, printer)?;
+        let config = Config::resolve(&settings, kind, |run| {
+            run.preset = settings.preset.clone().or(run.preset.take());
+            run.skip_empty |= args.skip_empty;
+            run.data = args.data.clone().or(run.data.take());
+            run.seed = args.seed.unwrap_or(run.seed);
+            run.on(args.machine, printer);
+            flags(run);
+        })?;
+        if resumed.is_none() {
+            let inputs = config.run.data.iter().chain(&config.run.encoder);
+            beside(&args.out, inputs)?;
+            Run::check(&args.out, args.overwrite)?;
+        }
+        Ok(config)
+    };
+    if world().size() == 1 {
+        return Ok((resolve()?, resumed));
+    }
+    let mut own = None;
+    let told = world().of_root(|| {
+        let config = own.insert(resolve()?);
+        Ok(config.to_toml()?.into_bytes())
+    })?;
+    let config = match own {
+        Some(config) => config,
+        None => Config::from_toml(&String::from_utf8_lossy(&told), "rank 0")?,
+    };
+    Ok((config, resumed))
 }
 
 /// Trains in a run folder. `flags` puts the command's own flags into the settings, `next` is the command to type then.
@@ -333,21 +425,7 @@ pub fn run<T: Task>(
     printer: &Printer,
     interrupt: &Interrupt,
 ) -> Outcome {
-    let resumed = Resumed::find(args, T::KIND, printer)?;
-    let settings = settings(typed, resumed.as_ref(), encoder, printer)?;
-    let config = Config::resolve(&settings, T::KIND, |run| {
-        run.preset = settings.preset.clone().or(run.preset.take());
-        run.skip_empty |= args.skip_empty;
-        run.data = args.data.clone().or(run.data.take());
-        run.seed = args.seed.unwrap_or(run.seed);
-        run.on(args.machine, printer);
-        flags(run);
-    })?;
-    if resumed.is_none() {
-        let inputs = config.run.data.iter().chain(&config.run.encoder);
-        beside(&args.out, inputs)?;
-        Run::check(&args.out, args.overwrite)?;
-    }
+    let (config, resumed) = settled((typed, args), T::KIND, encoder, flags, printer)?;
     if let Some(data) = config.run.data.as_ref().filter(|path| !path.exists())
         && resumed.is_some()
     {
@@ -358,10 +436,17 @@ pub fn run<T: Task>(
         .hint("say where it is now: --resume --data CACHE.h5"));
     }
     let mut training = T::set_up(&config, printer, interrupt)?;
+    training.agree()?;
     let (info, now) = (training.info(), |epochs| training.meta(epochs));
-    let (mut run, state) = Run::open(resumed, args, &config, &info, now, printer)?;
+    let (mut run, state) = match world().is_root() {
+        true => Run::open(resumed, args, &config, &info, now, printer)?,
+        false => (Run::elsewhere(&args.out), None),
+    };
     training.announce(printer)?;
-    let mut events = Events::of_run(&args.out, args.tensorboard, printer)?;
+    let mut events = match run.is_ours() {
+        true => Events::of_run(&args.out, args.tensorboard, printer)?,
+        false => Events::elsewhere(),
+    };
     let mut session = Session {
         run: &mut run,
         events: &mut events,

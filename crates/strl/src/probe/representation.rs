@@ -4,6 +4,7 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use skeleton_kernels::host;
 use skeletonmae::train::BoxError;
+use skeletonmae::train::ranks::{Ranks, Reader, Writer, gathered};
 use skeletonmae::{Error, Mode, Result, TrackBatch, Trunk};
 
 use crate::model::{Body, Strl};
@@ -25,6 +26,38 @@ pub struct Features {
 }
 
 impl Features {
+    /// Those of all ranks, which have represented clips that follow each other; the error of one ends all.
+    ///
+    /// # Errors
+    /// This rank's own, another's, or when a rank is gone.
+    pub fn of_ranks(ranks: &dyn Ranks, own: Result<Features>) -> Result<Features> {
+        if ranks.size() == 1 {
+            return own;
+        }
+        let written = own.map(|own| {
+            let mut message = Writer::default();
+            message.number(own.width);
+            message.number(own.len());
+            for (id, label) in own.ids.iter().zip(&own.labels) {
+                message.text(id);
+                message.number(*label as usize);
+            }
+            message.singles(&own.values);
+            message.done()
+        });
+        let mut all = Features::default();
+        for message in gathered(ranks, written)? {
+            let mut message = Reader::of(&message);
+            all.width = all.width.max(message.number()?);
+            for _ in 0..message.number()? {
+                all.ids.push(message.text()?);
+                all.labels.push(message.number()? as i64);
+            }
+            all.values.extend(message.singles()?);
+        }
+        Ok(all)
+    }
+
     /// n, clips.
     pub fn len(&self) -> usize {
         self.ids.len()

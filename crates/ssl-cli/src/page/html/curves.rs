@@ -35,24 +35,42 @@ struct Line {
     points: Vec<(usize, f64)>,
 }
 
-/// What is drawn: a title, and the names in metrics.jsonl with whether they are of held-out clips.
-const CHARTS: [(&str, &str, usize, &[(&str, &str, bool)]); 3] = [
-    (
-        "loss",
-        "Loss",
-        4,
-        &[("loss", "training", false), ("val_loss", "held out", true)],
-    ),
-    (
-        "accuracy",
-        "Accuracy on held-out clips",
-        3,
-        &[
-            ("val_top1", "top-1", false),
-            ("val_mean_class", "mean class", true),
+/// What is drawn, of what metrics.jsonl says.
+struct Wanted {
+    id: &'static str,
+    title: &'static str,
+    digits: usize,
+    measures: &'static [Measure],
+}
+
+/// A name in metrics.jsonl, what it is in words, and whether it is drawn with gaps.
+struct Measure(&'static str, &'static str, bool);
+
+const CHARTS: [Wanted; 3] = [
+    Wanted {
+        id: "loss",
+        title: "Loss",
+        digits: 4,
+        measures: &[
+            Measure("loss", "training", false),
+            Measure("val_loss", "held out", true),
         ],
-    ),
-    ("rate", "Learning rate", 6, &[("rate", "", false)]),
+    },
+    Wanted {
+        id: "accuracy",
+        title: "Accuracy on held-out clips",
+        digits: 3,
+        measures: &[
+            Measure("val_top1", "top-1", false),
+            Measure("val_mean_class", "mean class", true),
+        ],
+    },
+    Wanted {
+        id: "rate",
+        title: "Learning rate",
+        digits: 6,
+        measures: &[Measure("rate", "", false)],
+    },
 ];
 
 /// The section.
@@ -101,13 +119,10 @@ fn value(epoch: &Epoch, key: &str) -> Option<f64> {
 }
 
 impl Chart {
-    fn of(
-        &(id, title, digits, measures): &(&'static str, &'static str, usize, &[(&str, &str, bool)]),
-        runs: &[RunFacts],
-    ) -> Option<Chart> {
+    fn of(wanted: &Wanted, runs: &[RunFacts]) -> Option<Chart> {
         let mut lines = Vec::new();
         for (at, run) in runs.iter().enumerate() {
-            for &(key, what, held_out) in measures {
+            for &Measure(key, what, held_out) in wanted.measures {
                 let points = run.epochs.iter();
                 let points = points.filter_map(|epoch| Some((epoch.epoch, value(epoch, key)?)));
                 let points: Vec<(usize, f64)> = points.collect();
@@ -123,9 +138,9 @@ impl Chart {
             }
         }
         (!lines.is_empty()).then_some(Chart {
-            id,
-            title,
-            digits,
+            id: wanted.id,
+            title: wanted.title,
+            digits: wanted.digits,
             lines,
         })
     }
@@ -238,9 +253,10 @@ fn tick_words(value: f64, step: f64) -> String {
 }
 
 fn table(at: usize, run: &RunFacts, several: bool) -> Markup {
-    let measures = CHARTS
-        .iter()
-        .flat_map(|(_, _, digits, keys)| keys.iter().map(move |key| (key.0, *digits)));
+    let measures = CHARTS.iter().flat_map(|wanted| {
+        let keys = wanted.measures.iter();
+        keys.map(|measure| (measure.0, wanted.digits))
+    });
     let has = |key: &str| run.epochs.iter().any(|epoch| value(epoch, key).is_some());
     let keys: Vec<(&str, usize)> = measures.filter(|(key, _)| has(key)).collect();
     let table = html! {

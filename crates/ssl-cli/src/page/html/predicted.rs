@@ -53,7 +53,7 @@ pub fn predicted(predicted: &Predicted<'_>) -> String {
     let body = html! {
         section #clips aria-labelledby="clips-title" {
             h2 id="clips-title" { (count(set.clips.len(), "clip")) }
-            p { "Of " (word(&predicted.data)) ", by " (word(&predicted.model)) ". The bars are probabilities." }
+            p { "Of " (word(predicted.data)) ", by " (word(predicted.model)) ". The bars are probabilities." }
             div.gallery {
                 @if !set.motion.is_empty() { p.controls { button.all type="button" { "Play all" } } }
                 div.cards.wide-cards {
