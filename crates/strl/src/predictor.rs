@@ -155,7 +155,7 @@ mod tests {
     use crate::checkpoint::{FILE, Fingerprint, VERSION};
     use crate::{StrlConfig, Task};
 
-    const CONFIG: &str = "[model]\nwidth = 16\nencoder_layers = 1\nbackbone = \"gin\"\n\
+    const CONFIG: &str = "[model]\nwidth = 16\nencoder_layers = 1\nbackbone = \"gin\"\nremask = false\n\
         [model.strl]\nlayers = 2\nkernel = 3\ndilations = [1, 2]\npool = \"mean\"\n\
         adjacency = \"row\"\ndropout = 0.1\nhead = []\n";
 
