@@ -373,7 +373,7 @@ mod tests {
             .map(|at| format!("a class of some length, number {at}"))
             .collect();
         // Half are wrong, and so that no cell is empty.
-        let guess = |at: usize| (at % k + if at % 2 == 0 { at / k % k } else { 0 }) % k;
+        let guess = |at: usize| (at % k + if at.is_multiple_of(2) { at / k % k } else { 0 }) % k;
         let mut confusion = vec![vec![0; k]; k];
         (0..n).for_each(|at| confusion[at % k][guess(at)] += 1);
         let probabilities = (0..n).map(|at| {
