@@ -144,12 +144,6 @@ fn what_is_missing_is_said_with_what_to_type() {
         .refused(1, &["runs", "run.json"]);
     desk.ssl("report nowhere -o x.html")
         .refused(1, &["nowhere"]);
-    desk.write(
-        "runs/a/metrics.jsonl",
-        "{\"epoch\":1,\"loss\":1.0}\nnonsense\n",
-    );
-    desk.ssl("report runs/a -o x.html")
-        .refused(1, &["metrics.jsonl", "line 2"]);
     // What a killed process had begun to write.
     desk.write("runs/a/metrics.jsonl", "{\"epoch\":1,\"loss\":1.0}\n{\"epo");
     desk.ssl("report runs/a --data moved.h5 -o half.html")

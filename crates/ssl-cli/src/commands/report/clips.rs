@@ -90,9 +90,9 @@ impl<'a> Measuring<'a> {
 
     fn finetuned(&mut self, folder: &RunFolder) -> Outcome<RunClips> {
         let asked = self.args.split.as_ref();
-        let recorded = folder.test.clone();
+        let recorded = folder.record.test.clone();
         let recorded = recorded.filter(|test| asked.is_none_or(|split| *split == test.split));
-        let opened = part(Opened::read(&folder.path, Kind::Finetune))?;
+        let opened = part(Opened::read(&folder.record.folder, Kind::Finetune))?;
         let (opened, split) = match opened {
             Part::Missing { why, hint } => return Ok(RunClips::nothing(recorded, why, hint)),
             Part::There(opened) => {
@@ -135,7 +135,7 @@ impl<'a> Measuring<'a> {
     }
 
     fn pretrained(&mut self, folder: &RunFolder) -> Outcome<RunClips> {
-        let opened = part(Opened::read(&folder.path, Kind::Pretrain))?;
+        let opened = part(Opened::read(&folder.record.folder, Kind::Pretrain))?;
         let opened = match opened {
             Part::Missing { why, hint } => return Ok(RunClips::nothing(None, why, hint)),
             Part::There(opened) => opened,
@@ -144,7 +144,7 @@ impl<'a> Measuring<'a> {
             Part::Missing { why, hint } => return Ok(RunClips::nothing(None, why, hint)),
             Part::There(split) => split,
         };
-        let parts = folder.reconstruction.clone();
+        let parts = folder.record.reconstruction.clone();
         Ok(RunClips {
             measured: None,
             guesses: Part::missing("a pre-training guesses nothing", "ssl finetune"),
@@ -240,7 +240,7 @@ impl<'a> Measuring<'a> {
 
     /// The pre-trained model that a fine-tuning started from; none from scratch.
     fn encoder(&self, folder: &RunFolder) -> Outcome<Option<Opened>> {
-        let Some(encoder) = &folder.info.encoder else {
+        let Some(encoder) = &folder.record.info.encoder else {
             return Ok(None);
         };
         let path = self.args.encoder.clone();
@@ -396,7 +396,7 @@ fn note(
             "The clips are of another cache than the run's (digest {:.12} in place of {:.12}): what is said of single clips need not \
              add up to what the run measured.",
             split.data.fingerprint().digest,
-            folder.info.data.digest
+            folder.record.info.data.digest
         ));
     }
     let differ =

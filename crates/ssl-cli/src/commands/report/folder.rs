@@ -1,49 +1,30 @@
 //! What a run's folder says, without its data.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use std::path::Path;
 
 use crate::checkpoint::Kind;
 use crate::config::{Config, Preset};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::page::facts::Epoch;
-use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, count};
-use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST, Timing};
-use crate::text::{read_at_most, read_json, read_text, shell};
-
-/// The longest file of lines that is read, in bytes.
-const LONGEST: u64 = 64 << 20;
+use crate::report::{count, spell};
+use crate::run::{Record, Stage};
+use crate::text::{read_text, shell};
 
 /// A run's folder, read.
 pub struct RunFolder {
-    /// As typed.
-    pub path: PathBuf,
+    pub record: Record,
     pub kind: Kind,
     pub config: Config,
-    pub info: Info,
+    /// Its epochs with their learning rates.
     pub epochs: Vec<Epoch>,
-    /// Seconds of all epochs.
-    seconds: Option<f64>,
-    pub test: Option<Evaluation>,
-    pub best: Option<BestEvaluation>,
-    pub reconstruction: Option<ReconstructionReport>,
 }
 
 impl RunFolder {
     /// Reads the folder's texts.
     pub fn read(path: &Path) -> Outcome<RunFolder> {
-        let info = path.join("run.json");
-        if !info.is_file() {
-            let path = path.display();
-            let message = format!("{path}: expected the folder of a run, found no run.json in it");
-            return Err(Failure::error(message)
-                .hint("a run is what `ssl pretrain` and `ssl finetune` write to --out; a folder of `ssl reproduce` holds results/"));
-        }
-        let info: Info = read_json(&info)?;
-        let kind = match &*info.command {
+        let record = Record::read(path)?;
+        let kind = match &*record.info.command {
             "pretrain" => Kind::Pretrain,
             _ => Kind::Finetune,
         };
@@ -53,26 +34,16 @@ impl RunFolder {
             .check()
             .map_err(|failure| failure.of(file.display()))?;
         Ok(RunFolder {
-            epochs: epochs(
-                &lines(&path.join("metrics.jsonl"))?,
-                kind,
-                &config,
-                info.clips,
-            )?,
-            seconds: seconds(&path.join("timings.jsonl"))?,
-            test: there(path, TEST)?,
-            best: there(path, TEST_BEST)?,
-            reconstruction: there(path, RECONSTRUCTION)?,
-            path: path.to_owned(),
+            epochs: epochs(&record, kind, &config)?,
+            record,
             kind,
             config,
-            info,
         })
     }
 
     /// The folder's name as typed.
     pub fn name(&self) -> String {
-        self.path.display().to_string()
+        self.record.folder.display().to_string()
     }
 
     /// All settings by their dotted names.
@@ -101,7 +72,7 @@ impl RunFolder {
         match &known {
             Some((name, _)) => words.extend(["--preset".to_owned(), (*name).to_owned()]),
             None => {
-                let config = self.path.join("config.toml");
+                let config = self.record.folder.join("config.toml");
                 words.extend(["--config".to_owned(), config.display().to_string()]);
             }
         }
@@ -134,7 +105,7 @@ impl RunFolder {
 
     /// Where it comes from, as names and values.
     pub fn provenance(&self) -> Vec<(String, String)> {
-        let (info, run) = (&self.info, &self.config.run);
+        let (info, run) = (&self.record.info, &self.config.run);
         let mut rows = Vec::new();
         let mut say = |name: &str, value: Option<String>| {
             rows.extend(value.map(|value| (name.to_owned(), value)));
@@ -166,22 +137,19 @@ impl RunFolder {
         if self.kind == Kind::Finetune {
             say("encoder", Some(encoder.unwrap_or_else(scratch)));
         }
-        let epochs = self
-            .config
-            .training(self.kind)
-            .ok()
-            .map(|(training, _, least)| {
-                training.with_updates(least, info.clips.unwrap_or(0)).epochs
-            });
-        let done = self.epochs.len();
+        let (done, all) = (self.record.done(), self.record.planned());
+        let epochs = match all {
+            Some(all) if all != done => format!("{done} of {all}"),
+            _ => done.to_string(),
+        };
+        say("epochs", Some(epochs));
+        let stage = self.record.stage;
         say(
-            "epochs",
-            Some(match epochs {
-                Some(all) if all != done => format!("{done} of {all}: it is not finished"),
-                _ => done.to_string(),
-            }),
+            "state",
+            (stage != Stage::Finished).then(|| stage.name().to_owned()),
         );
-        say("time", self.seconds.map(crate::report::spell));
+        let clocked = !self.record.timings.is_empty();
+        say("time", clocked.then(|| spell(self.record.seconds())));
         say("seed", Some(info.seed.to_string()));
         say(
             "device",
@@ -220,57 +188,17 @@ fn plain_value(value: &toml::Value) -> String {
     }
 }
 
-/// A JSON document of the run, where it wrote one.
-fn there<T: DeserializeOwned>(run: &Path, name: &str) -> Outcome<Option<T>> {
-    let path = run.join(name);
-    path.exists().then(|| read_json(&path)).transpose()
-}
-
-/// The whole lines of a file of JSON lines: the last one of a run under way may be half written. None where there is no file.
-fn lines(path: &Path) -> Outcome<Vec<serde_json::Map<String, Value>>> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let text = read_at_most(path, LONGEST)?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let parse = |(at, line): (usize, &str)| {
-        serde_json::from_str(line).map_err(|error| {
-            Failure::error(format!("{}: line {}: {error}", path.display(), at + 1))
-                .hint("the file is damaged: it has a JSON object a line, as training wrote it")
-        })
-    };
-    whole.lines().enumerate().map(parse).collect()
-}
-
-fn epochs(
-    lines: &[serde_json::Map<String, Value>],
-    kind: Kind,
-    config: &Config,
-    clips: Option<usize>,
-) -> Outcome<Vec<Epoch>> {
+/// The lines of metrics.jsonl with what the settings say of their learning rates.
+fn epochs(record: &Record, kind: Kind, config: &Config) -> Outcome<Vec<Epoch>> {
     let (training, _, least) = config.training(kind)?;
+    let clips = record.info.clips;
     let training = clips.map(|clips| training.with_updates(least, clips));
-    let epoch = |(at, line): (usize, &serde_json::Map<String, Value>)| {
-        let numbers = line.iter().filter(|(key, _)| *key != "epoch");
-        Epoch {
-            epoch: line
-                .get("epoch")
-                .and_then(Value::as_u64)
-                .map_or(at + 1, |epoch| epoch as usize),
-            rate: training.as_ref().map(|training| training.rate(at)),
-            measured: numbers
-                .filter_map(|(key, value)| Some((key.clone(), value.as_f64()?)))
-                .collect(),
-        }
+    let epoch = |line: &crate::run::Epoch| Epoch {
+        epoch: line.epoch,
+        rate: training
+            .as_ref()
+            .map(|training| training.rate(line.epoch.saturating_sub(1))),
+        measured: line.numbers.clone(),
     };
-    Ok(lines.iter().enumerate().map(epoch).collect())
-}
-
-fn seconds(path: &Path) -> Outcome<Option<f64>> {
-    let lines = lines(path)?;
-    let each = lines.into_iter().filter_map(|line| {
-        let timing: Timing = serde_json::from_value(Value::Object(line)).ok()?;
-        Some(timing.seconds)
-    });
-    Ok(each.reduce(|sum, seconds| sum + seconds))
+    Ok(record.epochs.iter().map(epoch).collect())
 }

@@ -84,7 +84,7 @@ fn written(path: &Path, page: &str, said: &str, printer: &Printer) -> Outcome {
 /// What the page says of a run.
 fn facts(folder: &RunFolder, clips: RunClips, args: &ReportArgs) -> RunFacts {
     let finetuned = folder.kind == Kind::Finetune;
-    let best = folder.best.as_ref();
+    let best = folder.record.test_best.as_ref();
     let measured = match clips.measured {
         Some(evaluation) => {
             let best = best.filter(|best| best.evaluation.split == evaluation.split);
