@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, value_parser};
+use clap::{Args, ValueEnum};
 use skeleton_data::Units;
 use skeleton_data::raw::ntu::Preset;
 use skeleton_data::raw::{Columns, Meaning};
@@ -46,11 +46,11 @@ pub struct PrepareArgs {
     pub seed: Option<u64>,
 
     /// Clips of a synthetic set [default: 960].
-    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=u64::from(u32::MAX)))]
+    #[arg(long, value_name = "N")]
     pub clips: Option<u64>,
 
     /// Subjects of a synthetic set, 4 to 999; three in ten are its split `val` [default: 20].
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(4..=999))]
+    #[arg(long, value_name = "N")]
     pub subjects: Option<u32>,
 
     /// Share of the clips of a synthetic set that show two people [default: 0.125].

@@ -30,7 +30,7 @@ pub struct RunsArgs {
     #[arg(long)]
     pub reverse: bool,
 
-    /// Only runs of which this is true: KEY=VALUE, KEY!=VALUE, KEY<VALUE or KEY>VALUE (repeatable).
+    /// Only runs of which this is true: KEY=VALUE or KEY!=VALUE, of numbers also with < or > (repeatable).
     #[arg(long = "where", value_name = "KEY=VALUE")]
     pub conditions: Vec<String>,
 

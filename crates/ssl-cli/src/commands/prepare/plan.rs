@@ -68,7 +68,8 @@ pub fn is_synthetic(
             match of_synthetic.iter().find(|(_, typed)| *typed) {
                 Some((flag, _)) => Err(Failure::usage(format!(
                     "{flag} is of the synthetic sets; a file has the clips that it has"
-                ))),
+                ))
+                .hint("leave it out, or make clips: --dataset synthetic")),
                 None => Ok(false),
             }
         }
@@ -195,7 +196,9 @@ impl Plan {
         let kind = kind.ok_or_else(|| {
             Failure::error(format!("{name}: expected a set that the generator makes"))
         })?;
-        let (generator, mut rules) = generator(kind, args)?;
+        let (generator, mut rules) = generator(kind, args).map_err(|failure| {
+            failure.hint("for example --clips 5000 --subjects 40 --pairs 0.25")
+        })?;
         rules["generator"] = json!(name);
         let source = describe(&[], rules)?;
         let layout = generator.layout().clone();
