@@ -80,8 +80,9 @@ fn unpack(archives: &Path, into: &Path) -> Result<Vec<(String, String)>, Failure
             continue;
         };
         crates.push((name.to_owned(), folder.to_owned()));
+        // Files as new as they are here: by the time in an archive Cargo would take what an earlier one left for up to date.
         run(Command::new("tar")
-            .arg("-xzf")
+            .arg("-xzmf")
             .arg(&path)
             .arg("-C")
             .arg(into))?;
