@@ -4,11 +4,16 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 #[cfg(unix)]
 use signal_hook::consts::SIGHUP;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+
+/// How often a waiting command looks whether to stop.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A signal that asks the program to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +112,20 @@ impl Interrupt {
     #[cfg(not(unix))]
     pub fn catch_hangup(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// What another thread sends next; none once it has ended. A signal ends the waiting.
+    pub fn wait<T>(&self, sent: &Receiver<T>) -> Result<Option<T>, Stopped> {
+        loop {
+            if let Some(signal) = self.received() {
+                return Err(Stopped(signal));
+            }
+            match sent.recv_timeout(PATIENCE) {
+                Ok(next) => return Ok(Some(next)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 
     /// The signal that asked to stop, if one did.

@@ -5,8 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use sha2::{Digest, Sha256};
 use skeleton_data::draw::{Axis, Camera, Scene, Skeleton};
@@ -29,7 +28,7 @@ use crate::page::{NUMBERS, size};
 use crate::printer::Printer;
 use crate::ranks::world;
 use crate::report::Prediction;
-use crate::signal::Interrupt;
+use crate::signal::{Interrupt, Stopped};
 use crate::text::hex;
 
 /// Coordinates of all clips of a file that is no cache: two gigabytes. An archive can unpack to a thousand times its size.
@@ -42,8 +41,6 @@ const MOST_MOVING: usize = 500;
 const STDIN: &str = "-";
 /// Clips that are read ahead of the model.
 const AHEAD: usize = 4;
-/// How often a waiting command looks whether to stop.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Names the likeliest classes of each clip.
 pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
@@ -68,6 +65,10 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
         if args.html.is_some() {
             let message = "--html: what comes one by one makes no page";
             return Err(Failure::usage(message).hint("write it to a file and name it with --data"));
+        }
+        if !world().is_root() {
+            // What comes one by one is rank 0's, which alone has a standard input.
+            return Ok(());
         }
         return match args.frames.stream {
             true => stream::run(args, &opened, name, input, printer, interrupt),
@@ -175,27 +176,18 @@ fn clip_by_clip(
     printer: &Printer,
     interrupt: &Interrupt,
 ) -> Outcome {
-    if !world().is_root() {
-        // Clips that come one by one are rank 0's, which alone has a standard input.
-        return Ok(());
-    }
     let machine = args.compute.machine.start(printer)?;
     let predictor = opened.predictor(args.compute.clips, &machine)?;
     // A thread of its own waits for lines, so that this one sees signals. It ends with the program.
     let (send, clips) = sync_channel(AHEAD);
     let (name_there, meaning) = (name.to_owned(), args.numbers.meaning());
     std::thread::spawn(move || read_lines(&name_there, input, &meaning, &send));
-    loop {
-        if let Some(signal) = interrupt.received() {
-            let message = "the clips so far were answered".to_owned();
-            return Err(Failure::Interrupted { signal, message });
-        }
-        let line = match clips.recv_timeout(PATIENCE) {
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            Ok(line) => line?,
-        };
-        let clip = match line {
+    let stopped = |Stopped(signal)| Failure::Interrupted {
+        signal,
+        message: "the clips so far were answered".to_owned(),
+    };
+    while let Some(line) = interrupt.wait(&clips).map_err(stopped)? {
+        let clip = match line? {
             Line::First(header) => {
                 said(opened, name, &header)?;
                 continue;
@@ -216,9 +208,10 @@ fn clip_by_clip(
             false => answer.text(),
         };
         if printer.answer(&text)?.is_break() {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }
 
 /// What comes of a stream.

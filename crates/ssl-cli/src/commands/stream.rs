@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Instant;
 
 use serde::Serialize;
 use skeleton_data::live::{
@@ -18,12 +18,10 @@ use crate::failure::{Failure, Outcome};
 use crate::models::Opened;
 use crate::printer::Printer;
 use crate::report::{Guess, Prediction};
-use crate::signal::Interrupt;
+use crate::signal::{Interrupt, Stopped};
 
 /// Lines that are read ahead of the model.
 const AHEAD: usize = 64;
-/// How often a waiting command looks whether to stop.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Answers frames until they end.
 pub fn run(
@@ -53,23 +51,17 @@ pub fn run(
     // A thread of its own waits for lines, so that this one sees signals. It ends with the program.
     let (send, lines) = sync_channel(AHEAD);
     std::thread::spawn(move || read_lines(BufReader::new(input), &send));
-    loop {
-        if let Some(signal) = interrupt.received() {
-            let message = "the frames so far were answered".to_owned();
-            return Err(Failure::Interrupted { signal, message });
-        }
-        let flow = match lines.recv_timeout(PATIENCE) {
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => {
-                let last = scene.window.end();
-                return scene.answers(last, Instant::now()).map(|_| ());
-            }
-            Ok(read) => scene.line(name, shape, read)?,
-        };
-        if flow.is_break() {
+    let stopped = |Stopped(signal)| Failure::Interrupted {
+        signal,
+        message: "the frames so far were answered".to_owned(),
+    };
+    while let Some(read) = interrupt.wait(&lines).map_err(stopped)? {
+        if scene.line(name, shape, read)?.is_break() {
             return Ok(());
         }
     }
+    let last = scene.window.end();
+    scene.answers(last, Instant::now()).map(|_| ())
 }
 
 /// What was typed, and what follows from it.
