@@ -9,6 +9,7 @@ pub mod mutate;
 pub mod page;
 pub mod pickle;
 pub mod program;
+pub mod random;
 pub mod toy;
 
 use std::path::{Path, PathBuf};

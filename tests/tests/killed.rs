@@ -7,6 +7,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use ssl_tests::program::Desk;
+use ssl_tests::random::Random;
 use ssl_tests::toy::TOY;
 
 /// Kills of each training.
@@ -131,16 +132,4 @@ fn unfinished(run: &Path) -> usize {
             .count()
     };
     count(run) + count(&run.join("resume"))
-}
-
-/// Marsaglia's xorshift: moments differ, the sequence doesn't.
-struct Random(u64);
-
-impl Random {
-    fn share(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
 }

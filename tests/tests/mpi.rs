@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ssl_tests::program::{Desk, Finished};
+use ssl_tests::random::Random;
 
 /// An MPI and the program that was built with it.
 struct Mpi {
@@ -439,20 +440,4 @@ fn a_rank_that_differs_is_refused_and_one_that_fails_says_why() {
             &["rank 1 on", "s.h5"],
         );
     });
-}
-
-/// Marsaglia's xorshift: moments differ, the sequence doesn't.
-struct Random(u64);
-
-impl Random {
-    fn share(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.share() * n as f64) as usize
-    }
 }

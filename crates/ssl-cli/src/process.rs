@@ -161,6 +161,19 @@ pub fn instruction_set() -> String {
     }
 }
 
+/// The processor's name; empty where the system has no file that says it.
+pub fn processor() -> String {
+    field("/proc/cpuinfo", "model name")
+}
+
+/// The value of the first line `NAME: VALUE` of a file; nothing where there is none.
+pub fn field(path: &str, name: &str) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+    let found = lines.find(|(key, _)| key.trim() == name);
+    found.map_or(String::new(), |(_, value)| value.trim().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

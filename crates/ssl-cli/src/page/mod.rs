@@ -52,18 +52,8 @@ pub mod tests {
     /// Three classes, of which the last has no clips.
     pub fn evaluation() -> Evaluation {
         Evaluation {
-            dataset: "toy".into(),
-            split: "test".into(),
-            digest: "00".into(),
-            n: 10,
-            unlabelled: 2,
-            nobody: 0,
-            views: 1,
-            top1: 0.7,
-            top5: 1.0,
-            mean_class: 0.65,
-            confusion: vec![vec![4, 2, 0], vec![0, 3, 1], vec![0, 0, 0]],
             classes: ["wave", "clap", HOSTILE].map(String::from).to_vec(),
+            ..crate::report::evaluation()
         }
     }
 

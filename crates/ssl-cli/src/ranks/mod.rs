@@ -18,7 +18,7 @@ use skeletonmae::train::ranks::{Alone, Ranks, Reader, Writer};
 
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::process::instruction_set;
+use crate::process::{field, instruction_set, processor};
 use crate::signal::{Signal, Stopped};
 use crate::text::hex;
 
@@ -150,7 +150,7 @@ impl Member {
             host,
             program: format!("{version}, commit {commit:.12}, file {digest:.12}"),
             instruction_set: instruction_set(),
-            processor: field("/proc/cpuinfo", "model name"),
+            processor: processor(),
             arguments: arguments.join(" "),
             allowed: field("/proc/self/status", "Cpus_allowed_list"),
         }
@@ -182,14 +182,6 @@ impl Member {
             allowed: message.text()?,
         })
     }
-}
-
-/// The value of the first line `NAME: VALUE` of a file; nothing where there is none.
-fn field(path: &str, name: &str) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let mut lines = text.lines().filter_map(|line| line.split_once(':'));
-    let found = lines.find(|(key, _)| key.trim() == name);
-    found.map_or(String::new(), |(_, value)| value.trim().to_owned())
 }
 
 impl Ranks for World {

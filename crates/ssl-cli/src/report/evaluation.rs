@@ -222,10 +222,10 @@ impl Prediction {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn evaluation() -> Evaluation {
+    pub fn evaluation() -> Evaluation {
         Evaluation {
             dataset: "toy".into(),
             split: "test".into(),

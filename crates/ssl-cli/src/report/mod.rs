@@ -9,6 +9,8 @@ mod sparkline;
 
 pub use self::contents::Contents;
 pub use self::diagnosis::{Asked, Diagnosis, Overfit};
+#[cfg(test)]
+pub use self::evaluation::tests::evaluation;
 pub use self::evaluation::{BestEvaluation, Evaluation, Guess, Prediction, Statistic};
 pub use self::plot::{
     Bar, Bars, Curve, Curves, Group, bars_svg, confusion, curves_svg, scatter, shade,

@@ -35,6 +35,7 @@ use crate::checkpoint::write_whole;
 use crate::config::Assignment;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::process::processor;
 use crate::report::spell;
 use crate::signal::Interrupt;
 
@@ -362,12 +363,10 @@ fn refuse_empty(plan: &Plan, printer: &Printer) -> Outcome {
 
 /// The machine that the program runs on.
 fn machine() -> Machine {
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let processor = cpus.lines().find(|line| line.starts_with("model name"));
-    let processor = processor.and_then(|line| Some(line.split_once(':')?.1.trim()));
+    let processor = Some(processor()).filter(|name| !name.is_empty());
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     Machine {
-        processor: processor.unwrap_or("unknown").to_owned(),
+        processor: processor.unwrap_or_else(|| "unknown".to_owned()),
         cores: cores().to_string(),
         system: format!("{os} {arch}"),
         rustc: env!("SSL_RUSTC").trim_start_matches("rustc ").to_owned(),
