@@ -119,6 +119,7 @@ impl Typed {
         if ELSEWHERE.contains(&&*words[0]) {
             return;
         }
+        fewer_clips(&mut words);
         let (inputs, mut outputs) = files(&words);
         let gpu = words
             .windows(2)
@@ -185,6 +186,13 @@ fn files(words: &[String]) -> (Vec<String>, Vec<String>) {
         }
     }
     (inputs, outputs)
+}
+
+/// A synthetic set of a size that is made at once.
+fn fewer_clips(words: &mut [String]) {
+    if let Some(at) = words.iter().position(|word| word == "--clips") {
+        words[at + 1] = "960".to_owned();
+    }
 }
 
 /// Settings that let a training take a second; what goes on with a run has its own.

@@ -137,6 +137,7 @@ fn settings(flat: bool) -> (Reading, Augment) {
         noise: 0.02,
         scale: 0.4,
         turn: 0.6,
+        tilt: 0.0,
         flip: 0.5,
         crop: 0.6,
     };

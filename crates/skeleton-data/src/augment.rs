@@ -25,6 +25,10 @@ pub struct Augment {
     /// Range of the turn in radians: from `-turn/2` to `turn/2`, in the plane for two coordinates, about the vertical
     /// axis for three: y, or z after view alignment.
     pub turn: f32,
+    /// Range of the tilt in radians: from `-tilt/2` to `tilt/2`, about the x axis after the turn, as a camera sees that is
+    /// higher or lower. In the plane there is none.
+    #[serde(default)]
+    pub tilt: f32,
     /// Probability of a mirror image: x changes its sign, left and right joints change places.
     pub flip: f32,
     /// Smallest share of a clip's duration that is kept; 1 keeps all. The share is uniform from here to 1.
@@ -38,6 +42,7 @@ impl Default for Augment {
             noise: 0.0,
             scale: 0.0,
             turn: 0.0,
+            tilt: 0.0,
             flip: 0.0,
             crop: 1.0,
         }
@@ -55,6 +60,7 @@ impl Augment {
             ("noise", self.noise, 0.0, most, "0 or more"),
             ("scale", self.scale, 0.0, 1.999, "0 or more and below 2"),
             ("turn", self.turn, 0.0, most, "0 or more"),
+            ("tilt", self.tilt, 0.0, most, "0 or more"),
             ("flip", self.flip, 0.0, 1.0, "a probability from 0 to 1"),
             (
                 "crop",
@@ -81,11 +87,17 @@ impl Augment {
         let flip = unit() < f64::from(self.flip);
         let turn = (unit() - 0.5) * f64::from(self.turn);
         let scale = [0; 3].map(|_| 1.0 + (unit() - 0.5) * f64::from(self.scale));
+        // Last, and only where it is asked for: the numbers of clips that aren't tilted stay what they were.
+        let tilt = match self.tilt {
+            0.0 => 0.0,
+            range => (unit() - 0.5) * f64::from(range),
+        };
         Draw {
             share,
             place,
             flip,
             turn,
+            tilt,
             scale,
         }
     }
@@ -101,13 +113,15 @@ pub(crate) struct Draw {
     /// Whether left and right change places.
     pub flip: bool,
     turn: f64,
+    tilt: f64,
     scale: [f64; 3],
 }
 
 impl Draw {
-    /// Mirrors, turns and scales, in this order; none where it would change nothing. `up` is the vertical axis.
+    /// Mirrors, turns, tilts and scales, in this order; none where it would change nothing. `up` is the vertical axis.
     pub fn matrix<const C: usize>(&self, up: usize) -> Option<Matrix<C>> {
-        if self.turn == 0.0 && self.scale == [1.0; 3] && !self.flip {
+        let tilt = if C == 3 { self.tilt } else { 0.0 };
+        if self.turn == 0.0 && tilt == 0.0 && self.scale == [1.0; 3] && !self.flip {
             return None;
         }
         let (sin, cos) = self.turn.sin_cos();
@@ -123,6 +137,14 @@ impl Draw {
         matrix[a][b] = sin;
         matrix[b][a] = -sin;
         matrix[b][b] = cos;
+        if tilt != 0.0 {
+            let (sin, cos) = tilt.sin_cos();
+            let (y, z) = (matrix[1], matrix[2]);
+            for i in 0..C {
+                matrix[1][i] = cos * y[i] - sin * z[i];
+                matrix[2][i] = sin * y[i] + cos * z[i];
+            }
+        }
         for (row, scale) in matrix.iter_mut().zip(self.scale) {
             row.iter_mut().for_each(|m| *m *= scale);
             if self.flip {

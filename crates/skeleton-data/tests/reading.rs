@@ -88,6 +88,7 @@ fn any_clip_is_read_or_named() {
         noise: 0.1,
         scale: 0.4,
         turn: 2.0,
+        tilt: 1.0,
         flip: 0.5,
         crop: 0.3,
     };

@@ -7,6 +7,7 @@ fn draw(flip: bool, turn: f64, scale: [f64; 3]) -> Draw {
         place: 0.0,
         flip,
         turn,
+        tilt: 0.0,
         scale,
     }
 }
@@ -80,6 +81,32 @@ fn turns_are_torch_ssls() {
 }
 
 #[test]
+fn a_tilt_lowers_what_is_far_and_leaves_the_plane_alone() {
+    let tilt = Draw {
+        tilt: std::f64::consts::FRAC_PI_2,
+        ..draw(false, 0.0, [1.0; 3])
+    };
+    for up in [1, 2] {
+        let space = moved(&tilt, &[1.0, 2.0, 3.0], [0.0; 3], up);
+        let close = [1.0, -3.0, 2.0]
+            .iter()
+            .zip(&space)
+            .all(|(a, b)| (a - b).abs() < 1e-6);
+        assert!(close, "{space:?}");
+    }
+    assert_eq!(moved(&tilt, &[1.0, 2.0], [0.0; 2], 1), [1.0, 2.0]);
+    // After the turn, which about y by a quarter exchanges x and z.
+    let both = Draw {
+        tilt: 0.4,
+        ..draw(false, std::f64::consts::FRAC_PI_2, [1.0; 3])
+    };
+    let space = moved(&both, &[1.0, 0.0, 0.0], [0.0; 3], 1);
+    let tilted = moved(&Draw { turn: 0.0, ..both }, &[0.0, 0.0, 1.0], [0.0; 3], 1);
+    let close = space.iter().zip(&tilted).all(|(a, b)| (a - b).abs() < 1e-6);
+    assert!(close, "{space:?} {tilted:?}");
+}
+
+#[test]
 fn a_flip_mirrors_x_and_swaps_sides_and_twice_is_identity() {
     let (mirror, mut row) = ([0, 2, 1], Vec::new());
     let before = [1.0, 2.0, 3.0, 4.0, 0.0, 0.0];
@@ -117,6 +144,7 @@ fn draws_are_symmetric_within_their_ranges_and_independent_of_each_other() {
         noise: 0.0,
         scale: 0.4,
         turn: 0.6,
+        tilt: 0.5,
         flip: 0.25,
         crop: 0.6,
     };
@@ -135,6 +163,9 @@ fn draws_are_symmetric_within_their_ranges_and_independent_of_each_other() {
             .all(|d| d.scale.iter().all(|s| (0.8..=1.2).contains(s)))
     );
     assert!(mean(&|d| d.turn).abs() < 0.01);
+    assert!(mean(&|d| d.tilt).abs() < 0.01 && draws.iter().all(|d| d.tilt.abs() <= 0.25));
+    let tilts = draws.iter().map(|d| d.tilt.powi(2)).sum::<f64>() / 4000.0;
+    assert!((tilts * 12.0 / 0.25 - 1.0).abs() < 0.1, "{tilts}");
     assert!((mean(&|d| f64::from(u8::from(d.flip))) - 0.25).abs() < 0.03);
     assert!((mean(&|d| d.share) - 0.8).abs() < 0.01);
     let turn_only = Augment {
@@ -203,6 +234,13 @@ fn ranges_are_checked_by_name() {
                 ..Augment::default()
             },
             "turn",
+        ),
+        (
+            Augment {
+                tilt: -0.1,
+                ..Augment::default()
+            },
+            "tilt",
         ),
         (
             Augment {

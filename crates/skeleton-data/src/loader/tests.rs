@@ -65,6 +65,7 @@ fn augment() -> Option<Augment> {
         noise: 0.02,
         scale: 0.4,
         turn: 0.6,
+        tilt: 0.0,
         flip: 0.5,
         crop: 0.6,
     })

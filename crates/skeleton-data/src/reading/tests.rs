@@ -67,6 +67,7 @@ fn absent_joints_are_zero_after_everything() {
         noise: 0.1,
         scale: 0.4,
         turn: 0.6,
+        tilt: 0.4,
         flip: 1.0,
         crop: 0.6,
     };

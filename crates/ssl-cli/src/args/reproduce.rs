@@ -16,8 +16,8 @@ Examples:
   ssl reproduce table1 --scale paper --data gym99=gym.h5                     # says what it costs first
 
 Tables and figures: table1 table2 table3 table4a table4b table4c table5a table5b, figure4a figure4c figure5 figure6;
-protocols, which the paper lacks; all, which is these. probes, controls, labels, helps-pretext, helps-codes and
-helps-recipe compare ways to train, in pairs over splits and seeds. Each becomes a page beside what the paper says, with CSV and JSON.
+protocols, which the paper lacks; all, which is these. presets, probes, controls, labels, micro-batches,
+helps-pretext, helps-codes and helps-recipe compare ways to train, in pairs over splits and seeds. Each becomes a page beside what the paper says, with CSV and JSON.
 A run is kept and used again by everything that needs the same one; the same command goes on with what is left.")]
 pub struct ReproduceArgs {
     /// Tables and figures by name, or all.

@@ -15,6 +15,7 @@ fn strong() -> Augment {
         noise: 0.1,
         scale: 0.4,
         turn: 0.6,
+        tilt: 0.4,
         flip: 1.0,
         crop: 0.6,
     }
