@@ -338,11 +338,11 @@ fn without_a_preset_it_is_the_default_and_doctor_says_what_to_change() {
     let said = desk.ssl("doctor toy.h5").success();
     assert!(
         said.stdout
-            .contains("preset default: --set reading.frames=32"),
+            .contains("preset default: --set reading.frames=16"),
         "{said}"
     );
     let json = desk.ssl("doctor toy.h5 --json").json();
-    assert_eq!(json["asks"][0]["set"][0], "reading.frames=32");
+    assert_eq!(json["asks"][0]["set"][0], "reading.frames=16");
 }
 
 #[test]

@@ -73,7 +73,8 @@ fn model(workspace: &Workspace, ssl: &Path) -> Result<PathBuf, Failure> {
     run(prepare.arg(&cache))?;
     let mut finetune = Command::new(ssl);
     finetune.args(["finetune", "--preset", "default", "--train", "val"]);
-    finetune.args(["--set", "finetune.epochs=1", "--data"]);
+    finetune.args(["--set", "finetune.epochs=1", "--set", "reading.frames=64"]);
+    finetune.arg("--data");
     run(finetune.arg(&cache).arg("--out").arg(&out))?;
     Ok(out)
 }

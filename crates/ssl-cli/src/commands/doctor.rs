@@ -102,8 +102,11 @@ fn asks(cache: &Cache) -> Outcome<Vec<Asked>> {
     let cameras: BTreeSet<u32> = samples().filter_map(|sample| sample.camera).collect();
     if cache.coordinates() == 3 && cameras.len() > 1 {
         asked.push(Asked {
-            set: ["pretrain", "finetune"].map(|job| format!("{job}.augment.turn=2.0")).to_vec(),
-            why: format!("they are from {} cameras: turned further, clips of one are more like those of another", cameras.len()),
+            set: ["pretrain", "finetune"]
+                .iter()
+                .flat_map(|job| ["turn=3.5", "tilt=1.0"].map(|change| format!("{job}.augment.{change}")))
+                .collect(),
+            why: format!("they are from {} cameras: turned further and tilted, clips of one are more like those of another", cameras.len()),
         });
     }
     let people = samples()
