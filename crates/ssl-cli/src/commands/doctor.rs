@@ -75,7 +75,8 @@ pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outco
     }
 }
 
-/// What these clips ask to change in the preset default, each measured on public sets (the book, "What helps").
+/// What these clips ask to change in the preset default. Turns and tilts are those measured between two views of NW-UCLA (the book,
+/// "What helps"); frames and people follow from the counts.
 fn asks(cache: &Cache) -> Outcome<Vec<Asked>> {
     let preset = &PRESETS[0];
     let reading = Config::from_toml(preset.text, preset.name)?.reading;
