@@ -8,7 +8,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Union
+from typing import Any, Mapping, Optional, Union
 
 import numpy as np
 
@@ -33,7 +33,10 @@ class Checkpoint:
 
     @classmethod
     def read(cls, run_or_file: Union[str, "os.PathLike[str]"]) -> Checkpoint:
-        """Reads a run's folder or its model.safetensors, and checks its digest.
+        """Reads a run's folder, its model.safetensors, or an encoder of the program's own, and checks its digest.
+
+        >>> Checkpoint.read("zoo:utd_mhad").layout.name
+        'ucla20'
 
         Raises `skeletonmae.Error` when it isn't there, is no checkpoint, one of another version, or damaged.
         """
@@ -41,7 +44,7 @@ class Checkpoint:
         if path.is_dir():
             path = path / "model.safetensors"
         try:
-            data = path.read_bytes()
+            data = _of_program(str(path)) or path.read_bytes()
         except OSError as error:
             raise Error(f"{path}: {error.strerror}: expected the folder of a run, or its model.safetensors") from error
         header, tensors = _parse(path, data)
@@ -84,6 +87,18 @@ class Checkpoint:
     def config(self) -> dict[str, Any]:
         """The settings it was trained by."""
         return dict(json.loads(toml_to_json(self.meta["config"], str(self.path))))
+
+
+def _of_program(name: str) -> Optional[bytes]:
+    """The checkpoint that `zoo:NAME` names, where no file does."""
+    from .program import _output  # which reads checkpoints itself
+
+    if not name.startswith("zoo:") or os.path.exists(name):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "encoder.safetensors"
+        _output(["zoo", name[len("zoo:") :], "--output", str(file)], progress=False)
+        return file.read_bytes()
 
 
 def save_tensors(path: Union[str, "os.PathLike[str]"], tensors: Mapping[str, np.ndarray]) -> None:

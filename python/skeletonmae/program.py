@@ -89,7 +89,7 @@ def prepare(output: PathLike, *inputs: PathLike, progress: bool = True, **option
 
 
 def settings(source: PathLike) -> dict[str, Any]:
-    """All settings of a preset (by its name), a run, a checkpoint or a config.toml, as nested dictionaries.
+    """All settings of a preset (by its name), a run, a checkpoint, `zoo:NAME` or a config.toml, as nested dictionaries.
 
     >>> quick = settings("quick")
     >>> quick["reading"]["frames"], quick["finetune"]["augment"]["noise"]
@@ -98,7 +98,7 @@ def settings(source: PathLike) -> dict[str, Any]:
     path = Path(source)
     if path.is_dir():
         path = path / "config.toml"
-    if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors" or str(source).startswith("zoo:"):
         return Checkpoint.read(path).config
     if path.suffix == ".toml" or path.exists():
         try:

@@ -76,8 +76,11 @@ class Settings(unittest.TestCase):
         self.assertEqual(of_run["finetune"]["augment"], quick["finetune"]["augment"])
         self.assertEqual(settings(f"{run_folder}/config.toml"), of_run)
         self.assertEqual(settings(f"{run_folder}/model.safetensors")["model"], of_run["model"])
+        self.assertEqual(settings("zoo:utd_mhad")["model"]["width"], 64)
         with self.assertRaisesRegex(Error, "(?s)none.*quick"):
             settings("none")
+        with self.assertRaisesRegex(Error, "(?s)none.*jhmdb, nw_ucla, utd_mhad"):
+            settings("zoo:none")
         with self.assertRaisesRegex(Error, "nowhere.toml"):
             settings("nowhere.toml")
 

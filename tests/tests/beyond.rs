@@ -298,6 +298,14 @@ fn an_encoder_of_the_programs_own_is_the_start() {
     assert!(list.stdout.contains("zoo:utd_mhad"), "{list}");
     let card = desk.ssl("zoo utd_mhad").success();
     assert!(card.stdout.contains("ssl pretrain"), "{card}");
+    desk.ssl("zoo utd_mhad -o own.safetensors").success();
+    let digest =
+        |encoder: &str| desk.ssl(&format!("info {encoder} --json")).json()["sha256"].clone();
+    assert_eq!(digest("own.safetensors"), digest("zoo:utd_mhad"));
+    desk.ssl("zoo jhmdb -o own.safetensors")
+        .refused(1, &["own.safetensors", "--overwrite"]);
+    desk.ssl("zoo jhmdb -o own.safetensors --overwrite")
+        .success();
     assert_eq!(
         desk.ssl("info zoo:utd_mhad --json").json()["layout"]["name"],
         "ucla20"

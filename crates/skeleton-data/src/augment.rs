@@ -27,17 +27,12 @@ pub struct Augment {
     pub turn: f32,
     /// Range of the tilt in radians: from `-tilt/2` to `tilt/2`, about the x axis after the turn, as a camera sees that is
     /// higher or lower. In the plane there is none.
-    // Not written where there is none: runs that are older than it go on.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub tilt: f32,
     /// Probability of a mirror image: x changes its sign, left and right joints change places.
     pub flip: f32,
     /// Smallest share of a clip's duration that is kept; 1 keeps all. The share is uniform from here to 1.
     pub crop: f32,
-}
-
-fn is_zero(value: &f32) -> bool {
-    *value == 0.0
 }
 
 impl Default for Augment {

@@ -288,7 +288,7 @@ class Encoder(nn.Module):
 
     @classmethod
     def load(cls, run_or_file: PathLike) -> Encoder:
-        """The encoder of a pre-training run, or of its model.safetensors, in evaluation mode.
+        """The encoder of a pre-training run, of its model.safetensors, or `zoo:NAME`, in evaluation mode.
 
         Raises `skeletonmae.Error` when it can't be read or is another model's.
         """

@@ -248,6 +248,14 @@ pub struct PresetArgs {
 pub struct ZooArgs {
     /// The encoder whose card to print.
     pub name: Option<String>,
+
+    /// Write its checkpoint to this file instead.
+    #[arg(short, long, value_name = "FILE", requires = "name")]
+    pub output: Option<PathBuf>,
+
+    /// Replace the file if it exists.
+    #[arg(long, requires = "output")]
+    pub overwrite: bool,
 }
 
 /// `ssl completions`

@@ -32,8 +32,10 @@ use skeleton_data::survey::Survey;
 use skeleton_graph::Layout;
 
 use crate::args::{Command, LayoutArgs, PresetArgs, ZooArgs};
+use crate::checkpoint::write_whole;
 use crate::config::{PRESETS, Preset};
 use crate::failure::{Failure, Outcome};
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::ranks::{lacking, share_nothing, world};
 use crate::reproduce;
@@ -123,11 +125,17 @@ fn layout(args: &LayoutArgs, printer: &Printer) -> Outcome {
     printer.document(&lines.join("\n"))
 }
 
-/// Prints the card of an encoder of the program's own, or lists them.
+/// Prints the card of an encoder of the program's own, writes its checkpoint, or lists them.
 fn zoo(args: &ZooArgs, printer: &Printer) -> Outcome {
-    match &args.name {
-        Some(name) => printer.document(Entry::find(name)?.card.trim_end()),
-        None => {
+    match (&args.name, &args.output) {
+        (Some(name), Some(output)) => {
+            let entry = Entry::find(name)?;
+            vacant([output], &[], args.overwrite)?;
+            write_whole(output, entry.bytes)?;
+            printer.document(&format!("{}: {}", output.display(), entry.about()))
+        }
+        (Some(name), None) => printer.document(Entry::find(name)?.card.trim_end()),
+        (None, _) => {
             let line = |entry: &Entry| format!("zoo:{:10}  {}", entry.name, entry.about());
             let lines: Vec<String> = ZOO.iter().map(line).collect();
             printer.document(&lines.join("\n"))

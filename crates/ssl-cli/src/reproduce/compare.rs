@@ -55,6 +55,11 @@ impl Comparison {
             _ => &scale.compared,
         }
     }
+
+    /// Whether its settings are whole presets at this scale.
+    pub fn is_whole(&self, scale: &Scale) -> bool {
+        self.whole_presets && scale.own_clips
+    }
 }
 
 /// How an arm is measured.
@@ -68,9 +73,9 @@ pub struct Protocol {
     /// Share of each class's labels that is known.
     #[serde(default)]
     pub labels: Option<f64>,
-    /// What is other than in the settings of the set.
+    /// What is other than in a whole preset; the settings of a scale are its own.
     #[serde(default)]
-    pub settings: toml::Table,
+    pub preset_settings: toml::Table,
 }
 
 /// One way to train.
@@ -167,7 +172,7 @@ impl Planner<'_> {
             trials: Vec::new(),
             lacking: Vec::new(),
         };
-        let whole = comparison.whole_presets && self.scale.own_clips;
+        let whole = comparison.is_whole(self.scale);
         let bases = if whole { self.presets } else { self.bases };
         let mut places = Vec::new();
         for compared in comparison.clips(self.scale) {
@@ -189,6 +194,7 @@ impl Planner<'_> {
                 planner: self,
                 set,
                 base: &bases[compared.set.as_str()],
+                whole,
                 compared,
                 seed,
             };
@@ -236,15 +242,21 @@ struct Place<'a> {
     planner: &'a Planner<'a>,
     set: &'a Set,
     base: &'a Base,
+    whole: bool,
     compared: &'a Compared,
     seed: u64,
 }
 
 impl Place<'_> {
+    /// The settings of both jobs.
+    fn changed(&self, of: &Comparison, protocol: &Protocol, arm: &Arm) -> Outcome<Config> {
+        let mut changes = vec![&of.settings, &arm.settings];
+        changes.extend(self.whole.then_some(&protocol.preset_settings));
+        self.base.changed(&changes)
+    }
+
     fn pretraining(&self, of: &Comparison, protocol: &Protocol, arm: &Arm) -> Outcome<Config> {
-        let changes = [&of.settings, &arm.settings, &protocol.settings];
-        let config = self.base.changed(&changes)?;
-        let mut config = config.only(Kind::Pretrain);
+        let mut config = self.changed(of, protocol, arm)?.only(Kind::Pretrain);
         config.run = RunSection {
             split: Some(self.compared.train.clone()),
             ..run(self.set, self.seed)
@@ -282,9 +294,7 @@ impl Place<'_> {
                 encoder: path.map_or_else(random, Encoder::Trained),
             })
         } else {
-            let changes = [&of.settings, &arm.settings, &protocol.settings];
-            let config = self.base.changed(&changes)?;
-            let mut config = config.only(Kind::Finetune);
+            let mut config = self.changed(of, protocol, arm)?.only(Kind::Finetune);
             config.run = RunSection {
                 train: Some(compared.train.clone()),
                 test: Some(compared.test.clone()),
@@ -482,8 +492,9 @@ impl<'a> Compares<'a> {
     fn markdown(&self, drawing: Option<String>) -> String {
         let (source, comparison) = (self.source, self.planned.comparison);
         let mut parts = vec![format!("# {}, scale {}", self.title, source.scale.name())];
-        let words = [comparison.about.trim(), source.about].map(str::to_owned);
-        parts.extend(words.into_iter().chain(source.remarks.iter().cloned()));
+        let words = [comparison.about.trim(), &source.about].into_iter();
+        let words = words.filter(|text| !text.is_empty()).map(str::to_owned);
+        parts.extend(words.chain(source.remarks.iter().cloned()));
         parts.extend(drawing);
         let first = &comparison.arms[0].name;
         for protocol in &comparison.protocols {
@@ -576,7 +587,7 @@ impl<'a> Compares<'a> {
         let protocols = &self.planned.comparison.protocols;
         let shares = protocols
             .iter()
-            .map(|one| one.labels.filter(|_| !one.probe));
+            .map(|one| (!one.probe).then(|| one.labels.unwrap_or(1.0)));
         let shares: Vec<f64> = shares.collect::<Option<_>>()?;
         if shares.len() < 3 {
             return None;
@@ -688,7 +699,7 @@ mod tests {
                         let found = base.changed(&[
                             &comparison.settings,
                             &arm.settings,
-                            &protocol.settings,
+                            &protocol.preset_settings,
                         ]);
                         found.unwrap_or_else(|error| {
                             panic!("{}, {}: {}", comparison.id, arm.name, error.message())

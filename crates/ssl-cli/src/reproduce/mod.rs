@@ -237,7 +237,7 @@ impl Reproduction<'_> {
             sets: self.sets,
             folder: runner.folder,
             scale: args.scale,
-            about: self.scale.about.trim(),
+            about: self.scale.about(false),
             remarks,
             command: &self.command(),
             seeds: self.seeds,
@@ -254,6 +254,11 @@ impl Reproduction<'_> {
             tables.push(table);
         }
         for planned in comparisons {
+            let about = self.scale.about(planned.comparison.is_whole(self.scale));
+            let source = Source {
+                about,
+                ..source.clone()
+            };
             let page = Compares::collect(planned, &source)?.write(&results)?;
             printer.document(&page.display().to_string())?;
         }

@@ -30,7 +30,8 @@ pub fn markdown(table: &Table<'_>) -> String {
     let source = table.source;
     let mut parts = vec![format!("# {}, scale {}", table.title, source.scale.name())];
     let remarks = source.remarks.iter().map(String::as_str);
-    let words = [source.about].into_iter().chain(table.note).chain(remarks);
+    let words = [source.about.as_str()].into_iter();
+    let words = words.chain(table.note).chain(remarks);
     parts.extend(words.map(str::to_owned));
     parts.extend(grid(table));
     parts.push(list(table));

@@ -18,8 +18,11 @@ use crate::failure::{Failure, Outcome};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
-    /// What a reader of its numbers must know.
+    /// What a reader of its tables must know.
     pub about: String,
+    /// What a reader of any of its numbers must know.
+    #[serde(default)]
+    pub spread: String,
     /// Every cell is measured with each of these.
     pub seeds: Vec<u64>,
     pub sets: Vec<ScaleSet>,
@@ -87,6 +90,20 @@ pub struct Lacking {
 }
 
 impl Scale {
+    /// What a reader must know of its numbers, or of those of whole presets, which it only gives the clips.
+    pub fn about(&self, whole_presets: bool) -> String {
+        let parts = if whole_presets {
+            ["", &self.spread]
+        } else {
+            [self.about.as_str(), &self.spread]
+        };
+        let parts = parts.map(str::trim).into_iter();
+        parts
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
     /// Reads its description.
     pub fn read(name: ScaleName) -> Outcome<Scale> {
         let text = match name {

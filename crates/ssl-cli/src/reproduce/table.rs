@@ -159,7 +159,7 @@ pub struct Table<'a> {
 }
 
 /// What all tables of a call share.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Source<'a> {
     #[serde(skip)]
     pub description: &'a Scale,
@@ -168,7 +168,8 @@ pub struct Source<'a> {
     #[serde(skip)]
     pub folder: &'a Folder,
     pub scale: ScaleName,
-    pub about: &'a str,
+    /// What a reader must know of the scale.
+    pub about: String,
     /// Sentences that `--batch` and the like make necessary.
     pub remarks: &'a [String],
     /// The command that makes the tables again.
@@ -178,7 +179,7 @@ pub struct Source<'a> {
 }
 
 /// What numbers were measured on.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Machine {
     pub processor: String,
     pub cores: String,
@@ -388,7 +389,7 @@ mod tests {
             sets: &[],
             folder: &Folder::at("/out".into()),
             scale,
-            about: "Small.",
+            about: "Small.".to_owned(),
             remarks: &[],
             command: "ssl reproduce table4c --scale small",
             seeds: &[0, 1],

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::args::RunArgs;
 use crate::checkpoint::{self, Kind, Meta, State, write_json};
+use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 use crate::text::read_json;
@@ -148,9 +149,12 @@ fn same(folder: &Path, run: &Meta, now: &Meta) -> Outcome {
     Ok(())
 }
 
-/// A checkpoint's settings but for the device, and the device.
+/// A checkpoint's settings but for the device, and the device. Settings that are younger than the checkpoint have the values that
+/// it was trained with: their defaults.
 fn without_device(meta: &Meta) -> (toml::Table, String) {
-    let mut table = meta.config.parse::<toml::Table>().unwrap_or_default();
+    let full = Config::from_toml(&meta.config, "").and_then(|config| config.to_toml());
+    let full = full.unwrap_or_else(|_| meta.config.clone());
+    let mut table = full.parse::<toml::Table>().unwrap_or_default();
     let run = table.get_mut("run").and_then(toml::Value::as_table_mut);
     let device = run.and_then(|run| run.remove("device"));
     let device = device.and_then(|device| Some(device.as_str()?.to_owned()));
