@@ -36,9 +36,12 @@ pub struct Comparison {
     pub protocols: Vec<Protocol>,
     /// The others are compared with the first.
     pub arms: Vec<Arm>,
-    /// The clips, where they aren't those of the scale: held-out parts of training splits, on which settings are chosen.
+    /// The clips, where they aren't those of the scale.
     #[serde(default)]
     pub clips: Vec<Compared>,
+    /// Whether clips and settings are those on which settings are chosen.
+    #[serde(default)]
+    pub held_out: bool,
     /// Whether the settings of a set are its preset's, whatever the scale changes.
     #[serde(default)]
     pub whole_presets: bool,
@@ -50,10 +53,24 @@ pub struct Comparison {
 impl Comparison {
     /// What it is measured on.
     pub fn clips<'a>(&'a self, scale: &'a Scale) -> &'a [Compared] {
-        match (self.clips.is_empty(), scale.own_clips) {
-            (false, true) => &self.clips,
+        match scale.own_clips {
+            true if self.held_out => &all().held_out.clips,
+            true if !self.clips.is_empty() => &self.clips,
             _ => &scale.compared,
         }
+    }
+
+    /// What an arm changes in the settings of a set, or in a whole preset.
+    fn changes<'a>(
+        &'a self,
+        protocol: &'a Protocol,
+        arm: &'a Arm,
+        whole: bool,
+    ) -> Vec<&'a toml::Table> {
+        let held_out = self.held_out.then(|| &all().held_out.settings);
+        let own = [&self.settings, &arm.settings];
+        let preset = whole.then_some(&protocol.preset_settings);
+        held_out.into_iter().chain(own).chain(preset).collect()
     }
 
     /// Whether its settings are whole presets at this scale.
@@ -103,15 +120,30 @@ fn yes() -> bool {
 
 /// All comparisons.
 pub fn comparisons() -> &'static [Comparison] {
-    #[derive(Deserialize)]
-    struct Written {
-        comparisons: Vec<Comparison>,
-    }
-    static ALL: std::sync::LazyLock<Vec<Comparison>> = std::sync::LazyLock::new(|| {
+    &all().comparisons
+}
+
+/// The file of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    held_out: HeldOut,
+    comparisons: Vec<Comparison>,
+}
+
+/// Held-out parts of training splits, on which settings are chosen, and models so small that there can be many.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeldOut {
+    settings: toml::Table,
+    clips: Vec<Compared>,
+}
+
+fn all() -> &'static Written {
+    static ALL: std::sync::LazyLock<Written> = std::sync::LazyLock::new(|| {
         let text = include_str!("../../reproduce/comparisons.toml");
-        let written: Written = toml::from_str(text)
-            .unwrap_or_else(|error| panic!("the embedded comparisons are valid: {error}"));
-        written.comparisons
+        toml::from_str(text)
+            .unwrap_or_else(|error| panic!("the embedded comparisons are valid: {error}"))
     });
     &ALL
 }
@@ -250,9 +282,7 @@ struct Place<'a> {
 impl Place<'_> {
     /// The settings of both jobs.
     fn changed(&self, of: &Comparison, protocol: &Protocol, arm: &Arm) -> Outcome<Config> {
-        let mut changes = vec![&of.settings, &arm.settings];
-        changes.extend(self.whole.then_some(&protocol.preset_settings));
-        self.base.changed(&changes)
+        self.base.changed(&of.changes(protocol, arm, self.whole))
     }
 
     fn pretraining(&self, of: &Comparison, protocol: &Protocol, arm: &Arm) -> Outcome<Config> {
@@ -696,11 +726,7 @@ mod tests {
                         .iter()
                         .flat_map(|arm| comparison.protocols.iter().map(move |p| (arm, p)))
                     {
-                        let found = base.changed(&[
-                            &comparison.settings,
-                            &arm.settings,
-                            &protocol.preset_settings,
-                        ]);
+                        let found = base.changed(&comparison.changes(protocol, arm, true));
                         found.unwrap_or_else(|error| {
                             panic!("{}, {}: {}", comparison.id, arm.name, error.message())
                         });
