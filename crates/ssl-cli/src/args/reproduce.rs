@@ -16,9 +16,10 @@ Examples:
   ssl reproduce table1 --scale paper --data gym99=gym.h5                     # says what it costs first
 
 Tables and figures: table1 table2 table3 table4a table4b table4c table5a table5b, figure4a figure4c figure5 figure6;
-protocols, which the paper lacks; all, which is these. presets, probes, controls, labels, micro-batches,
-helps-pretext, helps-codes and helps-recipe compare ways to train, in pairs over splits and seeds. Each becomes a page beside what the paper says, with CSV and JSON.
-A run is kept and used again by everything that needs the same one; the same command goes on with what is left.")]
+protocols, which the paper lacks; all, which is these. Ways to train, compared in pairs over splits and seeds: presets, probes,
+controls, labels, micro-batches, helps-pretext, helps-masks, helps-handing, helps-length, helps-codes, helps-recipe.
+Each becomes a page, a table with what the paper says, with CSV and JSON. A run is kept and used again by everything that
+needs the same one; the same command goes on with what is left.")]
 pub struct ReproduceArgs {
     /// Tables and figures by name, or all.
     #[arg(value_name = "TABLE", required = true)]
@@ -91,7 +92,7 @@ pub enum ScaleName {
     /// Synthetic clips, minutes: whether numbers have moved.
     #[default]
     Ci,
-    /// JHMDB and NW-UCLA stand for the paper's sets.
+    /// JHMDB, NW-UCLA and UTD-MHAD stand for the paper's sets.
     Small,
     /// The paper's sets and settings.
     Paper,
