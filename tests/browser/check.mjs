@@ -61,7 +61,7 @@ const marks = async ({ file, about }) => {
   const count = (selector) => page.locator(selector).count();
   const has = (key) => all.runs.filter((run) => run.epochs.some((epoch) => epoch[key] != null)).length;
   if (all.runs.length) {
-    const lines = ["loss", "val_loss", "val_top1", "val_mean_class", "rate"].reduce((sum, key) => sum + has(key), 0);
+    const lines = ["loss", "val_loss", "val_top1", "val_mean_class", "lr"].reduce((sum, key) => sum + has(key), 0);
     check(await count("svg path.line") === lines, `${about}: a line a measure and run (${lines})`);
   }
   let cells = 0, planes = 0, three = 0;

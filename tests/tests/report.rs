@@ -42,7 +42,7 @@ fn a_runs_page_has_its_facts_and_the_same_bytes_again() {
     assert_eq!(measured["confusion"], test["confusion"]);
     assert_eq!(measured["by_class"].as_array().map(Vec::len), Some(3));
     assert_eq!(run["epochs"].as_array().map(Vec::len), Some(3));
-    assert!(run["epochs"][2]["val_top1"].is_number() && run["epochs"][0]["rate"].is_number());
+    assert!(run["epochs"][2]["val_top1"].is_number() && run["epochs"][0]["lr"].is_number());
     // Clip by clip it adds up to what the run measured.
     let right = |at: usize| run["guesses"]["there"]["guess"][at] == set["labels"][at];
     let right = (0..9).filter(|&at| right(at)).count() as f64;

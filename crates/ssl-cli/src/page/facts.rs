@@ -9,6 +9,7 @@ use skeleton_data::draw::{Motion, Skeleton};
 use super::order::Orders;
 use super::statistics::{McNemar, Share};
 use crate::report::{Evaluation, ReconstructionReport};
+use crate::run::Epoch;
 
 /// The version of the JSON document. A number stands for one meaning of its keys.
 const FORM: u32 = 1;
@@ -157,18 +158,6 @@ pub struct RunFacts {
     pub planes: Part<Vec<PlaneFacts>>,
     /// Joints hidden and put back.
     pub reconstruction: Part<Reconstructed>,
-}
-
-/// A line of metrics.jsonl.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Epoch {
-    /// From 1.
-    pub epoch: usize,
-    /// The learning rate, where the settings say it.
-    pub rate: Option<f64>,
-    /// Everything else that is a number, such as the loss.
-    #[serde(flatten)]
-    pub measured: BTreeMap<String, f64>,
 }
 
 /// What a classifier reaches, with intervals.

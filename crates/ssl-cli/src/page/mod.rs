@@ -41,9 +41,10 @@ pub mod tests {
     use skeleton_data::draw::Skeleton;
     use skeleton_graph::Layout;
 
-    use super::facts::{ClipSet, Epoch, Guesses, Measured, PlaneFacts, RunFacts};
+    use super::facts::{ClipSet, Guesses, Measured, PlaneFacts, RunFacts};
     use super::*;
     use crate::report::Evaluation;
+    use crate::run::Epoch;
 
     /// A name that would act in a page that did not escape it.
     pub const HOSTILE: &str =
@@ -86,8 +87,9 @@ pub mod tests {
             .collect();
         let epoch = |epoch: usize| Epoch {
             epoch,
-            rate: Some(0.1 / epoch as f64),
-            measured: [("loss".to_owned(), 2.0 / epoch as f64)].into(),
+            numbers: [("lr", 0.1), ("loss", 2.0)]
+                .map(|(name, at_first)| (name.to_owned(), at_first / epoch as f64))
+                .into(),
         };
         RunFacts {
             name: name.to_owned(),

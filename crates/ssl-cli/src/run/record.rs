@@ -47,12 +47,13 @@ pub struct Exchange {
 }
 
 /// The numbers of a line of metrics.jsonl.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "serde_json::Map<String, Value>")]
 pub struct Epoch {
     /// Epochs done.
     pub epoch: usize,
     /// The rest by name; what is no number is left out.
+    #[serde(flatten)]
     pub numbers: BTreeMap<String, f64>,
 }
 

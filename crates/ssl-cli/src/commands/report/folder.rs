@@ -6,7 +6,6 @@ use std::path::Path;
 use crate::checkpoint::Kind;
 use crate::config::{Config, Preset};
 use crate::failure::Outcome;
-use crate::page::facts::Epoch;
 use crate::report::{count, spell};
 use crate::run::{Record, Stage};
 use crate::text::{read_text, shell};
@@ -16,8 +15,6 @@ pub struct RunFolder {
     pub record: Record,
     pub kind: Kind,
     pub config: Config,
-    /// Its epochs with their learning rates.
-    pub epochs: Vec<Epoch>,
 }
 
 impl RunFolder {
@@ -34,7 +31,6 @@ impl RunFolder {
             .check()
             .map_err(|failure| failure.of(file.display()))?;
         Ok(RunFolder {
-            epochs: epochs(&record, kind, &config)?,
             record,
             kind,
             config,
@@ -186,19 +182,4 @@ fn plain_value(value: &toml::Value) -> String {
         toml::Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// The lines of metrics.jsonl with what the settings say of their learning rates.
-fn epochs(record: &Record, kind: Kind, config: &Config) -> Outcome<Vec<Epoch>> {
-    let (training, _, least) = config.training(kind)?;
-    let clips = record.info.clips;
-    let training = clips.map(|clips| training.with_updates(least, clips));
-    let epoch = |line: &crate::run::Epoch| Epoch {
-        epoch: line.epoch,
-        rate: training
-            .as_ref()
-            .map(|training| training.rate(line.epoch.saturating_sub(1))),
-        measured: line.numbers.clone(),
-    };
-    Ok(record.epochs.iter().map(epoch).collect())
 }

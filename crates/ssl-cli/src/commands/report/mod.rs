@@ -110,7 +110,7 @@ fn facts(folder: &RunFolder, clips: RunClips, args: &ReportArgs) -> RunFacts {
         command: folder.command(),
         provenance: folder.provenance(),
         settings: folder.settings(),
-        epochs: folder.epochs.clone(),
+        epochs: folder.record.epochs.clone(),
         measured: finetuned.then(|| measured.unwrap_or_else(nothing)),
         guesses: finetuned.then_some(clips.guesses),
         planes: clips.planes,

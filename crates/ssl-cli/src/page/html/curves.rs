@@ -4,7 +4,8 @@ use maud::{Markup, PreEscaped, html};
 use skeleton_data::draw::{Svg, plain, short};
 
 use super::{scrolling, word};
-use crate::page::facts::{Epoch, RunFacts};
+use crate::page::facts::RunFacts;
+use crate::run::Epoch;
 
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 220.0;
@@ -69,7 +70,7 @@ const CHARTS: [Wanted; 3] = [
         id: "rate",
         title: "Learning rate",
         digits: 6,
-        measures: &[Measure("rate", "", false)],
+        measures: &[Measure("lr", "", false)],
     },
 ];
 
@@ -111,11 +112,11 @@ pub fn section(runs: &[RunFacts]) -> Markup {
 }
 
 fn value(epoch: &Epoch, key: &str) -> Option<f64> {
-    let value = match key {
-        "rate" => epoch.rate,
-        key => epoch.measured.get(key).copied(),
-    };
-    value.filter(|value| value.is_finite())
+    epoch
+        .numbers
+        .get(key)
+        .copied()
+        .filter(|value| value.is_finite())
 }
 
 impl Chart {

@@ -227,7 +227,7 @@ fn row(run: &RunFacts, columns: &Columns) -> Markup {
     let loss = run
         .epochs
         .last()
-        .and_then(|epoch| epoch.measured.get("loss"));
+        .and_then(|epoch| epoch.numbers.get("loss"));
     html! {
         tr {
             th scope="row" { (word(&run.name)) " " span.kind { (run.kind) } }
