@@ -7,9 +7,11 @@
 
 mod clips;
 mod compare;
+mod comparison;
 mod estimate;
 mod job;
 mod job_pool;
+mod outcome;
 mod page;
 mod plan;
 mod ranges;
@@ -23,9 +25,11 @@ use std::time::Duration;
 use skeleton_datasets::paper::{Experiment, experiments, experiments_from_toml};
 
 use self::clips::Set;
-use self::compare::{Compares, Comparison, PlannedComparison, comparisons};
+use self::compare::PlannedComparison;
+use self::comparison::{Comparison, comparisons};
 use self::job::{Folder, Job, Program};
 use self::job_pool::Runner;
+use self::outcome::Compares;
 use self::plan::{Plan, Planner};
 use self::settings::{Base, Scale, ScaleSet};
 use self::shards::share;
