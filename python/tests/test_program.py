@@ -51,12 +51,15 @@ class Running(unittest.TestCase):
     @unittest.skipUnless(os.name == "posix", "signals are POSIX's")
     def test_an_interrupt_stops_the_program_which_keeps_its_state(self):
         code = (
-            "import skeletonmae as s\n"
+            "import signal, skeletonmae as s\n"
+            # Where the tests run in the background, their shell has them ignore it.
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "try: s.run('finetune', preset='quick', data='synthetic.h5', train='train', out='run/long', save_every=0,\n"
             "           set={'finetune.epochs': 10000, 'reading.frames': 16})\n"
             "except KeyboardInterrupt: print('interrupted')\n"
         )
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(child.kill)
         deadline = time.monotonic() + 120
         while not Path("run/long/metrics.jsonl").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
