@@ -101,6 +101,8 @@ pub enum Form {
     Annotation,
     /// An `.npz` archive of arrays.
     Arrays,
+    /// ST-GCN's array of clips, or the labels beside it.
+    StGcn,
     /// Clips as JSON lines.
     Lines,
     /// What a pose estimator wrote of a video.

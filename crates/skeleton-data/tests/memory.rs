@@ -660,6 +660,39 @@ fn archives_of_arrays_take_memory_for_what_they_hold() {
     checked.end();
 }
 
+#[test]
+fn arrays_of_clips_take_memory_for_what_they_hold() {
+    let mut checked = Checked::new("npy", |bytes| clips("clips.npy", bytes));
+    for number in NUMBERS {
+        for (what, shape) in [
+            ("clips", format!("({number}, 2, 1, 1, 1)")),
+            ("coordinates", format!("(1, {number}, 1, 1, 1)")),
+            ("frames", format!("(1, 2, {number}, 1, 1)")),
+            ("clips of no frame", format!("({number}, 2, 0, 1, 1)")),
+            ("people", format!("(1, 2, 1, 1, {number})")),
+            (
+                "frames and people",
+                format!("(1, 2, {number}, 1, {number})"),
+            ),
+        ] {
+            let array = npy("|i1", &shape, &[1; 2]);
+            checked.file(&format!("{number} as {what}"), &array);
+        }
+    }
+    for many in MANY {
+        for shape in [
+            format!("({many}, 2, 1, 1, 1)"),
+            format!("(1, 2, {many}, 1, 1)"),
+            format!("(1, 2, 1, {many}, 1)"),
+            format!("(1, 2, 1, 1, {many})"),
+        ] {
+            let array = npy("|i1", &shape, &vec![1; 2 * many]);
+            checked.file(&format!("shape {shape}"), &array);
+        }
+    }
+    checked.end();
+}
+
 /// A `.skeleton` of so many frames, in one of which somebody is, and of others of nobody.
 fn skeleton(before: usize, bodies: usize, after: usize) -> String {
     let joint = "0.1 0.2 3 1 1 1 1 0 0 0 1 2\n";

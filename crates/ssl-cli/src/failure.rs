@@ -178,6 +178,9 @@ fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
         Form::Arrays => {
             "an .npz has x_train, x_test of shape (clips, frames, 150) and y_train, y_test of shape (clips, classes), as CTR-GCN writes them"
         }
+        Form::StGcn => {
+            "an .npy has shape (clips, coordinates, frames, joints, people), as ST-GCN writes it, of joints and not of bones or motion, which `reading.stream` makes; beside train_data.npy, train_label.pkl holds two lists, names and labels; for arrays of other shapes write JSON lines, or a pickle of dicts with frame_dir, label and keypoint"
+        }
         Form::Lines => {
             "the first line is {\"format\": \"skeleton-clips\", \"version\": 1}; each other is a clip, {\"id\": ..., \"keypoints\": [people][frames][joints][x, y]}, or {\"split\": ..., \"ids\": [...]}; a joint that was not seen is null"
         }
@@ -199,7 +202,7 @@ fn how_it_is_read(form: skeleton_data::Form) -> Option<&'static str> {
         }
         Form::Clips(kind) => how_to_unpack(kind),
         Form::NoCache(_) => {
-            "`ssl prepare FILE -o CACHE.h5` makes a cache of a pickle, an .npz, JSON lines or a pose estimator's JSON"
+            "`ssl prepare FILE -o CACHE.h5` makes a cache of a pickle, an .npz, an .npy, JSON lines or a pose estimator's JSON"
         }
         Form::Cache => "make the cache again with `ssl prepare`, and check the source's SHA-256",
         _ => return None,
@@ -214,13 +217,12 @@ fn how_to_unpack(kind: skeleton_data::Kind) -> &'static str {
         Kind::Rar | Kind::SevenZip | Kind::Tar => {
             "unpack it first, and give the file in it, or the folder of files"
         }
-        Kind::Npy => {
-            "an array alone has neither ids nor labels: write a dict with frame_dir, label and keypoint as a pickle, or JSON lines"
-        }
         Kind::Hdf5 => {
             "a cache is ready for `ssl doctor CACHE.h5` and training; `ssl convert` turns it into other forms"
         }
-        _ => "pickles, .npz, JSON lines and pose estimators' JSON are read: `ssl prepare --help`",
+        _ => {
+            "pickles, .npz, .npy, JSON lines and pose estimators' JSON are read: `ssl prepare --help`"
+        }
     }
 }
 

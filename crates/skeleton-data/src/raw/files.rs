@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use skeleton_graph::Layout;
 
 use super::estimators::{frame_of, is_frame};
-use super::{Contents, ENDINGS, Meaning, RawFile, RawFormat, ending, files_below, jsonl, stem};
+use super::{
+    Contents, ENDINGS, Meaning, RawFile, RawFormat, ending, files_below, jsonl, stem, stgcn,
+};
 use crate::error::Mismatch;
 use crate::{Error, Form, Repaired, Result, Sequence};
 
@@ -26,7 +28,7 @@ pub struct Input {
 /// Files of clips as one set, whose ids, joints and first lines agree.
 ///
 /// Where several inputs are given, the clips of each that has no splits of its own are one, called as the input says or as the file
-/// or folder is; splits of one name add up.
+/// or folder is; those of ST-GCN's arrays are one in any case (`train` of `train_data.npy`). Splits of one name add up.
 pub struct RawFiles {
     sources: Vec<Source>,
     contents: Contents,
@@ -43,6 +45,8 @@ pub struct RawFiles {
 /// Where some clips are.
 struct Source {
     place: Place,
+    /// The file beside it that has its labels.
+    labels: Option<PathBuf>,
     open: Option<RawFile>,
 }
 
@@ -90,10 +94,6 @@ impl RawFiles {
         };
         let mut merge = Merge::default();
         for input in inputs {
-            let own = match inputs.len() {
-                1 => input.split.clone(),
-                _ => Some(input.split.clone().unwrap_or_else(|| stem(&input.path))),
-            };
             let mut places = Vec::new();
             if input.path.is_dir() {
                 places = in_folder(&input.path)?;
@@ -102,7 +102,14 @@ impl RawFiles {
             }
             for place in places {
                 match place.open(&files.meaning) {
-                    Ok(file) => files.add(place, file, own.as_deref(), &mut merge)?,
+                    Ok(file) => {
+                        let own = match (&input.split, file.format()) {
+                            (Some(split), _) => Some(split.clone()),
+                            (None, RawFormat::StGcn) => Some(stgcn::split_of(place.path())),
+                            (None, _) => (inputs.len() > 1).then(|| stem(&input.path)),
+                        };
+                        files.add(place, file, own.as_deref(), &mut merge)?;
+                    }
                     Err(error) if skip => files.skipped.push(error),
                     Err(error) => return Err(error),
                 }
@@ -182,8 +189,16 @@ impl RawFiles {
                 }
             }
         }
+        let labels = match file.format() {
+            RawFormat::StGcn => stgcn::labels_of(&path),
+            _ => None,
+        };
         let open = (number < STAY_OPEN).then_some(file);
-        self.sources.push(Source { place, open });
+        self.sources.push(Source {
+            place,
+            labels,
+            open,
+        });
         Ok(())
     }
 
@@ -204,7 +219,10 @@ impl RawFiles {
         let mut paths = Vec::new();
         for source in &self.sources {
             match &source.place {
-                Place::File(path) => paths.push(&**path),
+                Place::File(path) => {
+                    paths.push(&**path);
+                    paths.extend(source.labels.as_deref());
+                }
                 Place::Frames(_, files) => paths.extend(files.iter().map(|path| &**path)),
             }
         }
@@ -385,9 +403,16 @@ fn in_folder(folder: &Path) -> Result<Vec<Place>> {
         let paths = of_video.into_iter().map(|(_, path)| path).collect();
         files.push(Place::Frames(folder, paths));
     }
+    let labels: HashSet<PathBuf> = files
+        .iter()
+        .filter(|file| ending(file.path()) == "npy")
+        .filter_map(|file| stgcn::labels_of(file.path()))
+        .collect();
+    files.retain(|file| !labels.contains(file.path()));
     files.sort_by(|one, other| one.path().cmp(other.path()));
     if files.is_empty() {
-        let expected = "files of clips (.pkl, .npz, .jsonl, .json) or of recordings (.skeleton)";
+        let expected =
+            "files of clips (.pkl, .npy, .npz, .jsonl, .json) or of recordings (.skeleton)";
         return Err(Mismatch::new(expected, "none").at(Form::Together, folder, ""));
     }
     Ok(files)

@@ -5,11 +5,13 @@ mod estimators;
 mod files;
 pub mod jsonl;
 mod meaning;
+mod npy;
 pub mod npz;
 pub mod ntu;
 pub(crate) mod people;
 mod pickle;
 mod pyskl;
+mod stgcn;
 
 use std::cell::Cell;
 use std::fs::File;
@@ -49,6 +51,13 @@ pub enum RawFormat {
     /// order of their numbers, and at most [`MOST_PEOPLE`] people are kept, those that are seen in the most frames; where the file
     /// gives them no numbers, they are followed by the distance of their joints.
     Estimates,
+    /// An array of clips (n, c, t, v, m) as ST-GCN, 2s-AGCN, MS-G3D, CrosSCLR and AimCLR read it, ending in `.npy`, with the names and
+    /// labels of its clips in a pickle beside it: `train_label.pkl` beside `train_data.npy`, `train_data_joint.npy` or
+    /// `train_position.npy`. Without that, clips are called `train_data-000000` and so on, and have no labels.
+    ///
+    /// A person whose numbers are all zero is absent. Frames of zeros at the end are left out, and so is, where an array is filled up
+    /// to its end, the clip once more from its first frame.
+    StGcn,
 }
 
 impl RawFormat {
@@ -65,6 +74,7 @@ impl RawFormat {
             }
             Some(Kind::JsonObject) => return Ok(RawFormat::Jsonl),
             Some(Kind::Zip) => return Ok(RawFormat::Npz),
+            Some(Kind::Npy) => return Ok(RawFormat::StGcn),
             None | Some(Kind::Pickle) => {}
             Some(other) => {
                 let expected = "a pickle, an .npz or JSON lines of clips";
@@ -95,7 +105,7 @@ fn ending(path: &Path) -> String {
 }
 
 /// What the names of files of clips end in.
-const ENDINGS: [&str; 5] = ["pkl", "pickle", "npz", "jsonl", "json"];
+const ENDINGS: [&str; 6] = ["pkl", "pickle", "npy", "npz", "jsonl", "json"];
 
 /// A name without its folder and its ending: `clips.pkl.gz` is `clips`.
 fn stem(path: &Path) -> String {
@@ -166,6 +176,7 @@ enum Clips {
     Npz(Vec<npz::Part>),
     Jsonl(jsonl::Lines),
     Estimates(estimators::Video),
+    StGcn(stgcn::Clips),
 }
 
 impl RawFile {
@@ -174,7 +185,8 @@ impl RawFile {
     /// # Errors
     /// A damaged file, or one whose contents aren't those of the format that its name says; the error names the place.
     pub fn open(path: &Path) -> Result<RawFile> {
-        RawFile::read(path, Storage::open(path)?)
+        let labels = stgcn::labels_of(path);
+        RawFile::read(path, Storage::open(path)?, labels.as_deref())
     }
 
     /// The same from bytes in memory; `name` says the format, and is what messages call them.
@@ -182,10 +194,11 @@ impl RawFile {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(name: &Path, bytes: Vec<u8>) -> Result<RawFile> {
-        RawFile::read(name, Storage::Memory(bytes))
+        RawFile::read(name, Storage::Memory(bytes), None)
     }
 
-    fn read(path: &Path, storage: Storage) -> Result<RawFile> {
+    /// `labels` are those of an array, which lie beside it.
+    fn read(path: &Path, storage: Storage, labels: Option<&Path>) -> Result<RawFile> {
         let storage = unpacked(path, storage)?;
         let (format, storage) = (RawFormat::of(path, &storage)?, Arc::new(storage));
         let (contents, clips) = match format {
@@ -196,6 +209,9 @@ impl RawFile {
             }
             RawFormat::Estimates => {
                 estimators::open(path, &storage).map(|(a, b)| (a, Clips::Estimates(b)))?
+            }
+            RawFormat::StGcn => {
+                stgcn::open(path, &storage, labels).map(|(a, b)| (a, Clips::StGcn(b)))?
             }
         };
         Ok(RawFile::of(path, format, storage, (contents, clips)))
@@ -287,7 +303,7 @@ impl RawFile {
     pub fn header(&self) -> Option<&jsonl::Header> {
         match &self.clips {
             Clips::Jsonl(lines) => Some(lines.header()),
-            Clips::Pyskl(_) | Clips::Npz(_) | Clips::Estimates(_) => None,
+            Clips::Pyskl(_) | Clips::Npz(_) | Clips::Estimates(_) | Clips::StGcn(_) => None,
         }
     }
 
@@ -297,7 +313,7 @@ impl RawFile {
     /// A name in the first of JSON lines that isn't built in, or a text there that is no layout.
     pub fn layout(&self) -> Result<Option<Layout>> {
         match &self.clips {
-            Clips::Pyskl(_) | Clips::Estimates(_) => Ok(None),
+            Clips::Pyskl(_) | Clips::Estimates(_) | Clips::StGcn(_) => Ok(None),
             Clips::Npz(_) => Ok(Layout::built_in("ntu25").ok()),
             Clips::Jsonl(lines) => lines.header().layout(&self.path),
         }
@@ -331,6 +347,10 @@ impl RawFile {
                 .try_for_each(|part| part.each(&self.path, &self.storage, &mut show)),
             Clips::Jsonl(lines) => lines.each(&self.path, without_mark(&self.storage), show),
             Clips::Estimates(video) => show(video.clip().clone()),
+            Clips::StGcn(clips) => {
+                let mut ids = self.contents.ids.iter().enumerate();
+                ids.try_for_each(|(at, id)| show(clips.read(&self.storage, at, id.clone())))
+            }
         }
     }
 }

@@ -324,7 +324,7 @@ fn no_keypoints(document: &Document, pairs: &[(Id, Id)]) -> Mismatch {
     )
 }
 
-fn name(name: Name) -> Result<String, Mismatch> {
+pub(super) fn name(name: Name) -> Result<String, Mismatch> {
     match names::is_name(&name.text) {
         true => Ok(name.text.into_owned()),
         false => Err(Mismatch::new(
@@ -334,9 +334,12 @@ fn name(name: Name) -> Result<String, Mismatch> {
     }
 }
 
-/// -1 stands for no label.
 fn label(document: &Document, id: Id) -> Result<Option<u32>, Mismatch> {
-    let value = document.integer(id)?;
+    label_of(document.integer(id)?)
+}
+
+/// -1 stands for no label.
+pub(super) fn label_of(value: i64) -> Result<Option<u32>, Mismatch> {
     match i32::try_from(value) {
         Ok(-1) => Ok(None),
         Ok(value @ 0..) if value.unsigned_abs() < names::MOST_CLASSES => {

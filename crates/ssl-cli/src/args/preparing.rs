@@ -21,10 +21,10 @@ Examples:
   ssl prepare --dataset synthetic3d -o synthetic3d.h5
   ssl prepare --dataset synthetic3d --clips 114000 --subjects 106 --pairs 0.25 -o large.h5")]
 pub struct PrepareArgs {
-    /// A pyskl annotation pickle, an .npz of CTR-GCN's kind, a .jsonl, the JSON of AlphaPose, MMPose or
-    /// OpenPose, a folder of such files, or NTU RGB+D's own recordings: a .zip or a folder of .skeleton
-    /// files; left out for the synthetic sets. Of several, each is a split: NAME=INPUT, or called as the
-    /// file.
+    /// A pyskl annotation pickle, an .npz of CTR-GCN's kind, an .npy of ST-GCN's with its labels beside
+    /// it, a .jsonl, the JSON of AlphaPose, MMPose or OpenPose, a folder of such files, or NTU RGB+D's
+    /// own recordings: a .zip or a folder of .skeleton files; left out for the synthetic sets. Of
+    /// several, each is a split: NAME=INPUT, or called as the file.
     #[arg(value_name = "[NAME=]INPUT")]
     pub inputs: Vec<PathBuf>,
 
@@ -187,7 +187,7 @@ Examples:
   ssl convert NTU60_CS.npz ntu60_cs.h5 --dataset ntu60_3d
   ssl convert big.h5 small.h5 --compress")]
 pub struct ConvertArgs {
-    /// A cache, a pyskl pickle, an .npz, a .jsonl, a pose estimator's JSON, or a folder of such files.
+    /// A cache, a pyskl pickle, an .npz, an .npy, a .jsonl, a pose estimator's JSON, or a folder of these.
     pub input: PathBuf,
 
     /// What to write: a .h5, .npz or .jsonl.

@@ -74,7 +74,7 @@ pub struct PredictArgs {
     #[arg(value_name = "RUN|FILE")]
     pub checkpoint: PathBuf,
 
-    /// A cache, or clips in the checkpoint's layout: a pickle, an .npz, a .jsonl, a pose estimator's JSON,
+    /// A cache, or clips in the checkpoint's layout: a pickle, an .npz or .npy, a .jsonl, a pose estimator's JSON,
     /// a folder of such files, or - for JSON lines on standard input.
     #[arg(
         long,

@@ -310,7 +310,7 @@ fn is_raw(path: &Path) -> bool {
     match read {
         _ if path.is_dir() => true,
         Ok(()) => Kind::of(&start) != Some(Kind::Hdf5) && !ends_in("h5"),
-        Err(_) => ["pkl", "pickle", "npz", "jsonl", "json"]
+        Err(_) => ["pkl", "pickle", "npy", "npz", "jsonl", "json"]
             .into_iter()
             .any(ends_in),
     }

@@ -25,7 +25,6 @@
 //! precision, deflated (most of it is padding), padded with zeros to 300 frames, or to the longest clip where that is longer.
 //! Ids, scores, subjects, cameras and other splits have no place in it, and zero frames at the end of a clip look like padding.
 
-mod npy;
 mod write;
 
 use std::io::{BufReader, Cursor, ErrorKind, Read};
@@ -34,12 +33,12 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
-use super::Contents;
+use super::npy::Npy;
+use super::{Contents, ntu};
 use crate::error::Mismatch;
 use crate::names::MOST_CLASSES;
 use crate::sequence::Number;
 use crate::{Error, Form, Result, Sequence, Values};
-use npy::Npy;
 pub use write::{NpzSummary, write};
 
 /// v
@@ -262,25 +261,37 @@ impl Clip {
         // Nobody is held in single precision, whatever the array is.
         let rows = self.rows.filter(|rows| !rows.view().is_empty());
         let rows = rows.unwrap_or(Values::F32(Vec::new()));
-        let frames = rows.view().len() / ROW;
-        let keypoints = match rows {
-            Values::F16(rows) => Values::F16(people(&rows)),
-            Values::F32(rows) => Values::F32(people(&rows)),
-        };
-        Sequence {
-            id,
-            label: Some(label),
-            persons: keypoints.view().len() / (frames * PERSON).max(1),
-            frames,
-            joints: JOINTS,
-            coordinates: COORDINATES,
-            keypoints,
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
-        }
+        sequence(id, Some(label), &rows, [PERSONS, JOINTS, COORDINATES])
+    }
+}
+
+/// A clip of rows (t, m, v, c), the lengths of whose last three axes are `shape`.
+pub(super) fn sequence(
+    id: String,
+    label: Option<u32>,
+    rows: &Values,
+    [persons, joints, coordinates]: [usize; 3],
+) -> Sequence {
+    let person = joints * coordinates;
+    let frames = rows.view().len() / (persons * person);
+    let keypoints = match rows {
+        Values::F16(rows) => Values::F16(people(rows, persons, person)),
+        Values::F32(rows) => Values::F32(people(rows, persons, person)),
+    };
+    let ntu = ntu::Name::parse(&id);
+    Sequence {
+        label,
+        persons: keypoints.view().len() / (frames * person).max(1),
+        frames,
+        joints,
+        coordinates,
+        keypoints,
+        scores: None,
+        image: None,
+        setup: ntu.map(|name| name.setup),
+        camera: ntu.map(|name| name.camera),
+        subject: ntu.map(|name| name.person),
+        id,
     }
 }
 
@@ -294,10 +305,11 @@ fn append<T: Number>(rows: &mut Vec<T>, zeros: usize, row: &[T]) -> bool {
     !is_zero
 }
 
-/// The people of (t, m, v, c) one after the other, without those that are zero everywhere.
-fn people<T: Number>(rows: &[T]) -> Vec<T> {
-    let people = (0..PERSONS).map(|person| {
-        let own = rows.chunks_exact(PERSON).skip(person).step_by(PERSONS);
+/// The people of (t, m, v, c) one after the other, without those that are zero everywhere; `person` numbers are one of `persons` in
+/// a frame.
+fn people<T: Number>(rows: &[T], persons: usize, person: usize) -> Vec<T> {
+    let people = (0..persons).map(|number| {
+        let own = rows.chunks_exact(person).skip(number).step_by(persons);
         own.flatten().copied().collect::<Vec<T>>()
     });
     people

@@ -140,9 +140,13 @@ impl Plan {
             "not_finite": "joints become missing, scores 0",
             "derived_splits": splits::rules(&splits, facts),
         });
-        if files.formats().contains(&RawFormat::Npz) {
+        let formats = files.formats();
+        if formats.contains(&RawFormat::Npz) || formats.contains(&RawFormat::StGcn) {
             rules["people"] = "one all of whose coordinates are zero is absent".into();
             rules["padding"] = "frames of zeros at the end are left out".into();
+        }
+        if formats.contains(&RawFormat::StGcn) {
+            rules["repeats"] = "of a clip that begins again, the first time is kept".into();
         }
         if files.meaning() != &Meaning::default() {
             rules["numbers"] = json!(files.meaning());

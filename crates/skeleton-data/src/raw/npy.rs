@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::super::element::Element;
+use super::element::Element;
 use crate::error::Mismatch;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
