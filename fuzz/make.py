@@ -208,6 +208,31 @@ def npz_x(kind):
     return x
 
 
+# .npy
+
+
+def npy(x):
+    out = io.BytesIO()
+    np.save(out, x)
+    return out.getvalue()
+
+
+def npys():
+    x = np.arange(2 * 3 * 4 * 5 * 2).reshape(2, 3, 4, 5, 2) / 8
+    x[0, :, 2:], x[1, ..., 1] = 0, 0
+    seed("npy/single.npy", npy(x.astype("f4")))
+    seed("npy/half.npy", npy(x.astype(">f2")))
+    seed("npy/repeats.npy", npy(np.concatenate([x[:1, :, :2]] * 3, 2).astype("i2")))
+    whole = npy(x.astype("f4"))
+    damaged("npy/cut.npy", whole[:-1])
+    damaged("npy/axes.npy", npy(x[0].astype("f4")))
+    damaged("npy/columns.npy", npy(x.swapaxes(1, 3).astype("f4")))
+    damaged("npy/fortran.npy", npy(np.asfortranarray(x)))
+    damaged("npy/objects.npy", npy(x.astype(object)))
+    damaged("npy/nothing.npy", once(npy(x[:, :, :0]), b"(2, 3, 0, 5, 2)", b"(9999, 3, 0, 5, 2)"))
+    damaged("npy/endless-shape.npy", once(whole, b"(2, 3, 4, 5, 2)", b"(9999999999999999999, 3, 4, 5, 2)"))
+
+
 # JSON lines
 
 HEADER = dict(format="skeleton-clips", version=1, layout="jhmdb15", units="pixel", classes=["wave", "clap"])
@@ -406,6 +431,7 @@ if __name__ == "__main__":
     pickles()
     skeletons()
     archives()
+    npys()
     texts()
     estimates()
     tomls()

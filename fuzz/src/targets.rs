@@ -19,10 +19,11 @@ pub type Taken = Result<(), String>;
 pub type Target = fn(&[u8]) -> Taken;
 
 /// All of them, by the names of their seeds' folders.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("pickle", pickle),
     ("ntu", ntu),
     ("npz", npz),
+    ("npy", npy),
     ("jsonl", jsonl),
     ("estimates", estimates),
     ("cache", cache),
@@ -65,6 +66,11 @@ pub fn ntu(bytes: &[u8]) -> Taken {
 /// An archive of arrays: every clip is read.
 pub fn npz(bytes: &[u8]) -> Taken {
     every_clip("clips.npz", bytes)
+}
+
+/// An array of clips: every clip is read.
+pub fn npy(bytes: &[u8]) -> Taken {
+    every_clip("clips.npy", bytes)
 }
 
 /// JSON lines: every clip is read.
