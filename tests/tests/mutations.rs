@@ -168,7 +168,9 @@ macro_rules! survives {
     )+};
 }
 
-survives!(pickle, ntu, npz, npy, jsonl, estimates, cache, layout, datasets);
+survives!(
+    pickle, ntu, npz, npy, jsonl, estimates, cache, layout, datasets
+);
 
 #[test]
 fn whole_files_are_taken() {

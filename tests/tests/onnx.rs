@@ -131,7 +131,7 @@ fn onnxruntime_gives_the_programs_probabilities() {
     clips(&desk, "flat.jsonl", TOY);
     clips(&desk, "deep.jsonl", spatial);
     for (data, backbone, more) in [
-        ("flat", "gin", ""),
+        ("flat", "gin", "--set model.time_neighbours=[1,3]"),
         (
             "flat",
             "gcn",

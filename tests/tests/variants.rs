@@ -57,6 +57,10 @@ fn every_backbone_and_objective_goes_all_the_way() {
             "gat",
             format!("{objective}={{kind=\"contrastive\",edges=0.5}}"),
         ),
+        (
+            "gin --set model.time_neighbours=[1,2]",
+            format!("{objective}.mask={{kind=\"joints\",count=9}}"),
+        ),
     ];
     for (i, (backbone, how)) in variants.iter().enumerate() {
         let (pre, fine) = (format!("pre{i}"), format!("fine{i}"));
@@ -72,7 +76,7 @@ fn every_backbone_and_objective_goes_all_the_way() {
                 "{line}"
             );
         }
-        let more = format!("{model} --set model.strl.layers={}", i + 1);
+        let more = format!("{model} --set model.strl.layers={}", 1 + i % 4);
         finetune(&desk, &pre, &fine, &more).success();
         // The encoder was lent: what fine-tuning starts from differs from what a seed draws.
         let line = format!("evaluate {fine} --data toy.h5 --split test --json");
@@ -82,6 +86,27 @@ fn every_backbone_and_objective_goes_all_the_way() {
     }
     let other = finetune(&desk, "pre0", "other", "--set model.backbone=gat");
     other.refused(1, &["pre0", "model.backbone", "it has gcn, they say gat"]);
+    let layers = "--set model.encoder_layers=2";
+    let other = finetune(
+        &desk,
+        "pre4",
+        "other",
+        &format!("{layers} --set model.time_neighbours=[1]"),
+    );
+    let words = [
+        "pre4",
+        "model.time_neighbours",
+        "it has [1, 2], they say [1]",
+    ];
+    other.refused(1, &words);
+    let other = pretrain(
+        &desk,
+        "other",
+        "--set model.backbone=gat --set model.time_neighbours=[1]",
+    );
+    other.refused(1, &["model.time_neighbours", "gin"]);
+    let other = pretrain(&desk, "other", "--set model.time_neighbours=[2,1]");
+    other.refused(1, &["model.time_neighbours", "ascending"]);
 }
 
 #[test]

@@ -62,6 +62,33 @@ impl JointMatrix {
         self.terms.len()
     }
 
+    /// The matrix (t v, t v) over the joints of all `t` frames of a clip: within a frame this one, and 1 between a joint and itself
+    /// so many frames before and after as each of `distances` says.
+    #[must_use]
+    pub fn over_time(&self, t: usize, distances: &[usize]) -> Self {
+        let v = self.joints();
+        let over = |own: &[Vec<(usize, f64)>]| {
+            let row = |at: usize| {
+                let (frame, j) = (at / v, at % v);
+                let within = own[j].iter().map(|&(i, w)| (frame * v + i, w));
+                let around = distances.iter().flat_map(|&distance| {
+                    let before = frame.checked_sub(distance);
+                    let after = Some(frame + distance).filter(|&after| after < t);
+                    before.into_iter().chain(after)
+                });
+                within
+                    .chain(around.map(|frame| (frame * v + j, 1.0)))
+                    .collect()
+            };
+            (0..t * v).map(row).collect()
+        };
+        Self {
+            terms: over(&self.terms),
+            transposed: over(&self.transposed),
+            dense: Constant::default(),
+        }
+    }
+
     /// The matrix as a tensor (v, v), of the type and on the device of `like`.
     pub(crate) fn dense(&self, like: &Tensor) -> Result<Tensor> {
         self.dense.get(like, || {

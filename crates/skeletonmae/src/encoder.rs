@@ -3,7 +3,7 @@
 //! Differs from the paper: it names three graph networks (Table 4c) and defines none; they are what their authors and
 //! `GraphMAE` (Z. Hou et al., KDD 2022, arXiv 2205.10803), whose paradigm it follows, made of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder, init};
@@ -70,6 +70,39 @@ pub enum Input<'a> {
 pub struct Encoder {
     graph: Graph,
     layers: Vec<Layer>,
+    time: Option<Arc<OverTime>>,
+}
+
+/// The graph of a whole clip, in which a joint's own places some frames before and after are its neighbours.
+///
+/// Differs from the paper, whose encoder sees one frame at a time. GIN's sum takes more neighbours at no new parameters.
+#[derive(Debug)]
+struct OverTime {
+    /// In frames.
+    distances: Vec<usize>,
+    /// The graphs made so far, for each number of frames.
+    made: Mutex<Vec<(usize, Arc<JointMatrix>)>>,
+}
+
+impl OverTime {
+    fn new(distances: &[usize]) -> Option<Arc<Self>> {
+        let over_time = || Self {
+            distances: distances.to_vec(),
+            made: Mutex::default(),
+        };
+        (!distances.is_empty()).then(|| Arc::new(over_time()))
+    }
+
+    /// Of clips of t frames, each of which has the graph `frame`.
+    fn graph(&self, frame: &JointMatrix, t: usize) -> Arc<JointMatrix> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, graph)) = made.iter().find(|(frames, _)| *frames == t) {
+            return graph.clone();
+        }
+        let graph = Arc::new(frame.over_time(t, &self.distances));
+        made.push((t, graph.clone()));
+        graph
+    }
 }
 
 /// How a layer lets joints know of each other.
@@ -227,7 +260,19 @@ impl Encoder {
         let vb = vb.pp("layers");
         let layer = |i: usize| Layer::new(&graph, [d, d], true, vb.pp(i));
         let layers = (0..layers).map(layer).collect::<crate::Result<_>>()?;
-        Ok(Self { graph, layers })
+        Ok(Self {
+            graph,
+            layers,
+            time: None,
+        })
+    }
+
+    /// The same, in whose graph a joint's own places so many frames before and after are its neighbours, too. Only GIN's sum takes
+    /// them.
+    #[must_use]
+    pub fn with_time_neighbours(self, distances: &[usize]) -> Self {
+        let time = OverTime::new(distances);
+        Self { time, ..self }
     }
 
     /// The same parameters on another graph of as many joints.
@@ -241,6 +286,10 @@ impl Encoder {
         Self {
             graph: Graph::new(backbone, adjacency, heads),
             layers: self.layers.clone(),
+            time: self
+                .time
+                .as_ref()
+                .and_then(|time| OverTime::new(&time.distances)),
         }
     }
 
@@ -272,7 +321,7 @@ impl Encoder {
                 if mode == Mode::Eval {
                     layers = layers.map(&mut |parameter: &Tensor| parameter.detach());
                 }
-                kernels::gin(x, &layers, matrix, readout, stats)?
+                self.gin(x, &layers, matrix, readout, stats)?
             }
             _ => self.mapped(x, map, readout, stats)?,
         };
@@ -299,6 +348,29 @@ impl Encoder {
         layers
             .map(|(i, layer)| layer.gin(map.filter(|_| i == 0)))
             .collect()
+    }
+
+    /// GIN layers, in each frame, or over time.
+    fn gin(
+        &self,
+        x: &Tensor,
+        layers: &[kernels::GinLayer<Tensor>],
+        frame: &Arc<JointMatrix>,
+        readout: &Readout,
+        stats: Stats<'_>,
+    ) -> Result<(Tensor, Vec<BatchStats>)> {
+        let (n, t, v, c) = x.dims4()?;
+        match &self.time {
+            Some(time) if v == frame.joints() => {
+                // A clip is one frame of t v joints.
+                let x = x.reshape((n, 1, t * v, c))?;
+                let graph = time.graph(frame, t);
+                let (h, gathered) = kernels::gin(&x, layers, &graph, &Readout::Joints, stats)?;
+                Ok((readout.of(&h.reshape((n, t, v, ()))?)?, gathered))
+            }
+            // It refuses other joints, too.
+            _ => kernels::gin(x, layers, frame, readout, stats),
+        }
     }
 
     /// GCN and GAT layers: mixed and mapped, then the norm, in front of which the bias cancels, and PReLU.
@@ -345,11 +417,19 @@ impl Encoder {
         Ok((h, gathered))
     }
 
+    /// Whether there is a [folded](Self::folded) form, which goes through a clip frame by frame.
+    pub fn folds(&self) -> bool {
+        self.time.is_none()
+    }
+
     /// The encoder as it is now, for inference on the CPU.
     ///
     /// # Errors
-    /// When a parameter can't be read.
+    /// When a parameter can't be read, or joints have neighbours in other frames.
     pub fn folded<T: Real>(&self) -> Result<infer::Encoder<T>> {
+        if !self.folds() {
+            bail!("an encoder over time has no folded form");
+        }
         let fold = |layer: &Layer| {
             let stats = layer.norms().map(|(norm, bias)| norm.running(Some(bias)));
             let stats = stats.collect::<Result<Vec<_>>>()?;
@@ -395,7 +475,11 @@ impl Decoder {
         let layers = vec![Layer::new(&graph, [d, d_out], false, vb)?];
         Ok(Self {
             join: join.get_with_hints((d, d), "weight", uniform(d))?,
-            layer: Encoder { graph, layers },
+            layer: Encoder {
+                graph,
+                layers,
+                time: None,
+            },
         })
     }
 

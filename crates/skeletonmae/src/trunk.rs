@@ -24,6 +24,11 @@ pub struct MaeConfig {
     pub width: usize,
     /// `L_D`, layers of the encoder (3 in the paper, Table 4a).
     pub encoder_layers: usize,
+    /// Frames before and after in which a joint's own place is its neighbour, such as `[1]`.
+    ///
+    /// Differs from the paper, whose encoder sees one frame at a time: none there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time_neighbours: Vec<usize>,
     /// Puts zeros in place of the masked joints' codes before the decoder, as `GraphMAE` does.
     pub remask: bool,
 }
@@ -34,6 +39,7 @@ impl Default for MaeConfig {
             backbone: Backbone::Gin,
             width: 64,
             encoder_layers: 3,
+            time_neighbours: Vec::new(),
             remask: false,
         }
     }
@@ -49,7 +55,14 @@ impl MaeConfig {
         crate::error::positive("encoder_layers", self.encoder_layers)?;
         let ok = self.backbone != Backbone::Gat || self.width.is_multiple_of(HEADS);
         let expected = format!("a multiple of {HEADS}, the heads of the backbone gat");
-        Error::refuse_unless(ok, "width", &expected, self.width)
+        Error::refuse_unless(ok, "width", &expected, self.width)?;
+        let distances = &self.time_neighbours;
+        let ok = distances.is_sorted_by(|a, b| a < b) && distances.first() != Some(&0);
+        let found = || format!("{distances:?}");
+        let field = "time_neighbours";
+        Error::refuse_unless(ok, field, "ascending numbers of frames above 0", found())?;
+        let ok = distances.is_empty() || self.backbone == Backbone::Gin;
+        Error::refuse_unless(ok, field, "none, but for the backbone gin", found())
     }
 
     /// An encoder of this shape on a graph.
@@ -64,6 +77,7 @@ impl MaeConfig {
             adjacency,
             vb,
         )
+        .map(|encoder| encoder.with_time_neighbours(&self.time_neighbours))
     }
 }
 
@@ -128,13 +142,13 @@ impl Trunk {
     }
 
     /// Embedding and encoder as they are now, for inference on tracks of `frames` by the CPU's fused forms; `None` where the
-    /// ops go through their definitions.
+    /// ops go through their definitions, or joints have neighbours in other frames.
     ///
     /// # Errors
     /// When a parameter can't be read.
     pub fn folded(&self, frames: usize) -> Result<Option<infer::Encoder<f32>>> {
         let [w, b] = [self.embed.weight(), self.embed.bias()];
-        if self.features != DType::F32 || !fused_on_cpu(w) {
+        if self.features != DType::F32 || !fused_on_cpu(w) || !self.encoder.folds() {
             return Ok(None);
         }
         let bias = host::read::<f32>(b)?.repeat(frames);

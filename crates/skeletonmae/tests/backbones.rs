@@ -76,7 +76,7 @@ fn every_encoder_is_its_definition() {
             for graph in [graph(), fewer.clone()] {
                 let (store, encoder) = encoder(backbone);
                 let expected =
-                    plain::encoder(&store, (backbone, LAYERS), &x, &graph, mode).unwrap();
+                    plain::encoder(&store, (backbone, LAYERS), &x, (&graph, &[]), mode).unwrap();
                 let what = format!("{backbone:?} {mode:?}");
                 let encoder = encoder.on(&graph);
                 close(&joints(&encoder, &x, mode), &expected, &what);
@@ -92,6 +92,42 @@ fn every_encoder_is_its_definition() {
             }
         }
     }
+}
+
+/// Joints that are neighbours of themselves in other frames: all readouts, and the gradient, against plain shifts in time.
+#[test]
+fn an_encoder_over_time_is_its_definition() {
+    let x = random(&[2, 5, 17, D], 60);
+    for distances in [&[1][..], &[1, 2, 4], &[2, 9]] {
+        for mode in [Mode::Eval, Mode::Train] {
+            let (store, encoder) = encoder(Backbone::Gin);
+            let encoder = encoder.with_time_neighbours(distances);
+            let graph = (&graph(), distances);
+            let plain = || plain::encoder(&store, (Backbone::Gin, LAYERS), &x, graph, mode);
+            let expected = plain().unwrap();
+            let what = format!("{distances:?} {mode:?}");
+            close(&joints(&encoder, &x, mode), &expected, &what);
+            let pooled = (expected.sum(2).unwrap() * 0.3).unwrap();
+            close(&sums(&encoder, &x, 0.3, mode), &pooled, &what);
+            let rows = Arc::new(vec![3, 50, 169]);
+            let at = Tensor::new(&rows[..], &Device::Cpu).unwrap();
+            let chosen = expected.reshape(((), D)).unwrap().index_select(&at, 0);
+            let some = encoder.forward(Input::Features(&x), &Readout::Rows(rows), mode);
+            close(&some.unwrap(), &chosen.unwrap(), &what);
+            let gradient = |y: &Tensor| {
+                let loss = y.sqr().unwrap().sum_all().unwrap();
+                loss.backward().unwrap().get(&x).unwrap().clone()
+            };
+            let ours = gradient(&joints(&encoder, &x, mode));
+            close(&ours, &gradient(&plain().unwrap()), &what);
+            assert!(!encoder.folds() && encoder.folded::<f64>().is_err());
+        }
+    }
+    // Without a frame near enough nothing changes.
+    let (_, encoder) = encoder(Backbone::Gin);
+    let far = encoder.clone().with_time_neighbours(&[5]);
+    let [near, far] = [&encoder, &far].map(|encoder| joints(encoder, &x, Mode::Eval));
+    close(&far, &near, "beyond the clip");
 }
 
 /// Statistics are moved in training and by nothing else.
@@ -213,7 +249,7 @@ fn every_decoder_is_its_definition() {
                 let join = &tensors["to_decoder.weight"];
                 let x = h.broadcast_matmul(&join.t().unwrap()).unwrap();
                 let layer = Named(&tensors, "decoder.".into());
-                let y = layer.body(&x, backbone, &graph(), 1, mode).unwrap();
+                let y = layer.body(&x, backbone, (&graph(), &[]), 1, mode).unwrap();
                 let at = Tensor::new(&rows[..], &Device::Cpu).unwrap();
                 let y = y
                     .reshape(((), d_out))

@@ -312,6 +312,10 @@ impl Opened {
                 theirs.encoder_layers.to_string(),
             );
         }
+        if ours.time_neighbours != theirs.time_neighbours {
+            let [ours, theirs] = [ours, theirs].map(|mae| format!("{:?}", mae.time_neighbours));
+            return differ("model.time_neighbours", ours, theirs);
+        }
         let (ours, theirs) = (&config.reading, &self.checkpoint.meta.reading);
         if ours.stream != theirs.stream {
             let (ours, theirs) = (ours.stream.name(), theirs.stream.name());

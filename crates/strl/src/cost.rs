@@ -7,8 +7,8 @@
 //!   coefficient for every joint and, twice, for every edge, times the frames.
 //!
 //! Rows are frames times joints; a classifier's layers after the first halve the frames (rounded up) in their temporal half,
-//! behind its first maps; the head has one row. Norms, activations, pooling, biases and the position embedding are left
-//! out: they are additions or a few operations a number. The count is the model's as it is defined; the program's own inference needs
+//! behind its first maps; the head has one row. Norms, activations, pooling, biases, the position embedding and the sums over
+//! neighbours in time are left out: they are additions or a few operations a number. The count is the model's as it is defined; the program's own inference needs
 //! fewer, since it reads coordinates through the first layer. A floating-point operation is half a multiply-add.
 
 use std::collections::{BTreeMap, BTreeSet};

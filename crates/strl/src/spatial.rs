@@ -140,7 +140,7 @@ impl Spatial {
 
     /// Whether there is a [folded](Self::folded) form.
     pub fn folds(&self) -> bool {
-        self.pool.is_some()
+        self.pool.is_some() && self.encoder.folds()
     }
 
     /// The half layer as it is now, for inference on the CPU.

@@ -10,6 +10,19 @@ use skeletonmae::{Backbone, Mode, Store};
 /// A layer's parameters by the ends of their names.
 pub struct Named<'a>(pub &'a BTreeMap<String, Tensor>, pub String);
 
+/// The sum of x (n, t, v, d) of so many frames before and after, 0 beyond a clip's ends.
+fn around(x: &Tensor, distances: &[usize]) -> Result<Tensor> {
+    let (n, t, v, d) = x.dims4()?;
+    let mut sum = x.zeros_like()?;
+    for &far in distances.iter().filter(|&&far| far < t) {
+        let beyond = Tensor::zeros((n, far, v, d), x.dtype(), x.device())?;
+        let before = Tensor::cat(&[&beyond, &x.narrow(1, 0, t - far)?], 1)?;
+        let after = Tensor::cat(&[&x.narrow(1, far, t - far)?, &beyond], 1)?;
+        sum = ((sum + before)? + after)?;
+    }
+    Ok(sum)
+}
+
 impl Named<'_> {
     fn get(&self, name: &str) -> &Tensor {
         &self.0[&format!("{}{name}", self.1)]
@@ -68,12 +81,13 @@ impl Named<'_> {
         Tensor::cat(&joints, 2)
     }
 
-    /// What a layer does before its end, in the encoder (4 heads) or the decoder (1).
+    /// What a layer does before its end, in the encoder (4 heads) or the decoder (1); GIN's joints are neighbours of themselves at
+    /// `distances` in time.
     pub fn body(
         &self,
         x: &Tensor,
         backbone: Backbone,
-        graph: &Adjacency,
+        (graph, distances): (&Adjacency, &[usize]),
         heads: usize,
         mode: Mode,
     ) -> Result<Tensor> {
@@ -82,6 +96,7 @@ impl Named<'_> {
         match backbone {
             Backbone::Gin => {
                 let own = x.broadcast_mul(&(self.get("eps") + 1.0)?)?;
+                let own = (own + around(x, distances)?)?;
                 let h = self.map(
                     &(matrix(graph.binary())?.broadcast_matmul(x)? + own)?,
                     "linear1",
@@ -103,7 +118,7 @@ pub fn encoder(
     store: &Store,
     (backbone, layers): (Backbone, usize),
     x: &Tensor,
-    graph: &Adjacency,
+    graph: (&Adjacency, &[usize]),
     mode: Mode,
 ) -> Result<Tensor> {
     let tensors = store.tensors();

@@ -17,7 +17,8 @@ Examples:
 
 Tables and figures: table1 table2 table3 table4a table4b table4c table5a table5b, figure4a figure4c figure5 figure6;
 protocols, which the paper lacks; all, which is these. Ways to train, compared in pairs over splits and seeds: presets, probes,
-controls, labels, micro-batches, helps-pretext, helps-masks, helps-handing, helps-length, helps-codes, helps-recipe.
+controls, labels, micro-batches, helps-pretext, helps-masks, helps-context, helps-handing, helps-length, helps-codes,
+helps-recipe.
 Each becomes a page, a table with what the paper says, with CSV and JSON. A run is kept and used again by everything that
 needs the same one; the same command goes on with what is left.")]
 pub struct ReproduceArgs {

@@ -11,7 +11,7 @@ use crate::{Strl, StrlConfig, Task};
 const WIDEST: usize = 1 << 12;
 /// Layers of the encoder and of the classifier: the paper tries up to 4.
 const MOST_LAYERS: usize = 64;
-/// Frames that a temporal kernel sees, and how far apart they are.
+/// Frames that a temporal kernel sees, and how far apart they are, or neighbours in time.
 const LONGEST_KERNEL: usize = 255;
 const LARGEST_DILATION: usize = 1 << 10;
 /// Branches, and maps of the head.
@@ -23,6 +23,11 @@ const MOST_PARAMETERS: usize = 1 << 28;
 pub fn check(mae: &MaeConfig, strl: Option<&StrlConfig>) -> Result<()> {
     within("model.width", mae.width, WIDEST)?;
     within("model.encoder_layers", mae.encoder_layers, MOST_LAYERS)?;
+    each(
+        "model.time_neighbours",
+        &mae.time_neighbours,
+        LARGEST_DILATION,
+    )?;
     if let Some(strl) = strl {
         within("model.strl.layers", strl.layers, MOST_LAYERS)?;
         within("model.strl.kernel", strl.kernel, LONGEST_KERNEL)?;

@@ -31,7 +31,7 @@ pub fn classifier(
     task: Task<'_>,
     tensors: &BTreeMap<String, Tensor>,
 ) -> Result<Graph> {
-    let (t, v, c, d) = (task.frames, task.layout.len(), task.coordinates, mae.width);
+    let (mut t, v, c, d) = (task.frames, task.layout.len(), task.coordinates, mae.width);
     let mut writer = Writer::default();
     writer.graph.inputs.push(Port {
         name: POSES,
@@ -55,13 +55,14 @@ pub fn classifier(
     let mut h = model.embed(&s, (t, c))?; // (n, t, v, d)
     for i in 0..config.layers {
         let layer = format!("layers.{i}.");
-        h = model.spatial(&h, &format!("{layer}spatial."), mae, config)?;
+        h = model.spatial(&h, t, &format!("{layer}spatial."), mae, config)?;
         let branches = Branches {
             kernel: config.kernel,
             dilations: config.dilations.clone(),
             stride: if i == 0 { 1 } else { 2 },
         };
         h = model.temporal(&h, &format!("{layer}temporal."), &branches)?; // (n, t / stride, v, d)
+        t = t.div_ceil(branches.stride);
     }
     let clip = model.clip(&h, &shares); // (b, d)
     model.head(&clip, config, task.classes)?;
@@ -211,12 +212,13 @@ impl Model<'_> {
     fn spatial(
         &mut self,
         h: &str,
+        t: usize,
         name: &str,
         mae: &MaeConfig,
         config: &StrlConfig,
     ) -> Result<String> {
         let d = self.d;
-        let codes = self.encoder(h, &format!("{name}encoder.layers."), mae)?; // (n, t, v, d)
+        let codes = self.encoder(h, t, &format!("{name}encoder.layers."), mae)?; // (n, t, v, d)
         let joints = [("axes", Integers(vec![2])), ("keepdims", Integer(1))];
         let pooled = match config.pool {
             JointPool::Mean => self.apply("ReduceMean", &[&codes], &joints), // (n, t, 1, d)
@@ -247,12 +249,12 @@ impl Model<'_> {
     }
 
     /// `G_E`(A, H).
-    fn encoder(&mut self, h: &str, name: &str, mae: &MaeConfig) -> Result<String> {
+    fn encoder(&mut self, h: &str, t: usize, name: &str, mae: &MaeConfig) -> Result<String> {
         let mut h = h.to_owned();
         for j in 0..mae.encoder_layers {
             let name = format!("{name}{j}.");
             h = match mae.backbone {
-                Backbone::Gin => self.gin(&h, &name)?,
+                Backbone::Gin => self.gin(&h, t, &name, &mae.time_neighbours)?,
                 Backbone::Gcn => self.gcn(&h, &name)?,
                 Backbone::Gat => self.gat(&h, &name)?,
             };
@@ -264,7 +266,7 @@ impl Model<'_> {
     }
 
     /// `BN(MLP((1 + eps) x + sum of the neighbours' x))`.
-    fn gin(&mut self, x: &str, name: &str) -> Result<String> {
+    fn gin(&mut self, x: &str, t: usize, name: &str, distances: &[usize]) -> Result<String> {
         let (d, v) = (self.d, self.adjacency.len());
         let eps = self.numbers(&format!("{name}eps"), &[1])?[0];
         let mut sum = self.adjacency.binary();
@@ -272,10 +274,27 @@ impl Model<'_> {
         let [linear1, linear2] = ["linear1", "linear2"].map(|map| format!("{name}{map}"));
         let first = self.normed(&linear1, &format!("{name}norm1"), d, d)?;
         let second = self.normed(&linear2, &format!("{name}norm2"), d, d)?;
-        let sum = self.mix(x, &format!("{name}sum"), &sum);
+        let mut sum = self.mix(x, &format!("{name}sum"), &sum);
+        if !distances.is_empty() {
+            let around = self.around(x, t, distances);
+            sum = self.apply("Add", &[&sum, &around], &[]);
+        }
         let hidden = self.map(&sum, &linear1, &first);
         let hidden = self.apply("Relu", &[&hidden], &[]);
         Ok(self.map(&hidden, &linear2, &second))
+    }
+
+    /// The sum of each joint's own features so many frames before and after: x (n, t, v, d) to the same shape.
+    fn around(&mut self, x: &str, t: usize, distances: &[usize]) -> String {
+        let known = |at: usize| distances.contains(&(at / t).abs_diff(at % t));
+        let matrix: Vec<f64> = (0..t * t)
+            .map(|at| f64::from(u8::from(known(at))))
+            .collect();
+        let matrix = self.floats(&format!("frames_of_{t}"), &[t, t], &matrix);
+        let swapped = [("perm", Integers(vec![0, 2, 1, 3]))];
+        let x = self.apply("Transpose", &[x], &swapped); // (n, v, t, d)
+        let y = self.apply("MatMul", &[&matrix, &x], &[]);
+        self.apply("Transpose", &[&y], &swapped)
     }
 
     /// `BN(A^ x W^T + b)`.
