@@ -12,7 +12,7 @@ use ssl_tests::root;
 use ssl_tests::toy::TOY;
 
 /// Files that a reader brings.
-const BROUGHT: [&str; 12] = [
+const BROUGHT: [&str; 15] = [
     "jhmdb14.pkl",
     "nw_ucla.pkl",
     "utd_mhad.pkl",
@@ -20,6 +20,9 @@ const BROUGHT: [&str; 12] = [
     "gym_hrnet.pkl",
     "diving48_hrnet.pkl",
     "NTU60_CS.npz",
+    "train_data_joint.npy",
+    "val_data_joint.npy",
+    "frame50/xsub",
     "nturgbd_skeletons_s001_to_s017.zip",
     "nturgbd_skeletons_s018_to_s032.zip",
     "nturgb+d_skeletons",
@@ -159,10 +162,11 @@ impl Typed {
 
 /// The files that a command reads, and those that it writes.
 fn files(words: &[String]) -> (Vec<String>, Vec<String>) {
-    const ENDINGS: [&str; 8] = [
+    const ENDINGS: [&str; 9] = [
         ".h5",
         ".pkl",
         ".npz",
+        ".npy",
         ".json",
         ".jsonl",
         ".toml",

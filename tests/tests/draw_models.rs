@@ -57,8 +57,9 @@ fn features_are_a_line_a_clip_and_their_plane_is_drawn() {
             "the same whatever the threads"
         );
     }
-    desk.ssl("represent pre --data toy.h5 --split test --svg x.svg --classes nobody")
+    desk.ssl("represent pre --data toy.h5 --split test --svg x.svg --out x.jsonl --classes nobody")
         .refused(2, &["nobody"]);
+    assert!(!desk.path("x.jsonl").exists());
 }
 
 #[test]

@@ -72,10 +72,22 @@ fn a_set_without_splits_gets_them_by_rules_and_has_one_of_all() {
         ("--split a=share:2", "between 0 and 1"),
         ("--split a=subject:x", "odd or even"),
         ("--split a=rest --split a=share:0.5", "twice"),
+        ("--split a=rest --split b=rest", "one rest"),
+        (
+            "--split a=share:0.7 --split b=share:0.7",
+            "no split before takes",
+        ),
     ] {
         desk.ssl(&format!("prepare list.pkl -o x.h5 --layout coco17 {typed}"))
             .refused(2, &[words]);
     }
+    // Shares have no clip in common, and a name says nothing of what a file is.
+    desk.ssl("prepare list.pkl -o s.cache --layout coco17 --split a=share:0.2 --split b=share:0.2 --split c=rest")
+        .success();
+    let parts = &inspect(&desk, "s.cache")["splits"];
+    let clips = ["a", "b", "c"].map(|name| parts[name].as_u64().unwrap());
+    assert_eq!(clips, [5, 5, 17]);
+    desk.ssl("convert s.cache s.jsonl").success();
     desk.ssl("prepare list.pkl -o x.h5 --layout coco17 --split a=subject:1")
         .refused(1, &["a=subject:1", "no clip says its number"]);
     assert!(!desk.path("x.h5").exists());

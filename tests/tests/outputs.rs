@@ -53,6 +53,20 @@ fn what_is_read_is_never_replaced() {
             .refused(2, &["what is read", "choose another name"]);
         assert!(desk.read(input) == before, "{typed}");
     }
+    desk.ssl("fuse scores.jsonl --out fused.jsonl").success();
+    let probe = "probe --encoder encoder --data toy.h5 --train train --test test --out probe.json";
+    desk.ssl(probe).success();
+    for (typed, output) in [
+        (
+            "evaluate model --data toy.h5 --split test --scores scores.jsonl",
+            "scores.jsonl",
+        ),
+        ("fuse scores.jsonl --out fused.jsonl", "fused.jsonl"),
+        (probe, "probe.json"),
+    ] {
+        desk.ssl(typed).refused(1, &[output, "--overwrite"]);
+        desk.ssl(&format!("{typed} --overwrite")).success();
+    }
     for run in ["encoder", "."] {
         desk.ssl(&format!(
             "{FINETUNE} --encoder encoder --out {run} --overwrite"

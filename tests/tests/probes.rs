@@ -29,7 +29,10 @@ fn probes_measure_a_pre_trained_and_a_random_encoder_the_same_on_any_threads() {
                 .json()
             };
             let first = probe("--threads 1");
-            assert_eq!(first, probe("--threads 2 --batch 5 --out probe.json"));
+            assert_eq!(
+                first,
+                probe("--threads 2 --batch 5 --out probe.json --overwrite")
+            );
             let written: serde_json::Value =
                 serde_json::from_slice(&desk.read("probe.json")).expect("JSON");
             assert_eq!(first, written);

@@ -104,6 +104,9 @@ fn the_wrong_layout_is_refused_with_both_joint_counts() {
 fn more_labels_than_class_names_are_refused() {
     let desk = Desk::new();
     desk.write("toy.pkl", TOY.pickle());
+    desk.write("names.txt", "wave\n\nclap\n");
+    desk.ssl(&format!("prepare toy.pkl {AS_COCO} --classes names.txt"))
+        .refused(1, &["names.txt: line 2", "a class's name"]);
     desk.write("names.txt", "wave\nclap\n");
     let done = desk.ssl(&format!("prepare toy.pkl {AS_COCO} --classes names.txt"));
     done.refused(1, &["toy.pkl", "k2t00", "label below 2", "found 2"]);

@@ -58,6 +58,12 @@ fn a_runs_page_has_its_facts_and_the_same_bytes_again() {
     }
     desk.ssl("report runs/a -o a.html")
         .refused(1, &["a.html", "--overwrite"]);
+    // A measurement that was damaged.
+    let mut test = test;
+    test["confusion"][1] = Value::Array(Vec::new());
+    desk.write("runs/a/test.json", test.to_string());
+    desk.ssl("report runs/a -o damaged.html")
+        .refused(1, &["test.json", "confusion", "3 rows of 3"]);
     desk.ssl("report runs/a -o runs/a/config.toml --overwrite")
         .refused(2, &["config.toml"]);
 }

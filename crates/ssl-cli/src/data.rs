@@ -1,12 +1,14 @@
 //! The cache a command reads.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use skeleton_data::cache::Cache;
 use skeleton_data::reading::Reading;
 use skeleton_data::split::Fold;
-use skeleton_data::{ClipSource, Units};
+use skeleton_data::{ClipSource, Kind, Units};
 use skeleton_graph::Layout;
 
 use crate::checkpoint::Fingerprint;
@@ -20,6 +22,16 @@ use crate::report::count;
 #[derive(Clone)]
 pub struct Data {
     cache: Arc<Cache>,
+}
+
+/// Whether a file is a cache: by its first bytes, or by its name's ending where it can't be read.
+pub fn is_cache(path: &Path) -> bool {
+    let mut start = [0; 8];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    match read {
+        Ok(()) if Kind::of(&start) == Some(Kind::Hdf5) => true,
+        _ => path.extension().is_some_and(|ending| ending == "h5"),
+    }
 }
 
 impl Data {
@@ -94,9 +106,8 @@ impl Data {
             clips = fold.of(&clips, |clip| sample(clip).subject, class);
         }
         if clips.is_empty() {
-            return Err(Failure::error(format!(
-                "split {name:?}: expected clips, found none"
-            )));
+            let message = format!("split {name:?}: expected clips, found none");
+            return Err(Failure::error(message).hint("`ssl inspect CACHE.h5` lists the splits"));
         }
         Ok(clips)
     }

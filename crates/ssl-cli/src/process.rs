@@ -1,12 +1,13 @@
-//! The process: which threads it starts, what its allocators keep, how much memory is left.
+//! The process: which threads it starts, what its allocators keep, how much memory is left, how others are asked to stop.
 //!
 //! A step allocates and frees hundreds of activations of several megabytes. By default glibc returns such blocks to the
 //! system at once and fetches them again zeroed, page by page: a third of the time of a pre-training epoch went there.
 //! CUDA's driver does the like, which took a seventh of a step.
-#![allow(unsafe_code, reason = "sets allocators and the environment")]
+#![allow(unsafe_code, reason = "sets allocators, the environment, signals")]
 
 use std::fs;
 use std::path::Path;
+use std::process::Child;
 
 use candle_core::Device;
 
@@ -19,6 +20,19 @@ pub fn leave_threads_to_rayon() {
             unsafe { std::env::set_var(name, "1") };
         }
     }
+}
+
+/// Asks a process that we started to save and stop.
+#[cfg(unix)]
+pub fn interrupt_child(child: &mut Child) {
+    // SAFETY: `kill` only sends a signal. Until we wait for a child that ended, its number is no other process's.
+    unsafe { libc::kill(child.id().cast_signed(), libc::SIGINT) };
+}
+
+/// Ends a process that we started: it can't be asked here.
+#[cfg(not(unix))]
+pub fn interrupt_child(child: &mut Child) {
+    let _ = child.kill();
 }
 
 /// Largest threshold that every glibc accepts.

@@ -55,8 +55,11 @@ const LONGEST_JSON: u64 = 64 << 20;
 /// A file that is one JSON document.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Outcome<T> {
     let text = read_at_most(path, LONGEST_JSON)?;
-    serde_json::from_str(&text)
-        .map_err(|error| Failure::error(format!("{}: {error}", path.display())))
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::error(format!("{}: {error}", path.display())).hint(
+            "it was damaged, or another program wrote it: make it again, or take it from a copy",
+        )
+    })
 }
 
 /// A word for a shell: as it is where that is safe, else in single quotes.

@@ -36,8 +36,8 @@ pub struct PrepareArgs {
     pub about: AboutArgs,
 
     /// Make a split (repeatable): NAME=FILE of one id a line, NAME=subject:1,3,5-9 (or odd, even),
-    /// NAME=camera:2,3, NAME=share:0.2 (of each class, at random), NAME=rest (all that no other --split
-    /// takes). A split `all` is always there.
+    /// NAME=camera:2,3, NAME=share:0.2 (of each class, at random, out of what no --split before takes),
+    /// NAME=rest (all that no other --split takes). A split `all` is always there.
     #[arg(long, value_name = "NAME=RULE")]
     pub split: Vec<String>,
 
@@ -136,6 +136,18 @@ pub struct NumbersArgs {
     /// A joint all of whose coordinates have this value is missing (repeatable) [default: 0].
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub missing: Vec<f32>,
+}
+
+impl PrepareArgs {
+    /// The options of synthetic sets, and whether each was typed.
+    pub fn of_synthetic(&self) -> [(&'static str, bool); 4] {
+        [
+            ("--seed", self.seed.is_some()),
+            ("--clips", self.clips.is_some()),
+            ("--subjects", self.subjects.is_some()),
+            ("--pairs", self.pairs.is_some()),
+        ]
+    }
 }
 
 impl AboutArgs {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use skeleton_data::live::Span;
 
 use super::preparing::NumbersArgs;
@@ -19,6 +19,7 @@ Examples:
 
 With --json: n, top1, top5 and mean_class (fractions), confusion (rows = truth), classes,
 unlabelled, views (of each clip, averaged).")]
+#[command(group(ArgGroup::new("written").args(["scores", "svg"]).multiple(true)))]
 pub struct EvaluateArgs {
     /// A fine-tuning run or checkpoint.
     #[arg(value_name = "RUN|FILE")]
@@ -48,8 +49,8 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FILE.svg")]
     pub svg: Option<PathBuf>,
 
-    /// Replace a drawing that exists.
-    #[arg(long, requires = "svg")]
+    /// Replace files that exist.
+    #[arg(long, requires = "written")]
     pub overwrite: bool,
 
     #[command(flatten)]
@@ -83,7 +84,7 @@ pub struct PredictArgs {
     )]
     pub data: Option<PathBuf>,
 
-    /// Leave out files of a folder, or lines of a stream, that can't be read, with a warning.
+    /// Leave out files of a folder, or lines of a --stream, that can't be read, with a warning.
     #[arg(long)]
     pub skip_bad: bool,
 
@@ -201,6 +202,10 @@ pub struct FuseArgs {
     /// Also write the fused scores.
     #[arg(long, value_name = "FILE.jsonl")]
     pub out: Option<PathBuf>,
+
+    /// Replace scores that exist.
+    #[arg(long, requires = "out")]
+    pub overwrite: bool,
 
     /// One JSON document on stdout.
     #[arg(long)]

@@ -213,6 +213,10 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "FILE.json")]
     pub out: Option<PathBuf>,
 
+    /// Replace a file that exists.
+    #[arg(long, requires = "out")]
+    pub overwrite: bool,
+
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,

@@ -10,6 +10,7 @@ use skeleton_data::{ClipSource, Sequence};
 
 use super::prepare::{Plan, Target, facts, go_on, open, warn_of};
 use crate::args::ConvertArgs;
+use crate::data::is_cache;
 use crate::failure::{Failure, Outcome};
 use crate::outputs::{apart, vacant};
 use crate::printer::Printer;
@@ -55,7 +56,7 @@ pub fn run(args: &ConvertArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
         printer,
         interrupt,
     };
-    if matches!(Form::of(&args.input), Ok(Form::Cache)) {
+    if is_cache(&args.input) {
         let cache = Cache::open(&args.input)?;
         job.refuse_what_is_known()?;
         return match form {

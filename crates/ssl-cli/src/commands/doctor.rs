@@ -30,6 +30,11 @@ use crate::train::Setup;
 
 /// Looks for what would make training fail, or its results lie.
 pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
+    let computes = args.machine.device.is_some() || args.machine.precision.is_some();
+    if computes && !args.overfit.overfit {
+        let message = "--device and --precision are of --overfit, which trains";
+        return Err(Failure::usage(message).hint("add --overfit, or leave them out"));
+    }
     let data = Data::open(Some(&args.cache))?;
     let cache = data.cache();
     let pairs = match (&args.split_train, &args.split_test) {
@@ -51,7 +56,8 @@ pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outco
         false => None,
     };
     let reading = trial.as_ref().map_or_else(Reading::default, Trial::reading);
-    let survey = super::survey(cache, reading.score_threshold, printer, interrupt)?;
+    let (threads, threshold) = (args.machine.threads, reading.score_threshold);
+    let survey = super::survey(cache, threads, threshold, printer, interrupt)?;
     let catalogue = Catalogue {
         reading,
         ..Catalogue::of(cache)

@@ -5,7 +5,7 @@ use crate::args::EvaluateArgs;
 use crate::checkpoint::{Kind, write_whole};
 use crate::failure::Outcome;
 use crate::models::Opened;
-use crate::outputs::{apart, vacant};
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::ranks::world;
 use crate::report::{Evaluation, confusion, count};
@@ -15,8 +15,7 @@ use crate::signal::Interrupt;
 /// Measures a classifier on a split.
 pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let inputs = [args.checkpoint.as_path(), &args.data];
-    apart(args.scores.iter().chain(&args.svg), &inputs)?;
-    vacant(&args.svg, &inputs, args.overwrite)?;
+    vacant(args.scores.iter().chain(&args.svg), &inputs, args.overwrite)?;
     let opened = Opened::read(&args.checkpoint, Kind::Finetune)?;
     let data = opened.data(&args.data)?;
     if let Some(difference) = data.facts().renamed(&opened.checkpoint.meta) {

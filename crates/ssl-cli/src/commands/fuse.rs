@@ -9,7 +9,7 @@ use super::labelled::{evaluation, nothing_labelled};
 use crate::args::FuseArgs;
 use crate::checkpoint::Fingerprint;
 use crate::failure::{Failure, Outcome};
-use crate::outputs::apart;
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::report::{Evaluation, count, percent};
 use crate::scores::{self, About, ScoreFile, aligned};
@@ -18,7 +18,7 @@ use crate::scores::{self, About, ScoreFile, aligned};
 pub fn run(args: &FuseArgs, printer: &Printer) -> Outcome {
     let given = args.scores.iter().chain(args.tune.iter().flatten());
     let inputs: Vec<&Path> = given.map(PathBuf::as_path).collect();
-    apart(&args.out, &inputs)?;
+    vacant(&args.out, &inputs, args.overwrite)?;
     let files = read(&args.scores)?;
     let streams = aligned(&files)?;
     let (weights, chosen) = weights(args, &files)?;

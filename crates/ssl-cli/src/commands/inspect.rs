@@ -21,7 +21,7 @@ pub fn run(args: &InspectArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
         return draw(args, wanted, &cache, printer);
     }
     let verified = args.verify.then(|| cache.verify()).transpose()?;
-    let survey = survey(&cache, 0.0, printer, interrupt)?;
+    let survey = survey(&cache, None, 0.0, printer, interrupt)?;
     let contents = Contents::new(&cache, &survey, verified);
     printer.report(args.json, &contents, Contents::text)
 }

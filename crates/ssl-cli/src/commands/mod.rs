@@ -150,14 +150,16 @@ fn take<T: Clone>(flag: &Option<T>, setting: &mut Option<T>) {
     }
 }
 
-/// One pass over all clips, with progress; joints of scores up to `threshold` are missing.
+/// One pass over all clips, with progress, on so many `threads` or on all cores; joints of scores up to `threshold` are missing.
 fn survey(
     source: &dyn ClipSource,
+    threads: Option<u16>,
     threshold: f32,
     printer: &Printer,
     interrupt: &Interrupt,
 ) -> Outcome<Survey> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.map_or_else(cores, usize::from);
     let mut progress = printer.progress("reading", source.len() as u64);
     let started = std::time::Instant::now();
     let mut watch = |clips: usize| {

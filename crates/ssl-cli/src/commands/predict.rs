@@ -12,12 +12,12 @@ use skeleton_data::draw::{Axis, Camera, Scene, Skeleton};
 use skeleton_data::raw::jsonl::{Header, LineReader};
 use skeleton_data::raw::{Input, Meaning, RawFiles};
 use skeleton_data::split::{ALL, resolve};
-use skeleton_data::{ClipSource, Error, Kind, MemoryClips, Sequence};
+use skeleton_data::{ClipSource, Error, MemoryClips, Sequence};
 
 use super::stream;
 use crate::args::PredictArgs;
 use crate::checkpoint::{self, write_whole};
-use crate::data::Data;
+use crate::data::{Data, is_cache};
 use crate::failure::{Failure, Outcome};
 use crate::feed::Feeds;
 use crate::fit::Facts;
@@ -62,6 +62,12 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
             let message = "--split: what comes one by one has no splits";
             return Err(Failure::usage(message).hint("leave it out"));
         }
+        if args.skip_bad && !args.frames.stream {
+            let message =
+                "--skip-bad: clips that come one by one end at the first that can't be read";
+            return Err(Failure::usage(message)
+                .hint("leave it out, or write them to a file and name it with --data"));
+        }
         if args.html.is_some() {
             let message = "--html: what comes one by one makes no page";
             return Err(Failure::usage(message).hint("write it to a file and name it with --data"));
@@ -75,9 +81,9 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
             false => clip_by_clip(args, &opened, name, input, printer, interrupt),
         };
     }
-    let (source, clips) = match is_raw(data) {
-        true => raw(args, data, &opened, printer)?,
-        false => cache(args, data, &opened)?,
+    let (source, clips) = match is_cache(data) {
+        true => cache(args, data, &opened)?,
+        false => raw(args, data, &opened, printer)?,
     };
     let feeds = opened.feeds(
         source,
@@ -301,21 +307,6 @@ fn is_pipe(path: &Path) -> bool {
     }
 }
 
-/// HDF5 files start with a signature of their own; everything else is read as what its first bytes or its ending say, whose reader
-/// says what is wrong with it.
-fn is_raw(path: &Path) -> bool {
-    let mut start = [0; 8];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    let ends_in = |known: &str| path.extension().is_some_and(|ending| ending == known);
-    match read {
-        _ if path.is_dir() => true,
-        Ok(()) => Kind::of(&start) != Some(Kind::Hdf5) && !ends_in("h5"),
-        Err(_) => ["pkl", "pickle", "npy", "npz", "jsonl", "json"]
-            .into_iter()
-            .any(ends_in),
-    }
-}
-
 fn cache(
     args: &PredictArgs,
     path: &Path,
@@ -353,9 +344,10 @@ fn raw(
     let (meta, layout) = (&opened.checkpoint.meta, &opened.layout);
     let name = path.display();
     if file.is_empty() {
-        return Err(Failure::error(format!(
-            "{name}: expected clips, found none"
-        )));
+        return Err(
+            Failure::error(format!("{name}: expected clips, found none"))
+                .hint("`ssl prepare --help` says which files hold clips"),
+        );
     }
     counted(opened, path, (file.joints(), file.coordinates()))?;
     if let (Some(header), Some(said)) = (file.header(), file.layout()) {

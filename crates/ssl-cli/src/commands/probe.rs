@@ -22,7 +22,7 @@ use crate::failure::Outcome;
 use crate::feed::Feeds;
 use crate::machine::Machine;
 use crate::models::{Opened, pretrained};
-use crate::outputs::apart;
+use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::ranks::world;
 use crate::report::{Evaluation, count, percent};
@@ -41,7 +41,7 @@ pub fn run(args: &ProbeArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
         .chain([&args.data])
         .map(PathBuf::as_path)
         .collect();
-    apart(&args.out, &inputs)?;
+    vacant(&args.out, &inputs, args.overwrite)?;
     let encoder = Source::of(args)?;
     let data = encoder.data(args, printer)?;
     let run = RunSection {

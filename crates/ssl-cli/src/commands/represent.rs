@@ -38,6 +38,7 @@ pub fn run(args: &RepresentArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
     let kind = opened.checkpoint.meta.kind;
     let data = opened.data(&args.data)?;
     let clips = data.split(&args.split)?;
+    asked_for(data.classes(), &args.classes)?;
     // A clip is represented once, not view by view.
     let feeds = opened.feeds(
         data.source(),
@@ -170,20 +171,25 @@ fn draw(
 
 /// The classes to draw: those asked for, else those with most clips; of equally many the first.
 fn chosen(labels: &[i64], names: &[String], wanted: &[String]) -> Outcome<Vec<i64>> {
+    if !wanted.is_empty() {
+        return asked_for(names, wanted);
+    }
     let mut counts = vec![0usize; names.len()];
     for &label in labels.iter().filter(|&&label| label >= 0) {
         if let Some(count) = counts.get_mut(label as usize) {
             *count += 1;
         }
     }
-    if wanted.is_empty() {
-        let mut order: Vec<usize> = (0..names.len())
-            .filter(|&class| counts[class] > 0)
-            .collect();
-        order.sort_by_key(|&class| (std::cmp::Reverse(counts[class]), class));
-        order.truncate(DRAWN);
-        return Ok(order.into_iter().map(|class| class as i64).collect());
-    }
+    let mut order: Vec<usize> = (0..names.len())
+        .filter(|&class| counts[class] > 0)
+        .collect();
+    order.sort_by_key(|&class| (std::cmp::Reverse(counts[class]), class));
+    order.truncate(DRAWN);
+    Ok(order.into_iter().map(|class| class as i64).collect())
+}
+
+/// Classes by their names, or by their numbers.
+fn asked_for(names: &[String], wanted: &[String]) -> Outcome<Vec<i64>> {
     let find = |name: &String| {
         let number = name
             .parse()

@@ -14,10 +14,11 @@ use crate::report::{BestEvaluation, Evaluation, Statistic, count};
 use crate::run::{Encoder, Info, TEST, TEST_BEST};
 use crate::text::{read_json, read_text};
 
-/// What may differ between the runs of a summary: the seed, and where things are and what computes, which decide nothing.
-/// The data are compared by their digest, encoders by the settings of their own runs.
-const FREE: [&str; 5] = [
+/// What may differ between the runs of a summary: the seed, and where things are, what computes and which preset the settings
+/// began with, which decide nothing. The data are compared by their digest, encoders by the settings of their own runs.
+const FREE: [&str; 6] = [
     "run.seed",
+    "run.preset",
     "run.threads",
     "run.device",
     "run.data",

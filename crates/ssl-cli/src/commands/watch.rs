@@ -1,5 +1,6 @@
 //! `ssl watch`
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -25,7 +26,10 @@ pub fn run(args: &WatchArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
         let record = Record::read(&args.run)?;
         match &panel {
             Some(panel) => draw(&record, panel, printer),
-            None => told = tell(&record, told, printer)?,
+            None => match tell(&record, told, printer)? {
+                ControlFlow::Continue(epochs) => told = epochs,
+                ControlFlow::Break(()) => return Ok(()),
+            },
         }
         if record.stage != Stage::Running {
             drop(panel);
@@ -42,7 +46,7 @@ pub fn run(args: &WatchArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
     }
 }
 
-/// All there is to see, in place of what was there.
+/// Draws the run's headline, progress, last epoch and curves over those drawn before.
 fn draw(record: &Record, panel: &Panel, printer: &Printer) {
     let mut lines = vec![headline(record)];
     let (done, planned) = (record.done(), record.planned());
@@ -65,12 +69,14 @@ fn draw(record: &Record, panel: &Panel, printer: &Printer) {
     panel.show(&lines);
 }
 
-/// A line for each epoch after the first `told`.
-fn tell(record: &Record, told: usize, printer: &Printer) -> Outcome<usize> {
+/// A line for each epoch after the first `told`; breaks off where nobody reads them any more.
+fn tell(record: &Record, told: usize, printer: &Printer) -> Outcome<ControlFlow<(), usize>> {
     for epoch in record.epochs.iter().filter(|epoch| epoch.epoch > told) {
-        printer.document(&line(record, epoch))?;
+        if printer.answer(&line(record, epoch))?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
     }
-    Ok(record.done().max(told))
+    Ok(ControlFlow::Continue(record.done().max(told)))
 }
 
 /// What the run is.

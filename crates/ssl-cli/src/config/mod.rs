@@ -184,11 +184,9 @@ impl Config {
             job.augment.check()?;
         }
         if self.run.seed > i64::MAX as u64 {
-            return Err(Failure::error(format!(
-                "run.seed: expected at most {}, found {}",
-                i64::MAX,
-                self.run.seed
-            )));
+            let (most, found) = (i64::MAX, self.run.seed);
+            let message = format!("run.seed: expected at most {most}, found {found}");
+            return Err(Failure::error(message).hint("for example --seed 0"));
         }
         self.run.check()
     }

@@ -31,9 +31,8 @@ impl Assignment {
             .map(|part| part.trim().to_owned())
             .collect();
         if path.iter().any(String::is_empty) {
-            return Err(Failure::usage(format!(
-                "--set {typed}: the key has an empty part"
-            )));
+            let message = format!("--set {typed}: the key has an empty part");
+            return Err(Failure::usage(message).hint("for example --set pretrain.epochs=10"));
         }
         Ok(Assignment {
             typed: typed.to_owned(),
@@ -79,6 +78,7 @@ impl Assignment {
                     self.typed,
                     self.path[..=depth].join(".")
                 ))
+                .hint("`ssl preset quick` prints sections with their keys")
             })?;
         }
         if self.chooses_kind() && place.get(last).is_some_and(|kind| *kind != self.value) {

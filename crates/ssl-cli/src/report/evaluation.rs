@@ -1,6 +1,7 @@
 //! What classifiers reach and guess: measurements, their mean over runs, predictions.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strl::{Metrics, ranking};
 
 use super::{columns, count, percent};
@@ -11,6 +12,7 @@ const WORST: usize = 5;
 
 /// What `ssl evaluate` measures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Evaluation {
     /// The data set's name.
     pub dataset: String,
@@ -37,6 +39,28 @@ pub struct Evaluation {
     pub confusion: Vec<Vec<u64>>,
     /// Class names in the order of rows and columns.
     pub classes: Vec<String>,
+}
+
+impl Serialize for Evaluation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Evaluation::serialize(self, serializer)
+    }
+}
+
+/// A file may be damaged: a matrix that isn't one of its classes is refused.
+impl<'de> Deserialize<'de> for Evaluation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Evaluation, D::Error> {
+        let read = Evaluation::deserialize(deserializer)?;
+        let k = read.classes.len();
+        let is_square =
+            read.confusion.len() == k && read.confusion.iter().all(|row| row.len() == k);
+        match is_square {
+            true => Ok(read),
+            false => Err(D::Error::custom(format!(
+                "confusion: expected {k} rows of {k}, one a class, found others"
+            ))),
+        }
+    }
 }
 
 impl Evaluation {

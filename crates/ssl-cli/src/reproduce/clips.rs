@@ -7,12 +7,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use serde_json::json;
 use skeleton_data::Units;
+use skeleton_data::raw::describe;
 use skeleton_graph::Layout;
 
 use super::job::Program;
 use super::settings::{Scale, ScaleSet};
-use crate::data::Data;
+use crate::data::{Data, is_cache};
 use crate::failure::{Failure, Outcome};
 
 /// How often a lock is asked for.
@@ -98,8 +100,7 @@ pub fn sets(
     for set in scale.sets.iter().filter(wanted) {
         let Some(made) = &set.made else { continue };
         // Made clips are the same whenever they are made by one version of the program.
-        let version = program.version.replace(|c: char| !c.is_alphanumeric(), "-");
-        let path = folder.join(format!("{}-{version}.h5", set.name));
+        let path = folder.join(format!("{}-{}.h5", set.name, version(program)));
         let mut command = program.command("prepare");
         command.args(["--dataset", &made.dataset]);
         command.args(["--seed", &made.seed.to_string()]);
@@ -111,8 +112,7 @@ pub fn sets(
             Some((name, path)) => (Some(name), path.into()),
             None => (None, typed.clone()),
         };
-        let cache = path.extension().is_some_and(|end| end == "h5");
-        let set = match cache {
+        let set = match is_cache(&path) {
             true => Set::open(name, path)?,
             false => prepared(program, scale, name, &path, folder)?,
         };
@@ -139,9 +139,14 @@ pub fn sets(
     }
 }
 
+/// The program's version, as part of a file's name.
+fn version(program: &Program) -> String {
+    program.version.replace(|c: char| !c.is_alphanumeric(), "-")
+}
+
 /// Makes a cache that isn't there. Another process that makes it is waited for; where the folder's file system keeps locks from
 /// other machines, both make the same bytes, and the later one finds that it is there.
-fn once(program: &Program, command: &mut Command, path: &Path) -> Outcome {
+pub fn once(program: &Program, command: &mut Command, path: &Path) -> Outcome {
     if path.exists() {
         return Ok(());
     }
@@ -166,7 +171,7 @@ fn once(program: &Program, command: &mut Command, path: &Path) -> Outcome {
     }
 }
 
-/// A cache of a raw file, made once for a file of this name and size.
+/// A cache of a raw file, made once for these bytes by this version of the program.
 fn prepared(
     program: &Program,
     scale: &Scale,
@@ -185,8 +190,9 @@ fn prepared(
             )),
         );
     };
-    let size = raw.metadata().map_err(Failure::io(raw))?.len();
-    let path = folder.join(format!("{name}-{size}.h5"));
+    let described = describe(&[raw], json!({}))?;
+    let digest = described["files"][0]["sha256"].as_str().unwrap_or_default();
+    let path = folder.join(format!("{name}-{digest:.16}-{}.h5", version(program)));
     let mut command = program.command("prepare");
     command.arg(raw).args(["--dataset", name]);
     once(program, &mut command, &path)?;

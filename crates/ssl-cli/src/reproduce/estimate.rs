@@ -6,12 +6,12 @@ use skeletonmae::Backbone;
 use strl::cost::{Reads, modules, shapes};
 use strl::{Pretraining, Strl, Task as Shape};
 
-use super::clips::Set;
+use super::clips::{Set, once};
 use super::job::{Job, Task};
 use super::job_pool::Runner;
 use crate::checkpoint::{Kind, write_whole};
 use crate::config::{Config, Preset};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::report::spell;
 use crate::run::Timing;
 use crate::text::read_json;
@@ -72,13 +72,12 @@ pub fn say<'a>(jobs: impl Iterator<Item = &'a Job>, sets: &[Set], runner: Runner
 fn speed((kind, backbone): Measured, runner: Runner<'_>) -> Outcome<f64> {
     let folder = runner.folder.data();
     let cache = folder.join("speed.h5");
-    if !cache.exists() {
-        let mut command = runner.program.command("prepare");
-        command
-            .args(["--dataset", "synthetic", "--output"])
-            .arg(&cache);
-        runner.program.run(&mut command)?;
-    }
+    let mut command = runner.program.command("prepare");
+    once(
+        runner.program,
+        command.args(["--dataset", "synthetic"]),
+        &cache,
+    )?;
     let preset = Preset::find("paper")?;
     let mut config = Config::from_toml(preset.text, preset.name)?.only(kind);
     config.model.mae.backbone = backbone;
@@ -96,16 +95,18 @@ fn speed((kind, backbone): Measured, runner: Runner<'_>) -> Outcome<f64> {
         Kind::Pretrain => run.split = Some("val".to_owned()),
         Kind::Finetune => run.train = Some("val".to_owned()),
     }
-    let settings = folder.join("speed.toml");
+    // Other shards measure at the same time.
+    let own = tempfile::tempdir_in(&folder).map_err(Failure::io(&folder))?;
+    let settings = own.path().join("speed.toml");
     write_whole(&settings, config.to_toml()?.as_bytes())?;
-    let out = folder.join("speed");
+    let out = own.path().join("speed");
     let mut command = runner.program.command(kind.name());
     command
         .arg("--config")
         .arg(&settings)
         .arg("--out")
         .arg(&out);
-    runner.program.run(command.arg("--overwrite"))?;
+    runner.program.run(&mut command)?;
     let epoch: Timing = read_json(&out.join("timings.jsonl"))?;
     let set = Set::open(None, cache)?;
     Ok(multiply_adds(kind, &config, &set)? / epoch.train_seconds.max(1e-9))

@@ -350,12 +350,13 @@ impl Folder {
                 for (flag, value) in probe.flags() {
                     command.arg(flag).arg(value);
                 }
-                command.args(["--threads", "1"]);
+                command.args(["--overwrite", "--threads", "1"]);
             }
             Task::Scores(scored) => {
                 command.arg(&scored.run).arg("--data").arg(&scored.data);
                 command.args(["--split", &scored.split, "--scores"]);
-                command.arg(self.run(&job.name)).args(["--threads", "1"]);
+                command.arg(self.run(&job.name));
+                command.args(["--overwrite", "--threads", "1"]);
             }
         }
         Ok(command)

@@ -9,6 +9,7 @@ use super::job::{Folder, Job, Program};
 use super::shards::{Claim, Claims};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::process::interrupt_child;
 use crate::report::count;
 use crate::signal::Interrupt;
 
@@ -106,7 +107,7 @@ impl<'a> JobPool<'a> {
             printer, interrupt, ..
         } = self.runner;
         loop {
-            self.reap()?;
+            self.reap();
             let stopping = self.failed.is_some() || interrupt.received().is_some();
             if stopping && !self.asked {
                 self.asked = true;
@@ -116,10 +117,10 @@ impl<'a> JobPool<'a> {
                 }
                 self.workers
                     .iter_mut()
-                    .for_each(|worker| ask(&mut worker.child));
+                    .for_each(|worker| interrupt_child(&mut worker.child));
             }
-            if !stopping {
-                self.launch()?;
+            if !stopping && let Err(failure) = self.launch() {
+                self.failed.get_or_insert(failure);
             }
             if self.workers.is_empty() && (stopping || self.pending.is_empty()) {
                 break;
@@ -146,46 +147,55 @@ impl<'a> JobPool<'a> {
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    /// Looks for processes that ended.
-    fn reap(&mut self) -> Outcome {
-        let Runner {
-            folder,
-            printer,
-            program,
-            interrupt,
-            ..
-        } = self.runner;
-        let mut running = Vec::new();
-        for mut worker in std::mem::take(&mut self.workers) {
-            let status = worker.child.try_wait();
-            let status = status
-                .map_err(|error| Failure::error(format!("waiting for a process: {error}")))?;
-            let seconds = worker.started.elapsed().as_secs_f64();
-            let job = worker.job;
-            match status {
-                None => running.push(worker),
-                Some(status) if status.success() => {
-                    let done = folder.finish(job, seconds, &program.version)?;
-                    worker.claim.release();
-                    self.made.now += 1;
-                    let at = self.made.now + self.made.before;
-                    printer.say(format!(
-                        "[{at}/{}] {} ({}, {:.0} s)",
-                        self.total, job.title, job.name, done.seconds
-                    ));
+    /// Looks for processes that ended. What goes wrong stops the others, who are waited for.
+    fn reap(&mut self) {
+        let mut at = 0;
+        while at < self.workers.len() {
+            let ended = match self.workers[at].child.try_wait() {
+                Ok(None) => {
+                    at += 1;
+                    continue;
                 }
-                Some(status) => {
-                    folder.spend(&job.name, seconds);
-                    worker.claim.release();
-                    self.pending.insert(0, job);
-                    if interrupt.received().is_none() && self.failed.is_none() {
-                        self.failed = Some(failure(folder, job, status));
-                    }
+                Ok(Some(status)) => {
+                    let worker = self.workers.remove(at);
+                    self.ended(worker, status)
                 }
+                Err(error) => {
+                    self.workers.remove(at);
+                    let message = format!("waiting for a process: {error}");
+                    Err(Failure::error(message).hint("the same command goes on"))
+                }
+            };
+            if let Err(failure) = ended {
+                self.failed.get_or_insert(failure);
             }
         }
-        self.workers = running;
-        Ok(())
+    }
+
+    fn ended(&mut self, worker: Worker<'a>, status: ExitStatus) -> Outcome {
+        let Runner {
+            folder, interrupt, ..
+        } = self.runner;
+        let seconds = worker.started.elapsed().as_secs_f64();
+        let job = worker.job;
+        if status.success() {
+            let done = folder.finish(job, seconds, &self.runner.program.version)?;
+            worker.claim.release();
+            self.made.now += 1;
+            let at = self.made.now + self.made.before;
+            self.runner.printer.say(format!(
+                "[{at}/{}] {} ({}, {:.0} s)",
+                self.total, job.title, job.name, done.seconds
+            ));
+            return Ok(());
+        }
+        folder.spend(&job.name, seconds);
+        worker.claim.release();
+        self.pending.insert(0, job);
+        match interrupt.received() {
+            None => Err(failure(folder, job, status)),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Starts what can be started.
@@ -251,19 +261,4 @@ fn start(runner: &Runner<'_>, job: &Job) -> Outcome<Child> {
     command
         .spawn()
         .map_err(|error| Failure::error(format!("cannot start {}: {error}", job.shown)))
-}
-
-/// Asks a process to save and stop.
-#[cfg(unix)]
-fn ask(child: &mut Child) {
-    let pid = child.id().to_string();
-    let _ = std::process::Command::new("kill")
-        .args(["-INT", &pid])
-        .status();
-}
-
-/// Ends a process: it can't be asked here.
-#[cfg(not(unix))]
-fn ask(child: &mut Child) {
-    let _ = child.kill();
 }

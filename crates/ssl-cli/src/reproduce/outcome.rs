@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rand::Rng as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use skeleton_graph::random::{Key, Purpose, stream};
 use strl::fuse::fuse;
 
@@ -41,7 +41,9 @@ fn fused_top1(scores: &[PathBuf]) -> Outcome<f64> {
     let fused = fuse(&aligned(&files)?, &vec![1.0; files.len()]);
     let metrics = fused.metrics(files[0].about.classes.len());
     let metrics = metrics.ok_or_else(|| {
-        Failure::error("no clip has a label".to_owned()).of(files[0].path.display())
+        let path = files[0].path.display();
+        Failure::error(format!("{path}: expected clips with labels, found none"))
+            .hint("the split that was measured has labels: is it another cache by now?")
     });
     Ok(100.0 * metrics?.top1)
 }
@@ -90,13 +92,13 @@ struct Summary<'a> {
 }
 
 /// Points, of pairs of runs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Gain {
-    mean: f64,
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gain {
+    pub mean: f64,
     /// The interval that holds 95 % of the bootstrap's means.
-    low: f64,
-    high: f64,
-    pairs: usize,
+    pub low: f64,
+    pub high: f64,
+    pub pairs: usize,
 }
 
 impl<'a> Compares<'a> {

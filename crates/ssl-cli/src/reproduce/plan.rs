@@ -43,7 +43,7 @@ pub struct PlannedCell {
 }
 
 /// The runs of one seed.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct CellRuns {
     pub seed: u64,
     pub pretrain: Option<String>,

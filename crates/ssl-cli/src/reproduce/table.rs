@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use skeleton_datasets::paper::Metric;
 
 use super::clips::Set;
@@ -22,7 +22,7 @@ use crate::train::Line;
 const LONGEST: u64 = 64 << 20;
 
 /// One seed's numbers. Accuracies are percent.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seeded {
     pub seed: u64,
     /// By the cell's metric, after the last epoch.
@@ -36,7 +36,7 @@ pub struct Seeded {
 }
 
 /// How the pre-training ended, if there was one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pretext {
     /// Mean of the last epoch.
     #[serde(rename = "pretraining_loss")]
@@ -121,7 +121,7 @@ fn pretext(run: &Path) -> Outcome<Pretext> {
     let text = read_at_most(&metrics, LONGEST)?;
     let last = text.lines().last().unwrap_or_default();
     let line: Line<IgnoredAny> = serde_json::from_str(last)
-        .map_err(|error| Failure::error(format!("{}: {error}", metrics.display())))?;
+        .map_err(|error| Failure::error(error.to_string()).of(metrics.display()))?;
     // Neither without held-out clips nor of a contrastive model, which has no decoder.
     let report = read_if_there::<ReconstructionReport>(&run.join(RECONSTRUCTION))?;
     let all = report.map(|report| report.all);
@@ -179,7 +179,7 @@ pub struct Source<'a> {
 }
 
 /// What numbers were measured on.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Machine {
     pub processor: String,
     pub cores: String,
@@ -194,6 +194,7 @@ pub struct Row<'a> {
     pub column: &'a str,
     /// `jhmdb14 test1`
     pub measured_on: String,
+    pub metric: Metric,
     #[serde(flatten)]
     pub numbers: Option<Numbers>,
     pub paper: Option<f64>,
@@ -327,6 +328,7 @@ impl<'a> Row<'a> {
             difference: both.map(|(ours, paper)| ours.mean - paper),
             paper: cell.value,
             paper_data: format!("{} {}", cell.clips.set, cell.clips.test),
+            metric: cell.metric,
             not_made: planned.runs.as_ref().err().map(String::as_str),
             runs: planned.runs.as_deref().ok(),
             numbers,

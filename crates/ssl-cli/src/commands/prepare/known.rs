@@ -146,8 +146,22 @@ pub fn class_names(
 ) -> Outcome<Option<Vec<String>>> {
     if let Some(path) = &args.classes {
         let text = read_text(path)?;
-        let lines = text.lines().map(|line| line.trim().to_owned());
-        return Ok(Some(lines.filter(|line| !line.is_empty()).collect()));
+        let names: Vec<String> = text
+            .trim_end()
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .collect();
+        if let Some(line) = names.iter().position(String::is_empty) {
+            let message = format!(
+                "{}: line {}: expected a class's name, found none",
+                path.display(),
+                line + 1
+            );
+            return Err(
+                Failure::error(message).hint("line n is the name of class n, counted from 0 here")
+            );
+        }
+        return Ok(Some(names));
     }
     let known = facts.map(|facts| &facts.classes);
     let own = file.class_names();

@@ -58,26 +58,19 @@ pub fn is_synthetic(
     let synthetic = facts.is_some_and(|facts| facts.format == Format::Synthetic);
     match (inputs.first(), facts) {
         (None, _) if synthetic => Ok(true),
-        (Some(_), _) if !synthetic => {
-            let of_synthetic = [
-                ("--seed", args.seed.is_some()),
-                ("--clips", args.clips.is_some()),
-                ("--subjects", args.subjects.is_some()),
-                ("--pairs", args.pairs.is_some()),
-            ];
-            match of_synthetic.iter().find(|(_, typed)| *typed) {
-                Some((flag, _)) => Err(Failure::usage(format!(
-                    "{flag} is of the synthetic sets; a file has the clips that it has"
-                ))
-                .hint("leave it out, or make clips: --dataset synthetic")),
-                None => Ok(false),
-            }
-        }
+        (Some(_), _) if !synthetic => match args.of_synthetic().iter().find(|(_, typed)| *typed) {
+            Some((flag, _)) => Err(Failure::usage(format!(
+                "{flag} is of the synthetic sets; a file has the clips that it has"
+            ))
+            .hint("leave it out, or make clips: --dataset synthetic")),
+            None => Ok(false),
+        },
         (Some(input), Some(facts)) => Err(Failure::usage(format!(
             "--dataset {} is made from a seed; {} has no place in it",
             facts.name,
             input.path.display()
-        ))),
+        ))
+        .hint("leave the file out, or --dataset")),
         (_, Some(facts)) => {
             let url = facts
                 .source
@@ -188,9 +181,8 @@ impl Plan {
         ];
         for (flag, given) in args.about.typed().into_iter().chain(own) {
             if given {
-                return Err(Failure::usage(format!(
-                    "{flag} can't be chosen for a synthetic set"
-                )));
+                let message = format!("{flag} can't be chosen for a synthetic set");
+                return Err(Failure::usage(message).hint("leave it out"));
             }
         }
         let name = args.about.dataset.as_deref().unwrap_or_default();

@@ -129,10 +129,8 @@ pub fn run(
 /// The data set the recordings are for: its facts, and which of NTU's editions it is.
 fn edition<'a>(args: &PrepareArgs, facts: Option<&'a Dataset>) -> Outcome<(&'a Dataset, Edition)> {
     let about = &args.about;
-    let own = [
-        ("--split", !args.split.is_empty()),
-        ("--seed", args.seed.is_some()),
-    ];
+    let own = [("--split", !args.split.is_empty())];
+    let own = own.into_iter().chain(args.of_synthetic());
     for (flag, given) in about.typed().into_iter().chain(own) {
         if given {
             let message = format!("{flag} can't be chosen for NTU RGB+D's recordings");

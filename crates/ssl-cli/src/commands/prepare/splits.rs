@@ -147,6 +147,11 @@ pub fn typed(texts: &[String]) -> Outcome<Vec<TypedSplit>> {
             let message = format!("--split {text}: expected a name of its own, found it twice");
             return Err(Failure::usage(message).hint("one --split for each name"));
         }
+        let is_rest = |split: &TypedSplit| split.rule == Rule::Rest;
+        if is_rest(&split) && typed.iter().any(is_rest) {
+            let message = format!("--split {text}: expected one rest, found it twice");
+            return Err(Failure::usage(message).hint("what is left is one split"));
+        }
         typed.push(split);
     }
     Ok(typed)
@@ -154,7 +159,7 @@ pub fn typed(texts: &[String]) -> Outcome<Vec<TypedSplit>> {
 
 /// The clips of each typed split.
 pub fn chosen(typed: &[TypedSplit], clips: &[Clip]) -> Outcome<Vec<(String, Vec<String>)>> {
-    let mut splits = Vec::new();
+    let mut splits: Vec<(String, Vec<String>)> = Vec::new();
     for split in typed {
         let ids = match &split.rule {
             Rule::Ids(path) => listed(path, clips)?,
@@ -163,16 +168,17 @@ pub fn chosen(typed: &[TypedSplit], clips: &[Clip]) -> Outcome<Vec<(String, Vec<
                 numbered(split, clips, numbers, of)?
             }
             Rule::Cameras(numbers) => numbered(split, clips, numbers, |clip| clip.camera)?,
-            Rule::Share(share) => shared(clips, *share)?,
+            Rule::Share(share) => shared(split, clips, &taken(&splits), *share)?,
             Rule::Rest => continue,
         };
         splits.push((split.name.clone(), ids));
     }
-    let taken: HashSet<String> = splits.iter().flat_map(|(_, ids)| ids).cloned().collect();
-    for split in typed.iter().filter(|split| split.rule == Rule::Rest) {
+    if let Some(split) = typed.iter().find(|split| split.rule == Rule::Rest) {
+        let taken = taken(&splits);
         let rest = clips.iter().map(|clip| &clip.id);
-        let rest = rest.filter(|id| !taken.contains(*id));
-        splits.push((split.name.clone(), rest.cloned().collect()));
+        let rest = rest.filter(|id| !taken.contains(id.as_str()));
+        let rest = rest.cloned().collect();
+        splits.push((split.name.clone(), rest));
     }
     if let Some((name, _)) = splits.iter().find(|(_, ids)| ids.is_empty()) {
         let message = format!("--split {name}: expected clips, found none");
@@ -181,6 +187,12 @@ pub fn chosen(typed: &[TypedSplit], clips: &[Clip]) -> Outcome<Vec<(String, Vec<
         );
     }
     Ok(splits)
+}
+
+/// The clips that are in a split.
+fn taken(splits: &[(String, Vec<String>)]) -> HashSet<&str> {
+    let ids = splits.iter().flat_map(|(_, ids)| ids);
+    ids.map(String::as_str).collect()
 }
 
 /// Ids, one a line.
@@ -222,8 +234,25 @@ fn numbered(
         .collect())
 }
 
-/// A share of the clips, of each class; those without a label are a class of their own.
-fn shared(clips: &[Clip], share: f64) -> Outcome<Vec<String>> {
+/// A share of all clips, of each class, out of those that are not `taken`; those without a label are a class of their own.
+fn shared(
+    split: &TypedSplit,
+    clips: &[Clip],
+    taken: &HashSet<&str>,
+    share: f64,
+) -> Outcome<Vec<String>> {
+    let all = clips.len();
+    let is_free = |clip: &&Clip| !taken.contains(clip.id.as_str());
+    let clips: Vec<&Clip> = clips.iter().filter(is_free).collect();
+    let share = share * all as f64 / clips.len().max(1) as f64;
+    if share >= 1.0 {
+        let (name, rule) = (&split.name, &split.rule_text);
+        let free = clips.len();
+        let message = format!(
+            "--split {name}={rule}: expected a share of what no split before takes, {free} of {all} clips, found more"
+        );
+        return Err(Failure::usage(message).hint(format!("--split {name}=rest takes all of them")));
+    }
     let labels: Vec<Option<u32>> = clips
         .iter()
         .map(|clip| clip.label.or(Some(u32::MAX)))

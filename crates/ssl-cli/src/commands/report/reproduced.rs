@@ -4,11 +4,13 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
+use skeleton_datasets::paper::Metric;
 
 use crate::failure::{Failure, Outcome};
 use crate::page::html::{Cell, Grid, Gridded, Tables};
 use crate::page::{Share, t_interval};
 use crate::report::{count, spell};
+use crate::reproduce::{CellRuns, Gain, Machine, Seeded};
 use crate::text::read_json;
 
 const RESULTS: &str = "results";
@@ -44,14 +46,10 @@ struct Written {
 }
 
 #[derive(Deserialize)]
-struct Machine {
-    processor: String,
-    cores: String,
-    system: String,
-}
-
-#[derive(Deserialize)]
 struct WrittenCell {
+    /// Older tables don't say it.
+    #[serde(default)]
+    metric: Option<Metric>,
     row: String,
     column: String,
     measured_on: String,
@@ -65,19 +63,6 @@ struct WrittenCell {
     runs: Option<Vec<CellRuns>>,
 }
 
-#[derive(Deserialize)]
-struct Seeded {
-    accuracy: f64,
-    clips: u64,
-}
-
-#[derive(Deserialize)]
-struct CellRuns {
-    #[serde(default)]
-    pretrain: Option<String>,
-    result: String,
-}
-
 /// An arm of a comparison by a protocol.
 #[derive(Deserialize)]
 struct Summary {
@@ -86,13 +71,6 @@ struct Summary {
     mean: f64,
     runs: usize,
     gain: Option<Gain>,
-}
-
-#[derive(Deserialize)]
-struct Gain {
-    mean: f64,
-    low: f64,
-    high: f64,
 }
 
 #[derive(Deserialize)]
@@ -172,6 +150,7 @@ fn gridded(name: String, table: Written, runs: &Runs<'_>) -> Gridded {
         processor,
         cores,
         system,
+        ..
     } = table.machine;
     let mut provenance = vec![
         ("seeds".to_owned(), seeds.join(", ")),
@@ -216,10 +195,11 @@ fn of_cell(cell: WrittenCell, runs: &Runs<'_>) -> Cell {
         let half = t_interval(std, n)?;
         Some(((mean - half).max(0.0), (mean + half).min(100.0)))
     });
-    // Of one run there is only what its clips say.
-    let clips = cell.values.first().and_then(|one| {
+    // Of one run there is only what its clips say, where the number is the share of those that are right.
+    let is_share = cell.metric == Some(Metric::Top1);
+    let clips = cell.values.first().filter(|_| is_share).and_then(|one| {
         let right = (one.accuracy / 100.0 * one.clips as f64).round() as u64;
-        let share = Share::of(right, one.clips)?;
+        let share = Share::of(right, one.clips as u64)?;
         Some((100.0 * share.low, 100.0 * share.high))
     });
     let of = match n {
