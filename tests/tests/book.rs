@@ -92,6 +92,10 @@ impl Typed {
         desk.write("mine.pkl", TOY.pickle());
         desk.ssl("convert mine.pkl mine.jsonl --layout coco17")
             .success();
+        // As the book's script writes them, without splits.
+        let lines = String::from_utf8(desk.read("mine.jsonl")).expect("text");
+        let clips = lines.lines().filter(|line| !line.contains("\"split\""));
+        desk.write("mine.jsonl", clips.collect::<Vec<_>>().join("\n") + "\n");
         desk.write("new.jsonl", desk.read("mine.jsonl"));
         desk.write("new.pkl", TOY.pickle());
         brought(&desk);
@@ -203,8 +207,9 @@ fn fewer_clips(words: &mut [String]) {
 fn shorter(words: &[String]) -> Vec<String> {
     let has = |name: &str| words.iter().any(|word| word == name);
     let epochs = match &*words[0] {
-        "pretrain" | "finetune" if has("--preset") || has("--config") => {
-            format!("--set {}.epochs=1", words[0])
+        "pretrain" | "finetune" if !has("--resume") || has("--preset") => {
+            let job = &words[0];
+            format!("--set {job}.epochs=1 --set {job}.least_updates=0")
         }
         "probe" if has("--preset") => String::new(),
         "doctor" if has("--overfit") => String::new(),

@@ -347,3 +347,90 @@ fn readmes_show_dependencies_of_the_versions_there_are() {
         }
     }
 }
+
+/// The page of all settings: the program takes each value that it shows, and it has each key of every preset.
+#[test]
+fn every_setting_is_on_its_page_and_is_taken() {
+    let text = read(&root().join("docs/settings.md"));
+    let mut shown: Vec<(String, String)> = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with("| `")) {
+        let mut cells = line
+            .split(" | ")
+            .map(|cell| cell.trim_matches(['|', ' ', '`']));
+        let (key, value) = (cells.next().unwrap_or(""), cells.next().unwrap_or(""));
+        shown.push((key.to_owned(), value.to_owned()));
+    }
+    assert!(shown.len() > 50, "only {} rows", shown.len());
+    let desk = Desk::new();
+    for (key, value) in &shown {
+        for job in ["pretrain", "finetune"] {
+            let own = match key.split_once('.') {
+                Some(("pretrain", rest)) if !rest.starts_with("objective") && rest != "control" => {
+                    format!("{job}.{rest}")
+                }
+                _ => key.clone(),
+            };
+            let other = match job {
+                "pretrain" => own.starts_with("finetune.") || own.starts_with("model.strl"),
+                _ => own.starts_with("pretrain."),
+            };
+            if other {
+                continue;
+            }
+            let typed = [
+                "--preset", "quick", "--data", "none.h5", "--out", "run", "--set",
+            ];
+            let split = if job == "pretrain" {
+                "--split"
+            } else {
+                "--train"
+            };
+            let mut command = desk.command(job);
+            command.args(typed).arg(format!("{own}={value}"));
+            command.args([split, "train"]);
+            let output = command.output().expect("the program starts");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                said.contains("none.h5: No such file"),
+                "{own}={value}: {said}"
+            );
+        }
+    }
+    let presets = desk.ssl("preset").success().stdout;
+    let presets = presets
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    for preset in presets {
+        let text = desk.ssl(&format!("preset {preset}")).success().stdout;
+        let settings: toml::Table = text.parse().expect("a preset is TOML");
+        let mut keys = Vec::new();
+        leaves("", &settings, &mut keys);
+        for key in keys {
+            let of_both = key.replacen("finetune.", "pretrain.", 1);
+            let is_shown = |key: &str| {
+                shown
+                    .iter()
+                    .any(|(shown, _)| key == shown || key.starts_with(&format!("{shown}.")))
+            };
+            let kind = key.ends_with("objective.kind");
+            assert!(
+                kind || is_shown(&key) || is_shown(&of_both),
+                "{preset}: {key} is not on the page"
+            );
+        }
+    }
+}
+
+/// The dotted keys of a table's values.
+fn leaves(above: &str, table: &toml::Table, keys: &mut Vec<String>) {
+    for (key, value) in table {
+        let key = match above {
+            "" => key.clone(),
+            above => format!("{above}.{key}"),
+        };
+        match value {
+            toml::Value::Table(table) => leaves(&key, table, keys),
+            _ => keys.push(key),
+        }
+    }
+}

@@ -10,7 +10,8 @@ use super::{ComputeArgs, MachineArgs, positive, seed};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
-    /// A preset shipped with the program (`ssl preset` lists them) [default: that of the encoder's run, else default].
+    /// A preset shipped with the program (`ssl preset` lists them) [default: default; of finetune --encoder the settings of the
+    /// encoder's run].
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<String>,
 
