@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
 use skeleton_data::cache::Cache;
 use skeleton_data::reading::Reading;
 use skeleton_data::split::Fold;
-use skeleton_data::{ClipSource, Kind, Units};
-use skeleton_graph::Layout;
+use skeleton_data::{ClipSource, Kind};
 
 use crate::checkpoint::Fingerprint;
 use crate::failure::{Failure, Outcome, first_few};
@@ -22,6 +22,15 @@ use crate::report::count;
 #[derive(Clone)]
 pub struct Data {
     cache: Arc<Cache>,
+}
+
+/// Everything but splits is as the cache has it.
+impl Deref for Data {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        &self.cache
+    }
 }
 
 /// Whether a file is a cache: by its first bytes, or by its name's ending where it can't be read.
@@ -47,7 +56,7 @@ impl Data {
         Ok(Data { cache })
     }
 
-    /// The cache itself.
+    /// The cache itself, whose [`split`](Cache::split) is as the file has it.
     pub fn cache(&self) -> &Cache {
         &self.cache
     }
@@ -57,42 +66,17 @@ impl Data {
         self.cache.clone()
     }
 
-    /// The layout of all clips.
-    pub fn layout(&self) -> &Layout {
-        self.cache.layout()
-    }
-
-    /// c.
-    pub fn coordinates(&self) -> usize {
-        self.cache.coordinates()
-    }
-
-    /// What the coordinates are measured in.
-    pub fn units(&self) -> Units {
-        self.cache.units()
-    }
-
-    /// Class names in the order of the labels.
-    pub fn classes(&self) -> &[String] {
-        self.cache.classes()
-    }
-
-    /// The data set's name.
-    pub fn dataset(&self) -> &str {
-        self.cache.dataset()
-    }
-
     /// What runs record of their data.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
-            dataset: self.cache.dataset().to_owned(),
-            digest: self.cache.digest().to_owned(),
+            dataset: self.dataset().to_owned(),
+            digest: self.digest().to_owned(),
         }
     }
 
     /// The clips of a split, or of a [`Fold`] of it, by their ids' order, so that the order in a file changes nothing.
     pub fn split(&self, name: &str) -> Outcome<Vec<u32>> {
-        let has = |name: &str| self.cache.splits().any(|(known, _)| known == name);
+        let has = |name: &str| self.splits().any(|(known, _)| known == name);
         let (split, fold) = match Fold::parse(name) {
             // It may be a split's own name.
             (_, Some(_)) if has(name) => (name, None),
@@ -100,7 +84,7 @@ impl Data {
         };
         let mut clips = self.sorted(self.cache.split(split)?.to_vec());
         if let Some(fold) = fold {
-            let sample = |clip: u32| self.cache.sample(clip as usize);
+            let sample = |clip: u32| self.sample(clip as usize);
             let labels = self.labels();
             let class = |clip: u32| labels[clip as usize];
             clips = fold.of(&clips, |clip| sample(clip).subject, class);
@@ -143,13 +127,13 @@ impl Data {
 
     /// How many of `clips` have more than so many people stored.
     pub fn crowded(&self, clips: &[u32], persons: usize) -> usize {
-        let is = |&&clip: &&u32| self.cache.sample(clip as usize).persons > persons;
+        let is = |&&clip: &&u32| self.sample(clip as usize).persons > persons;
         clips.iter().filter(is).count()
     }
 
     /// Tracks of the `batch` clips of `clips` that have most, `persons` a clip at most.
     pub fn most_tracks(&self, clips: &[u32], batch: usize, persons: usize) -> usize {
-        let tracks = |&clip: &u32| self.cache.sample(clip as usize).persons.min(persons);
+        let tracks = |&clip: &u32| self.sample(clip as usize).persons.min(persons);
         let mut tracks: Vec<usize> = clips.iter().map(tracks).collect();
         tracks.sort_unstable_by(|one, other| other.cmp(one));
         tracks.iter().take(batch).sum()
@@ -157,29 +141,24 @@ impl Data {
 
     /// All clips by their ids' order.
     pub fn all(&self) -> Vec<u32> {
-        self.sorted((0..self.cache.len() as u32).collect())
+        self.sorted((0..self.len() as u32).collect())
     }
 
     fn sorted(&self, mut clips: Vec<u32>) -> Vec<u32> {
-        clips.sort_by_key(|&clip| self.cache.sample(clip as usize).id);
+        clips.sort_by_key(|&clip| self.sample(clip as usize).id);
         clips
     }
 
     /// The ids of some clips.
     pub fn ids(&self, clips: &[u32]) -> Vec<String> {
-        let id = |&clip: &u32| self.cache.sample(clip as usize).id.to_owned();
+        let id = |&clip: &u32| self.sample(clip as usize).id.to_owned();
         clips.iter().map(id).collect()
-    }
-
-    /// The class of every clip, by index.
-    pub fn labels(&self) -> Vec<Option<u32>> {
-        self.cache.labels()
     }
 
     /// How it looks to a model.
     pub fn facts(&self) -> Facts<'_> {
         Facts {
-            name: self.cache.path().to_owned(),
+            name: self.path().to_owned(),
             layout: self.layout(),
             units: Some(self.units()),
             coordinates: self.coordinates(),

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt::Display;
 use std::path::Path;
 
-use crate::signal::{Signal, Stopped};
+use crate::signal::{Interrupt, Signal, Stopped};
 
 /// The result of everything in the program that can fail.
 pub type Outcome<T = ()> = Result<T, Failure>;
@@ -54,6 +54,14 @@ impl Failure {
         Failure::Usage {
             message: message.into(),
             hint: None,
+        }
+    }
+
+    /// The user or the system asked to stop; `message` says what was finished and what is left on disk.
+    pub fn interrupted(signal: Signal, message: impl Into<String>) -> Failure {
+        Failure::Interrupted {
+            signal,
+            message: message.into(),
         }
     }
 
@@ -110,6 +118,14 @@ impl Failure {
         }
     }
 
+    /// Asserts that the message has these words, and shows it where it hasn't.
+    #[cfg(test)]
+    #[track_caller]
+    pub fn assert_says(&self, words: &str) {
+        let message = self.message();
+        assert!(message.contains(words), "no {words:?} in {message}");
+    }
+
     /// Whether a GPU had no memory left, as CUDA and Metal say it.
     pub fn is_out_of_memory(&self) -> bool {
         let message = self.message().to_ascii_lowercase();
@@ -124,6 +140,17 @@ impl Failure {
             Failure::Error { .. } | Failure::Elsewhere => 1,
             Failure::Usage { .. } => 2,
             Failure::Interrupted { signal, .. } => signal.exit_code(),
+        }
+    }
+}
+
+/// Here and not in `signal`, since a failure knows of signals and a signal of no failures.
+impl Interrupt {
+    /// An error with this message where the program has been asked to stop.
+    pub fn check<M: Into<String>>(&self, message: impl FnOnce() -> M) -> Outcome {
+        match self.received() {
+            None => Ok(()),
+            Some(signal) => Err(Failure::interrupted(signal, message())),
         }
     }
 }
@@ -285,17 +312,30 @@ impl From<skeletonmae::Error> for Failure {
 /// What the program itself handed to an engine comes back as what it was.
 fn from_data(source: Box<dyn Error + Send + Sync>) -> Failure {
     let source = match source.downcast::<Stopped>() {
-        Ok(stopped) => {
-            return Failure::Interrupted {
-                signal: stopped.0,
-                message: "nothing more was written".to_owned(),
-            };
-        }
+        Ok(stopped) => return Failure::interrupted(stopped.0, "nothing more was written"),
         Err(source) => source,
     };
     match source.downcast::<skeleton_data::Error>() {
         Ok(error) => Failure::from(*error),
         Err(source) => Failure::from_error(&*source),
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Failure {
+        Failure::from_error(&error)
+    }
+}
+
+impl From<toml::de::Error> for Failure {
+    fn from(error: toml::de::Error) -> Failure {
+        Failure::from_error(&error)
+    }
+}
+
+impl From<toml::ser::Error> for Failure {
+    fn from(error: toml::ser::Error) -> Failure {
+        Failure::from_error(&error)
     }
 }
 
@@ -341,10 +381,7 @@ mod tests {
     fn exit_codes_follow_the_contract() {
         assert_eq!(Failure::error("").exit_code(), 1);
         assert_eq!(Failure::usage("").exit_code(), 2);
-        let stopped = |signal| Failure::Interrupted {
-            signal,
-            message: String::new(),
-        };
+        let stopped = |signal| Failure::interrupted(signal, "");
         assert_eq!(stopped(Signal::Interrupt).exit_code(), 130);
         assert_eq!(stopped(Signal::Terminate).exit_code(), 143);
     }

@@ -55,7 +55,8 @@ impl Feeds<'_> {
     /// nothing: for training with `augment`, for evaluation without.
     pub fn of(&self, order: Vec<u32>, augment: Option<&Augment>) -> Outcome<Feed> {
         let (source, reading) = (self.source.clone(), self.reading.clone());
-        let workers = self.machine.workers();
+        // As many prepare batches as compute.
+        let workers = self.machine.threads;
         Ok(Feed {
             loader: Loader::new(source, reading, augment.cloned(), workers)?,
             order,
@@ -340,12 +341,6 @@ mod tests {
     }
 
     fn feed(n: usize, threads: usize, interrupt: &Interrupt) -> Feed {
-        let machine = Machine {
-            device: Device::Cpu,
-            name: "cpu".into(),
-            features: candle_core::DType::F32,
-            threads,
-        };
         let augment = Augment {
             noise: 0.1,
             ..Augment::default()
@@ -357,7 +352,7 @@ mod tests {
         let feeds = Feeds {
             source: Arc::new(clips(n)),
             reading,
-            machine,
+            machine: Machine::cpu(threads),
             interrupt,
         };
         feeds.of((0..n as u32).collect(), Some(&augment)).unwrap()

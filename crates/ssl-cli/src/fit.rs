@@ -112,32 +112,18 @@ impl Facts<'_> {
 
 #[cfg(test)]
 mod tests {
-    use skeleton_data::reading::Reading;
-    use skeleton_data::stream::Stream;
-
     use super::*;
-    use crate::checkpoint::{Fingerprint, Kind, VERSION};
+    use crate::checkpoint::Kind;
+    use crate::checkpoint::tests::checkpoint;
 
     fn meta(layout: &Layout) -> Meta {
         Meta {
-            version: VERSION,
             kind: Kind::Finetune,
             layout: layout.to_toml(),
             units: Units::Metre,
-            reading: Reading::default(),
-            stream: Stream::Joint,
-            frames: 64,
             coordinates: 3,
             classes: vec!["a".into(), "b".into()],
-            config: String::new(),
-            data: Fingerprint {
-                dataset: "x".into(),
-                digest: "00".into(),
-            },
-            epoch: 1,
-            encoder: None,
-            also: Vec::new(),
-            imported: None,
+            ..checkpoint().meta
         }
     }
 

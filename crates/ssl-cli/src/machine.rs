@@ -242,8 +242,7 @@ impl Machine {
         let opened = device.open()?;
         process::keep_freed_of(&opened);
         candle_core::cuda::set_gemm_reduced_precision_f32(precision == Precision::Tf32);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads.map_or(world().share_of(cores), usize::from);
+        let threads = threads.map_or(world().share_of(process::cores()), usize::from);
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build_global()
@@ -259,9 +258,15 @@ impl Machine {
         })
     }
 
-    /// Threads that prepare batches beside those that compute.
-    pub fn workers(&self) -> usize {
-        self.threads
+    /// The CPU, in a test.
+    #[cfg(test)]
+    pub fn cpu(threads: usize) -> Machine {
+        Machine {
+            device: CandleDevice::Cpu,
+            name: "cpu".to_owned(),
+            features: DType::F32,
+            threads,
+        }
     }
 }
 

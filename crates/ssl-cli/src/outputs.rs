@@ -92,10 +92,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 /// Whether two names lead to one place, whether or not a file is there.
 fn same_place(a: &Path, b: &Path) -> bool {
     let place = |path: &Path| {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = checkpoint::folder_of(path);
         Some((folder.canonicalize().ok()?, path.file_name()?.to_owned()))
     };
     same_file(a, b) || place(a).is_some() && place(a) == place(b)
@@ -115,11 +112,7 @@ mod tests {
         std::fs::hard_link(at("a"), at("hard")).unwrap();
         let refused = |output: PathBuf, inputs: &[&Path]| {
             let refused = vacant([&output], inputs, true).unwrap_err();
-            assert!(
-                refused.message().contains("what is read"),
-                "{}",
-                refused.message()
-            );
+            refused.assert_says("what is read");
         };
         let a = at("a");
         for output in [a.clone(), at("run/../a"), at("hard")] {

@@ -66,12 +66,9 @@ impl Printer {
         self.terminal && io::stdout().is_terminal()
     }
 
-    /// Lines that are drawn over each other; nothing where stderr is no terminal.
+    /// Lines that are drawn over each other, for somebody who looks at a terminal ([`draws`](Self::draws)).
     pub fn panel(&self) -> Panel {
-        let bar = match self.terminal {
-            true => self.bars.add(ProgressBar::new_spinner()),
-            false => ProgressBar::hidden(),
-        };
+        let bar = self.bars.add(ProgressBar::new_spinner());
         let style = ProgressStyle::with_template("{msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Panel { bar }
@@ -104,8 +101,7 @@ impl Printer {
 
     /// A value as one JSON document on stdout.
     pub fn json(&self, value: &impl serde::Serialize) -> Outcome {
-        let text =
-            serde_json::to_string_pretty(value).map_err(|error| Failure::from_error(&error))?;
+        let text = serde_json::to_string_pretty(value)?;
         self.document(&text)
     }
 
@@ -286,8 +282,8 @@ impl Progress {
         if self.done == 0 || self.done >= self.total {
             return String::new();
         }
-        let speed = self.done as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
-        format!(", ETA {}", clock((self.total - self.done) as f64 / speed))
+        let left = seconds_left(self.done, self.total, self.started.elapsed());
+        format!(", ETA {}", clock(left))
     }
 }
 
@@ -300,15 +296,17 @@ impl Drop for Progress {
 /// `1200/4000 clips, 310 clips/s, ETA 0:09`
 fn pace(done: u64, total: u64, elapsed: Duration) -> String {
     let speed = done as f64 / elapsed.as_secs_f64().max(1e-3);
-    let left = if speed > 0.0 {
-        total.saturating_sub(done) as f64 / speed
-    } else {
-        0.0
-    };
-    format!(
-        "{done}/{total} clips, {speed:.0} clips/s, ETA {}",
-        clock(left)
-    )
+    let left = clock(seconds_left(done, total, elapsed));
+    format!("{done}/{total} clips, {speed:.0} clips/s, ETA {left}")
+}
+
+/// Seconds that the rest takes at the pace so far; none where there is no pace yet.
+fn seconds_left(done: u64, total: u64, elapsed: Duration) -> f64 {
+    let each = elapsed.as_secs_f64().max(1e-3) / done.max(1) as f64;
+    match done {
+        0 => 0.0,
+        _ => total.saturating_sub(done) as f64 * each,
+    }
 }
 
 /// Seconds as `m:ss`, or `h:mm:ss` from an hour on.

@@ -175,6 +175,11 @@ pub fn instruction_set() -> String {
     }
 }
 
+/// Cores that this process may compute on.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// The processor's name; empty where the system has no file that says it.
 pub fn processor() -> String {
     field("/proc/cpuinfo", "model name")

@@ -21,7 +21,7 @@ use crate::checkpoint::Whole;
 use crate::failure::{Failure, Outcome};
 
 /// The version of score files that this program writes and reads.
-const VERSION: u64 = 1;
+pub const VERSION: u64 = 1;
 
 /// No line of ours is nearly as long, in bytes.
 const LONGEST_LINE: u64 = 4 << 20;
@@ -49,11 +49,6 @@ pub struct About {
     pub classes: Vec<String>,
 }
 
-impl About {
-    /// The version that is written.
-    pub const VERSION: u64 = VERSION;
-}
-
 /// A clip's line.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,7 +73,7 @@ pub struct ScoreFile {
 pub fn write(path: &Path, about: &About, scores: &Scores) -> Outcome {
     let mut whole = Whole::create(path)?;
     let mut line = |value: serde_json::Result<String>| -> Outcome {
-        let text = value.map_err(|error| Failure::from_error(&error))?;
+        let text = value?;
         writeln!(whole, "{text}").map_err(Failure::io(path))
     };
     line(serde_json::to_string(about))?;
@@ -336,7 +331,7 @@ mod tests {
             (good.lines().next().unwrap().to_owned(), "found none"),
         ] {
             let refused = read(&text).unwrap_err();
-            assert!(refused.message().contains(part), "{}", refused.message());
+            refused.assert_says(part);
         }
     }
 

@@ -41,25 +41,28 @@ pub fn read_at_most(path: &Path, most: u64) -> Outcome<String> {
     }
 }
 
-/// The longest text with a line a clip, in bytes: a million clips' has fewer.
+/// The longest list and the longest JSON document that are read, in bytes: a million clips, a hundred thousand epochs and a
+/// measurement of a thousand classes have fewer.
 const LONGEST_LIST: u64 = 64 << 20;
 
-/// A text with a line a clip, such as ids or labels.
+/// A text with a line a clip or an epoch, such as labels or metrics.jsonl.
 pub fn read_list(path: &Path) -> Outcome<String> {
     read_at_most(path, LONGEST_LIST)
 }
 
-/// The longest JSON document of a run that is read, in bytes: a measurement of a thousand classes has fewer.
-const LONGEST_JSON: u64 = 64 << 20;
-
 /// A file that is one JSON document.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Outcome<T> {
-    let text = read_at_most(path, LONGEST_JSON)?;
+    let text = read_list(path)?;
     serde_json::from_str(&text).map_err(|error| {
         Failure::error(format!("{}: {error}", path.display())).hint(
             "it was damaged, or another program wrote it: make it again, or take it from a copy",
         )
     })
+}
+
+/// A file that is one JSON document, where there is one.
+pub fn read_json_if_there<T: DeserializeOwned>(path: &Path) -> Outcome<Option<T>> {
+    path.exists().then(|| read_json(path)).transpose()
 }
 
 /// A word for a shell: as it is where that is safe, else in single quotes.
@@ -154,27 +157,16 @@ mod tests {
         assert_eq!(read_text(&path).unwrap(), longest);
         std::fs::write(&path, longest + "y").unwrap();
         let refused = read_text(&path).unwrap_err();
-        assert!(
-            refused.message().contains("at most 1048576 bytes"),
-            "{}",
-            refused.message()
-        );
+        refused.assert_says("at most 1048576 bytes");
         let missing = read_text(&folder.path().join("missing.toml")).unwrap_err();
-        assert!(
-            missing.message().contains("missing.toml"),
-            "{}",
-            missing.message()
-        );
+        missing.assert_says("missing.toml");
     }
 
     #[cfg(unix)]
     #[test]
     fn a_device_without_end_is_refused() {
-        assert!(
-            read_text(Path::new("/dev/zero"))
-                .unwrap_err()
-                .message()
-                .contains("a longer one")
-        );
+        read_text(Path::new("/dev/zero"))
+            .unwrap_err()
+            .assert_says("a longer one");
     }
 }

@@ -88,7 +88,7 @@ mod tests {
         let failure = Entry::at(Path::new("zoo:none"))
             .err()
             .expect("there is none");
-        assert!(failure.message().contains("jhmdb, nw_ucla, utd_mhad"));
+        failure.assert_says("jhmdb, nw_ucla, utd_mhad");
         assert!(
             Entry::at(Path::new("runs/pretrain"))
                 .expect("a path")

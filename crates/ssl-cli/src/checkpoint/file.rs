@@ -19,7 +19,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome {
 
 /// A value as one JSON document, written as [`write_whole`] does.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Outcome {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Failure::from_error(&error))?;
+    let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
     write_whole(path, &text)
 }
@@ -35,10 +35,7 @@ pub struct Whole {
 impl Whole {
     /// An empty one that will be `path`.
     pub fn create(path: &Path) -> Outcome<Whole> {
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(path);
         Ok(Whole {
             path: path.to_owned(),
             folder: folder.to_owned(),
@@ -75,6 +72,14 @@ impl Write for Whole {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.beside.flush()
+    }
+}
+
+/// The folder that a path is in: this one, where it names none.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 pub use strl::checkpoint::sealed::read_safetensors;
 pub use strl::checkpoint::{Checkpoint, FILE, Fingerprint, Kind, Meta, Origin, VERSION};
 
-pub use self::file::{BESIDE, Whole, write_json, write_whole};
+pub use self::file::{BESIDE, Whole, folder_of, write_json, write_whole};
 pub use self::state::{Best, State};
 use crate::failure::{Failure, Outcome};
 use crate::zoo::Entry;

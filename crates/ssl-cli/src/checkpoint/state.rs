@@ -269,7 +269,7 @@ mod tests {
     fn a_checkpoint_is_no_state() {
         let bytes = checkpoint().to_bytes().unwrap();
         let refused = read(&bytes).unwrap_err();
-        assert!(refused.message().contains("expected a training state"));
+        refused.assert_says("expected a training state");
     }
 
     #[test]

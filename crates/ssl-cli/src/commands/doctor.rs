@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use skeleton_data::ClipSource;
 use skeleton_data::augment::Augment;
-use skeleton_data::cache::Cache;
 use skeleton_data::health::{Catalogue, Health, examine, usual_pairs};
 use skeleton_data::reading::Reading;
 use skeleton_data::survey::Survey;
@@ -66,7 +65,7 @@ pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outco
     let learnt = trial
         .map(|trial| trial.run(&data, &survey, printer, interrupt))
         .transpose()?;
-    let asked = asks(cache)?;
+    let asked = asks(&data)?;
     let diagnosis = Diagnosis::new(cache, &health, learnt, usize::from(args.show)).asking(asked);
     printer.report(args.json, &diagnosis, Diagnosis::text)?;
     match diagnosis.errors() {
@@ -83,10 +82,10 @@ pub fn run(args: &DoctorArgs, printer: &Printer, interrupt: &Interrupt) -> Outco
 
 /// What these clips ask to change in the preset default. Turns and tilts are those measured between two views of NW-UCLA (the book,
 /// "What helps"); frames and people follow from the counts.
-fn asks(cache: &Cache) -> Outcome<Vec<Asked>> {
+fn asks(data: &Data) -> Outcome<Vec<Asked>> {
     let preset = &PRESETS[0];
     let reading = Config::from_toml(preset.text, preset.name)?.reading;
-    let samples = || (0..cache.len()).map(|clip| cache.sample(clip));
+    let samples = || (0..data.len()).map(|clip| data.sample(clip));
     let mut asked = Vec::new();
     let mut lengths: Vec<usize> = samples().map(|sample| sample.frames).collect();
     lengths.sort_unstable();
@@ -107,7 +106,7 @@ fn asks(cache: &Cache) -> Outcome<Vec<Asked>> {
         });
     }
     let cameras: BTreeSet<u32> = samples().filter_map(|sample| sample.camera).collect();
-    if cache.coordinates() == 3 && cameras.len() > 1 {
+    if data.coordinates() == 3 && cameras.len() > 1 {
         asked.push(Asked {
             set: ["pretrain", "finetune"]
                 .iter()
@@ -120,10 +119,7 @@ fn asks(cache: &Cache) -> Outcome<Vec<Asked>> {
         .map(|sample| sample.persons)
         .max()
         .unwrap_or_default();
-    let most = samples()
-        .filter(|sample| sample.persons > reading.persons)
-        .count();
-    if 2 * most > cache.len() {
+    if 2 * data.crowded(&data.all(), reading.persons) > data.len() {
         asked.push(Asked {
             set: vec![format!("reading.persons={}", people.min(8))],
             why: format!("most clips show more than {} people", reading.persons),
@@ -257,13 +253,10 @@ impl Trial {
         let settings = &setup.settings;
         match run_epoch(&learner, &pass, settings, &mut optimizer, steps, watch) {
             Ok(_) => Ok(true),
-            Err(skeletonmae::Error::Stopped { .. }) => match watch.interrupt.received() {
-                Some(signal) => Err(Failure::Interrupted {
-                    signal,
-                    message: "nothing was changed".to_owned(),
-                }),
-                None => Ok(true),
-            },
+            Err(skeletonmae::Error::Stopped { .. }) => {
+                watch.interrupt.check(|| "nothing was changed")?;
+                Ok(true)
+            }
             Err(skeletonmae::Error::NonFinite { value, .. }) => {
                 watch.losses.push(value);
                 Ok(false)

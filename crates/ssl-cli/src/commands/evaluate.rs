@@ -46,7 +46,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer, interrupt: &Interrupt) -> Out
     let classes = &meta.classes;
     if let Some(path) = &args.scores {
         let about = About {
-            version: About::VERSION,
+            version: scores::VERSION,
             checkpoint: opened.origin.sha256.clone(),
             dataset: fingerprint.dataset.clone(),
             digest: fingerprint.digest.clone(),

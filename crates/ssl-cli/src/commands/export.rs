@@ -53,8 +53,7 @@ pub fn run(args: &ExportArgs, printer: &Printer) -> Outcome {
         tensors,
     )?;
     let preprocessing = Preprocessing::of(&opened);
-    let text =
-        serde_json::to_string(&preprocessing).map_err(|error| Failure::from_error(&error))?;
+    let text = serde_json::to_string(&preprocessing)?;
     let about = format!(
         "An action classifier of skeleton sequences: {} of {}, {} frames.",
         count(meta.classes.len(), "class"),

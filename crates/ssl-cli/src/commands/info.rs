@@ -15,8 +15,8 @@ use crate::printer::Printer;
 use crate::report::{
     BestEvaluation, Evaluation, ReconstructionReport, columns, count, grouped, percent,
 };
-use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST};
-use crate::text::read_json;
+use crate::run::{INFO, Info, RECONSTRUCTION, TEST, TEST_BEST};
+use crate::text::read_json_if_there;
 use crate::zoo::Entry;
 
 /// Prints a model's card.
@@ -74,10 +74,9 @@ fn card(model: &Path) -> Outcome<Card> {
 /// The settings as JSON, without what a card says elsewhere.
 fn settings(opened: &Opened) -> Outcome<Value> {
     let text = &opened.checkpoint.meta.config;
-    let mut table: toml::Table =
-        toml::from_str(text).map_err(|error| Failure::from_error(&error))?;
+    let mut table: toml::Table = toml::from_str(text)?;
     table.remove("run");
-    serde_json::to_value(table).map_err(|error| Failure::from_error(&error))
+    Ok(serde_json::to_value(table)?)
 }
 
 /// What lies beside a checkpoint in its run's folder; nothing where a file alone was given.
@@ -108,11 +107,11 @@ impl Beside {
                 beside.add(&path)?;
             }
         }
-        beside.info = beside.json(model, "run.json")?;
+        beside.info = json(model, INFO)?;
         beside.metrics = Measurements {
-            reconstruction: beside.json(model, RECONSTRUCTION)?,
-            test: beside.json(model, TEST)?,
-            test_best: beside.json(model, TEST_BEST)?,
+            reconstruction: json(model, RECONSTRUCTION)?,
+            test: json(model, TEST)?,
+            test_best: json(model, TEST_BEST)?,
         };
         Ok(beside)
     }
@@ -124,16 +123,13 @@ impl Beside {
         self.files.insert(name.to_string_lossy().into_owned(), size);
         Ok(())
     }
+}
 
-    /// A file of the run, where it is there.
-    fn json<T: DeserializeOwned>(&self, run: &Path, name: &str) -> Outcome<Option<T>> {
-        if !self.files.contains_key(name) {
-            return Ok(None);
-        }
-        read_json(&run.join(name)).map(Some).map_err(|failure| {
-            failure.hint("the file is damaged; `ssl info` of the checkpoint alone needs none of it")
-        })
-    }
+/// A file of the run, where it is there.
+fn json<T: DeserializeOwned>(run: &Path, name: &str) -> Outcome<Option<T>> {
+    read_json_if_there(&run.join(name)).map_err(|failure| {
+        failure.hint("the file is damaged; `ssl info` of the checkpoint alone needs none of it")
+    })
 }
 
 /// A model's card.
@@ -297,7 +293,7 @@ impl Card {
         let mut rows = vec![head];
         rows.extend(modules.map(|m| row(&m.name, m.parameters, m.multiply_adds)));
         rows.push(row("all", self.parameters, self.multiply_adds));
-        let mut lines = columns([false, true, true], &rows);
+        let mut lines = columns(&[false, true, true], &rows);
         let flops = self.flops as f64 / 1e6;
         if let Some(all) = lines.last_mut() {
             *all += &format!(" (a forward pass of one person of one clip, {flops:.1} MFLOP)");

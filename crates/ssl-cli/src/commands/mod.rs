@@ -37,6 +37,7 @@ use crate::config::{PRESETS, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::outputs::vacant;
 use crate::printer::Printer;
+use crate::process::cores;
 use crate::ranks::{lacking, share_nothing, world};
 use crate::reproduce;
 use crate::signal::Interrupt;
@@ -158,7 +159,6 @@ fn survey(
     printer: &Printer,
     interrupt: &Interrupt,
 ) -> Outcome<Survey> {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.map_or_else(cores, usize::from);
     let mut progress = printer.progress("reading", source.len() as u64);
     let started = std::time::Instant::now();
@@ -178,9 +178,9 @@ fn survey(
             tracing::info!(clips, megabytes, seconds, "all clips read");
             Ok(survey)
         }
-        (None, signal) => Err(Failure::Interrupted {
-            signal: signal.unwrap_or(crate::signal::Signal::Interrupt),
-            message: "nothing was changed".to_owned(),
-        }),
+        (None, signal) => {
+            let signal = signal.unwrap_or(crate::signal::Signal::Interrupt);
+            Err(Failure::interrupted(signal, "nothing was changed"))
+        }
     }
 }

@@ -188,10 +188,7 @@ fn clip_by_clip(
     let (send, clips) = sync_channel(AHEAD);
     let (name_there, meaning) = (name.to_owned(), args.numbers.meaning());
     std::thread::spawn(move || read_lines(&name_there, input, &meaning, &send));
-    let stopped = |Stopped(signal)| Failure::Interrupted {
-        signal,
-        message: "the clips so far were answered".to_owned(),
-    };
+    let stopped = |Stopped(signal)| Failure::interrupted(signal, "the clips so far were answered");
     while let Some(line) = interrupt.wait(&clips).map_err(stopped)? {
         let clip = match line? {
             Line::First(header) => {
@@ -210,7 +207,7 @@ fn clip_by_clip(
             Prediction { id, top: None }
         };
         let text = match args.json {
-            true => serde_json::to_string(&answer).map_err(|error| Failure::from_error(&error))?,
+            true => serde_json::to_string(&answer)?,
             false => answer.text(),
         };
         if printer.answer(&text)?.is_break() {

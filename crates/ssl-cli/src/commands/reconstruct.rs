@@ -28,7 +28,7 @@ pub fn run(args: &ReconstructArgs, printer: &Printer, interrupt: &Interrupt) -> 
     let opened = Opened::read(&args.checkpoint, Kind::Pretrain)?;
     let data = opened.data(&args.data)?;
     let index = clip(args, &data)?;
-    let id = data.cache().sample(index).id.to_owned();
+    let id = data.sample(index).id.to_owned();
     let hidden = hidden(args, &opened, &id)?;
     let feeds = opened.feeds(data.source(), Some(1), args.machine, printer, interrupt)?;
     let (_, model) = opened.autoencoder(&feeds.machine)?;
@@ -64,7 +64,7 @@ pub fn run(args: &ReconstructArgs, printer: &Printer, interrupt: &Interrupt) -> 
 /// The clip asked for, or the first of a split.
 fn clip(args: &ReconstructArgs, data: &Data) -> Outcome<usize> {
     match (&args.clip, &args.split) {
-        (Some(wanted), _) => find(data.cache(), wanted),
+        (Some(wanted), _) => find(data, wanted),
         (None, split) => {
             let split = split.as_deref().unwrap_or_default();
             // A split without clips was refused when it was looked up.
@@ -77,7 +77,7 @@ fn clip(args: &ReconstructArgs, data: &Data) -> Outcome<usize> {
 }
 
 fn class(data: &Data, index: usize) -> Option<&str> {
-    let label = data.cache().sample(index).label?;
+    let label = data.sample(index).label?;
     Some(data.classes().get(label as usize)?.as_str())
 }
 

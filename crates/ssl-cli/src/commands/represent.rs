@@ -95,14 +95,14 @@ fn lines(features: &Features, data: &Data, nobody: &[u32]) -> Outcome<String> {
         line(id.as_str(), label, Some(features.row(at)))
     });
     let without = nobody.iter().map(|&clip| {
-        let sample = data.cache().sample(clip as usize);
+        let sample = data.sample(clip as usize);
         line(sample.id, sample.label.map(i64::from), None)
     });
     let mut all: Vec<Line> = represented.chain(without).collect();
     all.sort_by_key(|line| line.id);
     let mut text = String::new();
     for line in all {
-        text += &serde_json::to_string(&line).map_err(|error| Failure::from_error(&error))?;
+        text += &serde_json::to_string(&line)?;
         text.push('\n');
     }
     Ok(text)
@@ -221,6 +221,6 @@ mod tests {
         };
         assert_eq!(asked(&["f", "0"]).unwrap(), [5, 0]);
         assert_eq!(asked(&["2"]).unwrap(), [6], "a name goes before a number");
-        assert!(asked(&["x"]).unwrap_err().message().contains("\"x\""));
+        asked(&["x"]).unwrap_err().assert_says("\"x\"");
     }
 }

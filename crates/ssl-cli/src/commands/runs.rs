@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::args::RunsArgs;
 use crate::failure::{Failure, Outcome};
 use crate::printer::{Printer, clock};
-use crate::report::{count, grouped, percent};
+use crate::report::{columns, count, grouped, percent};
 use crate::run::Record;
 
 /// How deep runs are looked for.
@@ -311,34 +311,24 @@ impl Condition {
 
 /// The runs, a line each, below the names of the columns.
 fn table(rows: &[Row], shown: &[String]) -> String {
-    let keys = COLUMNS.into_iter().chain(shown.iter().map(String::as_str));
-    let columns = keys.filter_map(|key| {
+    let (mut right, mut lines) = (Vec::new(), vec![Vec::new(); rows.len() + 1]);
+    for key in COLUMNS.into_iter().chain(shown.iter().map(String::as_str)) {
         let cells: Vec<Option<String>> = rows.iter().map(|row| row.cell(key)).collect();
-        cells.iter().any(Option::is_some).then_some((key, cells))
-    });
-    let mut lines = vec![String::new(); rows.len() + 1];
-    for (key, cells) in columns {
+        if cells.iter().all(Option::is_none) {
+            continue;
+        }
         let number = |cell: &String| cell.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-        let right = cells.iter().flatten().all(number);
+        right.push(cells.iter().flatten().all(number));
         let cells = cells
             .into_iter()
             .map(|cell| cell.unwrap_or_else(|| "-".to_owned()));
-        let cells: Vec<String> = [key.to_owned()].into_iter().chain(cells).collect();
-        let width = cells
-            .iter()
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0);
-        for (line, cell) in lines.iter_mut().zip(&cells) {
-            let space = if line.is_empty() { "" } else { "  " };
-            *line += &match right {
-                true => format!("{space}{cell:>width$}"),
-                false => format!("{space}{cell:width$}"),
-            };
-        }
+        let cells = [key.to_owned()].into_iter().chain(cells);
+        lines
+            .iter_mut()
+            .zip(cells)
+            .for_each(|(line, cell)| line.push(cell));
     }
-    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
-    lines.join("\n")
+    columns(&right, &lines).join("\n")
 }
 
 #[cfg(test)]

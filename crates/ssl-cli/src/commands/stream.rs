@@ -51,10 +51,7 @@ pub fn run(
     // A thread of its own waits for lines, so that this one sees signals. It ends with the program.
     let (send, lines) = sync_channel(AHEAD);
     std::thread::spawn(move || read_lines(BufReader::new(input), &send));
-    let stopped = |Stopped(signal)| Failure::Interrupted {
-        signal,
-        message: "the frames so far were answered".to_owned(),
-    };
+    let stopped = |Stopped(signal)| Failure::interrupted(signal, "the frames so far were answered");
     while let Some(read) = interrupt.wait(&lines).map_err(stopped)? {
         if scene.line(name, shape, read)?.is_break() {
             return Ok(());
@@ -248,9 +245,7 @@ impl Scene<'_> {
             };
             let answer = self.answer(due, &key, at, &mut after)?;
             let text = match self.args.json {
-                true => {
-                    serde_json::to_string(&answer).map_err(|error| Failure::from_error(&error))?
-                }
+                true => serde_json::to_string(&answer)?,
                 false => answer.text(),
             };
             if self.printer.answer(&text)?.is_break() {

@@ -1,18 +1,14 @@
 //! `ssl summary`
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Display, Path};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::args::SummaryArgs;
-use crate::config::flat;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::report::{BestEvaluation, Evaluation, Statistic, count};
-use crate::run::{Encoder, Info, TEST, TEST_BEST};
-use crate::text::{read_json, read_text};
+use crate::report::{Evaluation, Statistic, count};
+use crate::run::{CONFIG, Encoder, Record, Settings, TEST, settings};
 
 /// What may differ between the runs of a summary: the seed, and where things are, what computes and which preset the settings
 /// began with, which decide nothing. The data are compared by their digest, encoders by the settings of their own runs.
@@ -25,35 +21,28 @@ const FREE: [&str; 6] = [
     "run.encoder",
 ];
 
-/// Settings by their dotted names.
-type Settings = BTreeMap<String, toml::Value>;
-
 /// Mean and deviation of runs that differ in the seed.
 pub fn run(args: &SummaryArgs, printer: &Printer) -> Outcome {
-    let runs: Vec<RunOf> = args
-        .runs
-        .iter()
-        .map(|folder| RunOf::read(folder))
-        .collect::<Outcome<_>>()?;
+    let runs = args.runs.iter().map(|folder| Measured::read(folder));
+    let runs: Vec<Measured> = runs.collect::<Outcome<_>>()?;
     let first = &runs[0];
     let mut seeds = Vec::new();
     for run in &runs {
         run.like(first)?;
-        if let Some(at) = seeds.iter().position(|&seed| seed == run.seed) {
-            let (a, b) = (runs[at].folder.display(), run.folder.display());
-            let message = format!("{a} and {b} are both of seed {}", run.seed);
+        let seed = run.record.info.seed;
+        if let Some(at) = seeds.iter().position(|&other| other == seed) {
+            let (a, b) = (runs[at].folder(), run.folder());
+            let message = format!("{a} and {b} are both of seed {seed}");
             return Err(Failure::error(message).hint("runs of one seed are one run"));
         }
-        seeds.push(run.seed);
+        seeds.push(seed);
     }
     encoders(&runs, printer)?;
     let last: Vec<&Evaluation> = runs.iter().map(|run| &run.last).collect();
-    let best: Option<Vec<&Evaluation>> = runs.iter().map(|run| run.best.as_ref()).collect();
+    let best = runs.iter().map(|run| run.record.test_best.as_ref());
+    let best: Option<Vec<&Evaluation>> = best.map(|best| Some(&best?.evaluation)).collect();
     let summary = Summary {
-        runs: runs
-            .iter()
-            .map(|run| run.folder.display().to_string())
-            .collect(),
+        runs: runs.iter().map(|run| run.folder().to_string()).collect(),
         seeds,
         dataset: first.last.dataset.clone(),
         split: first.last.split.clone(),
@@ -64,42 +53,43 @@ pub fn run(args: &SummaryArgs, printer: &Printer) -> Outcome {
     printer.report(args.json, &summary, Summary::text)
 }
 
-/// A run's folder, as far as it matters here.
-struct RunOf {
-    folder: PathBuf,
-    settings: Settings,
-    seed: u64,
-    data: String,
-    encoder: Option<Encoder>,
+/// A run that was measured.
+struct Measured {
+    record: Record,
     last: Evaluation,
-    best: Option<Evaluation>,
 }
 
-impl RunOf {
-    fn read(folder: &Path) -> Outcome<RunOf> {
-        let info: Info = json(&folder.join("run.json"))?;
-        let best = folder.join(TEST_BEST);
-        let best: Option<BestEvaluation> = best.is_file().then(|| json(&best)).transpose()?;
-        Ok(RunOf {
-            folder: folder.to_owned(),
-            settings: settings(&folder.join("config.toml"))?,
-            seed: info.seed,
-            data: info.data.digest,
-            encoder: info.encoder,
-            last: measured(folder)?,
-            best: best.map(|best| best.evaluation),
-        })
+impl Measured {
+    fn read(folder: &Path) -> Outcome<Measured> {
+        let mut record = Record::read(folder)?;
+        let last = record.test.take().ok_or_else(|| {
+            let path = folder.join(TEST);
+            let message = format!("{}: expected a measurement, found none", path.display());
+            Failure::error(message)
+                .hint("`ssl finetune --test NAME` measures at its end: is the run finished?")
+        })?;
+        Ok(Measured { record, last })
+    }
+
+    /// As typed.
+    fn folder(&self) -> Display<'_> {
+        self.record.folder.display()
     }
 
     /// Refuses a run that differs from `first` in more than the seed.
-    fn like(&self, first: &RunOf) -> Outcome {
-        let (ours, theirs) = (self.folder.display(), first.folder.display());
+    fn like(&self, first: &Measured) -> Outcome {
+        let (ours, theirs) = (self.folder(), first.folder());
         same(
-            &self.settings,
-            &first.settings,
+            &self.record.settings,
+            &first.record.settings,
             &format!("{ours} and {theirs}"),
         )?;
-        let measured = |run: &RunOf| {
+        let data = |run: &Measured| run.record.info.data.digest.clone();
+        let encoder = |run: &Measured| match run.record.info.encoder {
+            Some(_) => "a pre-trained one".to_owned(),
+            None => "none".to_owned(),
+        };
+        let measured = |run: &Measured| {
             let last = &run.last;
             format!(
                 "{} clips of {} {} {}, {} views",
@@ -107,13 +97,9 @@ impl RunOf {
             )
         };
         for (what, a, b) in [
-            ("data (run.json)", self.data.clone(), first.data.clone()),
+            ("data (run.json)", data(self), data(first)),
             ("measured (test.json)", measured(self), measured(first)),
-            (
-                "encoder (run.json)",
-                given(self.encoder.is_some()),
-                given(first.encoder.is_some()),
-            ),
+            ("encoder (run.json)", encoder(self), encoder(first)),
         ] {
             if a != b {
                 let message = format!("{ours} and {theirs} differ in {what}: {a} and {b}");
@@ -125,10 +111,6 @@ impl RunOf {
 }
 
 const ONLY_SEEDS: &str = "a summary is of runs that differ in the seed only";
-
-fn given(there: bool) -> String {
-    if there { "a pre-trained one" } else { "none" }.to_owned()
-}
 
 /// Refuses settings that differ in more than the seed.
 fn same(ours: &Settings, theirs: &Settings, names: &str) -> Outcome {
@@ -145,14 +127,16 @@ fn same(ours: &Settings, theirs: &Settings, names: &str) -> Outcome {
 }
 
 /// Encoders are one, or of runs that differ in the seed only; where these are gone it is said.
-fn encoders(runs: &[RunOf], printer: &Printer) -> Outcome {
-    let encoders: Vec<&Encoder> = runs.iter().filter_map(|run| run.encoder.as_ref()).collect();
+fn encoders(runs: &[Measured], printer: &Printer) -> Outcome {
+    let encoders = runs.iter();
+    let encoders = encoders.filter_map(|run| run.record.info.encoder.as_ref());
+    let encoders: Vec<&Encoder> = encoders.collect();
     let Some(first) = encoders.first() else {
         return Ok(());
     };
     let mut of_first = None;
     for encoder in encoders.iter().filter(|other| other.sha256 != first.sha256) {
-        let beside = |encoder: &Encoder| Path::new(&encoder.path).with_file_name("config.toml");
+        let beside = |encoder: &Encoder| Path::new(&encoder.path).with_file_name(CONFIG);
         let (ours, theirs) = (beside(encoder), beside(first));
         if let Some(gone) = [&ours, &theirs].into_iter().find(|path| !path.is_file()) {
             printer.warn(format!(
@@ -169,29 +153,6 @@ fn encoders(runs: &[RunOf], printer: &Printer) -> Outcome {
         same(&settings(&ours)?, of_first, &names)?;
     }
     Ok(())
-}
-
-fn measured(folder: &Path) -> Outcome<Evaluation> {
-    let path = folder.join(TEST);
-    if !path.is_file() {
-        let message = format!("{}: expected a measurement, found none", path.display());
-        return Err(Failure::error(message)
-            .hint("`ssl finetune --test NAME` measures at its end: is the run finished?"));
-    }
-    json(&path)
-}
-
-fn settings(path: &Path) -> Outcome<Settings> {
-    let text = read_text(path).map_err(|failure| failure.hint(FOLDERS))?;
-    let table: toml::Table = toml::from_str(&text)
-        .map_err(|error| Failure::error(format!("{}: {}", path.display(), error.message())))?;
-    Ok(flat(&table))
-}
-
-const FOLDERS: &str = "`ssl summary` takes folders of fine-tuning runs; one of an earlier ssl may lack what is asked for";
-
-fn json<T: DeserializeOwned>(path: &Path) -> Outcome<T> {
-    read_json(path).map_err(|failure| failure.hint(FOLDERS))
 }
 
 /// Runs that differ in the seed only.

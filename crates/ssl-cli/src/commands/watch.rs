@@ -37,10 +37,7 @@ pub fn run(args: &WatchArgs, printer: &Printer, interrupt: &Interrupt) -> Outcom
         }
         let looked = Instant::now();
         while looked.elapsed() < interval {
-            if let Some(signal) = interrupt.received() {
-                let message = format!("watching; {} goes on", args.run.display());
-                return Err(Failure::Interrupted { signal, message });
-            }
+            interrupt.check(|| format!("watching; {} goes on", args.run.display()))?;
             std::thread::sleep(PAUSE.min(interval));
         }
     }
@@ -87,7 +84,7 @@ fn headline(record: &Record) -> String {
     format!(
         "{}: {} on {} {}, seed {}, {}{process}",
         record.folder.display(),
-        info.command,
+        info.command.name(),
         info.data.dataset,
         record.split().unwrap_or_default(),
         info.seed,
@@ -158,7 +155,7 @@ fn end(record: &Record, printer: &Printer) -> Outcome {
         Stage::Stopped => Err(Failure::error(format!(
             "{folder}: stopped after {done}/{planned} epochs in {time}; no process works on it"
         ))
-        .hint(format!("`ssl {} --out {folder} --resume` goes on with it", record.info.command))),
+        .hint(format!("`ssl {} --out {folder} --resume` goes on with it", record.info.command.name()))),
     }
 }
 

@@ -139,7 +139,7 @@ impl Config {
 
     /// The whole settings as TOML, which [`from_toml`](Self::from_toml) reads again.
     pub fn to_toml(&self) -> Outcome<String> {
-        toml::to_string(self).map_err(|error| Failure::from_error(&error))
+        Ok(toml::to_string(self)?)
     }
 
     /// All values by their dotted paths.
@@ -394,8 +394,7 @@ fn read(path: &Path) -> Outcome<String> {
 
 /// The settings of `text` after the `--set`s; `config` knows the keys that may have been meant.
 fn with_changes(config: &Config, text: &str, typed: &[String], kind: Kind) -> Outcome<Config> {
-    let mut table: toml::Table =
-        toml::from_str(text).map_err(|error| Failure::from_error(&error))?;
+    let mut table: toml::Table = toml::from_str(text)?;
     let mut sets = Vec::new();
     for typed in typed {
         let set = Assignment::parse(typed)?;

@@ -181,11 +181,7 @@ mod tests {
             .unwrap()
             .apply(&mut table)
             .unwrap_err();
-        assert!(
-            refused.message().contains("a.b.c is a value"),
-            "{}",
-            refused.message()
-        );
+        refused.assert_says("a.b.c is a value");
     }
 
     #[test]

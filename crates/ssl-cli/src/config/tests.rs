@@ -247,23 +247,11 @@ fn a_missing_section_is_named() {
         text: None,
     };
     let config = Config::resolve(&args, Kind::Finetune, |_| {}).unwrap();
-    assert!(
-        config
-            .finetune()
-            .unwrap_err()
-            .message()
-            .contains("[finetune]")
-    );
+    config.finetune().unwrap_err().assert_says("[finetune]");
 }
 
 #[test]
 fn an_unknown_preset_lists_those_there_are() {
     let refused = Preset::find("quik").unwrap_err();
-    assert!(
-        refused
-            .message()
-            .contains("default, quick, jhmdb, nw_ucla, utd_mhad, paper, ntu3d"),
-        "{}",
-        refused.message()
-    );
+    refused.assert_says("default, quick, jhmdb, nw_ucla, utd_mhad, paper, ntu3d");
 }

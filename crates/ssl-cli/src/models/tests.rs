@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skeleton_data::Units;
-
 use super::*;
-use crate::checkpoint::Fingerprint;
 use crate::config::PRESETS;
 
 const HUGE: usize = 1_000_000_000;
@@ -17,24 +14,12 @@ fn config() -> Config {
 /// A checkpoint without a single number, written and opened again.
 fn opened(config: &Config, change: impl FnOnce(&mut Meta)) -> Outcome<Opened> {
     let mut meta = Meta {
-        version: VERSION,
         kind: Kind::Finetune,
-        layout: Layout::built_in("coco17").unwrap().to_toml(),
-        units: Units::Pixel,
         reading: config.reading.clone(),
         stream: config.reading.stream,
         frames: config.reading.frames,
-        coordinates: 2,
-        classes: vec!["a".into(), "b".into()],
         config: config.to_toml().unwrap(),
-        data: Fingerprint {
-            dataset: "evil".into(),
-            digest: "00".into(),
-        },
-        epoch: 1,
-        encoder: None,
-        also: Vec::new(),
-        imported: None,
+        ..checkpoint::tests::checkpoint().meta
     };
     change(&mut meta);
     let tensors = BTreeMap::new();
@@ -47,11 +32,7 @@ fn opened(config: &Config, change: impl FnOnce(&mut Meta)) -> Outcome<Opened> {
 fn refused(opened: Outcome<Opened>, parts: &[&str]) {
     let failure = opened.err().expect("it asks for too much");
     for part in parts.iter().chain(&["model.safetensors"]) {
-        assert!(
-            failure.message().contains(part),
-            "no {part} in {}",
-            failure.message()
-        );
+        failure.assert_says(part);
     }
 }
 
@@ -87,12 +68,7 @@ fn what_a_checkpoint_does_not_hold_is_never_allocated() {
         meta.coordinates = HUGE;
     });
     let whole = whole.unwrap();
-    let machine = Machine {
-        device: candle_core::Device::Cpu,
-        name: "cpu".into(),
-        features: candle_core::DType::F32,
-        threads: 1,
-    };
+    let machine = Machine::cpu(1);
     let started = std::time::Instant::now();
     for failure in [
         whole.classifier(&machine).err(),

@@ -188,14 +188,6 @@ impl Measured {
     pub fn new(evaluation: Evaluation, best: Option<(usize, &Evaluation)>) -> Option<Measured> {
         let confusion = &evaluation.confusion;
         let of = |share: f64, n: usize| Share::of((share * n as f64).round() as u64, n as u64);
-        let mut pairs = Vec::new();
-        for (truth, row) in confusion.iter().enumerate() {
-            let wrong = row.iter().enumerate();
-            let wrong = wrong.filter(|&(guess, &clips)| guess != truth && clips > 0);
-            pairs.extend(wrong.map(|(guess, &clips)| (truth, guess, clips)));
-        }
-        pairs.sort_by_key(|&(truth, guess, clips)| (std::cmp::Reverse(clips), truth, guess));
-        pairs.truncate(PAIRS);
         Some(Measured {
             top1_interval: of(evaluation.top1, evaluation.n)?,
             top5_interval: (evaluation.classes.len() > 5)
@@ -203,10 +195,10 @@ impl Measured {
                 .flatten(),
             best: best.and_then(|(epoch, best)| Some((epoch, of(best.top1, best.n)?))),
             by_class: (0..confusion.len())
-                .map(|class| ClassFacts::of(class, &confusion[class]))
+                .map(|class| ClassFacts::of(class, &evaluation))
                 .collect(),
             orders: Orders::of(&evaluation.classes, confusion),
-            pairs,
+            pairs: evaluation.confused(PAIRS),
             evaluation,
         })
     }
@@ -226,17 +218,14 @@ pub struct ClassFacts {
 }
 
 impl ClassFacts {
-    fn of(class: usize, row: &[u64]) -> ClassFacts {
+    fn of(class: usize, evaluation: &Evaluation) -> ClassFacts {
+        let row = &evaluation.confusion[class];
         let (clips, right) = (row.iter().sum(), row[class]);
-        let others = row.iter().copied().enumerate();
-        let others = others.filter(|&(guess, n)| guess != class && n > 0);
-        // Of equally many, the first class.
-        let taken_for = others.reduce(|most, one| if one.1 > most.1 { one } else { most });
         ClassFacts {
             clips,
             right,
             share: Share::of(right, clips),
-            taken_for,
+            taken_for: evaluation.taken_for(class),
         }
     }
 }

@@ -120,10 +120,8 @@ pub mod tests {
             panic!("it is a part that is missing");
         };
         assert_eq!((&*why, hint.as_deref()), ("no cache", Some("--data")));
-        let stopped = part::<()>(Err(Failure::Interrupted {
-            signal: crate::signal::Signal::Interrupt,
-            message: String::new(),
-        }));
+        let signal = crate::signal::Signal::Interrupt;
+        let stopped = part::<()>(Err(Failure::interrupted(signal, "")));
         assert!(stopped.is_err());
     }
 }

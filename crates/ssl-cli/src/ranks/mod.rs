@@ -352,8 +352,7 @@ impl World {
         match error {
             Error::OtherRank { rank, message } => {
                 if let Some(signal) = Stopped::signal(&message) {
-                    let message = "nothing more was written".to_owned();
-                    return Failure::Interrupted { signal, message };
+                    return Failure::interrupted(signal, "nothing more was written");
                 }
                 match self.is_root() {
                     true => Failure::error(message).of(self.name(rank)),

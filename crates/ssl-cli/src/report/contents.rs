@@ -389,7 +389,7 @@ impl Contents<'_> {
             barred(&plain(joint), &percent(*share), length)
         };
         let rows: Vec<_> = self.missing_by_joint.iter().map(row).collect();
-        lines.extend(columns([false, true, false], &rows));
+        lines.extend(columns(&[false, true, false], &rows));
         lines
     }
 }
@@ -434,7 +434,7 @@ fn bars<N: AsRef<str>>(rows: &[(N, u64)]) -> Vec<String> {
     let length = |n| (u128::from(n) * LONGEST as u128).div_ceil(u128::from(most)) as usize;
     let row = |(name, n): &(N, u64)| barred(name.as_ref(), &n.to_string(), length(*n));
     let rows: Vec<_> = rows.iter().map(row).collect();
-    columns([false, true, false], &rows)
+    columns(&[false, true, false], &rows)
 }
 
 /// A row of [`columns`] with a bar of some length.

@@ -219,7 +219,7 @@ impl Diagnosis<'_> {
                 self.majority(split.majority),
             ]
         }));
-        columns([false, true, true, false], &rows)
+        columns(&[false, true, true, false], &rows)
     }
 
     fn pair_lines(&self) -> Vec<String> {
@@ -238,7 +238,7 @@ impl Diagnosis<'_> {
                 self.majority(pair.baseline),
             ]
         }));
-        columns([false, false, true, false], &rows)
+        columns(&[false, false, true, false], &rows)
     }
 
     fn majority(&self, most: Option<Majority>) -> String {

@@ -1,5 +1,7 @@
 //! What classifiers reach and guess: measurements, their mean over runs, predictions.
 
+use std::cmp::Reverse;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strl::{Metrics, ranking};
@@ -115,30 +117,45 @@ impl Evaluation {
         let pairs = self.worst_pairs();
         if !pairs.is_empty() {
             lines.push("  most confused:".to_owned());
-            lines.extend(columns([false, false], &pairs));
+            lines.extend(columns(&[false, false], &pairs));
         }
         lines.join("\n")
     }
 
     /// What of a class is most often taken for another, in two columns.
     fn worst_pairs(&self) -> Vec<[String; 2]> {
-        let mut pairs: Vec<(u64, u64, usize, usize)> = Vec::new();
-        for (truth, row) in self.confusion.iter().enumerate() {
-            let of: u64 = row.iter().sum();
-            let wrong = row
-                .iter()
-                .enumerate()
-                .filter(|&(guess, &clips)| guess != truth && clips > 0);
-            pairs.extend(wrong.map(|(guess, &clips)| (clips, of, truth, guess)));
-        }
-        pairs.sort_by(|a, b| b.0.cmp(&a.0).then((a.2, a.3).cmp(&(b.2, b.3))));
-        pairs.truncate(WORST);
         let name = |class: usize| self.classes.get(class).map_or("?", String::as_str);
-        let row = |(clips, of, truth, guess)| {
+        let row = |(truth, guess, clips): (usize, usize, u64)| {
+            let of: u64 = self.confusion[truth].iter().sum();
             let taken = format!("taken for {}: {clips} of {of}", name(guess));
             [format!("    {}", name(truth)), taken]
         };
-        pairs.into_iter().map(row).collect()
+        self.confused(WORST).into_iter().map(row).collect()
+    }
+
+    /// The `most` pairs of classes that are confused most often: the class, what it is taken for, and clips; of equally many, the
+    /// first classes.
+    pub fn confused(&self, most: usize) -> Vec<(usize, usize, u64)> {
+        let of = |truth| {
+            self.wrong(truth)
+                .map(move |(guess, clips)| (truth, guess, clips))
+        };
+        let mut pairs: Vec<_> = (0..self.confusion.len()).flat_map(of).collect();
+        pairs.sort_by_key(|&(truth, guess, clips)| (Reverse(clips), truth, guess));
+        pairs.truncate(most);
+        pairs
+    }
+
+    /// What a class is most often taken for, and clips; of equally many, the first class.
+    pub fn taken_for(&self, class: usize) -> Option<(usize, u64)> {
+        self.wrong(class)
+            .max_by_key(|&(guess, clips)| (clips, Reverse(guess)))
+    }
+
+    /// The other classes that a class is taken for, and clips.
+    fn wrong(&self, class: usize) -> impl Iterator<Item = (usize, u64)> {
+        let guesses = self.confusion[class].iter().copied().enumerate();
+        guesses.filter(move |&(guess, clips)| guess != class && clips > 0)
     }
 }
 

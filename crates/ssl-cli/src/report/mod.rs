@@ -58,20 +58,33 @@ pub fn spell(seconds: f64) -> String {
 }
 
 /// Rows as lines of columns two spaces apart; `right` says which of them end on the right, as numbers do.
-pub fn columns<const N: usize>(right: [bool; N], rows: &[[String; N]]) -> Vec<String> {
-    let widths: [usize; N] = std::array::from_fn(|column| {
-        let lengths = rows.iter().map(|row| row[column].chars().count());
+pub fn columns(right: &[bool], rows: &[impl AsRef<[String]>]) -> Vec<String> {
+    let width = |column: usize| {
+        let lengths = rows.iter().map(|row| row.as_ref()[column].chars().count());
         lengths.max().unwrap_or(0)
-    });
-    let cell = |row: &[String; N], column: usize| match right[column] {
-        true => format!("{:>1$}", row[column], widths[column]),
-        false => format!("{:1$}", row[column], widths[column]),
     };
-    let line = |row| {
-        let cells: [String; N] = std::array::from_fn(|column| cell(row, column));
+    let widths: Vec<usize> = (0..right.len()).map(width).collect();
+    let cell = |((text, &width), right): ((&String, &usize), &bool)| match right {
+        true => format!("{text:>width$}"),
+        false => format!("{text:width$}"),
+    };
+    let line = |row: &[String]| {
+        let cells = row.iter().zip(&widths).zip(right).map(cell);
+        let cells: Vec<String> = cells.collect();
         cells.join("  ").trim_end().to_owned()
     };
-    rows.iter().map(line).collect()
+    rows.iter().map(|row| line(row.as_ref())).collect()
+}
+
+/// Each once, in the order of their first places.
+pub fn distinct<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut found = Vec::new();
+    for one in all {
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    found
 }
 
 /// Whether a count needs no mention.
@@ -114,7 +127,7 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [["a", "1", ""], ["bcd", "10", "x"]].map(|row| row.map(str::to_owned));
-        let lines = columns([false, true, false], &rows);
+        let lines = columns(&[false, true, false], &rows);
         assert_eq!(lines, ["a     1", "bcd  10  x"]);
     }
 }

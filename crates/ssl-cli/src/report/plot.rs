@@ -399,20 +399,11 @@ mod tests {
 
     fn evaluation(k: usize) -> Evaluation {
         Evaluation {
-            dataset: "toy".into(),
-            split: "test".into(),
-            digest: "00".into(),
-            n: 10,
-            unlabelled: 0,
-            nobody: 0,
-            views: 1,
-            top1: 0.5,
-            top5: 1.0,
-            mean_class: 0.5,
             confusion: (0..k)
                 .map(|i| (0..k).map(|j| u64::from(i == j) * 3).collect())
                 .collect(),
             classes: (0..k).map(|i| format!("<class {i}>")).collect(),
+            ..crate::report::evaluation()
         }
     }
 

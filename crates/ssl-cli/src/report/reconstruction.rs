@@ -73,7 +73,7 @@ impl ReconstructionReport {
             "masked joints of {}, mean distance from the truth in the clips' normalised units:",
             self.split
         )];
-        lines.extend(columns([false; 3], &rows));
+        lines.extend(columns(&[false; 3], &rows));
         lines.join("\n")
     }
 }

@@ -63,7 +63,7 @@ pub fn sparklines(series: &[Series], unicode: bool) -> Vec<String> {
             ])
         })
         .collect();
-    columns([false, true, false, true, false], &rows)
+    columns(&[false, true, false, true, false], &rows)
 }
 
 /// `3 epochs`, above their curves; nothing of fewer than two, which are no curve.

@@ -59,7 +59,7 @@ impl Set {
             return Ok(people.clone());
         }
         let data = Data::open(Some(&self.path))?;
-        let people = |clip: u32| data.cache().sample(clip as usize).persons;
+        let people = |clip: u32| data.sample(clip as usize).persons;
         Ok(data.split(split)?.into_iter().map(people).collect())
     }
 
@@ -158,7 +158,7 @@ pub fn once(program: &Program, command: &mut Command, path: &Path) -> Outcome {
         .open(&lock);
     let file = file.map_err(Failure::io(&lock))?;
     while let Err(TryLockError::WouldBlock) = file.try_lock() {
-        program.interrupted("waiting for clips that another process prepares")?;
+        program.check("waiting for clips that another process prepares")?;
         std::thread::sleep(PAUSE);
     }
     if path.exists() {

@@ -12,13 +12,14 @@ use crate::args::ProbeMethod;
 use crate::checkpoint::Kind;
 use crate::config::{Config, RunSection};
 use crate::failure::{Failure, Outcome};
+use crate::report::distinct;
 
 /// A comparison with its runs.
 pub struct PlannedComparison {
     pub comparison: &'static Comparison,
     pub trials: Vec<Trial>,
     /// Sets of the scale that are not here.
-    pub lacking: Vec<String>,
+    pub missing: Vec<String>,
 }
 
 /// One run that is measured.
@@ -43,14 +44,14 @@ impl Planner<'_> {
         let mut planned = PlannedComparison {
             comparison,
             trials: Vec::new(),
-            lacking: Vec::new(),
+            missing: Vec::new(),
         };
         let whole = comparison.is_whole(self.scale);
         let bases = if whole { self.presets } else { self.bases };
         let mut places = Vec::new();
         for compared in comparison.clips(self.scale) {
             let Some(set) = self.sets.iter().find(|set| set.name == compared.set) else {
-                planned.lacking.push(compared.set.clone());
+                planned.missing.push(compared.set.clone());
                 continue;
             };
             for split in [&compared.train, &compared.test] {
@@ -93,7 +94,7 @@ impl Planner<'_> {
                 }
             }
         }
-        planned.lacking.dedup();
+        planned.missing = distinct(planned.missing);
         if planned.trials.is_empty() {
             let words = format!("{} can't be made here: no clips", comparison.title);
             let hint = format!("--data SET=FILE; this scale takes {}", self.scale.given());

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::settings::{Compared, Scale};
 
 /// What is compared, from `reproduce/comparisons.toml`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
     pub id: String,
@@ -60,7 +60,7 @@ impl Comparison {
 }
 
 /// How an arm is measured.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protocol {
     pub name: String,
@@ -76,7 +76,7 @@ pub struct Protocol {
 }
 
 /// One way to train.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arm {
     pub name: String,

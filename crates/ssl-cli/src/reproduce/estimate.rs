@@ -13,7 +13,7 @@ use crate::checkpoint::{Kind, write_whole};
 use crate::config::{Config, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::report::spell;
-use crate::run::Timing;
+use crate::run::{TIMINGS, Timing};
 use crate::text::read_json;
 
 /// Clips at once in the measurement: more take no longer, each.
@@ -107,7 +107,7 @@ fn speed((kind, backbone): Measured, runner: Runner<'_>) -> Outcome<f64> {
         .arg("--out")
         .arg(&out);
     runner.program.run(&mut command)?;
-    let epoch: Timing = read_json(&out.join("timings.jsonl"))?;
+    let epoch: Timing = read_json(&out.join(TIMINGS))?;
     let set = Set::open(None, cache)?;
     Ok(multiply_adds(kind, &config, &set)? / epoch.train_seconds.max(1e-9))
 }

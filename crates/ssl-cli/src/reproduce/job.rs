@@ -1,7 +1,6 @@
 //! One run: a process of this program, named by everything that its result depends on.
 
 use std::ffi::OsString;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,7 +14,7 @@ use crate::checkpoint::{Kind, write_json, write_whole};
 use crate::config::Config;
 use crate::failure::{Failure, Outcome};
 use crate::ranks::SWITCH;
-use crate::run::Timing;
+use crate::run::{Record, is_held};
 use crate::signal::Interrupt;
 use crate::text::{hex, read_json, shell};
 
@@ -59,25 +58,17 @@ impl Program {
         let status = command.stdout(Stdio::null()).status();
         let status =
             status.map_err(|error| Failure::error(format!("cannot start {name}: {error}")))?;
-        match (status.success(), self.interrupt.received()) {
-            (true, _) => Ok(()),
-            (false, Some(signal)) => Err(Failure::Interrupted {
-                signal,
-                message: format!("in {name}; the same command goes on"),
-            }),
-            (false, None) => Err(Failure::error(format!("{name} failed: {status}"))),
+        if status.success() {
+            return Ok(());
         }
+        self.check(&format!("in {name}"))?;
+        Err(Failure::error(format!("{name} failed: {status}")))
     }
 
-    /// An error where somebody asked this program to stop.
-    pub fn interrupted(&self, doing: &str) -> Outcome {
-        match self.interrupt.received() {
-            None => Ok(()),
-            Some(signal) => Err(Failure::Interrupted {
-                signal,
-                message: format!("{doing}; the same command goes on"),
-            }),
-        }
+    /// An error where somebody asked this program to stop, which says what it was doing.
+    pub fn check(&self, doing: &str) -> Outcome {
+        self.interrupt
+            .check(|| format!("{doing}; the same command goes on"))
     }
 }
 
@@ -382,20 +373,12 @@ impl Folder {
 
     /// What the run's own clock says of all its epochs: more than ours where we were killed before our child.
     fn clocked(&self, name: &str) -> f64 {
-        let text = std::fs::read_to_string(self.run(name).join("timings.jsonl"));
-        let epochs = text.unwrap_or_default();
-        let epochs = epochs
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
-        epochs.map(|epoch: Timing| epoch.seconds).sum()
+        Record::read(&self.run(name)).map_or(0.0, |record| record.seconds())
     }
 
     /// Whether a process that we were killed before still works on the run: it holds the lock of its folder.
     pub fn in_use(&self, name: &str) -> bool {
-        let lock = File::options()
-            .write(true)
-            .open(self.run(name).join("lock"));
-        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+        is_held(&self.run(name))
     }
 
     /// Marks the run as finished, in one step.

@@ -135,15 +135,10 @@ impl<'a> JobPool<'a> {
                 .for_each(|worker| worker.claim.beat());
             std::thread::sleep(PAUSE);
         }
-        if let Some(signal) = interrupt.received() {
+        interrupt.check(|| {
             let (left, total) = (self.pending.len(), self.total);
-            return Err(Failure::Interrupted {
-                signal,
-                message: format!(
-                    "{left} of {total} runs are left; the same command goes on with them"
-                ),
-            });
-        }
+            format!("{left} of {total} runs are left; the same command goes on with them")
+        })?;
         self.failed.take().map_or(Ok(()), Err)
     }
 

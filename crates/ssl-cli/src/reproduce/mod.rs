@@ -42,8 +42,8 @@ use crate::checkpoint::write_whole;
 use crate::config::Assignment;
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
-use crate::process::processor;
-use crate::report::spell;
+use crate::process::{cores, processor};
+use crate::report::{distinct, spell};
 use crate::signal::Interrupt;
 
 /// All experiments: the paper's, then those it lacks.
@@ -81,18 +81,13 @@ fn chosen(typed: &[String]) -> Outcome<Chosen> {
                     .hint(format!("there are {}, all", ids.join(", "))),
             );
         }
-        for one in named {
-            if chosen.experiments.iter().all(|other| other.id != one.id) {
-                chosen.experiments.push(one);
-            }
-        }
-        for one in compared {
-            if chosen.comparisons.iter().all(|other| other.id != one.id) {
-                chosen.comparisons.push(one);
-            }
-        }
+        chosen.experiments.extend(named);
+        chosen.comparisons.extend(compared);
     }
-    Ok(chosen)
+    Ok(Chosen {
+        experiments: distinct(chosen.experiments),
+        comparisons: distinct(chosen.comparisons),
+    })
 }
 
 /// Makes what was typed.
@@ -142,10 +137,6 @@ pub fn run(args: &ReproduceArgs, printer: &Printer, interrupt: &Interrupt) -> Ou
         true => this.write(&plan, &comparisons, runner, &remarks),
         false => Ok(()),
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What was typed, with the clips that are here.
@@ -353,16 +344,9 @@ fn refuse_empty(plan: &Plan, printer: &Printer) -> Outcome {
         if planned.cells.iter().any(|cell| cell.runs.is_ok()) {
             continue;
         }
-        let mut whys: Vec<&str> = Vec::new();
-        for why in planned
-            .cells
-            .iter()
-            .filter_map(|cell| cell.runs.as_ref().err())
-        {
-            if !whys.contains(&why.as_str()) {
-                whys.push(why);
-            }
-        }
+        let whys = planned.cells.iter();
+        let whys = distinct(whys.filter_map(|cell| cell.runs.as_deref().err()));
+        let whys: Vec<&str> = whys.into_iter().map(String::as_str).collect();
         let title = &planned.experiment.title;
         let words = format!("{title} can't be made here: {}", whys.join("; "));
         if plan.experiments.len() == 1 {

@@ -19,7 +19,7 @@ use super::page::{lines, points, provenance, runs_made};
 use super::table::{Source, commits, top1};
 use crate::checkpoint::{write_json, write_whole};
 use crate::failure::{Failure, Outcome};
-use crate::report::{Curve, Curves, Statistic, curves_svg};
+use crate::report::{Curve, Curves, Statistic, curves_svg, distinct};
 use crate::scores::{ScoreFile, aligned};
 
 impl Trial {
@@ -238,8 +238,8 @@ impl<'a> Compares<'a> {
              means: splits are drawn, then seeds within each."
                 .to_owned(),
         );
-        if !self.planned.lacking.is_empty() {
-            parts.push(format!("Not given: {}.", self.planned.lacking.join(", ")));
+        if !self.planned.missing.is_empty() {
+            parts.push(format!("Not given: {}.", self.planned.missing.join(", ")));
         }
         parts.push(format!(
             "## How it was made\n\n```sh\n{}\n```",
@@ -261,12 +261,7 @@ impl<'a> Compares<'a> {
             .iter()
             .map(|arm| arm.name.as_str())
             .collect();
-        let mut clips: Vec<&str> = Vec::new();
-        for one in &self.trials {
-            if !clips.contains(&one.measured_on) {
-                clips.push(one.measured_on);
-            }
-        }
+        let clips = distinct(self.trials.iter().map(|one| one.measured_on));
         let head: Vec<&str> = ["measured on"]
             .into_iter()
             .chain(arms.iter().copied())

@@ -432,7 +432,7 @@ pub mod tests {
                 .expect_err("no data")
         };
         assert!(
-            why(0, 0).contains("same joints") && why(0, 0).contains("ntu60_2d"),
+            why(0, 0).contains("a set with the joints of") && why(0, 0).contains("ntu60_2d"),
             "{}",
             why(0, 0)
         );

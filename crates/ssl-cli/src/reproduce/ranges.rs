@@ -144,7 +144,7 @@ pub fn record(tables: &[Table<'_>]) -> Outcome<String> {
     let seeds = tables.first().map_or(&[][..], |table| table.source.seeds);
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let seeds = seeds.join(",");
-    let ranges = toml::to_string(&ranges).map_err(|error| Failure::from_error(&error))?;
+    let ranges = toml::to_string(&ranges)?;
     Ok(format!(
         "# What `ssl reproduce all` finds on synthetic clips, as ranges: what was found, and slack for processors that\n\
          # round otherwise. Written by `ssl reproduce all --seeds {seeds} --record FILE`.\n\n{ranges}"

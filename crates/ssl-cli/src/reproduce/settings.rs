@@ -38,7 +38,7 @@ pub struct Scale {
 }
 
 /// Clips to train and to measure on.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Compared {
     pub set: String,
@@ -171,8 +171,7 @@ impl Base {
     pub fn new(set: &ScaleSet, changes: &[Assignment], batch: Option<Batch>) -> Outcome<Base> {
         let preset = Preset::find(&set.preset)?;
         let preset_settings = Config::from_toml(preset.text, preset.name)?.flat();
-        let mut table: toml::Table =
-            toml::from_str(preset.text).map_err(|error| Failure::from_error(&error))?;
+        let mut table: toml::Table = toml::from_str(preset.text)?;
         merge(&mut table, &set.settings);
         for change in changes {
             change.apply(&mut table)?;

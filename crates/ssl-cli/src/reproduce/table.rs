@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use skeleton_datasets::paper::Metric;
 
@@ -12,14 +11,10 @@ use super::job::{Done, Folder};
 use super::plan::{CellRuns, Planned, PlannedCell};
 use super::settings::Scale;
 use crate::args::ScaleName;
-use crate::failure::{Failure, Outcome};
-use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, Statistic};
-use crate::run::{Info, RECONSTRUCTION, TEST, TEST_BEST};
-use crate::text::{read_at_most, read_json};
-use crate::train::Line;
-
-/// The longest metrics.jsonl that is read, in bytes.
-const LONGEST: u64 = 64 << 20;
+use crate::failure::Outcome;
+use crate::report::{BestEvaluation, Evaluation, Statistic, distinct};
+use crate::run::{INFO, Info, Record, TEST, TEST_BEST};
+use crate::text::{read_json, read_json_if_there};
 
 /// One seed's numbers. Accuracies are percent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,7 +75,7 @@ impl Numbers {
         let one = |runs: &CellRuns| {
             let path = folder.run(&runs.result);
             let last = measured(&path)?;
-            let best = read_if_there::<BestEvaluation>(&path.join(TEST_BEST))?;
+            let best = read_json_if_there::<BestEvaluation>(&path.join(TEST_BEST))?;
             let pretrain = runs.pretrain.as_ref().map(|name| folder.run(name));
             let pretext = pretrain.map(|run| pretext(&run)).transpose()?;
             Ok(Seeded {
@@ -111,28 +106,20 @@ pub fn top1(run: &Path) -> Outcome<f64> {
 
 /// The commits of the programs that made runs, each once.
 pub fn commits<'a>(runs: impl Iterator<Item = &'a String>, folder: &Folder) -> Vec<String> {
-    let infos = runs.filter_map(|name| read_json::<Info>(&folder.run(name).join("run.json")).ok());
+    let infos = runs.filter_map(|name| read_json::<Info>(&folder.run(name).join(INFO)).ok());
     let commits: BTreeSet<String> = infos.map(|info| info.commit).collect();
     commits.into_iter().collect()
 }
 
 fn pretext(run: &Path) -> Outcome<Pretext> {
-    let metrics = run.join("metrics.jsonl");
-    let text = read_at_most(&metrics, LONGEST)?;
-    let last = text.lines().last().unwrap_or_default();
-    let line: Line<IgnoredAny> = serde_json::from_str(last)
-        .map_err(|error| Failure::error(error.to_string()).of(metrics.display()))?;
+    let record = Record::read(run)?;
+    let last = record.epochs.last();
     // Neither without held-out clips nor of a contrastive model, which has no decoder.
-    let report = read_if_there::<ReconstructionReport>(&run.join(RECONSTRUCTION))?;
-    let all = report.map(|report| report.all);
+    let all = record.reconstruction.map(|report| report.all);
     Ok(Pretext {
-        loss: Some(line.loss),
+        loss: last.and_then(|last| last.numbers.get("loss").copied()),
         reconstruction: all.and_then(|all| Some(all.model? / all.neighbours?)),
     })
-}
-
-fn read_if_there<T: DeserializeOwned>(path: &Path) -> Outcome<Option<T>> {
-    path.exists().then(|| read_json(path)).transpose()
 }
 
 /// An experiment as it came out; all of it is written as JSON.
@@ -264,16 +251,9 @@ impl<'a> Table<'a> {
 
     /// The names of the rows and of the columns that `of` picks, each once, in their order.
     pub fn axes(&self, of: impl Fn(&Row<'_>) -> bool) -> (Vec<&str>, Vec<&str>) {
-        let (mut rows, mut columns): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
-        for cell in self.cells.iter().filter(|cell| of(cell)) {
-            if !rows.contains(&cell.row) {
-                rows.push(cell.row);
-            }
-            if !columns.contains(&cell.column) {
-                columns.push(cell.column);
-            }
-        }
-        (rows, columns)
+        let cells = || self.cells.iter().filter(|cell| of(cell));
+        let rows = distinct(cells().map(|cell| cell.row));
+        (rows, distinct(cells().map(|cell| cell.column)))
     }
 
     /// The cell of a row and a column.

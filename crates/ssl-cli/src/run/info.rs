@@ -11,8 +11,8 @@ use crate::ranks::world;
 /// The contents of run.json.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Info {
-    /// `pretrain` or `finetune`.
-    pub command: String,
+    /// What trains: `pretrain` or `finetune`.
+    pub command: Kind,
     /// Seed of everything random.
     pub seed: u64,
     /// The commit the program was built at, "unknown" outside a checkout.
@@ -139,7 +139,7 @@ impl Info {
             sha256: origin.sha256.clone(),
         });
         Info {
-            command: kind.name().into(),
+            command: kind,
             seed,
             commit: env!("SSL_COMMIT").into(),
             data,

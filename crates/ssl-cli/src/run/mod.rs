@@ -32,7 +32,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::info::{Encoder, Info, Labels};
-pub use self::record::{Epoch, Exchange, Record, Stage, Timing, epochs, series, unix};
+pub use self::record::{
+    Epoch, Exchange, Record, Settings, Stage, Timing, epochs, is_held, series, settings, unix,
+};
 pub use self::resumed::Resumed;
 pub use self::states::States;
 use crate::args::RunArgs;
@@ -42,10 +44,10 @@ use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
 
 const LOCK: &str = "lock";
-const CONFIG: &str = "config.toml";
-const INFO: &str = "run.json";
+pub const CONFIG: &str = "config.toml";
+pub const INFO: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
-const TIMINGS: &str = "timings.jsonl";
+pub const TIMINGS: &str = "timings.jsonl";
 const BEST: &str = "best.safetensors";
 pub const NON_FINITE: &str = "non_finite.json";
 pub const RECONSTRUCTION: &str = "reconstruction.json";
@@ -340,7 +342,7 @@ impl Lines {
 
     /// Adds a line.
     fn note(&mut self, line: &impl Serialize) -> Outcome {
-        let line = serde_json::to_string(line).map_err(|error| Failure::from_error(&error))?;
+        let line = serde_json::to_string(line)?;
         self.text.push_str(&line);
         self.text.push('\n');
         Ok(())
@@ -434,7 +436,6 @@ impl Lock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
 
     use crate::checkpoint::{Fingerprint, Kind};
     use crate::machine::Machine;
@@ -456,13 +457,7 @@ mod tests {
             dataset: "synthetic".into(),
             digest: "00".into(),
         };
-        let machine = Machine {
-            device: Device::Cpu,
-            name: "cpu".into(),
-            features: candle_core::DType::F32,
-            threads: 1,
-        };
-        let info = Info::new(Kind::Pretrain, 1, data, &machine, None);
+        let info = Info::new(Kind::Pretrain, 1, data, &Machine::cpu(1), None);
         Run::create(&args, "[run]\n", &info)
     }
 
@@ -475,11 +470,7 @@ mod tests {
         run.publish().unwrap();
         drop(run);
         let refused = create(&folder, false).unwrap_err();
-        assert!(
-            refused.message().contains("expected an empty folder"),
-            "{}",
-            refused.message()
-        );
+        refused.assert_says("expected an empty folder");
         create(&folder, true).unwrap();
         assert_eq!(fs::read_to_string(folder.join(METRICS)).unwrap(), "");
     }
@@ -489,11 +480,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("thesis.tex"), "years").unwrap();
         let refused = create(folder.path(), true).unwrap_err();
-        assert!(
-            refused.message().contains("thesis.tex"),
-            "{}",
-            refused.message()
-        );
+        refused.assert_says("thesis.tex");
         assert!(folder.path().join("thesis.tex").exists());
     }
 
@@ -517,8 +504,8 @@ mod tests {
         let held = Lock::take(folder.path()).unwrap();
         let refused = Lock::take(folder.path()).unwrap_err();
         let id = std::process::id().to_string();
-        assert!(refused.message().contains("another process"));
-        assert!(refused.message().contains(&id), "{}", refused.message());
+        refused.assert_says("another process");
+        refused.assert_says(&id);
         drop(held);
         Lock::take(folder.path()).unwrap();
     }

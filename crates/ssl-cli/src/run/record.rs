@@ -17,10 +17,7 @@ use crate::checkpoint;
 use crate::config::flat;
 use crate::failure::{Failure, Outcome};
 use crate::report::{BestEvaluation, Evaluation, ReconstructionReport, Series};
-use crate::text::{read_at_most, read_json, read_text};
-
-/// The longest metrics.jsonl and timings.jsonl that are read, in bytes: a hundred thousand epochs have fewer.
-const LONGEST: u64 = 64 << 20;
+use crate::text::{read_at_most, read_json, read_json_if_there, read_list, read_text};
 
 /// A line of timings.jsonl.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -99,6 +96,9 @@ impl Stage {
     }
 }
 
+/// Settings by their dotted names.
+pub type Settings = BTreeMap<String, toml::Value>;
+
 /// What a run's folder holds.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -107,7 +107,7 @@ pub struct Record {
     /// run.json.
     pub info: Info,
     /// config.toml by dotted names.
-    pub settings: BTreeMap<String, toml::Value>,
+    pub settings: Settings,
     /// metrics.jsonl.
     pub epochs: Vec<Epoch>,
     /// timings.jsonl.
@@ -143,18 +143,15 @@ impl Record {
         }
         // Before the files: what is held now is not finished, however much is there a moment later.
         let held = is_held(folder);
-        let path = folder.join(CONFIG);
-        let table: toml::Table = toml::from_str(&read_text(&path)?)
-            .map_err(|error| Failure::error(format!("{}: {}", path.display(), error.message())))?;
         let mut record = Record {
             folder: folder.to_owned(),
             info: read_json(&folder.join(INFO))?,
-            settings: flat(&table),
+            settings: settings(&folder.join(CONFIG))?,
             epochs: lines(&folder.join(METRICS))?,
             timings: lines(&folder.join(TIMINGS))?,
-            test: json(&folder.join(TEST))?,
-            test_best: json(&folder.join(TEST_BEST))?,
-            reconstruction: json(&folder.join(RECONSTRUCTION))?,
+            test: read_json_if_there(&folder.join(TEST))?,
+            test_best: read_json_if_there(&folder.join(TEST_BEST))?,
+            reconstruction: read_json_if_there(&folder.join(RECONSTRUCTION))?,
             stage: Stage::Running,
         };
         record.stage = match held {
@@ -183,7 +180,7 @@ impl Record {
         self.info.epochs.or_else(|| {
             let setting = self
                 .settings
-                .get(&format!("{}.epochs", self.info.command))?;
+                .get(&format!("{}.epochs", self.info.command.name()))?;
             usize::try_from(setting.as_integer()?).ok()
         })
     }
@@ -222,6 +219,13 @@ impl Record {
         let text = read_at_most(&self.folder.join(LOCK), LONGEST_LOCK).ok()?;
         text.trim().parse().ok()
     }
+}
+
+/// A run's config.toml by dotted names.
+pub fn settings(path: &Path) -> Outcome<Settings> {
+    let table: toml::Table = toml::from_str(&read_text(path)?)
+        .map_err(|error| Failure::error(format!("{}: {}", path.display(), error.message())))?;
+    Ok(flat(&table))
 }
 
 /// What of metrics.jsonl is drawn: name, what it is called, whether it is a share of 1, whether it should fall.
@@ -263,17 +267,13 @@ fn whole_lines<T: DeserializeOwned>(text: &str) -> Vec<T> {
 /// The lines of a file; none where there is no file.
 fn lines<T: DeserializeOwned>(path: &Path) -> Outcome<Vec<T>> {
     match path.exists() {
-        true => Ok(whole_lines(&read_at_most(path, LONGEST)?)),
+        true => Ok(whole_lines(&read_list(path)?)),
         false => Ok(Vec::new()),
     }
 }
 
-fn json<T: DeserializeOwned>(path: &Path) -> Outcome<Option<T>> {
-    path.exists().then(|| read_json(path)).transpose()
-}
-
 /// Whether a process holds the folder's lock. A shared lock is asked for, so that several who look don't see each other.
-fn is_held(folder: &Path) -> bool {
+pub fn is_held(folder: &Path) -> bool {
     let lock = File::open(folder.join(LOCK));
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
@@ -320,10 +320,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(CONFIG), "").unwrap();
         let refused = Record::read(folder.path()).unwrap_err();
-        assert!(
-            refused.message().contains("run.json"),
-            "{}",
-            refused.message()
-        );
+        refused.assert_says("run.json");
     }
 }

@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use super::info::Continued;
 use super::states::{self, States};
 use super::{
-    CONFIG, INFO, Info, Lines, Lock, METRICS, NON_FINITE, Own, Run, TIMINGS, remove_unfinished,
+    CONFIG, Epoch, INFO, Info, Lines, Lock, METRICS, NON_FINITE, Own, Run, TIMINGS,
+    remove_unfinished,
 };
 use crate::args::RunArgs;
 use crate::checkpoint::{self, Kind, Meta, State, write_json};
@@ -232,12 +231,6 @@ fn record(folder: &Path, state: &State, info: &Info, printer: &Printer) -> Outco
     write_json(&path, &run)
 }
 
-/// Of a line of timings.jsonl.
-#[derive(Deserialize)]
-struct Epoch {
-    epoch: usize,
-}
-
 /// The whole lines of timings.jsonl of the first `epochs` epochs.
 fn timings(path: &Path, epochs: usize) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
@@ -305,11 +298,7 @@ mod tests {
         let mut other = on("cpu");
         other.config = other.config.replace("seed = 1", "seed = 2");
         let refused = same(folder, &run, &other).unwrap_err();
-        assert!(
-            refused.message().contains("run.seed"),
-            "{}",
-            refused.message()
-        );
+        refused.assert_says("run.seed");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn start(record: &Record, wall: f64) -> Message {
         None => "none".to_owned(),
     };
     let own = [
-        ("command", text(&info.command)),
+        ("command", text(info.command.name())),
         ("data", text(&info.data.dataset)),
         ("encoder", text(&encoder)),
     ];

@@ -57,7 +57,7 @@ impl Events {
     pub fn epoch(&mut self, line: &impl Serialize, timing: Timing, printer: &Printer) {
         let Some(open) = &mut self.0 else { return };
         let line = serde_json::to_value(line).and_then(serde_json::from_value);
-        let added = line.map_err(|error| Failure::from_error(&error));
+        let added = line.map_err(Failure::from);
         let added = added.and_then(|line| open.add(&epoch(&line, Some(&timing), timing.ended)));
         self.kept(added, printer);
     }
@@ -274,12 +274,11 @@ fn classes(test: &Evaluation) -> String {
             0 => String::new(),
             all => percent(right as f64 / all as f64),
         };
-        let wrong = counts.iter().enumerate();
-        let wrong = wrong.filter(|&(guess, &clips)| guess != class && clips > 0);
-        let wrong = wrong.max_by_key(|&(guess, &clips)| (clips, std::cmp::Reverse(guess)));
-        let wrong = wrong.map_or(String::new(), |(guess, clips)| {
-            format!("{guess} {} ({clips})", name(guess))
-        });
+        let wrong = test
+            .taken_for(class)
+            .map_or(String::new(), |(guess, clips)| {
+                format!("{guess} {} ({clips})", name(guess))
+            });
         format!("| {class} | {} | {all} | {right} | {wrong} |", name(class))
     };
     let rows: Vec<String> = test.confusion.iter().enumerate().map(row).collect();

@@ -168,18 +168,9 @@ mod tests {
     fn evaluation(k: usize) -> Evaluation {
         let row = |i: usize| (0..k).map(|j| if i == j { 12 } else { 0 }).collect();
         Evaluation {
-            dataset: "toy".into(),
-            split: "test".into(),
-            digest: "00".into(),
-            n: 12 * k,
-            unlabelled: 0,
-            nobody: 0,
-            views: 1,
-            top1: 1.0,
-            top5: 1.0,
-            mean_class: 1.0,
             confusion: (0..k).map(row).collect(),
             classes: (0..k).map(|i| format!("class {i}")).collect(),
+            ..crate::report::evaluation()
         }
     }
 

@@ -7,7 +7,7 @@ mod setup;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use skeletonmae::Store;
 use skeletonmae::train::ranks::Ranks;
 use skeletonmae::train::{EpochReport, Observer, Optimizer, Progress, StepReport};
@@ -33,21 +33,19 @@ pub trait Metrics: Serialize {
 }
 
 /// A line of metrics.jsonl.
-#[derive(Serialize, Deserialize)]
-pub struct Line<M> {
+#[derive(Serialize)]
+struct Line<M> {
     epoch: usize,
     /// The mean over the epoch.
-    pub loss: f64,
+    loss: f64,
     #[serde(flatten)]
     measured: M,
     /// The learning rate of its updates.
-    #[serde(default)]
     lr: f64,
     /// The mean over its updates of the gradient's Euclidean norm, before it is clipped.
-    #[serde(default)]
     gradient_norm: f64,
     /// Steps left out since they weren't finite.
-    #[serde(default, skip_serializing_if = "report::none")]
+    #[serde(skip_serializing_if = "report::none")]
     skipped: usize,
 }
 
@@ -287,8 +285,7 @@ impl Session<'_> {
         };
         match (&error, received) {
             (skeletonmae::Error::Stopped { .. }, Some(signal)) => {
-                let message = String::new();
-                Ok(Failure::Interrupted { signal, message })
+                Ok(Failure::interrupted(signal, ""))
             }
             (
                 skeletonmae::Error::NonFinite {
@@ -334,7 +331,7 @@ impl Session<'_> {
         let message = format!(
             "in epoch {epoch} of {epochs}, after step {steps}; {folder} is saved: the same command with --resume goes on from here"
         );
-        Err(Failure::Interrupted { signal, message })
+        Err(Failure::interrupted(signal, message))
     }
 
     fn resumed_message(&self, done: usize, steps: usize) -> String {

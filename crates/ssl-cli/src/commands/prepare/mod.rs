@@ -21,7 +21,7 @@ use crate::expected;
 use crate::failure::{Failure, Outcome};
 use crate::outputs::{apart, vacant};
 use crate::printer::Printer;
-use crate::report::count;
+use crate::report::{columns, count};
 use crate::signal::Interrupt;
 
 /// Writes a cache from a file of clips, NTU RGB+D's recordings or the synthetic generator.
@@ -167,13 +167,7 @@ impl Target<'_> {
 
 /// Stops where the user asked for it.
 pub fn go_on(interrupt: &Interrupt, output: &Path) -> Outcome {
-    match interrupt.received() {
-        None => Ok(()),
-        Some(signal) => Err(Failure::Interrupted {
-            signal,
-            message: format!("{} was not written", output.display()),
-        }),
-    }
+    interrupt.check(|| format!("{} was not written", output.display()))
 }
 
 /// Says what was written, and where it differs from what is known of the data set.
@@ -200,23 +194,19 @@ fn report(
         output.display(),
         count(summary.samples, "clip")
     )];
-    let width = summary
-        .splits
-        .iter()
-        .map(|(name, _)| name.chars().count())
-        .max()
-        .unwrap_or(0);
-    for (name, clips) in &summary.splits {
-        let expected = facts
-            .and_then(|facts| facts.split(name))
-            .and_then(|split| split.clips);
-        let note = if expected == Some(*clips) {
-            ", as published"
-        } else {
-            ""
+    let split = |(name, clips): &(String, usize)| {
+        let published = facts.and_then(|facts| facts.split(name)?.clips);
+        let note = match published == Some(*clips) {
+            true => ", as published",
+            false => "",
         };
-        lines.push(format!("  {name:width$}  {}{note}", count(*clips, "clip")));
-    }
+        [
+            format!("  {name}"),
+            format!("{}{note}", count(*clips, "clip")),
+        ]
+    };
+    let splits: Vec<[String; 2]> = summary.splits.iter().map(split).collect();
+    lines.extend(columns(&[false, false], &splits));
     lines.push(format!("digest: {}", summary.digest));
     lines.push(format!("next: {}", next::after_prepare(output)));
     printer.document(&lines.join("\n"))

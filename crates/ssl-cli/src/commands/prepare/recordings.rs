@@ -20,6 +20,7 @@ use crate::checkpoint::Whole;
 use crate::config::set::{Assignment, near};
 use crate::failure::{Failure, Outcome};
 use crate::printer::Printer;
+use crate::process::cores;
 use crate::report::count;
 use crate::signal::Interrupt;
 
@@ -153,19 +154,18 @@ fn edition<'a>(args: &PrepareArgs, facts: Option<&'a Dataset>) -> Outcome<(&'a D
 }
 
 fn preparation(args: &PrepareArgs, edition: Edition) -> Outcome<Preparation> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Preparation {
         edition,
         rules: rules(&args.recordings)?,
         skip_unreadable: args.skip_bad,
-        threads: args.recordings.threads.map_or(cores, usize::from),
+        threads: args.recordings.threads.map_or_else(cores, usize::from),
     })
 }
 
 /// The preset's rules with those that were typed.
 fn rules(args: &RecordingsArgs) -> Outcome<Rules> {
     let rules = Rules::from(Preset::from(args.bodies.unwrap_or_default()));
-    let mut table = toml::Table::try_from(&rules).map_err(|error| Failure::from_error(&error))?;
+    let mut table = toml::Table::try_from(&rules)?;
     let known: Vec<String> = table.keys().cloned().collect();
     for typed in &args.set {
         let assignment = Assignment::parse(typed)?;
@@ -188,7 +188,7 @@ fn rules(args: &RecordingsArgs) -> Outcome<Rules> {
                 .hint(format!("as it is: {key} = {}", preset_value(&rules, &key)))
         })?;
     }
-    let rules = Rules::deserialize(table).map_err(|error| Failure::from_error(&error))?;
+    let rules = Rules::deserialize(table)?;
     rules.check()?;
     Ok(rules)
 }
@@ -211,7 +211,7 @@ struct Log(Whole);
 
 impl Log {
     fn line(&mut self, log: &impl Serialize) -> Outcome {
-        let mut line = serde_json::to_vec(log).map_err(|error| Failure::from_error(&error))?;
+        let mut line = serde_json::to_vec(log)?;
         line.push(b'\n');
         self.0.write_all(&line).map_err(Failure::io(self.0.path()))
     }

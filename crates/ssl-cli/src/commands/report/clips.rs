@@ -25,8 +25,10 @@ use crate::models::{Opened, pretrained};
 use crate::page::facts::{ClipSet, Guesses, Part, PlaneFacts, Reconstructed, RunFacts};
 use crate::page::{NUMBERS, part};
 use crate::printer::Printer;
-use crate::report::Evaluation;
+use crate::report::{Evaluation, ReconstructionReport};
+use crate::run::RECONSTRUCTION;
 use crate::signal::Interrupt;
+use crate::text::read_json;
 
 /// What a run's models make of its clips.
 pub struct RunClips {
@@ -82,38 +84,31 @@ impl<'a> Measuring<'a> {
 
     /// A run's clips; what can't be had says why.
     pub fn run(&mut self, folder: &RunFolder) -> Outcome<RunClips> {
-        match folder.kind {
-            Kind::Finetune => self.finetuned(folder),
-            Kind::Pretrain => self.pretrained(folder),
-        }
-    }
-
-    fn finetuned(&mut self, folder: &RunFolder) -> Outcome<RunClips> {
         let asked = self.args.split.as_ref();
         let recorded = folder.record.test.clone();
         let recorded = recorded.filter(|test| asked.is_none_or(|split| *split == test.split));
-        let opened = part(Opened::read(&folder.record.folder, Kind::Finetune))?;
-        let (opened, split) = match opened {
-            Part::Missing { why, hint } => return Ok(RunClips::nothing(recorded, why, hint)),
-            Part::There(opened) => {
-                let split = part(self.split(folder, &opened))?;
-                (opened, split)
-            }
+        let seen = match folder.kind {
+            Kind::Finetune => self.finetuned(folder, recorded.clone()),
+            Kind::Pretrain => self.pretrained(folder),
         };
-        let split = match split {
-            Part::Missing { why, hint } => return Ok(RunClips::nothing(recorded, why, hint)),
-            Part::There(split) => split,
-        };
-        let (scores, views) = match part(self.scores(&opened, &split))? {
-            Part::Missing { why, hint } => return Ok(RunClips::nothing(recorded, why, hint)),
-            Part::There(scored) => scored,
-        };
+        Ok(match part(seen)? {
+            Part::There(clips) => clips,
+            Part::Missing { why, hint } => RunClips::nothing(recorded, why, hint),
+        })
+    }
+
+    /// Of a fine-tuning; an error where its clips can't be looked at.
+    fn finetuned(&mut self, folder: &RunFolder, recorded: Option<Evaluation>) -> Outcome<RunClips> {
+        let opened = Opened::read(&folder.record.folder, Kind::Finetune)?;
+        let split = self.split(folder, &opened)?;
+        let (scores, views) = self.scores(&opened, &split)?;
         let (classes, data) = (&opened.checkpoint.meta.classes, split.data.fingerprint());
         let now = part(evaluation(&scores, views, &split.name, data, classes))?;
         let mut guesses = Guesses::new(split.set, &scores.labels, &scores.probabilities);
         guesses.note = note(folder, &split, recorded.as_ref(), now.there());
         let encoder = part(self.encoder(folder))?;
-        let planes = part(self.planes(folder, Some(&opened), encoder.there(), &split))?;
+        let pretrained = encoder.there().and_then(Option::as_ref);
+        let planes = part(self.planes(folder, Some(&opened), pretrained, &split))?;
         let reconstruction = match encoder {
             Part::There(Some(encoder)) => part(self.reconstruction(&encoder, None, &split))?,
             Part::There(None) => Part::Missing {
@@ -134,21 +129,15 @@ impl<'a> Measuring<'a> {
         })
     }
 
+    /// Of a pre-training; an error where its clips can't be looked at.
     fn pretrained(&mut self, folder: &RunFolder) -> Outcome<RunClips> {
-        let opened = part(Opened::read(&folder.record.folder, Kind::Pretrain))?;
-        let opened = match opened {
-            Part::Missing { why, hint } => return Ok(RunClips::nothing(None, why, hint)),
-            Part::There(opened) => opened,
-        };
-        let split = match part(self.split(folder, &opened))? {
-            Part::Missing { why, hint } => return Ok(RunClips::nothing(None, why, hint)),
-            Part::There(split) => split,
-        };
+        let opened = Opened::read(&folder.record.folder, Kind::Pretrain)?;
+        let split = self.split(folder, &opened)?;
         let parts = folder.record.reconstruction.clone();
         Ok(RunClips {
             measured: None,
             guesses: Part::missing("a pre-training guesses nothing", "ssl finetune"),
-            planes: part(self.planes(folder, None, Some(&Some(&opened)), &split))?,
+            planes: part(self.planes(folder, None, Some(&opened), &split))?,
             reconstruction: part(self.reconstruction(&opened, parts, &split))?,
         })
     }
@@ -260,11 +249,11 @@ impl<'a> Measuring<'a> {
     }
 
     /// Figure 4a: the same clips by the encoder before and after its pre-training, and by the classifier.
-    fn planes<O: std::borrow::Borrow<Opened>>(
+    fn planes(
         &self,
         folder: &RunFolder,
         classifier: Option<&Opened>,
-        encoder: Option<&Option<O>>,
+        encoder: Option<&Opened>,
         split: &Split<'_>,
     ) -> Outcome<Vec<PlaneFacts>> {
         let (data, machine) = (&split.data, &self.machine);
@@ -284,10 +273,7 @@ impl<'a> Measuring<'a> {
                 .collect();
             planes.extend(PlaneFacts::new(split.set, name, &rows));
         };
-        let trained = encoder
-            .and_then(Option::as_ref)
-            .map(std::borrow::Borrow::borrow);
-        let config = trained.map_or(&folder.config, |opened| &opened.config);
+        let config = encoder.map_or(&folder.config, |opened| &opened.config);
         let store = Store::new(config.run.seed, DType::F32, &machine.device);
         let input = (data.layout(), data.coordinates());
         let untrained = pretrained(config, input, &store, machine)?;
@@ -295,7 +281,7 @@ impl<'a> Measuring<'a> {
             "before pre-training: a random encoder",
             &represent(&untrained, batches())?,
         );
-        if let Some(opened) = trained {
+        if let Some(opened) = encoder {
             let (_store, model) = opened.pretrained(data.layout(), machine)?;
             add(
                 "after pre-training: the encoder, frozen",
@@ -319,19 +305,13 @@ impl<'a> Measuring<'a> {
     fn reconstruction(
         &self,
         encoder: &Opened,
-        parts: Option<crate::report::ReconstructionReport>,
+        parts: Option<ReconstructionReport>,
         split: &Split<'_>,
     ) -> Outcome<Reconstructed> {
         // A fine-tuning's page shows what its encoder's own run measured, where that is still beside it.
         let parts = parts.or_else(|| {
-            let beside = encoder
-                .origin
-                .path
-                .with_file_name(crate::run::RECONSTRUCTION);
-            beside
-                .exists()
-                .then(|| crate::text::read_json(&beside).ok())
-                .flatten()
+            let beside = encoder.origin.path.with_file_name(RECONSTRUCTION);
+            read_json(&beside).ok()
         });
         let few = spread(&self.seen[split.set].set, reconstructed::SHOWN);
         let clips: Vec<u32> = few.iter().map(|&at| split.feed.clips()[at]).collect();
@@ -351,7 +331,7 @@ impl<'a> Measuring<'a> {
             let mut progress = printer.progress("drawing", wanted.len() as u64);
             for clip in wanted {
                 let index = seen.clips[clip] as usize;
-                let view = seen.data.cache().clip(index)?;
+                let view = seen.data.clip(index)?;
                 let up = Axis::usual(seen.data.units(), &view, seen.data.layout());
                 let camera = Camera::new(up, view.coordinates)?;
                 let scene = Scene::new(&view, seen.data.layout(), &camera)?;
@@ -416,22 +396,18 @@ fn note(
     })
 }
 
-/// A number of each clip that says nothing of it but its id: a sample by it is the same for the same clips.
-fn lot(id: &str) -> u64 {
-    stream(0, Purpose::Sample, 0, Key::Clip(id)).next_u64()
-}
-
-/// The clips in the order of their lots.
-fn by_lot(set: &ClipSet) -> Vec<usize> {
-    let mut lots: Vec<(u64, usize)> = set.ids.iter().map(|id| lot(id)).zip(0..).collect();
-    lots.sort_unstable();
-    lots.into_iter().map(|(_, clip)| clip).collect()
+/// The clips in a pseudo-random order that follows from their ids alone: a sample is the same for the same clips.
+fn shuffled(set: &ClipSet) -> Vec<usize> {
+    let key = |id: &String| stream(0, Purpose::Sample, 0, Key::Clip(id)).next_u64();
+    let mut clips: Vec<usize> = (0..set.ids.len()).collect();
+    clips.sort_by_cached_key(|&clip| (key(&set.ids[clip]), clip));
+    clips
 }
 
 /// A few clips of as many classes.
 fn spread(set: &ClipSet, most: usize) -> Vec<usize> {
     let (mut classes, mut first, mut others) = (BTreeSet::new(), Vec::new(), Vec::new());
-    for clip in by_lot(set) {
+    for clip in shuffled(set) {
         match classes.insert(set.labels[clip]) {
             true => first.push(clip),
             false => others.push(clip),
@@ -450,7 +426,7 @@ fn wanted(set: &ClipSet, guesses: &[&Guesses], most: usize) -> BTreeSet<usize> {
         .iter()
         .flat_map(|one| one.best.iter().take(of(most / 5)));
     let mut wanted: BTreeSet<usize> = mistakes.chain(best).copied().take(most).collect();
-    for clip in by_lot(set) {
+    for clip in shuffled(set) {
         if wanted.len() >= most {
             break;
         }

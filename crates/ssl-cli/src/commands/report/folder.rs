@@ -7,7 +7,7 @@ use crate::checkpoint::Kind;
 use crate::config::{Config, Preset};
 use crate::failure::Outcome;
 use crate::report::{count, spell};
-use crate::run::{Record, Stage};
+use crate::run::{CONFIG, Record, Stage};
 use crate::text::{read_text, shell};
 
 /// A run's folder, read.
@@ -21,11 +21,8 @@ impl RunFolder {
     /// Reads the folder's texts.
     pub fn read(path: &Path) -> Outcome<RunFolder> {
         let record = Record::read(path)?;
-        let kind = match &*record.info.command {
-            "pretrain" => Kind::Pretrain,
-            _ => Kind::Finetune,
-        };
-        let file = path.join("config.toml");
+        let kind = record.info.command;
+        let file = path.join(CONFIG);
         let config = Config::from_toml(&read_text(&file)?, &file.display().to_string())?;
         config
             .check()
@@ -68,7 +65,7 @@ impl RunFolder {
         match &known {
             Some((name, _)) => words.extend(["--preset".to_owned(), (*name).to_owned()]),
             None => {
-                let config = self.record.folder.join("config.toml");
+                let config = self.record.folder.join(CONFIG);
                 words.extend(["--config".to_owned(), config.display().to_string()]);
             }
         }

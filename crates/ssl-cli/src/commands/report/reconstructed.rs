@@ -29,7 +29,7 @@ pub fn read(
     let meta = &encoder.checkpoint.meta;
     let mut shown = Vec::new();
     for &clip in clips {
-        let sample = data.cache().sample(clip as usize);
+        let sample = data.sample(clip as usize);
         let hidden = drawn_mask(encoder, sample.id)?;
         let batch = batch_of(&feeds.of(vec![clip], None)?)?;
         let picture = Picture::new(&model, layout, &batch, &hidden)?;

@@ -6,11 +6,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use skeleton_datasets::paper::Metric;
 
+use crate::checkpoint::folder_of;
 use crate::failure::{Failure, Outcome};
 use crate::page::html::{Cell, Grid, Gridded, Tables};
 use crate::page::{Share, t_interval};
-use crate::report::{count, spell};
+use crate::report::{count, distinct, spell};
 use crate::reproduce::{CellRuns, Gain, Machine, Seeded};
+use crate::run::INFO;
 use crate::text::read_json;
 
 const RESULTS: &str = "results";
@@ -18,7 +20,7 @@ const RUNS: &str = "runs";
 
 /// Whether a folder is `ssl reproduce`'s, and not a run's.
 pub fn is_reproduction(folder: &Path) -> bool {
-    folder.join(RESULTS).is_dir() && !folder.join("run.json").exists()
+    folder.join(RESULTS).is_dir() && !folder.join(INFO).exists()
 }
 
 /// What all tables have; a table of the paper has cells, a comparison has results and trials.
@@ -228,24 +230,14 @@ fn of_cell(cell: WrittenCell, runs: &Runs<'_>) -> Cell {
 
 /// A grid a protocol: each arm, with by how much the first is better.
 fn comparison(results: &[Summary], trials: &[Trial], runs: &Runs<'_>) -> Vec<Grid> {
-    let mut protocols: Vec<&str> = Vec::new();
-    for one in results {
-        if !protocols.contains(&&*one.protocol) {
-            protocols.push(&one.protocol);
-        }
-    }
+    let protocols = distinct(results.iter().map(|one| one.protocol.as_str()));
     let cell = |one: &Summary| {
         let of = || {
             trials
                 .iter()
                 .filter(|trial| trial.protocol == one.protocol && trial.arm == one.arm)
         };
-        let mut clips: Vec<&str> = Vec::new();
-        of().for_each(|trial| {
-            if !clips.contains(&&*trial.measured_on) {
-                clips.push(&trial.measured_on)
-            }
-        });
+        let clips = distinct(of().map(|trial| trial.measured_on.as_str()));
         let each: Vec<f64> = of().map(|trial| trial.top1).collect();
         let (low, high) = each.iter().fold((f64::MAX, f64::MIN), |(low, high), &x| {
             (low.min(x), high.max(x))
@@ -287,33 +279,28 @@ struct Runs<'a> {
 impl Runs<'_> {
     /// Each name once, with its link where it is there.
     fn places(&self, names: impl Iterator<Item = String>) -> Vec<(String, Option<String>)> {
-        let mut found: Vec<(String, Option<String>)> = Vec::new();
-        for name in names {
+        let place = |name: String| {
             // A name from a file leads to no other place than the folder of runs.
             let single = matches!(
                 Path::new(&name).components().collect::<Vec<_>>()[..],
                 [Component::Normal(_)]
             );
-            if found.iter().any(|known| known.0 == name) {
-                continue;
-            }
             let place = self.folder.join(RUNS).join(&name);
             let link = (single && place.exists())
                 .then(|| link(self.page, &place))
                 .flatten();
-            found.push((name, link));
-        }
-        found
+            (name, link)
+        };
+        distinct(names).into_iter().map(place).collect()
     }
 }
 
 /// A link from a page to a folder or file; none where the two have nothing in common.
 fn link(page: &Path, to: &Path) -> Option<String> {
-    let from = match page.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let (from, to) = (from.canonicalize().ok()?, to.canonicalize().ok()?);
+    let (from, to) = (
+        folder_of(page).canonicalize().ok()?,
+        to.canonicalize().ok()?,
+    );
     let shared = from
         .components()
         .zip(to.components())
@@ -368,12 +355,9 @@ mod tests {
     fn both_kinds_of_tables_are_read() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join(RESULTS)).unwrap();
-        assert!(
-            read(root.path(), Path::new("x.html"))
-                .unwrap_err()
-                .message()
-                .contains("found none")
-        );
+        read(root.path(), Path::new("x.html"))
+            .unwrap_err()
+            .assert_says("found none");
         let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/results");
         for name in ["table4c-small.json", "helps-pretext-small.json"] {
             std::fs::copy(known.join(name), root.path().join(RESULTS).join(name)).unwrap();

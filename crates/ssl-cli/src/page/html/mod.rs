@@ -16,6 +16,7 @@ pub use self::predicted::{Predicted, PredictedClips, predicted};
 pub use self::reproduced::{Cell, Grid, Gridded, Tables, reproduced};
 pub use self::runs::report;
 use super::statistics::Share;
+use crate::report::percent;
 
 /// What a page may do: what is in it, and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
@@ -73,11 +74,6 @@ fn missing(why: &str, hint: Option<&str>) -> Markup {
             @if let Some(hint) = hint { p { "To have it: " code { (plain(hint)) } } }
         }
     }
-}
-
-/// `73.9 %`
-fn percent(share: f64) -> String {
-    crate::report::percent(share)
 }
 
 /// `73.9 %` with its interval behind it.
