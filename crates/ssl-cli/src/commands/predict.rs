@@ -58,20 +58,7 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
         _ => None,
     };
     if let Some((name, input)) = pipe {
-        if args.split.is_some() {
-            let message = "--split: what comes one by one has no splits";
-            return Err(Failure::usage(message).hint("leave it out"));
-        }
-        if args.skip_bad && !args.frames.stream {
-            let message =
-                "--skip-bad: clips that come one by one end at the first that can't be read";
-            return Err(Failure::usage(message)
-                .hint("leave it out, or write them to a file and name it with --data"));
-        }
-        if args.html.is_some() {
-            let message = "--html: what comes one by one makes no page";
-            return Err(Failure::usage(message).hint("write it to a file and name it with --data"));
-        }
+        check_one_by_one(args)?;
         if !world().is_root() {
             // What comes one by one is rank 0's, which alone has a standard input.
             return Ok(());
@@ -124,6 +111,29 @@ pub fn run(args: &PredictArgs, printer: &Printer, interrupt: &Interrupt) -> Outc
     }
     let lines: Vec<String> = predictions.iter().map(Prediction::text).collect();
     printer.document(&lines.join("\n"))
+}
+
+/// Refuses what can't be had of clips or frames that come one by one.
+fn check_one_by_one(args: &PredictArgs) -> Outcome {
+    let (message, hint) = if args.split.is_some() {
+        (
+            "--split: what comes one by one has no splits",
+            "leave it out",
+        )
+    } else if args.skip_bad && !args.frames.stream {
+        (
+            "--skip-bad: clips that come one by one end at the first that can't be read",
+            "leave it out, or write them to a file and name it with --data",
+        )
+    } else if args.html.is_some() {
+        (
+            "--html: what comes one by one makes no page",
+            "write it to a file and name it with --data",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(message).hint(hint))
 }
 
 /// SHA-256 of the names of clips.

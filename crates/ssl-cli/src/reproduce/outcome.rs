@@ -13,7 +13,7 @@ use strl::fuse::fuse;
 
 use super::clips::Set;
 use super::compare::{PlannedComparison, Trial};
-use super::comparison::{Arm, Protocol};
+use super::comparison::{Arm, Comparison, Protocol};
 use super::job::{Done, Folder, is_scores};
 use super::page::{lines, points, provenance, runs_made};
 use super::table::{Source, commits, top1};
@@ -122,60 +122,12 @@ impl<'a> Compares<'a> {
                 at: trial,
             });
         }
-        let mut results = Vec::new();
-        for (protocol, measured) in comparison.protocols.iter().enumerate() {
-            for (arm, own) in comparison.arms.iter().enumerate() {
-                let clusters = |arm: usize| -> BTreeMap<&str, BTreeMap<u64, f64>> {
-                    let mut found: BTreeMap<&str, BTreeMap<u64, f64>> = BTreeMap::new();
-                    let is = |one: &&Measured<'_>| one.at.protocol == protocol && one.at.arm == arm;
-                    for one in trials.iter().filter(is) {
-                        found
-                            .entry(one.measured_on)
-                            .or_default()
-                            .insert(one.seed, one.top1);
-                    }
-                    found
-                };
-                let of_arm = clusters(arm);
-                if of_arm.is_empty() {
-                    continue;
-                }
-                let all: Vec<f64> = of_arm
-                    .values()
-                    .flat_map(BTreeMap::values)
-                    .copied()
-                    .collect();
-                let spreads = of_arm.values();
-                let spreads = spreads
-                    .filter_map(|seeds| Statistic::of(seeds.values().copied().collect()).std);
-                let spreads: Vec<f64> = spreads.collect();
-                let gain = (arm > 0).then(|| {
-                    let first = clusters(0);
-                    let pairs = of_arm.iter().filter_map(|(clips, seeds)| {
-                        let first = first.get(clips)?;
-                        let pairs = seeds
-                            .iter()
-                            .filter_map(|(seed, x)| Some(first.get(seed)? - x));
-                        Some(pairs.collect())
-                    });
-                    Gain::of(&pairs.collect::<Vec<_>>())
-                });
-                results.push(Summary {
-                    protocol: &measured.name,
-                    arm: &own.name,
-                    mean: Statistic::of(all.clone()).mean,
-                    deviation: (!spreads.is_empty()).then(|| Statistic::of(spreads).mean),
-                    runs: all.len(),
-                    gain: gain.flatten(),
-                });
-            }
-        }
         Ok(Compares {
             comparison: &comparison.id,
             title: &comparison.title,
             commits: commits(runs.keys(), source.folder),
             source,
-            results,
+            results: summaries(comparison, &trials),
             trials,
             planned,
             runs,
@@ -315,6 +267,59 @@ impl<'a> Compares<'a> {
             curves: self.planned.comparison.arms.iter().map(curve).collect(),
         }))
     }
+}
+
+/// Each arm by each protocol, where it has runs.
+fn summaries<'a>(comparison: &'a Comparison, trials: &[Measured<'_>]) -> Vec<Summary<'a>> {
+    let mut results = Vec::new();
+    for (protocol, measured) in comparison.protocols.iter().enumerate() {
+        let first = accuracies(trials, (protocol, 0));
+        for (arm, own) in comparison.arms.iter().enumerate() {
+            let of_arm = accuracies(trials, (protocol, arm));
+            if of_arm.is_empty() {
+                continue;
+            }
+            let all = of_arm.values().flat_map(BTreeMap::values).copied();
+            let all: Vec<f64> = all.collect();
+            let spreads = of_arm.values();
+            let spreads =
+                spreads.filter_map(|seeds| Statistic::of(seeds.values().copied().collect()).std);
+            let spreads: Vec<f64> = spreads.collect();
+            let gain = (arm > 0).then(|| {
+                let pairs = of_arm.iter().filter_map(|(clips, seeds)| {
+                    let first = first.get(clips)?;
+                    let pairs = seeds
+                        .iter()
+                        .filter_map(|(seed, x)| Some(first.get(seed)? - x));
+                    Some(pairs.collect())
+                });
+                Gain::of(&pairs.collect::<Vec<_>>())
+            });
+            results.push(Summary {
+                protocol: &measured.name,
+                arm: &own.name,
+                runs: all.len(),
+                mean: Statistic::of(all).mean,
+                deviation: (!spreads.is_empty()).then(|| Statistic::of(spreads).mean),
+                gain: gain.flatten(),
+            });
+        }
+    }
+    results
+}
+
+/// The accuracies of an arm by a protocol: by their clips, then by their seeds.
+fn accuracies<'t>(
+    trials: &'t [Measured<'_>],
+    (protocol, arm): (usize, usize),
+) -> BTreeMap<&'t str, BTreeMap<u64, f64>> {
+    let mut found: BTreeMap<&str, BTreeMap<u64, f64>> = BTreeMap::new();
+    let is = |one: &&Measured<'_>| one.at.protocol == protocol && one.at.arm == arm;
+    for one in trials.iter().filter(is) {
+        let seeds = found.entry(one.measured_on).or_default();
+        seeds.insert(one.seed, one.top1);
+    }
+    found
 }
 
 /// Draws of the bootstrap.

@@ -135,23 +135,7 @@ impl Session<'_> {
         training: &mut Training<'_, T>,
         from: Option<State>,
     ) -> Outcome {
-        let mut at = Place::default();
-        if let Some(state) = from {
-            state.restore(&training.setup.store, &mut training.optimizer)?;
-            at = Place {
-                done: state.meta.epoch,
-                progress: state.progress,
-                best: state.best,
-            };
-            self.printer
-                .say(self.resumed_message(at.done, at.progress.steps));
-            self.write_checkpoints(training, at)?;
-        } else {
-            self.save(training, at)?;
-        }
-        if world().size() > 1 {
-            at = copies::agree(&training.setup.store, &mut training.optimizer, at)?;
-        }
+        let mut at = self.begin(training, from)?;
         let all = (self.epochs.saturating_sub(at.done) * self.clips) as u64;
         let mut bar = self.printer.progress("training", all);
         bar.advance(at.progress.clips as u64);
@@ -163,21 +147,7 @@ impl Session<'_> {
             let trained = self.epoch(training, &mut at, (&mut bar, &label))?;
             let (spent, clips) = (started.elapsed(), at.progress.clips - seen);
             let exchange = exchanged();
-            let line = trained.and_then(|report| {
-                let measured = T::measure(training).map_err(|failure| Unfinished {
-                    failure,
-                    sound: true,
-                })?;
-                Ok(Line {
-                    epoch: at.done + 1,
-                    loss: report.loss,
-                    measured,
-                    lr: training.setup.settings.rate(at.done),
-                    gradient_norm: report.gradient_norm,
-                    skipped: report.skipped,
-                })
-            });
-            let line = match line {
+            let line = match trained.and_then(|report| measured(training, at.done, &report)) {
                 Ok(line) => line,
                 Err(unfinished) => return self.stop(training, at, unfinished),
             };
@@ -208,6 +178,32 @@ impl Session<'_> {
             ));
         }
         Ok(())
+    }
+
+    /// Where the training begins, which is saved: after `from`, or before the first epoch. All ranks begin there.
+    fn begin<T: Task>(
+        &self,
+        training: &mut Training<'_, T>,
+        from: Option<State>,
+    ) -> Outcome<Place> {
+        let mut at = Place::default();
+        if let Some(state) = from {
+            state.restore(&training.setup.store, &mut training.optimizer)?;
+            at = Place {
+                done: state.meta.epoch,
+                progress: state.progress,
+                best: state.best,
+            };
+            self.printer
+                .say(self.resumed_message(at.done, at.progress.steps));
+            self.write_checkpoints(training, at)?;
+        } else {
+            self.save(training, at)?;
+        }
+        match world().size() {
+            1 => Ok(at),
+            _ => copies::agree(&training.setup.store, &mut training.optimizer, at),
+        }
     }
 
     /// Trains one epoch; the inner error is one of training, which is left behind in good order.
@@ -345,6 +341,26 @@ impl Session<'_> {
             ),
         }
     }
+}
+
+/// Measures what the epoch after `done` made.
+fn measured<T: Task>(
+    training: &Training<'_, T>,
+    done: usize,
+    report: &EpochReport,
+) -> Result<Line<T::Measured>, Unfinished> {
+    let measured = T::measure(training).map_err(|failure| Unfinished {
+        failure,
+        sound: true,
+    })?;
+    Ok(Line {
+        epoch: done + 1,
+        loss: report.loss,
+        measured,
+        lr: training.setup.settings.rate(done),
+        gradient_norm: report.gradient_norm,
+        skipped: report.skipped,
+    })
 }
 
 /// What happens between two steps: the bar moves, the training is saved now and then, a signal is obeyed.

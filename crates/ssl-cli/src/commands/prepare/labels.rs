@@ -22,57 +22,80 @@ pub fn apply(
     printer: &Printer,
 ) -> Outcome {
     let text = read_list(path)?;
-    let known: HashSet<&str> = files.ids().iter().map(String::as_str).collect();
-    let (mut found, mut unknown) = (Vec::new(), Vec::new());
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() {
-            continue;
-        }
-        let Some((id, label)) = parts(line) else {
-            let message = format!(
-                "{}: line {}: expected a clip's id and its label, found {line:?}",
-                path.display(),
-                number + 1
-            );
-            return Err(
-                Failure::error(message).hint("a line such as: clip01 3, or: clip01 drink water")
-            );
-        };
-        match meant(id, &known) {
-            Some(id) => found.push((number + 1, id.to_owned(), label)),
-            None => unknown.push(id.to_owned()),
-        }
-    }
-    if let Some(first) = unknown.first() {
-        let lines = count(unknown.len(), "line");
-        printer.warn(format!(
-            "{}: {lines} of no clip, the first: {first}",
-            path.display()
-        ));
-    }
-    let numbers = found
-        .iter()
-        .all(|(_, _, label)| label.parse::<u32>().is_ok());
+    let lines = lines(path, &text, files.ids(), printer)?;
+    let numbers = lines.iter().all(|line| line.label.parse::<u32>().is_ok());
     let names = match names {
         Some(names) => names,
         None if numbers => Vec::new(),
         None => {
-            let names: BTreeSet<&str> = found.iter().map(|(_, _, label)| *label).collect();
+            let names: BTreeSet<&str> = lines.iter().map(|line| line.label).collect();
             names.into_iter().map(str::to_owned).collect()
         }
     };
+    let labels = labels(path, &lines, &names)?;
+    let without = files.len() - labels.len();
+    if without > 0 {
+        let clips = count(without, "clip");
+        printer.warn(format!("{}: {clips} without a label", path.display()));
+    }
+    files.relabel(labels, names);
+    Ok(())
+}
+
+/// A line that labels a clip.
+struct Line<'a> {
+    /// Its number, from 1.
+    number: usize,
+    id: &'a str,
+    label: &'a str,
+}
+
+/// The lines about clips of these ids; of the others there is a warning.
+fn lines<'a>(
+    path: &Path,
+    text: &'a str,
+    ids: &[String],
+    printer: &Printer,
+) -> Outcome<Vec<Line<'a>>> {
+    let known: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    let (mut found, mut unknown) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        let (id, label) = parts(line).ok_or_else(|| {
+            let path = path.display();
+            Failure::error(format!(
+                "{path}: line {number}: expected a clip's id and its label, found {line:?}"
+            ))
+            .hint("a line such as: clip01 3, or: clip01 drink water")
+        })?;
+        match meant(id, &known) {
+            Some(id) => found.push(Line { number, id, label }),
+            None => unknown.push(id),
+        }
+    }
+    if let Some(first) = unknown.first() {
+        let (path, lines) = (path.display(), count(unknown.len(), "line"));
+        printer.warn(format!("{path}: {lines} of no clip, the first: {first}"));
+    }
+    Ok(found)
+}
+
+/// The class of each clip: its label among `names`, else the number that the label is.
+fn labels(path: &Path, lines: &[Line<'_>], names: &[String]) -> Outcome<HashMap<String, u32>> {
+    let below = match names.len() {
+        0 => MOST_CLASSES,
+        n => n as u32,
+    };
     let class = |label: &str| match names.iter().position(|name| name == label) {
         Some(class) => Some(class as u32),
-        None if names.is_empty() => label.parse().ok().filter(|&label| label < MOST_CLASSES),
-        None => label
-            .parse()
-            .ok()
-            .filter(|&label| (label as usize) < names.len()),
+        None => label.parse().ok().filter(|&class| class < below),
     };
-    let mut labels = HashMap::with_capacity(found.len());
-    for (number, id, label) in &found {
-        let wrong = |expected: String, found: String| {
+    let mut labels = HashMap::with_capacity(lines.len());
+    for Line { number, id, label } in lines {
+        let wrong = |expected: &str, found: String| {
             let path = path.display();
             Failure::error(format!(
                 "{path}: line {number}: expected {expected}, found {found}"
@@ -84,23 +107,14 @@ pub fn apply(
                 0 => format!("a class below {MOST_CLASSES}"),
                 n => format!("one of the {n} classes' names, or a number below {n}"),
             };
-            wrong(expected, format!("{label:?}"))
+            wrong(&expected, format!("{label:?}"))
         })?;
-        if labels
-            .insert(id.clone(), class)
-            .is_some_and(|other| other != class)
-        {
-            let expected = "one label a clip".to_owned();
-            return Err(wrong(expected, format!("another for {id:?}")));
+        let before = labels.insert((*id).to_owned(), class);
+        if before.is_some_and(|other| other != class) {
+            return Err(wrong("one label a clip", format!("another for {id:?}")));
         }
     }
-    let without = files.len() - labels.len();
-    if without > 0 {
-        let clips = count(without, "clip");
-        printer.warn(format!("{}: {clips} without a label", path.display()));
-    }
-    files.relabel(labels, names);
-    Ok(())
+    Ok(labels)
 }
 
 /// The id and the label of a line.

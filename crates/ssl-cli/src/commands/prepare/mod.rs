@@ -9,7 +9,7 @@ mod splits;
 use std::path::{Path, PathBuf};
 
 use skeleton_data::Sequence;
-use skeleton_data::cache::{CacheSummary, CacheWriter};
+use skeleton_data::cache::{CacheHeader, CacheSummary, CacheWriter};
 use skeleton_data::raw::{Input, RawFiles};
 use skeleton_datasets::Dataset;
 
@@ -123,6 +123,15 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// The cache without clips, beside its place.
+    fn create(&self, header: CacheHeader) -> Outcome<CacheWriter> {
+        let mut writer = CacheWriter::create(self.output, header)?;
+        if self.compress {
+            writer.compress();
+        }
+        Ok(writer)
+    }
+
     /// Writes the clips that `each` shows.
     pub fn write(
         &self,
@@ -133,10 +142,7 @@ impl Target<'_> {
         interrupt: &Interrupt,
     ) -> Outcome {
         let mut splits = plan.splits;
-        let mut writer = CacheWriter::create(self.output, plan.header)?;
-        if self.compress {
-            writer.compress();
-        }
+        let mut writer = self.create(plan.header)?;
         let mut progress = printer.progress("writing", clips as u64);
         let mut copies = splits::Copies::default();
         let mut clips = Vec::new();

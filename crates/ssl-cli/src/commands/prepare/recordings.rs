@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use skeleton_data::cache::CacheWriter;
 use skeleton_data::raw::ntu::{
     Edition, FileLog, Files, Outcome as Became, Preparation, Preset, Rules, Skip,
 };
@@ -70,23 +69,7 @@ pub fn run(
     let (facts, edition) = edition(args, target.facts)?;
     let preparation = preparation(args, edition)?;
     let mut log = log(args)?;
-    let (files, foreign) = match args.skip_bad {
-        true => Files::open_named(inputs)?,
-        false => (Files::open(inputs)?, Vec::new()),
-    };
-    for path in &foreign {
-        printer.warn(format!(
-            "{}: skipped, its name is no sample's",
-            path.display()
-        ));
-        if let Some(log) = &mut log {
-            log.line(&Foreign {
-                file: path,
-                outcome: "skipped",
-                reason: "name",
-            })?;
-        }
-    }
+    let files = open(args, inputs, log.as_mut(), printer)?;
     let mut clips = files.clips(&preparation)?;
 
     let layout = Layout::built_in(&facts.layout)?;
@@ -94,10 +77,7 @@ pub fn run(
     // What the clips were made from is known once they are.
     let source = serde_json::Value::Null;
     let header = header(&facts.name, layout, units, source, facts.classes.clone());
-    let mut writer = CacheWriter::create(target.output, header)?;
-    if target.compress {
-        writer.compress();
-    }
+    let mut writer = target.create(header)?;
     let mut tally = Tally::default();
     let mut kept = Vec::new();
     let mut progress = printer.progress("reading", files.len() as u64);
@@ -125,6 +105,31 @@ pub fn run(
     }
     tally.say(printer);
     report(target.output, target.facts, &summary, printer)
+}
+
+/// The recordings; files of other names are left out where `--skip-bad` says so, which is logged.
+fn open(
+    args: &PrepareArgs,
+    inputs: &[PathBuf],
+    mut log: Option<&mut Log>,
+    printer: &Printer,
+) -> Outcome<Files> {
+    if !args.skip_bad {
+        return Ok(Files::open(inputs)?);
+    }
+    let (files, foreign) = Files::open_named(inputs)?;
+    for path in &foreign {
+        let shown = path.display();
+        printer.warn(format!("{shown}: skipped, its name is no sample's"));
+        if let Some(log) = &mut log {
+            log.line(&Foreign {
+                file: path,
+                outcome: "skipped",
+                reason: "name",
+            })?;
+        }
+    }
+    Ok(files)
 }
 
 /// The data set the recordings are for: its facts, and which of NTU's editions it is.

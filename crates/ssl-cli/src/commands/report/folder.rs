@@ -41,12 +41,8 @@ impl RunFolder {
 
     /// All settings by their dotted names.
     pub fn settings(&self) -> BTreeMap<String, String> {
-        let text = |value: toml::Value| match value {
-            toml::Value::String(text) => text,
-            other => other.to_string(),
-        };
         let all = self.config.flat().into_iter();
-        all.map(|(key, value)| (key, text(value))).collect()
+        all.map(|(key, value)| (key, plain_value(&value))).collect()
     }
 
     /// The command that makes the run again, from its preset where that is known, else from its config.toml.
