@@ -282,7 +282,7 @@ impl Iterator for Steps {
 ///
 /// # Errors
 /// When the arrays don't fit together, which would be a bug of the loader.
-pub fn track_batch(batch: Batch, device: &Device) -> skeletonmae::Result<TrackBatch> {
+fn track_batch(batch: Batch, device: &Device) -> skeletonmae::Result<TrackBatch> {
     let shape = (
         batch.tracks(),
         batch.frames,

@@ -176,7 +176,7 @@ impl Opened {
     }
 
     /// Where an encoder comes from, in words: another data set than `data`'s is a transfer.
-    pub fn told(&self, data: &Data) -> String {
+    pub fn encoder_origin(&self, data: &Data) -> String {
         let (path, meta) = (self.origin.path.display(), &self.checkpoint.meta);
         let (from, to) = (&meta.data.dataset, data.fingerprint());
         let transfer = if meta.data == to {
@@ -283,8 +283,8 @@ impl Opened {
         Ok((store, model.with_features(machine.features)))
     }
 
-    /// Copies what was pre-trained into a classifier built by `config` in `store`, and names it.
-    pub fn lend_encoder(&self, store: &Store, config: &Config) -> Outcome<BTreeSet<String>> {
+    /// Copies what was pre-trained into a classifier built by `config` in `store`; the names of the parameters copied.
+    pub fn copy_encoder_to(&self, store: &Store, config: &Config) -> Outcome<BTreeSet<String>> {
         let encoder = self.origin.path.display();
         let differ = |what: &str, ours: String, theirs: String| {
             let message = format!(

@@ -1,4 +1,4 @@
-//! Where a command writes: never over what it reads, and over what is there only when told so.
+//! Where a command writes: never over what it reads, and over what is there only with `--overwrite`.
 
 use std::path::{Path, PathBuf};
 

@@ -163,7 +163,7 @@ impl ScoreFile {
     }
 
     /// The scores in the order of `other`, whose clips must be exactly this file's with the same labels.
-    pub fn in_order_of(&self, other: &ScoreFile) -> Outcome<Scores> {
+    fn in_order_of(&self, other: &ScoreFile) -> Outcome<Scores> {
         let (path, theirs) = (self.path.display(), other.path.display());
         let [place, known] = [self, other].map(ScoreFile::places);
         differ(
@@ -198,12 +198,12 @@ impl ScoreFile {
 
 /// Refuses ids that `among` lacks, by name.
 fn differ(ids: &[String], among: &HashMap<&str, usize>, what: &str) -> Outcome {
-    let lacking = ids.iter().filter(|id| !among.contains_key(id.as_str()));
-    let lacking: Vec<&String> = lacking.collect();
-    let Some(first) = lacking.first() else {
+    let missing = ids.iter().filter(|id| !among.contains_key(id.as_str()));
+    let missing: Vec<&String> = missing.collect();
+    let Some(first) = missing.first() else {
         return Ok(());
     };
-    let more = match lacking.len() - 1 {
+    let more = match missing.len() - 1 {
         0 => String::new(),
         more => format!(" and {more} more"),
     };

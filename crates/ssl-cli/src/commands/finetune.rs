@@ -100,7 +100,7 @@ impl Task for Classification {
         let machine = &setup.feeds.machine;
         let model = classifier(config, &setup.data, &setup.store, machine)?;
         let lent = match &encoder {
-            Some(encoder) => encoder.lend_encoder(&setup.store, config)?,
+            Some(encoder) => encoder.copy_encoder_to(&setup.store, config)?,
             None => BTreeSet::new(),
         };
         let rate = |name: &str| match lent.contains(name) {
@@ -134,7 +134,7 @@ impl Task for Classification {
 
     fn start(&self, data: &Data) -> Option<String> {
         Some(match &self.encoder {
-            Some(encoder) => encoder.told(data),
+            Some(encoder) => encoder.encoder_origin(data),
             None => {
                 "encoder: none given, training from scratch (--encoder RUN takes a pre-trained one)"
                     .to_owned()

@@ -38,7 +38,7 @@ use crate::failure::{Failure, Outcome};
 use crate::outputs::vacant;
 use crate::printer::Printer;
 use crate::process::cores;
-use crate::ranks::{lacking, share_nothing, world};
+use crate::ranks::{missing_mpi, share_nothing, world};
 use crate::reproduce;
 use crate::signal::Interrupt;
 use crate::zoo::{Entry, ZOO};
@@ -61,7 +61,7 @@ pub fn dispatch(command: &Command, printer: &Printer, interrupt: &Interrupt) -> 
         }
         share_nothing();
     }
-    if let Some(warning) = lacking().filter(|_| shared) {
+    if let Some(warning) = missing_mpi().filter(|_| shared) {
         printer.warn(warning);
     }
     match command {

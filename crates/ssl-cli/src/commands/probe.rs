@@ -166,7 +166,7 @@ impl Source {
             Source::Random(_) => Data::open(Some(&args.data)),
             Source::Trained(opened) => {
                 let data = opened.transfers_to(&args.data)?;
-                printer.say(opened.told(&data));
+                printer.say(opened.encoder_origin(&data));
                 Ok(data)
             }
         }

@@ -252,7 +252,7 @@ impl Scene<'_> {
                 return Ok(ControlFlow::Break(()));
             }
         }
-        // Who isn't there any more has no answer before.
+        // Smoothing begins anew for people who come back: only those of this clip have probabilities to smooth with.
         self.before = after;
         Ok(ControlFlow::Continue(()))
     }

@@ -10,7 +10,7 @@ use crate::tensorboard::convert;
 
 /// Makes each run's file for TensorBoard.
 pub fn run(args: &TensorboardArgs, printer: &Printer) -> Outcome {
-    // A mistyped name is told before anything is written.
+    // A mistyped name is refused before anything is written.
     for folder in &args.runs {
         Record::read(folder)?;
     }

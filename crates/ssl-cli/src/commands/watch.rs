@@ -20,14 +20,14 @@ const BAR: usize = 30;
 pub fn run(args: &WatchArgs, printer: &Printer, interrupt: &Interrupt) -> Outcome {
     let panel = printer.draws().then(|| printer.panel());
     let interval = Duration::from_secs_f64(args.interval);
-    // Epochs that were told.
-    let mut told = 0;
+    // The last epoch that has a line on stdout.
+    let mut printed = 0;
     loop {
         let record = Record::read(&args.run)?;
         match &panel {
             Some(panel) => draw(&record, panel, printer),
-            None => match tell(&record, told, printer)? {
-                ControlFlow::Continue(epochs) => told = epochs,
+            None => match print(&record, printed, printer)? {
+                ControlFlow::Continue(epochs) => printed = epochs,
                 ControlFlow::Break(()) => return Ok(()),
             },
         }
@@ -66,14 +66,14 @@ fn draw(record: &Record, panel: &Panel, printer: &Printer) {
     panel.show(&lines);
 }
 
-/// A line for each epoch after the first `told`; breaks off where nobody reads them any more.
-fn tell(record: &Record, told: usize, printer: &Printer) -> Outcome<ControlFlow<(), usize>> {
-    for epoch in record.epochs.iter().filter(|epoch| epoch.epoch > told) {
+/// A line for each epoch after the first `printed`; breaks off where nobody reads them any more.
+fn print(record: &Record, printed: usize, printer: &Printer) -> Outcome<ControlFlow<(), usize>> {
+    for epoch in record.epochs.iter().filter(|epoch| epoch.epoch > printed) {
         if printer.answer(&line(record, epoch))?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
-    Ok(ControlFlow::Continue(record.done().max(told)))
+    Ok(ControlFlow::Continue(record.done().max(printed)))
 }
 
 /// What the run is.

@@ -98,7 +98,7 @@ pub fn start() -> Outcome {
         members: Vec::new(),
         traffic: Mutex::default(),
     };
-    let members = world.all_gather(&Member::own(host).told())?;
+    let members = world.all_gather(&Member::own(host).to_message())?;
     let members = members.iter().map(|message| Member::read(message));
     world.members = members.collect::<skeletonmae::Result<_>>()?;
     WORLD.get_or_init(|| world).check()
@@ -127,8 +127,8 @@ fn is_launched() -> bool {
     !off && LAUNCHED.iter().any(|name| std::env::var_os(name).is_some())
 }
 
-/// What a program without MPI should say when a launcher has started several of it.
-pub fn lacking() -> Option<String> {
+/// A warning where a launcher has started several processes of a program that is built without MPI.
+pub fn missing_mpi() -> Option<String> {
     let sizes = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
     let size = sizes.iter().find_map(|name| std::env::var(name).ok());
     let several = size.filter(|size| size != "1" && is_launched() && !cfg!(feature = "mpi"))?;
@@ -156,7 +156,7 @@ impl Member {
         }
     }
 
-    fn told(&self) -> Vec<u8> {
+    fn to_message(&self) -> Vec<u8> {
         let mut message = Writer::default();
         for text in [
             &self.host,
@@ -277,8 +277,8 @@ impl World {
         (processors / self.members.iter().filter(beside).count()).max(1)
     }
 
-    /// A warning where the bits may not be those of one process after all.
-    pub fn doubt(&self) -> Option<String> {
+    /// A warning where ranks have other processors, so that their results may not be those of one process bit for bit.
+    pub fn processors_differ(&self) -> Option<String> {
         let other = |m: &Member| m.processor != self.members[0].processor;
         let rank = self.members.iter().position(other)?;
         Some(format!(

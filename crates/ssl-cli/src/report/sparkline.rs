@@ -44,7 +44,7 @@ impl Series {
 }
 
 /// A line a curve, whose columns stand below each other: name, first number, curve, last number, best.
-pub fn sparklines(series: &[Series], unicode: bool) -> Vec<String> {
+fn sparklines(series: &[Series], unicode: bool) -> Vec<String> {
     let rows: Vec<[String; 5]> = series
         .iter()
         .filter_map(|series| {

@@ -115,7 +115,7 @@ pub struct Versions {
 
 impl Versions {
     /// As known when the program was built.
-    pub fn of_this_program() -> Versions {
+    fn of_this_program() -> Versions {
         Versions {
             ssl: env!("CARGO_PKG_VERSION").into(),
             candle: env!("SSL_CANDLE").into(),

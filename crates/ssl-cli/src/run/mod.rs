@@ -411,7 +411,7 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // The number is a help, no more: who can't read it is told the rest.
+                // The number only helps: without it the message says the rest.
                 let _ = Read::by_ref(&mut file)
                     .take(LONGEST_LOCK)
                     .read_to_string(&mut holder);
@@ -425,7 +425,7 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => return Err(Failure::io(&path)(error)),
         }
-        // A holder that can't be named does no harm, and a full disk is told of by what matters.
+        // The number is for messages alone; a full disk fails the files that matter next.
         let _ = file
             .set_len(0)
             .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));

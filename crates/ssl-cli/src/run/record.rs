@@ -145,8 +145,8 @@ impl Record {
         let held = is_held(folder);
         let mut record = Record {
             folder: folder.to_owned(),
-            info: read_json(&folder.join(INFO))?,
             settings: settings(&folder.join(CONFIG))?,
+            info: read_json(&folder.join(INFO))?,
             epochs: lines(&folder.join(METRICS))?,
             timings: lines(&folder.join(TIMINGS))?,
             test: read_json_if_there(&folder.join(TEST))?,

@@ -74,8 +74,8 @@ impl Resumed {
         };
         let now = now(state.meta.epoch)?;
         same(&self.folder, &state.meta, &now)?;
-        let told = args.machine.device.is_some();
-        other_device(&self.folder, &state.meta, &now, told, printer)?;
+        let asked = args.machine.device.is_some();
+        other_device(&self.folder, &state.meta, &now, asked, printer)?;
         record(&self.folder, &state, info, printer)?;
         remove_unfinished(&self.folder)?;
         remove_unfinished(&self.folder.join(states::FOLDER))?;
@@ -160,13 +160,13 @@ fn without_device(meta: &Meta) -> (toml::Table, String) {
     (table, device.unwrap_or_default())
 }
 
-/// On another device a run goes on only when told so.
-fn other_device(folder: &Path, run: &Meta, now: &Meta, told: bool, printer: &Printer) -> Outcome {
+/// On another device a run goes on only where it was asked for, by `--device`.
+fn other_device(folder: &Path, run: &Meta, now: &Meta, asked: bool, printer: &Printer) -> Outcome {
     let [run, now] = [run, now].map(|meta| without_device(meta).1);
     if run == now {
         return Ok(());
     }
-    if !told {
+    if !asked {
         let folder = folder.display();
         return Err(Failure::error(format!(
             "{folder} can't go on: another device: the run has {run}, now it is {now}"

@@ -19,7 +19,7 @@ type Tensors = BTreeMap<String, Tensor>;
 pub fn agree(store: &Store, optimizer: &mut Optimizer, at: Place) -> Outcome<Place> {
     let (updates, moments) = optimizer.state()?;
     let tensors = store.tensors();
-    let told = world().of_root(|| {
+    let message = world().of_root(|| {
         let mut message = Writer::default();
         let progress = at.progress;
         for number in [
@@ -44,7 +44,7 @@ pub fn agree(store: &Store, optimizer: &mut Optimizer, at: Place) -> Outcome<Pla
         write(&mut message, &moments)?;
         Ok(message.done())
     })?;
-    let mut message = Reader::of(&told);
+    let mut message = Reader::of(&message);
     let mut number = || message.number();
     let (done, steps, micro_batches) = (number()?, number()?, number()?);
     let (clips, skipped, best_epoch, updates) = (number()?, number()?, number()?, number()?);
@@ -75,12 +75,12 @@ pub fn agree(store: &Store, optimizer: &mut Optimizer, at: Place) -> Outcome<Pla
 /// Gives all ranks the numbers that rank 0 has in `store` now.
 pub fn numbers(store: &Store) -> Outcome {
     let tensors = store.tensors();
-    let told = world().of_root(|| {
+    let message = world().of_root(|| {
         let mut message = Writer::default();
         write(&mut message, &tensors)?;
         Ok(message.done())
     })?;
-    Ok(store.load(&read(&mut Reader::of(&told), &tensors)?)?)
+    Ok(store.load(&read(&mut Reader::of(&message), &tensors)?)?)
 }
 
 fn write(message: &mut Writer, tensors: &Tensors) -> Outcome {

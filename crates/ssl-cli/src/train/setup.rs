@@ -231,7 +231,7 @@ impl<'a> Setup<'a> {
     }
 
     /// Micro-batches of the step that has most: so many ranks can share a step.
-    pub fn most_ranks(&self) -> usize {
+    fn most_ranks(&self) -> usize {
         let (batch, micro_batch) = (self.settings.batch, self.settings.micro_batch);
         let feeds = [&self.train].into_iter();
         let feeds = feeds.chain(self.also.iter().map(|set| &set.train));
@@ -304,7 +304,7 @@ impl<T: Task> Training<'_, T> {
     }
 
     /// Says what is about to happen.
-    pub fn announce(&self, printer: &Printer) -> Outcome {
+    fn announce(&self, printer: &Printer) -> Outcome {
         let (data, parameters) = (&self.setup.data, self.parameters());
         printer.say(format!(
             "{} on {} {}: {}{}, {parameters} parameters, {}",
@@ -355,8 +355,8 @@ impl<T: Task> Training<'_, T> {
                 count(n - most, "rank")
             ));
         }
-        if let Some(doubt) = world.doubt() {
-            printer.warn(doubt);
+        if let Some(warning) = world.processors_differ() {
+            printer.warn(warning);
         }
     }
 
@@ -405,13 +405,13 @@ fn settled(
         return Ok((resolve()?, resumed));
     }
     let mut own = None;
-    let told = world().of_root(|| {
+    let settings = world().of_root(|| {
         let config = own.insert(resolve()?);
         Ok(config.to_toml()?.into_bytes())
     })?;
     let config = match own {
         Some(config) => config,
-        None => Config::from_toml(&String::from_utf8_lossy(&told), "rank 0")?,
+        None => Config::from_toml(&String::from_utf8_lossy(&settings), "rank 0")?,
     };
     Ok((config, resumed))
 }

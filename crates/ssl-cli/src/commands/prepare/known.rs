@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use skeleton_data::Units;
 use skeleton_data::raw::RawFiles;
-use skeleton_data::{Error, Sequence, Units};
 use skeleton_datasets::Dataset;
 use skeleton_graph::Layout;
 
@@ -175,26 +175,25 @@ pub fn classes(args: &AboutArgs, facts: Option<&Dataset>, file: &RawFiles) -> Ou
     let numbers = || (0..file.classes()).map(|class| class.to_string()).collect();
     let names = class_names(args, facts, file)?.unwrap_or_else(numbers);
     if file.classes() > names.len() {
-        return Err(beyond(file, names.len()));
+        return Err(unnamed(file, names.len()));
     }
     Ok(names)
 }
 
-/// The first clip whose label has no name.
-fn beyond(file: &RawFiles, names: usize) -> Failure {
+/// The first clip whose label is not one of so many names.
+fn unnamed(file: &RawFiles, names: usize) -> Failure {
     let path = file.name();
-    let mut first = None;
-    // The visit ends with the first such clip; a file that can't be read to it has been refused before.
-    let _ = file.each(|clip: Sequence| match clip.label {
-        Some(label) if label as usize >= names => {
-            first = Some((clip.id, label as usize));
-            Err(Error::setting("label", "", ""))
-        }
+    let refused = |id: &str, label: usize| {
+        Failure::error(format!(
+            "{path}: clip {id:?}: expected a label below {names}, the number of classes, found {label}"
+        ))
+        .hint("is this the file of another data set, or a longer list of classes needed?")
+    };
+    let found = file.each(|clip| match clip.label {
+        Some(label) if label as usize >= names => Err(refused(&clip.id, label as usize)),
         _ => Ok(()),
     });
-    let (id, label) = first.unwrap_or((String::new(), file.classes() - 1));
-    Failure::error(format!(
-        "{path}: clip {id:?}: expected a label below {names}, the number of classes, found {label}"
-    ))
-    .hint("is this the file of another data set, or a longer list of classes needed?")
+    found
+        .err()
+        .unwrap_or_else(|| refused("", file.classes() - 1))
 }
