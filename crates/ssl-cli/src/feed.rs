@@ -305,32 +305,45 @@ fn track_batch(batch: Batch, device: &Device) -> skeletonmae::Result<TrackBatch>
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use skeleton_data::{MemoryClips, Sequence, Units, Values};
     use skeleton_graph::Layout;
     use skeletonmae::train::ranks::Alone;
 
     use super::*;
 
-    fn clips(n: usize) -> MemoryClips {
-        let layout = Layout::built_in("coco17").unwrap();
-        let clip = |index: usize| Sequence {
-            id: format!("clip{index:02}"),
-            label: Some(index as u32),
-            persons: 1 + index % 2,
-            frames: 3,
-            joints: 17,
-            coordinates: 2,
-            keypoints: Values::F32(
-                (0..(1 + index % 2) * 3 * 17 * 2)
-                    .map(|i| (i * (index + 1)) as f32 + 1.0)
-                    .collect(),
-            ),
+    /// A clip without a label: coordinates (n, t, v, c), and nothing else.
+    pub fn clip(id: impl Into<String>, shape: [usize; 4], keypoints: Vec<f32>) -> Sequence {
+        let [persons, frames, joints, coordinates] = shape;
+        Sequence {
+            id: id.into(),
+            label: None,
+            persons,
+            frames,
+            joints,
+            coordinates,
+            keypoints: Values::F32(keypoints),
             scores: None,
             image: None,
             subject: None,
             camera: None,
             setup: None,
+        }
+    }
+
+    fn clips(n: usize) -> MemoryClips {
+        let layout = Layout::built_in("coco17").unwrap();
+        let clip = |index: usize| {
+            let persons = 1 + index % 2;
+            let places = (0..persons * 3 * 17 * 2).map(|i| (i * (index + 1)) as f32 + 1.0);
+            Sequence {
+                label: Some(index as u32),
+                ..clip(
+                    format!("clip{index:02}"),
+                    [persons, 3, 17, 2],
+                    places.collect(),
+                )
+            }
         };
         MemoryClips {
             layout,

@@ -92,7 +92,7 @@ mod cuda {
     use candle_core::cuda_backend::cudarc::driver::result::{device, mem_pool};
     use candle_core::cuda_backend::cudarc::driver::sys::CUmemPool_attribute as Attribute;
 
-    fn keep_freed(on: &Device) {
+    pub fn keep_freed(on: &Device) {
         let Device::Cuda(cuda) = on else { return };
         let stream = cuda.cuda_stream();
         let context = stream.context();

@@ -381,25 +381,10 @@ fn missing(
 
 #[cfg(test)]
 mod tests {
-    use skeleton_data::Values;
-
     use super::*;
 
     fn clip(id: &str, values: &[f32]) -> Sequence {
-        Sequence {
-            id: id.into(),
-            label: None,
-            persons: 1,
-            frames: 1,
-            joints: 1,
-            coordinates: values.len(),
-            keypoints: Values::F32(values.to_vec()),
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
-        }
+        crate::feed::tests::clip(id, [1, 1, 1, values.len()], values.to_vec())
     }
 
     fn known(id: &str, label: u32, subject: u32) -> Clip {

@@ -337,32 +337,17 @@ mod tests {
     /// NTU RGB+D 120's size, with two people of 25 joints in every clip that moves: as much as a page can hold.
     #[test]
     fn a_page_of_120_classes_and_20_000_clips_can_be_mailed() {
+        use skeleton_data::Units;
         use skeleton_data::draw::{Axis, Camera, Scene, Skeleton};
-        use skeleton_data::{Sequence, Units, Values};
         use skeleton_graph::Layout;
 
+        use crate::feed::tests::clip;
         use crate::page::NUMBERS;
         use crate::page::facts::{ClipSet, Guesses, PlaneFacts};
 
         let layout = Layout::built_in("ntu25").unwrap();
-        let clip = Sequence {
-            id: "x".into(),
-            label: None,
-            persons: 2,
-            frames: 300,
-            joints: 25,
-            coordinates: 3,
-            keypoints: Values::F32(
-                (0..2 * 300 * 25 * 3)
-                    .map(|at| (at * 37 % 101) as f32 / 50.0 - 1.0)
-                    .collect(),
-            ),
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
-        };
+        let places = (0..2 * 300 * 25 * 3).map(|at| (at * 37 % 101) as f32 / 50.0 - 1.0);
+        let clip = clip("x", [2, 300, 25, 3], places.collect());
         let camera = Camera::new(Axis::usual(Units::Metre, &clip.view(), &layout), 3).unwrap();
         let motion = Scene::new(&clip.view(), &layout, &camera)
             .unwrap()
