@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde::Deserialize;
 
-use crate::process::{Failure, cannot, typed};
+use crate::process::{Failure, cannot, output, typed};
 use crate::workspace::Workspace;
 
 /// Beginnings of the names of files that hold licences or what goes with them.
@@ -81,14 +82,10 @@ impl Graph {
             "--filter-platform",
             &host()?,
         ]);
-        let output = command.output();
-        let output = output.map_err(|e| Failure::Task(format!("{}: {e}", typed(&command))))?;
+        let said = output(&mut command)?;
         let failed = |why: String| Failure::Task(format!("{}: {why}", typed(&command)));
-        if !output.status.success() {
-            return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
-        }
         let mut metadata: Metadata =
-            serde_json::from_slice(&output.stdout).map_err(|e| failed(e.to_string()))?;
+            serde_json::from_str(&said).map_err(|e| failed(e.to_string()))?;
         let clarified = clarified(&workspace.root().join("deny.toml"))?;
         for package in &mut metadata.packages {
             if package.license.is_none() {
@@ -165,9 +162,7 @@ fn clarified(path: &Path) -> Result<HashMap<String, String>, Failure> {
 /// This machine's target triple, as the compiler calls it.
 pub fn host() -> Result<String, Failure> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = std::process::Command::new(rustc).arg("-vV").output();
-    let output = output.map_err(|e| Failure::Task(format!("rustc: {e}")))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = output(Command::new(rustc).arg("-vV"))?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned)
         .ok_or_else(|| Failure::Task("rustc -vV says no host".to_owned()))

@@ -55,6 +55,23 @@ pub fn run(command: &mut Command) -> Result<(), Failure> {
     }
 }
 
+/// What a command writes on standard output; anything but success is a failure, with what it says on standard error.
+pub fn output(command: &mut Command) -> Result<String, Failure> {
+    let output = command.output();
+    let output = output.map_err(|e| cannot_start(&typed(command), &e))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(Failure::Task(format!(
+                "{} failed: {}",
+                typed(command),
+                said.trim()
+            )))
+        }
+    }
+}
+
 /// Runs a task's last command in place of this process where the system can, so that Ctrl-C,
 /// signals and exit codes are the child's own.
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::notices::{self, Graph};
-use crate::process::{Failure, cannot, run, typed};
+use crate::process::{Failure, cannot, output, run};
 use crate::wheel::{LICENCES, copy, make, remove, stripped, wheel};
 use crate::workspace::Workspace;
 
@@ -80,13 +80,9 @@ pub fn documents(program: &Path, man: &Path, completions: &Path) -> Result<(), F
     for (shell, file) in SHELLS {
         let mut command = Command::new(program);
         command.args(["completions", shell]);
-        let output = command.output();
-        let output = output.map_err(|e| Failure::Task(format!("{}: {e}", typed(&command))))?;
-        if !output.status.success() {
-            return Err(Failure::Task(format!("{} failed", typed(&command))));
-        }
+        let script = output(&mut command)?;
         let path = completions.join(file);
-        std::fs::write(&path, output.stdout).map_err(cannot("write", &path))?;
+        std::fs::write(&path, script).map_err(cannot("write", &path))?;
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub fn test_definitions(workspace: &Workspace) -> Result<(), Failure> {
     if programs.len() < 12 {
         let found = programs.len();
         return Err(Failure::Task(format!(
-            "{found} test programs of the definitions"
+            "expected at least 12 test programs of the definitions, found {found}"
         )));
     }
     for program in programs {

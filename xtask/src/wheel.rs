@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::notices::{self, Graph};
-use crate::process::{Failure, cannot, run};
+use crate::process::{Failure, cannot, output, run};
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -82,14 +82,14 @@ pub fn check(workspace: &Workspace) -> Result<(), Failure> {
         return Ok(());
     };
     let with_torch = environment(&folder.join("torch"), &wheel, &["--no-deps"])?;
-    let ask = |python: &Path, code: &str| -> Result<String, Failure> {
-        let output = Command::new(python).args(["-c", code]).output();
-        let output = output.map_err(cannot("start", python))?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let site = |python: &Path| {
+        let code = "import sysconfig; print(sysconfig.get_path('purelib'))";
+        let said = output(Command::new(python).args(["-c", code]))?;
+        Ok(PathBuf::from(said.trim()))
     };
-    let site = "import sysconfig; print(sysconfig.get_path('purelib'))";
-    let lent = PathBuf::from(ask(&with_torch, site)?).join("lent.pth");
-    std::fs::write(&lent, ask(&chosen, site)?).map_err(cannot("write", &lent))?;
+    let lent = site(&with_torch)?.join("lent.pth");
+    let there = site(&chosen)?.display().to_string();
+    std::fs::write(&lent, there).map_err(cannot("write", &lent))?;
     run(python(&with_torch, &folder).arg(workspace.root().join("python/tests/example.py")))?;
     tests(workspace, &folder, &with_torch)
 }
@@ -137,7 +137,9 @@ fn maturin(workspace: &Workspace) -> Result<PathBuf, Failure> {
     let folder = workspace.target().join("tools").join("maturin");
     let program = |folder: &Path| {
         let name = format!("maturin{}", std::env::consts::EXE_SUFFIX);
-        Some(folder.join("bin").join(name)).filter(|path| path.is_file())
+        let program = folder.join("bin").join(name);
+        let version = output(Command::new(&program).arg("--version")).ok()?;
+        (version.trim() == REQUIREMENT.replace("==", " ")).then_some(program)
     };
     tools::provide(&[REQUIREMENT], &folder, program, "maturin makes the wheel").map_err(|tried| {
         let tried = tried.join("\n  ");

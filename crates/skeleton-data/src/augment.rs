@@ -2,7 +2,8 @@
 //!
 //! Everything is drawn once a clip (all tracks and frames turn together), except noise, which is drawn for every
 //! coordinate. Draws come in one fixed order, crop, flip, turn, scale, random frames (uniform sampling only), noise, whether
-//! a step is on or not: switching one step on leaves the others' numbers alone.
+//! a step is on or not: switching one step on leaves the others' numbers alone. Only the tilt, between scale and random frames, is drawn
+//! where it is on: it is younger than the rest.
 
 use std::sync::OnceLock;
 

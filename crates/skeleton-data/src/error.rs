@@ -86,7 +86,7 @@ pub enum Error {
     /// A worker thread stopped without a result: our bug, reported instead of a hang.
     #[error("a loading thread failed: {message}")]
     Worker {
-        /// Its last words.
+        /// The panic's message.
         message: String,
     },
 }
@@ -121,8 +121,15 @@ pub enum Form {
     Cache,
     /// A file of clips that is of another kind.
     Clips(Kind),
-    /// A cache in whose place a file of another kind is.
+    /// A file of another kind where a cache was expected.
     NoCache(Kind),
+}
+
+/// What the JSON reader says of a part of a file, without its count of lines, which is of that part.
+pub(crate) fn json_message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!("at line {} column {}", error.line(), error.column());
+    text.replace(&place, &format!("at column {}", error.column()))
 }
 
 /// A place with what separates it from the rest of a message.

@@ -52,8 +52,8 @@ impl Mapped {
         })
     }
 
-    /// Makes sure that the file is as long as when it was opened, and says whether it was written to since the last time.
-    pub(crate) fn check(&self) -> Result<bool> {
+    /// Makes sure that the file is as long as when it was opened, and calls `changed` where it was written to since the last time.
+    pub(crate) fn check(&self, changed: impl FnOnce()) -> Result<()> {
         let metadata = self.file.metadata().map_err(Error::io(&self.path))?;
         let (expected, found) = (self.map.len() as u64, metadata.len());
         if found < expected {
@@ -64,7 +64,12 @@ impl Mapped {
             });
         }
         let now = written(&metadata);
-        Ok(self.written.swap(now, Ordering::Relaxed) != now)
+        if self.written.load(Ordering::SeqCst) != now {
+            // Before the new time, so that no other thread takes it for known already.
+            changed();
+            self.written.store(now, Ordering::SeqCst);
+        }
+        Ok(())
     }
 }
 
@@ -99,7 +104,7 @@ impl Storage {
     /// Makes sure that nothing was cut off; call it before a part is read.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
-            Storage::Map(map) => map.check().map(|_| ()),
+            Storage::Map(map) => map.check(|| ()),
             Storage::Memory(_) => Ok(()),
         }
     }
@@ -149,7 +154,11 @@ pub(crate) fn unpacked(path: &Path, storage: Storage) -> Result<Storage> {
     match read {
         Err(error) => Err(wrong("whole contents".into(), error.to_string())),
         Ok(_) if bytes.len() > most => {
-            let expected = format!("at most {most} bytes, {MOST_RATIO} times its own size");
+            let why = match most {
+                ALWAYS => String::new(),
+                _ => format!(", {MOST_RATIO} times its own size"),
+            };
+            let expected = format!("at most {most} bytes{why}");
             Err(wrong(expected, "more".into()))
         }
         Ok(_) => Ok(Storage::Memory(bytes)),

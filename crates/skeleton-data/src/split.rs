@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// The split of all clips, which every source has unless it has another of this name.
 pub const ALL: &str = "all";
 
-/// A split by indices, and how many of its ids name no clip.
+/// A split by indices, and those of its ids that name no clip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     /// The split's name.

@@ -95,6 +95,8 @@ fn a_clip_changed_after_its_first_read_is_found_at_its_next() {
     let mut file = OpenOptions::new().write(true).open(&path).unwrap();
     file.seek(SeekFrom::Start(offset)).unwrap();
     file.write_all(&[bytes[offset as usize] ^ 1]).unwrap();
+    // Whoever notices first that the file was written to.
+    assert!(cache.verify().is_err());
     let message = cache.clip(0).unwrap_err().to_string();
     assert!(message.contains("sample 0 (\"a\")"), "{message}");
     cache.clip(1).unwrap();

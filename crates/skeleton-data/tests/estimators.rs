@@ -253,7 +253,19 @@ fn what_estimators_do_not_write_is_refused_with_its_place() {
         ),
         (
             r#"[{"frame_id": 1, "instances": [{"keypoints": [[1, 2], [3]]}]}]"#,
-            "frame 0: expected `keypoints`",
+            "frame 0, person 0: expected `keypoints` of 2 or 3 coordinates, all of as many, found 1 numbers",
+        ),
+        (
+            r#"[{"frame_id": 1, "instances": [{"keypoints": [[1, 2, 3, 4]]}]}]"#,
+            "found 4 numbers of a joint",
+        ),
+        (
+            r#"[{"frame_id": 1, "instances": [{"keypoints": [[1, 2]], "keypoint_scores": [1, 1]}]}]"#,
+            "expected 1 scores, one for each of `keypoints`, found 2",
+        ),
+        (
+            r#"[{"frame_id": 7, "instances": [{"keypoints": [[1, 2]]}]}, {"frame_id": 102, "instances": [{"keypoints": []}]}]"#,
+            "frame 102: expected 1 joints",
         ),
         (
             r#"[{"image_id": 1, "keypoints": [1, 2, NaN]}]"#,
@@ -270,6 +282,22 @@ fn what_estimators_do_not_write_is_refused_with_its_place() {
     let message = refusal("walk_000000000001_keypoints.json", r#"{"people": []}"#);
     assert!(message.contains("the folder of all frames"), "{message}");
     assert_eq!(read("nobody.json", &json!([]))[0].persons, 0);
+    // A frame that two files are.
+    let folder = tempfile::tempdir().unwrap();
+    for frame in ["v_1", "v_01", "v_2"] {
+        let path = folder.path().join(format!("{frame}_keypoints.json"));
+        std::fs::write(path, r#"{"people": []}"#).unwrap();
+    }
+    let input = Input {
+        path: folder.path().to_owned(),
+        split: None,
+    };
+    let refused = RawFiles::open(&[input], Meaning::default(), false).err();
+    let message = refused.map_or(String::new(), |error| error.to_string());
+    assert!(
+        message.contains("frame 1, which") && message.contains("v_01"),
+        "{message}"
+    );
     // A name of the program's own says nothing: the folder's does.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("take7");

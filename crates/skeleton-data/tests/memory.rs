@@ -642,6 +642,18 @@ fn archives_of_arrays_take_memory_for_what_they_hold() {
             ),
         );
     }
+    // Labels of clips that aren't there.
+    let entries = [
+        ("x_train.npy".to_owned(), x.clone()),
+        (
+            "y_train.npy".to_owned(),
+            npy("|u1", "(5000000, 1)", &vec![1; 5_000_000]),
+        ),
+    ];
+    checked.file(
+        "5,000,000 labels, deflated",
+        &zipped(&entries, CompressionMethod::Deflated),
+    );
     // Clips of one byte's numbers, the smallest there are; an entry of each name that is possible.
     for many in [100, 3_000] {
         let (x, y) = (
@@ -917,6 +929,19 @@ mod cache {
                 &written(&[], &splits, false).unwrap_or_default(),
             );
         }
+        // Many names of one object that takes no room.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.h5");
+        std::fs::write(&path, written(&clips, &[], false).unwrap()).unwrap();
+        let file = hdf5::File::open_rw(&path).unwrap();
+        let group = file.group("splits").unwrap();
+        let split = group.new_dataset::<u32>().chunk(1_000).shape(20_000);
+        split.create("0").unwrap();
+        for name in 1..1_000 {
+            group.link_hard("0", &name.to_string()).unwrap();
+        }
+        file.close().unwrap();
+        checked.file("1000 names of a split", &std::fs::read(&path).unwrap());
         checked.end();
     }
 }

@@ -118,6 +118,9 @@ fn other_arrays_and_labels_are_refused_by_what_is_wrong() {
     columns[at..at + 5].copy_from_slice(b"True ");
     refused("a.npy", &columns, "Fortran order");
     refused("train_data_bone.npy", &clips, "places of joints");
+    let emotion = folder.path().join("emotion.npy");
+    std::fs::write(&emotion, &clips).unwrap();
+    assert_eq!(open(&[&emotion]).unwrap().len(), 2);
 
     let data = folder.path().join("train_data.npy");
     std::fs::write(&data, &clips).unwrap();

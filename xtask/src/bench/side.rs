@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde::Serialize;
 
 use super::{Clock, Rounds, python};
-use crate::process::{Failure, run};
+use crate::process::{Failure, output, run};
 use crate::workspace::Workspace;
 
 /// Whose work it is.
@@ -140,13 +140,8 @@ impl Start {
 
     /// The instruction set that our ops choose.
     pub fn instructions(&self) -> Result<String, Failure> {
-        let output = Command::new(&self.program).arg("about").output();
-        let output = output.map_err(|e| self.failed(&e.to_string()))?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    }
-
-    fn failed(&self, why: &str) -> Failure {
-        Failure::Task(format!("`{}`: {why}", self.program.display()))
+        let said = output(Command::new(&self.program).arg("about"))?;
+        Ok(said.trim().to_owned())
     }
 
     /// What belongs beside the numbers.

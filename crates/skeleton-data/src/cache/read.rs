@@ -280,7 +280,7 @@ impl Cache {
         let samples = self.contents.samples.id.len();
         let (mut bytes, mut damaged) = (0, Vec::new());
         for index in 0..samples {
-            self.map.check()?;
+            self.forget_if_written()?;
             let (keypoints, scores) = self.bytes(index);
             bytes += (keypoints.len() + scores.len()) as u64;
             if self.checksum(index) != self.promised(index) {
@@ -355,13 +355,18 @@ impl Cache {
         matches!(self.keypoints.place, Place::Packed(_))
     }
 
+    /// Checks that the file is whole; what was checked of it before it was last written to doesn't count.
+    fn forget_if_written(&self) -> Result<()> {
+        self.map.check(|| {
+            for word in &self.checked {
+                word.store(0, Ordering::SeqCst);
+            }
+        })
+    }
+
     /// Checks that the file is whole, and a sample the first time it is read, or read since the file was written to.
     fn check(&self, index: usize) -> Result<()> {
-        if self.map.check()? {
-            for word in &self.checked {
-                word.store(0, Ordering::Relaxed);
-            }
-        }
+        self.forget_if_written()?;
         let (word, bit) = (&self.checked[index / 64], 1 << (index % 64));
         if word.load(Ordering::Relaxed) & bit != 0 {
             return Ok(());

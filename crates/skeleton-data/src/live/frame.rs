@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::error::Mismatch;
+use crate::error::{Mismatch, json_message};
 use crate::raw::people::{MOST_COMPARED, Pose};
 use crate::{Error, Form, Result};
 
@@ -86,7 +86,7 @@ struct Person {
 
 /// A person's number, which trackers also write as a list of one or as a fraction.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a person's number, or a list of one")]
 enum Id {
     Number(f64),
     Numbers(Vec<f64>),
@@ -94,7 +94,10 @@ enum Id {
 
 /// A row a joint, null of one that wasn't seen, or all numbers one after the other.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected `keypoints`, a row of numbers or null for each joint, or all numbers in one list"
+)]
 enum Keypoints {
     Flat(Vec<f32>),
     Rows(Vec<Option<Vec<f32>>>),
@@ -113,7 +116,7 @@ impl Line {
     fn read(text: &[u8], (v, c): (usize, usize)) -> Result<Line, Mismatch> {
         let wrong = |error: serde_json::Error| {
             let expected = "a frame in JSON, such as {\"keypoints\": [[x, y], null, ...]}";
-            Mismatch::new(expected, error.to_string())
+            Mismatch::new(expected, json_message(&error))
         };
         let start = text.iter().find(|byte| !byte.is_ascii_whitespace());
         if start == Some(&b'[') {

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 use super::people::{MOST_COMPARED, MOST_PEOPLE, Pose, matched};
 use super::{Contents, stem};
-use crate::error::Mismatch;
+use crate::error::{Mismatch, json_message};
 use crate::{Error, Form, Kind, Result, Sequence, Values, names};
 
 /// Names that programs give to their files, which say nothing of the clip.
@@ -97,7 +97,18 @@ pub(super) fn open_frames(
                 scores,
             })
         });
-        frames.insert(number, poses.collect::<Result<_>>()?);
+        if frames
+            .insert(number, poses.collect::<Result<_>>()?)
+            .is_some()
+        {
+            let same = files.iter().find(|other| frame_of(other).1 == number);
+            let same = same.map_or(String::new(), |other| other.display().to_string());
+            let wrong = Mismatch::new(
+                "a frame once",
+                format!("frame {number}, which {same} is, too"),
+            );
+            return Err(wrong.at(Form::Estimates, path, ""));
+        }
         id = video;
     }
     if id.is_empty() {
@@ -214,7 +225,7 @@ fn listed(path: &Path, bytes: &[u8]) -> Result<Frames> {
         let place = format!("person {at}");
         let detection: Detection = serde_json::from_str(item.get()).map_err(|error| {
             let expected = "`image_id` and `keypoints`, as AlphaPose writes them";
-            at_place(path, &place)(Mismatch::new(expected, error.to_string()))
+            at_place(path, &place)(Mismatch::new(expected, json_message(&error)))
         })?;
         let number = match detection.image_id {
             Image::Number(number) => number,
@@ -263,26 +274,42 @@ fn instances(path: &Path, items: &[&RawValue]) -> Result<Frames> {
         let wrong = at_place(path, &place);
         let frame: Frame = serde_json::from_str(item.get()).map_err(|error| {
             let expected = "`frame_id` and `instances` with `keypoints`, as MMPose writes them";
-            wrong(Mismatch::new(expected, error.to_string()))
+            wrong(Mismatch::new(expected, json_message(&error)))
         })?;
-        let poses = frame.instances.into_iter().map(|instance| {
-            let joints = instance.keypoints.len();
-            let c = instance.keypoints.first().map_or(2, Vec::len);
-            let scores = instance
-                .keypoint_scores
-                .unwrap_or_else(|| vec![1.0; joints]);
-            let regular = instance.keypoints.iter().all(|place| place.len() == c);
-            if !regular || scores.len() != joints || !(2..=3).contains(&c) || joints > MOST_JOINTS {
-                let expected = "`keypoints` of 2 or 3 coordinates and a score for each";
-                let found = format!("{joints} keypoints and {} scores", scores.len());
-                return Err(wrong(Mismatch::new(expected, found)));
-            }
-            Ok(Pose {
-                person: instance.track_id,
-                places: instance.keypoints.concat(),
-                scores,
-            })
-        });
+        let poses = frame
+            .instances
+            .into_iter()
+            .enumerate()
+            .map(|(at, instance)| {
+                let joints = instance.keypoints.len();
+                let c = instance.keypoints.first().map_or(2, Vec::len);
+                let scores = instance
+                    .keypoint_scores
+                    .unwrap_or_else(|| vec![1.0; joints]);
+                let wrong = |expected: String, found: String| {
+                    Err(at_place(path, &format!("{place}, person {at}"))(
+                        Mismatch::new(expected, found),
+                    ))
+                };
+                let other = instance.keypoints.iter().find(|place| place.len() != c);
+                let width = other.map_or(c, Vec::len);
+                if width != c || !(2..=3).contains(&c) {
+                    let expected = "`keypoints` of 2 or 3 coordinates, all of as many".to_owned();
+                    return wrong(expected, format!("{width} numbers of a joint"));
+                }
+                if joints > MOST_JOINTS {
+                    return wrong(format!("at most {MOST_JOINTS} joints"), joints.to_string());
+                }
+                if scores.len() != joints {
+                    let expected = format!("{joints} scores, one for each of `keypoints`");
+                    return wrong(expected, scores.len().to_string());
+                }
+                Ok(Pose {
+                    person: instance.track_id,
+                    places: instance.keypoints.concat(),
+                    scores,
+                })
+            });
         let poses = poses.collect::<Result<Vec<_>>>()?;
         frames.entry(frame.frame_id).or_default().extend(poses);
     }
@@ -313,14 +340,12 @@ struct Track {
 
 /// One clip of the frames.
 fn video(path: &Path, id: String, frames: Frames) -> Result<(Contents, Video)> {
-    let frames: Vec<Vec<Pose>> = frames
-        .into_values()
-        .filter(|poses| !poses.is_empty())
-        .collect();
+    let seen = frames.into_iter().filter(|(_, poses)| !poses.is_empty());
+    let (numbers, frames): (Vec<i64>, Vec<Vec<Pose>>) = seen.unzip();
     let first = frames.first().and_then(|poses| poses.first());
     let v = first.map_or(0, |pose| pose.scores.len());
     let c = first.map_or(2, |pose| pose.places.len() / v.max(1));
-    for (frame, poses) in frames.iter().enumerate() {
+    for (frame, poses) in numbers.iter().zip(&frames) {
         if let Some(other) = poses
             .iter()
             .find(|pose| (pose.scores.len(), pose.places.len()) != (v, v * c))
@@ -330,7 +355,7 @@ fn video(path: &Path, id: String, frames: Frames) -> Result<(Contents, Video)> {
             return Err(Mismatch::new(expected, found).at(
                 Form::Estimates,
                 path,
-                format!("frame {frame} with people"),
+                format!("frame {frame}"),
             ));
         }
     }

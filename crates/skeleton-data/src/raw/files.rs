@@ -330,15 +330,23 @@ impl RawFiles {
         mut visit: impl FnMut(Sequence) -> Result<(), E>,
     ) -> Result<(), E> {
         let (v, c) = (self.joints(), self.coordinates());
+        let mut first = 0;
         for source in &self.sources {
             let again;
             let file = match &source.open {
                 Some(file) => file,
                 None => {
                     again = source.place.open(&self.meaning)?;
+                    let ids = again.ids().len();
+                    if self.ids().get(first..first + ids) != Some(again.ids()) {
+                        let path = source.place.path();
+                        let wrong = Mismatch::new("the clips that it had before", "others");
+                        return Err(wrong.at(Form::Together, path, "").into());
+                    }
                     &again
                 }
             };
+            first += file.ids().len();
             file.each(|mut clip| {
                 if clip.keypoints.view().is_empty() {
                     // Nobody: whatever the file takes its joints to be.

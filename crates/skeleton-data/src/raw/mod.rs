@@ -115,10 +115,10 @@ fn stem(path: &Path) -> String {
         None => path.canonicalize(),
     };
     let mut name = whole.unwrap_or_else(|_| path.to_owned());
-    if ["gz", "xz"]
-        .iter()
-        .any(|packed| name.extension().is_some_and(|ending| ending == *packed))
-    {
+    if ["gz", "xz"].iter().any(|packed| {
+        let ending = name.extension();
+        ending.is_some_and(|ending| ending.eq_ignore_ascii_case(packed))
+    }) {
         name.set_extension("");
     }
     if ENDINGS.contains(&ending(&name).as_str()) {

@@ -1,5 +1,7 @@
 //! Who is who from frame to frame, where a pose estimator says it and where it doesn't.
 
+use std::collections::HashSet;
+
 /// People kept of a clip.
 pub const MOST_PEOPLE: usize = 8;
 /// People of a frame who are compared with those before: a crowd is not compared with a crowd, since who is kept in the end are few.
@@ -44,15 +46,14 @@ pub(crate) fn matched(
     open: &[(usize, &Pose)],
 ) -> Vec<Option<usize>> {
     let mut of_pose: Vec<Option<usize>> = vec![None; poses.len()];
-    let mut taken: Vec<usize> = Vec::new();
+    let mut taken: HashSet<usize> = HashSet::new();
     for (at, pose) in poses.iter().enumerate() {
         let Some(track) = pose.person.and_then(&named) else {
             continue;
         };
         // A number that a frame has twice is one person's once.
-        if !taken.contains(&track) {
+        if taken.insert(track) {
             of_pose[at] = Some(track);
-            taken.push(track);
         }
     }
     let free = |at: &usize| of_pose[*at].is_none() && poses[*at].person.is_none();
@@ -68,9 +69,8 @@ pub(crate) fn matched(
     }
     pairs.sort_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
     for (_, track, at) in pairs {
-        if of_pose[at].is_none() && !taken.contains(&track) {
+        if of_pose[at].is_none() && taken.insert(track) {
             of_pose[at] = Some(track);
-            taken.push(track);
         }
     }
     of_pose

@@ -42,10 +42,9 @@ pub(super) fn open(path: &Path, bytes: &[u8], labels: Option<&Path>) -> Result<(
     if head.fortran {
         return refuse("an array in C order".into(), "Fortran order".into());
     }
-    if let Some(kind) = ["bone", "motion"]
-        .iter()
-        .find(|kind| stem(path).ends_with(*kind))
-    {
+    let name = stem(path);
+    let last = name.rsplit(['_', '-']).next().unwrap_or_default();
+    if let Some(kind) = ["bone", "motion"].iter().find(|kind| **kind == last) {
         let expected = "the places of joints, of which bones and motion are made".into();
         return refuse(expected, format!("{kind}, as the file is called"));
     }

@@ -136,8 +136,8 @@ pub fn synthetic(kind: SyntheticKind, settings: &SyntheticSettings) -> Result<Sy
     })
 }
 
-/// The most clips of a set: no file of clips has more.
-const MOST_CLIPS: u64 = u32::MAX as u64;
+/// The most clips of a set, whose ids are held in memory.
+const MOST_CLIPS: u64 = 1 << 24;
 
 /// A set whose clips are made as they are asked for, so that it may be larger than memory.
 #[derive(Debug)]
@@ -146,7 +146,10 @@ pub struct Generator {
     bodies: Vec<Subject>,
     /// The first subjects, who are `train`.
     train: usize,
-    clips: Vec<Clip>,
+    kind: SyntheticKind,
+    seed: u64,
+    /// Of each subject's actions in turn, the number of clips up to its last one.
+    ends: Vec<usize>,
 }
 
 impl Generator {
@@ -171,7 +174,7 @@ impl Generator {
     /// perform 2 of the 16 actions.
     ///
     /// # Errors
-    /// Fewer than 4 or more than 999 subjects, no clip or more than 32 bits count, or a share that isn't 0 to 1.
+    /// Fewer than 4 or more than 999 subjects, no clip or more than 16,777,216, or a share that isn't 0 to 1.
     pub fn of_clips(
         kind: SyntheticKind,
         subjects: u32,
@@ -180,8 +183,8 @@ impl Generator {
         seed: u64,
     ) -> Result<Generator> {
         if !(1..=MOST_CLIPS).contains(&clips) {
-            let name = "synthetic.clips";
-            return Err(Error::setting(name, "1 to 4294967295", clips));
+            let (name, expected) = ("synthetic.clips", format!("1 to {MOST_CLIPS}"));
+            return Err(Error::setting(name, expected, clips));
         }
         if !(0.0..=1.0).contains(&pairs) {
             let name = "synthetic.pairs";
@@ -215,17 +218,11 @@ impl Generator {
             return Err(Error::setting("synthetic.subjects", "4 to 999", subjects));
         }
         let (layout, _) = kind.layout();
-        let mut clips = Vec::new();
+        let (mut ends, mut clips) = (Vec::new(), 0);
         for subject in 0..subjects {
             for label in 0..ACTIONS.len() {
-                let each = (0..repetitions(subject, label)).map(|repetition| Clip {
-                    kind,
-                    seed,
-                    subject,
-                    label: label as u32,
-                    repetition,
-                });
-                clips.extend(each);
+                clips += repetitions(subject, label) as usize;
+                ends.push(clips);
             }
         }
         let body = |s| Subject::draw(seed, &format!("subject{s:03}"));
@@ -233,18 +230,33 @@ impl Generator {
             layout: Layout::built_in(layout).expect("both layouts are built in"),
             bodies: (0..subjects).map(body).collect(),
             train: (subjects - (subjects * 3 / 10).max(2)) as usize,
-            clips,
+            kind,
+            seed,
+            ends,
         })
     }
 
     /// How many clips there are.
     pub fn len(&self) -> usize {
-        self.clips.len()
+        self.ends.last().copied().unwrap_or(0)
     }
 
     /// Whether there is no clip.
     pub fn is_empty(&self) -> bool {
-        self.clips.is_empty()
+        self.len() == 0
+    }
+
+    /// Which clip it is.
+    fn at(&self, index: usize) -> Clip {
+        let place = self.ends.partition_point(|&end| end <= index);
+        let before = place.checked_sub(1).map_or(0, |last| self.ends[last]);
+        Clip {
+            kind: self.kind,
+            seed: self.seed,
+            subject: (place / ACTIONS.len()) as u32,
+            label: (place % ACTIONS.len()) as u32,
+            repetition: (index - before) as u32,
+        }
     }
 
     /// `coco17` or `ntu25`.
@@ -254,8 +266,7 @@ impl Generator {
 
     /// Pixels or metres.
     pub fn units(&self) -> Units {
-        let kind = self.clips.first().map(|clip| clip.kind);
-        kind.unwrap_or(SyntheticKind::Coco17).layout().1
+        self.kind.layout().1
     }
 
     /// Names by label.
@@ -266,12 +277,12 @@ impl Generator {
 
     /// `train` and `val`, which share no subject, neither as the first person nor as the second.
     pub fn splits(&self) -> Vec<(String, Vec<String>)> {
-        let part = |train: bool| {
-            let own = self.clips.iter();
-            let own = own.filter(|clip| ((clip.subject as usize) < self.train) == train);
-            own.map(Clip::id).collect()
-        };
-        vec![("train".into(), part(true)), ("val".into(), part(false))]
+        let train = self.ends[self.train * ACTIONS.len() - 1];
+        let ids = |clips: Range<usize>| clips.map(|index| self.at(index).id()).collect();
+        vec![
+            ("train".into(), ids(0..train)),
+            ("val".into(), ids(train..self.len())),
+        ]
     }
 
     /// A clip, by subject, action, repetition.
@@ -279,7 +290,7 @@ impl Generator {
     /// # Panics
     /// Where there is none.
     pub fn clip(&self, index: usize) -> Sequence {
-        let clip = &self.clips[index];
+        let clip = self.at(index);
         let group = match (clip.subject as usize) < self.train {
             true => 0..self.train,
             false => self.train..self.bodies.len(),

@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 /// Signature and version of a collection.
 const COLLECTION: &[u8; 5] = b"GCOL\x01";
 /// Signature, version, three bytes of nothing, and the size of the whole in eight.
@@ -14,28 +16,41 @@ const HEADER: usize = 16;
 /// Index, reference count, four bytes of nothing, and the size of the object in eight.
 const OBJECT: u64 = 16;
 
-/// The place of an object that the library would never get past, if there is one outside of `skip`.
+/// The place of an object that the library would never get past, if there is one outside of `skip`, whose ranges ascend; also where
+/// collections overlap so often that looking at all of them would take too long.
 ///
 /// Collections are found by their signature, wherever it stands: a damaged reference can point anywhere.
 pub(super) fn endless(bytes: &[u8], skip: &[Range<usize>]) -> Option<usize> {
-    let mut at = 0;
-    while at + HEADER <= bytes.len() {
-        if let Some(range) = skip.iter().find(|range| range.contains(&at)) {
-            at = range.end;
-        } else if bytes[at..].starts_with(COLLECTION) {
-            if let Some(stuck) = walk(bytes, at) {
-                return Some(stuck);
+    // Collections that don't overlap have no more objects than this.
+    let mut steps = bytes.len() / OBJECT as usize;
+    let (mut at, mut skip) = (0, skip.iter().peekable());
+    while at < bytes.len() {
+        while skip.next_if(|range| range.end <= at).is_some() {}
+        let end = match skip.peek() {
+            Some(range) if range.contains(&at) => {
+                at = range.end;
+                continue;
             }
-            at += COLLECTION.len();
-        } else {
-            at += 1;
+            Some(range) => range.start.min(bytes.len()),
+            None => bytes.len(),
+        };
+        // A signature may begin before a range and end in it.
+        let searched = &bytes[at..bytes.len().min(end + COLLECTION.len() - 1)];
+        let Some(found) = memmem::find(searched, COLLECTION) else {
+            at = end;
+            continue;
+        };
+        at += found;
+        if let Some(stuck) = walk(bytes, at, &mut steps) {
+            return Some(stuck);
         }
+        at += COLLECTION.len();
     }
     None
 }
 
-/// Steps through a collection as the library does, to an object that is no step.
-fn walk(bytes: &[u8], start: usize) -> Option<usize> {
+/// Steps through a collection as the library does, to an object that is no step, or to the last of all `steps`.
+fn walk(bytes: &[u8], start: usize, steps: &mut usize) -> Option<usize> {
     let size = usize::try_from(number(bytes, start + 8)?).ok()?;
     // One that goes beyond the file is refused by the library before it is walked.
     let collection = bytes.get(start..start.checked_add(size)?)?;
@@ -50,22 +65,18 @@ fn walk(bytes: &[u8], start: usize) -> Option<usize> {
                 .wrapping_mul(8)
                 .wrapping_add(OBJECT),
         };
-        if step == 0 {
+        if step == 0 || *steps == 0 {
             return Some(start + at);
         }
+        *steps -= 1;
         at = at.checked_add(usize::try_from(step).ok()?)?;
     }
     None
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u64> {
-    let bytes = bytes.get(at..at + 8)?;
-    Some(
-        bytes
-            .iter()
-            .rev()
-            .fold(0, |number, &byte| number << 8 | u64::from(byte)),
-    )
+    let bytes = bytes.get(at..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*bytes))
 }
 
 #[cfg(test)]

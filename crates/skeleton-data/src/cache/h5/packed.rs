@@ -15,6 +15,8 @@ use crate::{Error, Result, Values, ValuesRef};
 
 /// Bytes of a chunk, about: one is unpacked whole whatever is wanted of it.
 const CHUNK_BYTES: usize = 1 << 17;
+/// Chunks for which room is made at once.
+const AT_ONCE: usize = 64;
 /// What deflate is asked for; higher levels gain a percent and take twice the time.
 pub(super) const LEVEL: u8 = 4;
 /// Deflate can't pack a byte into less than this share of one.
@@ -49,13 +51,16 @@ pub(in crate::cache) fn fill(
     let dataset = opened.dataset(name).map_err(failed)?;
     let (rows, step) = (block.shape[0], chunk_rows(block));
     let mut bytes = Vec::new();
-    for start in (0..rows).step_by(step) {
+    for (chunk, start) in (0..rows).step_by(step).enumerate() {
         let end = rows.min(start + step);
         bytes.resize((end - start) * block.row() * block.width(), 0);
         numbers.read_exact(&mut bytes).map_err(Error::io(shown))?;
-        // This chunk and the one that is still held back, with what leads to all of them.
-        let index = 64 * (end.div_ceil(step)) as u64;
-        room(3 * bytes.len() as u64 + index + (1 << 16)).map_err(Error::io(shown))?;
+        if chunk % AT_ONCE == 0 {
+            // The next chunks and one that is still held back, deflated to hardly more than they are, with what leads to them.
+            let chunks = AT_ONCE.min((rows - start).div_ceil(step)) as u64 + 1;
+            let each = bytes.len() as u64 * 17 / 16 + 256;
+            room(chunks * each + (1 << 16)).map_err(Error::io(shown))?;
+        }
         let written = match block.half {
             true => put::<f16>(&dataset, block, start..end, &bytes),
             false => put::<f32>(&dataset, block, start..end, &bytes),

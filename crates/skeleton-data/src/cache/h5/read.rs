@@ -50,16 +50,26 @@ impl<'a> Reader<'a> {
             let found = format!("{:?}", sizes.sizeof_size);
             return Err(self.wrong("the file", "lengths of 8 bytes", &found));
         }
-        let data = |name: &str| {
-            let dataset = self.file.dataset(name).ok()?;
-            let start = usize::try_from(dataset.offset()?).ok()?;
-            let end = start.checked_add(usize::try_from(dataset.storage_size()).ok()?)?;
-            Some(start..end)
+        let mut skip = Vec::new();
+        let mut add = |at: u64, len: u64| {
+            let range = usize::try_from(at).ok().zip(usize::try_from(len).ok());
+            skip.extend(range.and_then(|(at, len)| Some(at..at.checked_add(len)?)));
         };
-        let skip: Vec<_> = ["keypoints", "scores"]
-            .into_iter()
-            .filter_map(data)
-            .collect();
+        for name in ["keypoints", "scores"] {
+            let Ok(dataset) = self.file.dataset(name) else {
+                continue;
+            };
+            if let Some(at) = dataset.offset() {
+                add(at, dataset.storage_size());
+            } else {
+                // Where the walk through chunks fails, these are searched, too.
+                let _ = dataset.chunks_visit(|chunk| {
+                    add(chunk.addr, chunk.size);
+                    0
+                });
+            }
+        }
+        skip.sort_by_key(|range| range.start);
         match heap::endless(self.bytes, &skip) {
             None => Ok(()),
             Some(at) => {
@@ -201,9 +211,16 @@ impl<'a> Reader<'a> {
             .member_names()
             .map_err(self.failed("/splits", "readable names"))?;
         names.sort();
+        // Together, too, no more than the file has room for: several names may stand for one object.
+        let mut left = self.size() / size_of::<u32>() as u64;
         let split = |name: String| {
-            let indices = self.numbers(&format!("/splits/{name}"), None)?;
-            Ok((name, indices))
+            let place = format!("/splits/{name}");
+            let len = self.len(&place, &*self.dataset(&place)?)? as u64;
+            left = left.checked_sub(len).ok_or_else(|| {
+                let expected = "splits that this file can hold";
+                self.wrong(&place, expected, format!("{len} clips more"))
+            })?;
+            Ok((name, self.numbers(&place, None)?))
         };
         names.into_iter().map(split).collect()
     }

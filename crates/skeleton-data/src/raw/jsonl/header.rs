@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use skeleton_graph::Layout;
 
-use super::line::{TextLines, told};
+use super::line::TextLines;
 use super::{FORMAT, VERSION, wrong};
+use crate::error::json_message;
 use crate::{Result, Units};
 
 /// What the first line says.
@@ -122,7 +123,7 @@ pub(super) fn header(lines: &mut TextLines) -> Result<Header> {
     };
     let line: FirstLine = match serde_json::from_slice(text.bytes) {
         Ok(line) => line,
-        Err(e) => return wrong("the first line", wanted, told(&e)),
+        Err(e) => return wrong("the first line", wanted, json_message(&e)),
     };
     match (line.format.as_deref(), line.version) {
         (Some(FORMAT), Some(1)) => {}

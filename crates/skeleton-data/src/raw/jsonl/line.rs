@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{LONGEST_LINE, wrong};
-use crate::error::Mismatch;
+use crate::error::{Mismatch, json_message};
 use crate::{Error, Result, names};
 
 /// The text of a line, and where it is.
@@ -76,13 +76,6 @@ impl<'a> TextLines<'a> {
     }
 }
 
-/// What the JSON reader says, without its count of lines, which is always 1.
-pub(super) fn told(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let place = format!("at line {} column {}", error.line(), error.column());
-    text.replace(&place, &format!("at column {}", error.column()))
-}
-
 /// The fields of a clip and of a split.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -133,7 +126,7 @@ impl<'a> Line<'a> {
                     text.number,
                     "the line",
                     expected,
-                    told(&e),
+                    json_message(&e),
                 ))
             }
         }

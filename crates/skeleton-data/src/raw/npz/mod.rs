@@ -92,19 +92,20 @@ pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Vec<Part>)> {
                 return Err(wrong(path, lost, expected, "none"));
             }
         }
-        let (labels, k) = labels(path, &mut archive, &y)?;
+        let (head, _) = entry(path, &mut archive, &x)?;
+        let &[n, t, ROW] = &head.shape[..] else {
+            let expected =
+                format!("shape (clips, frames, {ROW}): 2 people, 25 joints, 3 coordinates");
+            return Err(wrong(path, &x, expected, format!("{:?}", head.shape)));
+        };
+        if !(1..=MOST_FRAMES).contains(&t) {
+            let expected = format!("1 to {MOST_FRAMES} frames");
+            return Err(wrong(path, &x, expected, t.to_string()));
+        }
+        let (labels, k) = labels(path, &mut archive, &y, n)?;
         if *classes.get_or_insert(k) != k {
             let expected = format!("{} columns, as y_train has", classes.unwrap_or(0));
             return Err(wrong(path, &y, expected, k.to_string()));
-        }
-        let (head, _) = entry(path, &mut archive, &x)?;
-        let form = matches!(head.shape[..], [n, t, ROW] if n == labels.len() && (1..=MOST_FRAMES).contains(&t));
-        if !form {
-            let expected = format!(
-                "shape ({}, frames, {ROW}): 2 people, 25 joints, 3 coordinates",
-                labels.len()
-            );
-            return Err(wrong(path, &x, expected, format!("{:?}", head.shape)));
         }
         let ids: Vec<String> = (0..labels.len()).map(|index| id(split, index)).collect();
         contents.ids.extend_from_slice(&ids);
@@ -158,13 +159,19 @@ fn entry<'a, 'b>(
     Ok((head, file))
 }
 
-/// The class of each row, and how many columns there are.
-fn labels(path: &Path, archive: &mut Archive, name: &str) -> Result<(Vec<u32>, usize)> {
+/// The class of each of `rows` rows, and how many columns there are.
+fn labels(
+    path: &Path,
+    archive: &mut Archive,
+    name: &str,
+    rows: usize,
+) -> Result<(Vec<u32>, usize)> {
     let (head, mut file) = entry(path, archive, name)?;
-    let (rows, columns) = match head.shape[..] {
-        [rows, columns] if (1..=MOST_CLASSES as usize).contains(&columns) => (rows, columns),
+    let columns = match head.shape[..] {
+        [n, columns] if n == rows && (1..=MOST_CLASSES as usize).contains(&columns) => columns,
         _ => {
-            let expected = format!("shape (clips, classes), {MOST_CLASSES} classes at most");
+            let expected =
+                format!("shape ({rows}, classes), a row a clip and {MOST_CLASSES} classes at most");
             return Err(wrong(path, name, expected, format!("{:?}", head.shape)));
         }
     };

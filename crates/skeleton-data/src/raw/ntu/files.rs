@@ -154,7 +154,7 @@ impl Files {
         let input = &self.0.inputs[entry.input];
         let read = match (&input.archive, entry.index) {
             (Some(archive), Some(index)) => {
-                archive.bytes.0.check()?;
+                archive.bytes.0.check(|| ())?;
                 // Clones share the directory and the map.
                 let mut entries = archive.entries.clone();
                 let file = entries
