@@ -71,18 +71,14 @@ fn clip(index: usize, flat: bool, dice: &mut Dice) -> Sequence {
     }
     let scores = (0..2 * frames * joints).map(|_| f16::from_f32(0.3 + 0.7 * dice.next()));
     Sequence {
-        id: format!("clip{index:04}"),
         label: Some((index % 60) as u32),
-        persons: 2,
-        frames,
-        joints,
-        coordinates,
-        keypoints: Values::F16(keypoints),
         scores: flat.then(|| Values::F16(scores.collect())),
         image: flat.then_some((1080, 1920)),
-        subject: None,
-        camera: None,
-        setup: None,
+        ..Sequence::new(
+            format!("clip{index:04}"),
+            [2, frames, joints, coordinates],
+            Values::F16(keypoints),
+        )
     }
 }
 

@@ -220,6 +220,28 @@ pub struct ClipView<'a> {
 }
 
 impl Sequence {
+    /// A clip of keypoints (m, t, v, c), of which nothing else is known.
+    pub fn new(
+        id: impl Into<String>,
+        [persons, frames, joints, coordinates]: [usize; 4],
+        keypoints: Values,
+    ) -> Sequence {
+        Sequence {
+            id: id.into(),
+            label: None,
+            persons,
+            frames,
+            joints,
+            coordinates,
+            keypoints,
+            scores: None,
+            image: None,
+            subject: None,
+            camera: None,
+            setup: None,
+        }
+    }
+
     /// Whether the arrays have the lengths that persons, frames, joints and coordinates promise, and the layout's joints.
     ///
     /// # Errors

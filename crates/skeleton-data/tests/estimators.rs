@@ -67,18 +67,12 @@ fn expected(id: &str, people: &[Person], frames: usize, joints: usize) -> Sequen
         }
     }
     Sequence {
-        id: id.into(),
-        label: None,
-        persons: people.len(),
-        frames,
-        joints,
-        coordinates: 2,
-        keypoints: Values::F32(keypoints),
         scores: Some(Values::F32(scores)),
-        image: None,
-        subject: None,
-        camera: None,
-        setup: None,
+        ..Sequence::new(
+            id,
+            [people.len(), frames, joints, 2],
+            Values::F32(keypoints),
+        )
     }
 }
 

@@ -100,18 +100,8 @@ fn bodies() -> MemoryClips {
             numbers[frames * 75..][..75].fill(0.0);
         }
         Sequence {
-            id: id.into(),
             label: Some(label),
-            persons,
-            frames,
-            joints: 25,
-            coordinates: 3,
-            keypoints: Values::F32(numbers),
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
+            ..Sequence::new(id, [persons, frames, 25, 3], Values::F32(numbers))
         }
     };
     MemoryClips {

@@ -867,18 +867,12 @@ mod cache {
 
     fn clip(id: String, persons: usize, frames: usize) -> Sequence {
         Sequence {
-            id,
             label: Some(0),
-            persons,
-            frames,
-            joints: 21,
-            coordinates: 3,
-            keypoints: Values::F16(vec![half::f16::ONE; persons * frames * 63]),
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
+            ..Sequence::new(
+                id,
+                [persons, frames, 21, 3],
+                Values::F16(vec![half::f16::ONE; persons * frames * 63]),
+            )
         }
     }
 

@@ -41,18 +41,13 @@ fn clip(rng: &mut Rng) -> Sequence {
         }
     };
     Sequence {
-        id: "odd".into(),
-        label: None,
-        persons,
-        frames,
-        joints: 25,
-        coordinates,
-        keypoints: values(&keypoints),
         scores: rng.random::<bool>().then(|| values(&scores)),
         image: [None, Some((480, 640)), Some((0, 0))][rng.random_range(0..3)],
-        subject: None,
-        camera: None,
-        setup: None,
+        ..Sequence::new(
+            "odd",
+            [persons, frames, 25, coordinates],
+            values(&keypoints),
+        )
     }
 }
 

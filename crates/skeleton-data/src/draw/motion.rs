@@ -145,20 +145,7 @@ mod tests {
             .collect();
         // The nose of the first frame is missing.
         values[..2].fill(0.0);
-        let clip = Sequence {
-            id: "a".into(),
-            label: None,
-            persons: 1,
-            frames,
-            joints: 17,
-            coordinates: 2,
-            keypoints: Values::F32(values),
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
-        };
+        let clip = Sequence::new("a", [1, frames, 17, 2], Values::F32(values));
         let camera = Camera::new(Axis::usual(Units::Pixel, &clip.view(), &layout), 2).unwrap();
         Scene::new(&clip.view(), &layout, &camera).unwrap()
     }

@@ -44,18 +44,12 @@ fn clip(
     coordinates: usize,
 ) -> Sequence {
     Sequence {
-        id: "a clip".into(),
         label: Some(1),
-        persons,
-        frames,
-        joints,
-        coordinates,
-        keypoints: Values::F32(values),
-        scores: None,
-        image: None,
-        subject: None,
-        camera: None,
-        setup: None,
+        ..Sequence::new(
+            "a clip",
+            [persons, frames, joints, coordinates],
+            Values::F32(values),
+        )
     }
 }
 

@@ -23,18 +23,14 @@ fn clip(index: usize) -> Sequence {
         shift + size * (joint * (3 + 2 * axis) % 7) as f32 + 2.0 * frame as f32
     };
     Sequence {
-        id: format!("clip{index:02}"),
         label: Some(index as u32 % 2),
-        persons: 1,
-        frames,
-        joints: JOINTS,
-        coordinates: 2,
-        keypoints: Values::F32((0..frames * JOINTS * 2).map(place).collect()),
-        scores: None,
         image: Some((1080, 1920)),
         subject: Some(index as u32 / 4),
-        camera: None,
-        setup: None,
+        ..Sequence::new(
+            format!("clip{index:02}"),
+            [1, frames, JOINTS, 2],
+            Values::F32((0..frames * JOINTS * 2).map(place).collect()),
+        )
     }
 }
 

@@ -391,18 +391,13 @@ impl Window {
                 .map(|at| self.tracks[at].name.clone())
                 .collect(),
             clip: Sequence {
-                id: format!("frame {}", self.count),
-                label: None,
-                persons: order.len(),
-                frames: t,
-                joints: v,
-                coordinates: c,
-                keypoints: Values::F32(keypoints),
                 scores: Some(Values::F32(scores)),
                 image: self.image,
-                subject: None,
-                camera: None,
-                setup: None,
+                ..Sequence::new(
+                    format!("frame {}", self.count),
+                    [order.len(), t, v, c],
+                    Values::F32(keypoints),
+                )
             },
         }
     }

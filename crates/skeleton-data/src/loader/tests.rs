@@ -37,18 +37,12 @@ fn clips(count: usize, broken: Option<usize>, fatal: Option<usize>) -> Arc<Clips
         let values = (0..persons * frames * 34).map(|i| ((i * 31 + index * 17) % 101) as f32 + 1.0);
         let alive = f32::from(u8::from(broken != Some(index)));
         Sequence {
-            id: format!("clip{index}"),
             label: (!index.is_multiple_of(3)).then_some(index as u32),
-            persons,
-            frames,
-            joints: 17,
-            coordinates: 2,
-            keypoints: Values::F32(values.map(|x| x * alive).collect()),
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
+            ..Sequence::new(
+                format!("clip{index}"),
+                [persons, frames, 17, 2],
+                Values::F32(values.map(|x| x * alive).collect()),
+            )
         }
     };
     let layout = Layout::built_in("coco17").unwrap();

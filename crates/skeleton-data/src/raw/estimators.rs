@@ -29,16 +29,11 @@ const FRAME: &str = "_keypoints.json";
 /// Joints of a person at most: far above any layout's.
 const MOST_JOINTS: usize = 1 << 12;
 
-/// A clip as it was put together.
-pub(super) struct Video {
-    clip: Sequence,
-}
-
 /// The people of each frame, by its number.
 type Frames = BTreeMap<i64, Vec<Pose>>;
 
 /// Reads the JSON of AlphaPose or MMPose: a list or an object.
-pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Video)> {
+pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<(Contents, Sequence)> {
     let frames = match Kind::of(bytes) {
         Some(Kind::JsonList) => listed(path, bytes)?,
         _ => instances(path, &parse::<MmposeVideo>(path, bytes)?.instance_info)?,
@@ -79,7 +74,7 @@ pub(super) fn open_frames(
     folder: &Path,
     files: &[PathBuf],
     read: impl Fn(&Path) -> Result<Vec<u8>>,
-) -> Result<(Contents, Video)> {
+) -> Result<(Contents, Sequence)> {
     let mut frames = Frames::new();
     let mut id = String::new();
     for path in files {
@@ -115,13 +110,6 @@ pub(super) fn open_frames(
         id = name(&folder.join(OWN_NAMES[1]));
     }
     video(folder, id, frames)
-}
-
-impl Video {
-    /// The clip.
-    pub(super) fn clip(&self) -> &Sequence {
-        &self.clip
-    }
 }
 
 /// The clip's name by its file's.
@@ -339,7 +327,7 @@ struct Track {
 }
 
 /// One clip of the frames.
-fn video(path: &Path, id: String, frames: Frames) -> Result<(Contents, Video)> {
+fn video(path: &Path, id: String, frames: Frames) -> Result<(Contents, Sequence)> {
     let seen = frames.into_iter().filter(|(_, poses)| !poses.is_empty());
     let (numbers, frames): (Vec<i64>, Vec<Vec<Pose>>) = seen.unzip();
     let first = frames.first().and_then(|poses| poses.first());
@@ -390,20 +378,10 @@ fn video(path: &Path, id: String, frames: Frames) -> Result<(Contents, Video)> {
         splits: Vec::new(),
     };
     let clip = Sequence {
-        id,
-        label: None,
-        persons: m,
-        frames: t,
-        joints: v,
-        coordinates: c,
-        keypoints: Values::F32(keypoints),
         scores: Some(Values::F32(scores)),
-        image: None,
-        subject: None,
-        camera: None,
-        setup: None,
+        ..Sequence::new(id, [m, t, v, c], Values::F32(keypoints))
     };
-    Ok((contents, Video { clip }))
+    Ok((contents, clip))
 }
 
 /// Who is who from frame to frame.

@@ -29,6 +29,7 @@ pub struct Input {
 ///
 /// Where several inputs are given, the clips of each that has no splits of its own are one, called as the input says or as the file
 /// or folder is; those of ST-GCN's arrays are one in any case (`train` of `train_data.npy`). Splits of one name add up.
+#[derive(Default)]
 pub struct RawFiles {
     sources: Vec<Source>,
     contents: Contents,
@@ -82,15 +83,8 @@ impl RawFiles {
     /// of the same id.
     pub fn open(inputs: &[Input], meaning: Meaning, skip: bool) -> Result<RawFiles> {
         let mut files = RawFiles {
-            sources: Vec::new(),
-            contents: Contents::default(),
-            formats: Vec::new(),
-            layout: None,
-            header: None,
             meaning,
-            labels: None,
-            skipped: Vec::new(),
-            repaired: Cell::default(),
+            ..RawFiles::default()
         };
         let mut merge = Merge::default();
         for input in inputs {

@@ -185,20 +185,11 @@ mod tests {
     use super::*;
 
     fn clip(coordinates: usize, numbers: &[f32]) -> Sequence {
-        Sequence {
-            id: "a".into(),
-            label: None,
-            persons: 1,
-            frames: 1,
-            joints: numbers.len() / coordinates,
-            coordinates,
-            keypoints: Values::F32(numbers.to_vec()),
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
-        }
+        Sequence::new(
+            "a",
+            [1, 1, numbers.len() / coordinates, coordinates],
+            Values::F32(numbers.to_vec()),
+        )
     }
 
     fn columns(text: &str) -> Meaning {

@@ -175,7 +175,7 @@ enum Clips {
     Pyskl(pyskl::Annotations),
     Npz(Vec<npz::Part>),
     Jsonl(jsonl::Lines),
-    Estimates(estimators::Video),
+    Estimates(Sequence),
     StGcn(stgcn::Clips),
 }
 
@@ -346,7 +346,7 @@ impl RawFile {
                 .iter()
                 .try_for_each(|part| part.each(&self.path, &self.storage, &mut show)),
             Clips::Jsonl(lines) => lines.each(&self.path, without_mark(&self.storage), show),
-            Clips::Estimates(video) => show(video.clip().clone()),
+            Clips::Estimates(clip) => show(clip.clone()),
             Clips::StGcn(clips) => {
                 let mut ids = self.contents.ids.iter().enumerate();
                 ids.try_for_each(|(at, id)| show(clips.read(&self.storage, at, id.clone())))

@@ -19,18 +19,8 @@ fn clip(coordinates: usize) -> Sequence {
         }
     }
     Sequence {
-        id: "pair".into(),
         label: Some(3),
-        persons: 2,
-        frames: 30,
-        joints: 17,
-        coordinates,
-        keypoints: Values::F32(keypoints),
-        scores: None,
-        image: None,
-        subject: None,
-        camera: None,
-        setup: None,
+        ..Sequence::new("pair", [2, 30, 17, coordinates], Values::F32(keypoints))
     }
 }
 

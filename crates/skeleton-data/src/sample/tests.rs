@@ -3,20 +3,7 @@ use crate::{ClipView, Sequence, Values};
 
 fn clip(persons: usize, frames: usize, joints: usize, keypoints: Vec<f32>) -> Sequence {
     assert_eq!(keypoints.len(), persons * frames * joints * 2);
-    Sequence {
-        id: "clip".into(),
-        label: None,
-        persons,
-        frames,
-        joints,
-        coordinates: 2,
-        keypoints: Values::F32(keypoints),
-        scores: None,
-        image: None,
-        subject: None,
-        camera: None,
-        setup: None,
-    }
+    Sequence::new("clip", [persons, frames, joints, 2], Values::F32(keypoints))
 }
 
 /// The samples at `picks`, or spread over the whole clip.

@@ -108,18 +108,8 @@ fn threads_change_nothing() {
 fn one(values: Values, persons: usize, frames: usize, scores: Option<Values>) -> MemoryClips {
     let layout = Layout::built_in("jhmdb15").unwrap();
     let clip = Sequence {
-        id: "one".into(),
-        label: None,
-        persons,
-        frames,
-        joints: 15,
-        coordinates: 2,
-        keypoints: values,
         scores,
-        image: None,
-        subject: None,
-        camera: None,
-        setup: None,
+        ..Sequence::new("one", [persons, frames, 15, 2], values)
     };
     MemoryClips {
         layout,

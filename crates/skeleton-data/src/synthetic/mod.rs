@@ -167,7 +167,9 @@ impl Generator {
             let name = "synthetic.repetitions";
             return Err(Error::setting(name, "1 to 999", repetitions));
         }
-        Self::dealt(kind, subjects, seed, |_, _| repetitions)
+        // A share of 2 in 16 actions: of each one as many.
+        let clips = u64::from(subjects) * u64::from(repetitions) * ACTIONS.len() as u64;
+        Self::of_clips(kind, subjects, clips.max(1), 0.125, seed)
     }
 
     /// A set of so many clips, dealt evenly to subjects and, by `pairs`, to actions: the share of clips of two people, who
@@ -190,6 +192,9 @@ impl Generator {
             let name = "synthetic.pairs";
             return Err(Error::setting(name, "a share from 0 to 1", pairs));
         }
+        if !(4..=999).contains(&subjects) {
+            return Err(Error::setting("synthetic.subjects", "4 to 999", subjects));
+        }
         let together = (pairs * clips as f64).round() as u64;
         let persons = |label: usize| ACTIONS[label].action.facts().persons;
         let repetitions = |subject: u32, label: usize| {
@@ -203,26 +208,14 @@ impl Generator {
             let own = portion(share, actions, before);
             // Each action begins with another subject, so that no subject has all of the odd ones.
             let place = (u64::from(subject) + before) % u64::from(subjects);
-            portion(own, u64::from(subjects), place) as u32
+            portion(own, u64::from(subjects), place) as usize
         };
-        Self::dealt(kind, subjects, seed, repetitions)
-    }
-
-    fn dealt(
-        kind: SyntheticKind,
-        subjects: u32,
-        seed: u64,
-        repetitions: impl Fn(u32, usize) -> u32,
-    ) -> Result<Generator> {
-        if !(4..=999).contains(&subjects) {
-            return Err(Error::setting("synthetic.subjects", "4 to 999", subjects));
-        }
         let (layout, _) = kind.layout();
-        let (mut ends, mut clips) = (Vec::new(), 0);
+        let (mut ends, mut end) = (Vec::new(), 0);
         for subject in 0..subjects {
             for label in 0..ACTIONS.len() {
-                clips += repetitions(subject, label) as usize;
-                ends.push(clips);
+                end += repetitions(subject, label);
+                ends.push(end);
             }
         }
         let body = |s| Subject::draw(seed, &format!("subject{s:03}"));
