@@ -48,23 +48,14 @@ pub fn bars_svg(bars: &Bars) -> String {
     const LEFT: f64 = 56.0;
     const TOP: f64 = 54.0;
     let all = bars.rows.iter().flat_map(|(_, row)| row).flatten();
-    let most = all.map(|bar| bar.mean).fold(10.0, f64::max);
-    let top = (most / 10.0).ceil() * 10.0;
-    let y = |percent: f64| TOP + HEIGHT * (1.0 - percent / top);
+    let scale = PercentScale::up_to(all.map(|bar| bar.mean).fold(0.0, f64::max));
+    let y = |percent: f64| TOP + HEIGHT * (1.0 - percent / scale.top);
     let group = BAR * bars.rows.len() as f64 + GAP;
     let width = (LEFT + group * bars.columns.len() as f64 + 16.0).max(560.0);
     let legend = TOP + HEIGHT + 46.0;
     let height = legend + 20.0 * bars.rows.len() as f64 + 8.0;
     let mut svg = begin((width, height), &bars.title, "");
-    for tick in 0..=4 {
-        let percent = top * f64::from(tick) / 4.0;
-        let (at, right) = (y(percent), width - 16.0);
-        svg.line(format_args!(
-            "<path d=\"M{LEFT} {at:.1}H{right:.0}\" stroke=\"#d5d8de\"/>"
-        ));
-        let label = format!("{percent:.0} %");
-        svg.text(LEFT - 8.0, at + 4.0, "end", &label);
-    }
+    scale.draw(&mut svg, [LEFT, width - 16.0], y);
     for (place, column) in bars.columns.iter().enumerate() {
         let left = LEFT + 12.0 + group * place as f64;
         let middle = left + (group - GAP) / 2.0;
@@ -121,25 +112,17 @@ pub fn curves_svg(drawn: &Curves) -> String {
     const HEIGHT: f64 = 260.0;
     let all = || drawn.curves.iter().flat_map(|curve| &curve.points);
     let most = all().map(|(_, mean, deviation)| mean + deviation);
-    let top = (most.fold(10.0, f64::max) / 10.0).ceil() * 10.0;
+    let scale = PercentScale::up_to(most.fold(0.0, f64::max));
     let shares = || all().map(|(share, ..)| share.ln());
     let low = shares().fold(0.0, f64::min);
     let high = shares().fold(low, f64::max);
     let x =
         |share: f64| LEFT + 40.0 + (WIDTH - 140.0) * (share.ln() - low) / (high - low).max(1e-9);
-    let y = |percent: f64| TOP + HEIGHT * (1.0 - percent / top);
+    let y = |percent: f64| TOP + HEIGHT * (1.0 - percent / scale.top);
     let legend = TOP + HEIGHT + 56.0;
     let height = legend + 20.0 * drawn.curves.len() as f64;
     let mut svg = begin((WIDTH, height), &drawn.title, &drawn.facts);
-    for tick in 0..=4 {
-        let percent = top * f64::from(tick) / 4.0;
-        let at = y(percent);
-        svg.line(format_args!(
-            "<path d=\"M{LEFT} {at:.1}H{:.0}\" stroke=\"#d5d8de\"/>",
-            WIDTH - 16.0
-        ));
-        svg.text(LEFT - 4.0, at + 4.0, "end", &format!("{percent:.0}"));
-    }
+    scale.draw(&mut svg, [LEFT, WIDTH - 16.0], y);
     let mut named: Vec<f64> = Vec::new();
     for &(share, ..) in all() {
         if !named.contains(&share) {
@@ -172,6 +155,39 @@ pub fn curves_svg(drawn: &Curves) -> String {
         svg.text(LEFT + 20.0, y, "", &curve.name);
     }
     svg.end()
+}
+
+/// A scale of percent from 0.
+struct PercentScale {
+    /// From one mark to the next.
+    step: f64,
+    /// The last mark.
+    top: f64,
+}
+
+impl PercentScale {
+    /// The scale that holds `most`, of round steps.
+    fn up_to(most: f64) -> PercentScale {
+        let step = match most {
+            most if most <= 25.0 => 5.0,
+            most if most <= 50.0 => 10.0,
+            _ => 20.0,
+        };
+        let top = (most / step).ceil().max(1.0) * step;
+        PercentScale { step, top }
+    }
+
+    /// Draws the marks from `left` to `right`, with their numbers on the left; `y` is the place of a number.
+    fn draw(&self, svg: &mut Svg, [left, right]: [f64; 2], y: impl Fn(f64) -> f64) {
+        for mark in 0..=(self.top / self.step) as u32 {
+            let percent = self.step * f64::from(mark);
+            let at = y(percent);
+            svg.line(format_args!(
+                "<path d=\"M{left} {at:.1}H{right:.0}\" stroke=\"#d5d8de\"/>"
+            ));
+            svg.text(left - 8.0, at + 4.0, "end", &format!("{percent:.0} %"));
+        }
+    }
 }
 
 /// A rectangle in the colour of a row.
