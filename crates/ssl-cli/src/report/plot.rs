@@ -108,6 +108,7 @@ pub struct Curve {
 
 /// The drawing; the shares are apart by their logarithms.
 pub fn curves_svg(drawn: &Curves) -> String {
+    const LEFT: f64 = 56.0;
     const WIDTH: f64 = 560.0;
     const HEIGHT: f64 = 260.0;
     let all = || drawn.curves.iter().flat_map(|curve| &curve.points);
