@@ -8,7 +8,7 @@ pub(crate) const LONGEST_NAME: usize = 1024;
 pub const MOST_CLASSES: u32 = 1 << 12;
 
 /// Most people, frames or joints that a clip without numbers says: nothing else bounds them.
-pub(crate) const MOST_OF_NOTHING: usize = 1 << 20;
+pub(crate) const MOST_WITHOUT_NUMBERS: usize = 1 << 20;
 
 /// What is expected of a label that is a number.
 pub(crate) fn expected_label() -> String {

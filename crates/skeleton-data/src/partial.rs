@@ -44,9 +44,9 @@ impl Partial {
         &self.path
     }
 
-    /// Where it is until then.
+    /// Its name until then.
     #[cfg(feature = "hdf5")]
-    pub(crate) fn now(&self) -> &Path {
+    pub(crate) fn temporary_path(&self) -> &Path {
         self.file.path()
     }
 

@@ -3,7 +3,7 @@
 use half::f16;
 use serde::{Deserialize, Serialize};
 
-use crate::names::MOST_OF_NOTHING;
+use crate::names::MOST_WITHOUT_NUMBERS;
 use crate::{Error, Result};
 
 /// Numbers as the source stored them: half precision stays half, everything else is single.
@@ -334,8 +334,9 @@ impl ClipView<'_> {
             return wrong("2 or 3 coordinates".into(), self.coordinates.to_string());
         }
         let most = self.persons.max(self.frames);
-        if self.keypoints.is_empty() && most > MOST_OF_NOTHING {
-            let expected = format!("at most {MOST_OF_NOTHING} people and frames without numbers");
+        if self.keypoints.is_empty() && most > MOST_WITHOUT_NUMBERS {
+            let expected =
+                format!("at most {MOST_WITHOUT_NUMBERS} people and frames without numbers");
             return wrong(expected, most.to_string());
         }
         let rows = self.persons.checked_mul(self.frames);

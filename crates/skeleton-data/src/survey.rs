@@ -400,7 +400,7 @@ impl<const C: usize> Default for Extent<C> {
 }
 
 impl<const C: usize> Extent<C> {
-    /// Grows to hold a place that is there; one that isn't is finite or not, and compared all the same.
+    /// Extends the box to a place that is `present`. Others are compared, too, so that the loop has no branches; they may be NaN.
     #[inline]
     pub(crate) fn take_if(&mut self, present: bool, place: &[f32; C]) {
         for (c, &x) in place.iter().enumerate() {

@@ -210,7 +210,7 @@ fn check_samples(path: &Path, samples: &Samples, rows: u64, classes: usize) -> R
             return wrong(&expected, label.to_string());
         }
         let (persons, frames) = (samples.persons[index], samples.frames[index]);
-        let most = names::MOST_OF_NOTHING;
+        let most = names::MOST_WITHOUT_NUMBERS;
         if persons.min(frames) == 0 && persons.max(frames) as usize > most {
             let expected = format!("at most {most} people and frames without numbers");
             return wrong(&expected, persons.max(frames).to_string());

@@ -324,8 +324,14 @@ impl CacheWriter {
         let partial = Partial::create(&self.path)?;
         let compress = self.compress;
         let (created_by, shown) = (&self.header.created_by, &self.path);
-        room(&self.folder, objects(contents)).map_err(io())?;
-        let offsets = h5::write(partial.now(), contents, created_by, digest, compress);
+        ensure_free_space(&self.folder, objects(contents)).map_err(io())?;
+        let offsets = h5::write(
+            partial.temporary_path(),
+            contents,
+            created_by,
+            digest,
+            compress,
+        );
         let offsets = offsets.map_err(|e| h5::unwritten(shown, "the file", &e))?;
         let blocks = [
             ("keypoints", Some(&contents.keypoints), self.keypoints),
@@ -337,10 +343,17 @@ impl CacheWriter {
             };
             let numbers = whole(spool, block).map_err(io())?;
             if compress {
-                let room = |bytes| room(&self.folder, bytes);
-                h5::fill(partial.now(), &self.path, name, block, numbers, &room)?;
+                let room = |bytes| ensure_free_space(&self.folder, bytes);
+                h5::fill(
+                    partial.temporary_path(),
+                    &self.path,
+                    name,
+                    block,
+                    numbers,
+                    &room,
+                )?;
             } else {
-                copy(numbers, partial.now(), offset).map_err(io())?;
+                copy(numbers, partial.temporary_path(), offset).map_err(io())?;
             }
         }
         let start = Instant::now();
@@ -443,7 +456,7 @@ impl Spool {
 
 /// Makes sure that `folder` has room for so many bytes: they are written and taken back. libhdf5 2.2.0 reads through a null
 /// pointer when it closes a file that it found no room for, so it is not let near a full disk.
-fn room(folder: &Path, mut bytes: u64) -> std::io::Result<()> {
+fn ensure_free_space(folder: &Path, mut bytes: u64) -> std::io::Result<()> {
     let mut file = tempfile::tempfile_in(folder)?;
     let block = vec![0x5a; 1 << 16];
     while bytes > 0 {

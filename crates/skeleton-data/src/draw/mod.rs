@@ -40,7 +40,7 @@ impl Caption<'_> {
     }
 }
 
-// Strangers' words in our texts.
+// Text that comes from files, made harmless for terminals and pages.
 
 /// Whether a character could steer a terminal or a line of text: control characters, and those that turn the direction of
 /// writing.

@@ -34,7 +34,7 @@ pub struct Scene {
     pub(super) missing: f64,
     /// What changes from frame to frame.
     pub(super) trace: Trace,
-    /// What was in the middle of the viewer's axes, and half the size, before both became 0 and 1.
+    /// Centre and half extent of the clip, by which coordinates were normalised.
     frame: ([f32; 3], f32),
 }
 

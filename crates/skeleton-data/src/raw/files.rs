@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use skeleton_graph::Layout;
@@ -71,6 +72,14 @@ impl Place {
             Place::Frames(folder, files) => RawFile::of_frames(folder, files),
         };
         Ok(file?.meaning(meaning.clone()))
+    }
+}
+
+impl Deref for RawFiles {
+    type Target = Contents;
+
+    fn deref(&self) -> &Contents {
+        &self.contents
     }
 }
 
@@ -228,26 +237,6 @@ impl RawFiles {
         &self.skipped
     }
 
-    /// How many clips there are.
-    pub fn len(&self) -> usize {
-        self.contents.ids.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The clips' names, in the order of the files.
-    pub fn ids(&self) -> &[String] {
-        &self.contents.ids
-    }
-
-    /// v, the same in all clips; 0 where there are none.
-    pub fn joints(&self) -> usize {
-        self.contents.joints
-    }
-
     /// c, the same in all clips; 0 where there are none.
     pub fn coordinates(&self) -> usize {
         self.meaning.coordinates(self.contents.coordinates)
@@ -271,19 +260,9 @@ impl RawFiles {
         }
     }
 
-    /// The number types of the keypoints, by numpy's names.
-    pub fn element_types(&self) -> &[&'static str] {
-        &self.contents.element_types
-    }
-
     /// The forms of the files.
     pub fn formats(&self) -> &[RawFormat] {
         &self.formats
-    }
-
-    /// The named splits, each id once in its split; they may name clips that the files lack.
-    pub fn splits(&self) -> &[(String, Vec<String>)] {
-        &self.contents.splits
     }
 
     /// What the first line of JSON lines says.

@@ -16,6 +16,7 @@ mod stgcn;
 use std::cell::Cell;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -159,15 +160,52 @@ pub struct RawFile {
     repaired: Cell<Repaired>,
 }
 
-/// What opening a file finds out.
+/// What opening a file, or several, finds out.
 #[derive(Default)]
-struct Contents {
+pub struct Contents {
     ids: Vec<String>,
     joints: usize,
     coordinates: usize,
     classes: usize,
     element_types: Vec<&'static str>,
     splits: Vec<(String, Vec<String>)>,
+}
+
+impl Contents {
+    /// How many clips there are.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The clips' names, in the order in which they are read.
+    pub fn ids(&self) -> &[String] {
+        &self.ids
+    }
+
+    /// v, the same in all clips; 0 where there are none.
+    pub fn joints(&self) -> usize {
+        self.joints
+    }
+
+    /// How many classes the labels ask for.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The number types of the keypoints, by numpy's names.
+    pub fn element_types(&self) -> &[&'static str] {
+        &self.element_types
+    }
+
+    /// The named splits, each id once in its split; they may name clips that aren't there.
+    pub fn splits(&self) -> &[(String, Vec<String>)] {
+        &self.splits
+    }
 }
 
 /// Where the clips are.
@@ -177,6 +215,14 @@ enum Clips {
     Jsonl(jsonl::Lines),
     Estimates(Sequence),
     StGcn(stgcn::Clips),
+}
+
+impl Deref for RawFile {
+    type Target = Contents;
+
+    fn deref(&self) -> &Contents {
+        &self.contents
+    }
 }
 
 impl RawFile {
@@ -259,44 +305,9 @@ impl RawFile {
         &self.path
     }
 
-    /// How many clips there are.
-    pub fn len(&self) -> usize {
-        self.contents.ids.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The clips' names, in the order of the file.
-    pub fn ids(&self) -> &[String] {
-        &self.contents.ids
-    }
-
-    /// v, the same in all clips; 0 where there are none.
-    pub fn joints(&self) -> usize {
-        self.contents.joints
-    }
-
     /// c, the same in all clips; 0 where there are none.
     pub fn coordinates(&self) -> usize {
         self.meaning.coordinates(self.contents.coordinates)
-    }
-
-    /// How many classes the labels ask for.
-    pub fn classes(&self) -> usize {
-        self.contents.classes
-    }
-
-    /// The number types of the keypoints, by numpy's names.
-    pub fn element_types(&self) -> &[&'static str] {
-        &self.contents.element_types
-    }
-
-    /// The named splits, each id once in its split; they may name clips that the file lacks.
-    pub fn splits(&self) -> &[(String, Vec<String>)] {
-        &self.contents.splits
     }
 
     /// What the file says of its data set, units and classes: only JSON lines do.

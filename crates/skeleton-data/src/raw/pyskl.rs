@@ -269,8 +269,8 @@ fn keypoints(document: &Document, pairs: &[(Id, Id)]) -> Result<Array, Mismatch>
         return Err(Mismatch::new(expected, found));
     }
     let most = persons.max(frames).max(joints);
-    if keypoints.len() == 0 && most > names::MOST_OF_NOTHING {
-        let most = names::MOST_OF_NOTHING;
+    if keypoints.len() == 0 && most > names::MOST_WITHOUT_NUMBERS {
+        let most = names::MOST_WITHOUT_NUMBERS;
         let expected = format!("`keypoint` without numbers of at most {most} on an axis");
         return Err(Mismatch::new(
             expected,

@@ -40,6 +40,17 @@ impl Comparison {
         }
     }
 
+    /// What a reader must know of the numbers: a comparison has no number of the paper beside it.
+    pub fn about_clips(&self, scale: &Scale) -> String {
+        let spread = match scale.own_clips {
+            true if self.held_out => &all().held_out.spread,
+            true if !self.clips.is_empty() => "",
+            true => &scale.spread,
+            false => &scale.about(),
+        };
+        spread.trim().to_owned()
+    }
+
     /// What an arm changes in the settings of a set, or in a whole preset.
     pub fn changes<'a>(
         &'a self,
@@ -115,6 +126,7 @@ struct Written {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HeldOut {
+    spread: String,
     settings: toml::Table,
     clips: Vec<Compared>,
 }

@@ -235,7 +235,7 @@ impl Reproduction<'_> {
             sets: self.sets,
             folder: runner.folder,
             scale: args.scale,
-            about: self.scale.about(false),
+            about: self.scale.about(),
             remarks,
             command: &self.command(),
             seeds: self.seeds,
@@ -252,7 +252,7 @@ impl Reproduction<'_> {
             tables.push(table);
         }
         for planned in comparisons {
-            let about = self.scale.about(planned.comparison.is_whole(self.scale));
+            let about = planned.comparison.about_clips(self.scale);
             let source = Source {
                 about,
                 ..source.clone()

@@ -90,13 +90,9 @@ pub struct Lacking {
 }
 
 impl Scale {
-    /// What a reader must know of its numbers, or of those of whole presets, which it only gives the clips.
-    pub fn about(&self, whole_presets: bool) -> String {
-        let parts = if whole_presets {
-            ["", &self.spread]
-        } else {
-            [self.about.as_str(), &self.spread]
-        };
+    /// What a reader must know of its numbers.
+    pub fn about(&self) -> String {
+        let parts = [self.about.as_str(), &self.spread];
         let parts = parts.map(str::trim).into_iter();
         parts
             .filter(|part| !part.is_empty())

@@ -233,11 +233,11 @@ impl<'a> Line<'a> {
                 Err(self.wrong("`frames`", expected, said.to_string()))
             }
             (_, Some(frames)) => Ok(frames),
-            (Some(said), None) if persons == 0 && said <= names::MOST_OF_NOTHING as u64 => {
+            (Some(said), None) if persons == 0 && said <= names::MOST_WITHOUT_NUMBERS as u64 => {
                 Ok(said as usize)
             }
             (Some(said), None) => {
-                let expected = format!("at most {} where nobody is", names::MOST_OF_NOTHING);
+                let expected = format!("at most {} where nobody is", names::MOST_WITHOUT_NUMBERS);
                 Err(self.wrong("`frames`", expected, said.to_string()))
             }
             (None, None) => Ok(0),

@@ -31,7 +31,7 @@ pub struct Files(Arc<Found>);
 struct Found {
     inputs: Vec<Input>,
     entries: Vec<Entry>,
-    /// Files that are named like recordings of no sample.
+    /// `.skeleton` files whose names aren't SsssCcccPpppRrrrAaaa.
     foreign: Vec<PathBuf>,
 }
 
