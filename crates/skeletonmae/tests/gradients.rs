@@ -39,6 +39,7 @@ fn config(backbone: Backbone, encoder_layers: usize, remask: bool) -> MaeConfig 
         width: 8,
         encoder_layers,
         remask,
+        ..MaeConfig::default()
     }
 }
 

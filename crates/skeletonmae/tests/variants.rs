@@ -58,7 +58,7 @@ fn shape(backbone: Backbone, encoder_layers: usize) -> MaeConfig {
         backbone,
         width: 16,
         encoder_layers,
-        remask: false,
+        ..MaeConfig::default()
     }
 }
 

@@ -39,7 +39,7 @@ fn mae(backbone: Backbone) -> MaeConfig {
         backbone,
         width: 16,
         encoder_layers: 2,
-        remask: false,
+        ..MaeConfig::default()
     }
 }
 

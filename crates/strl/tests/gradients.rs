@@ -34,7 +34,7 @@ fn check_backbone(config: &StrlConfig, frames: usize, backbone: Backbone, encode
         backbone,
         width: 8,
         encoder_layers: 1,
-        remask: false,
+        ..MaeConfig::default()
     };
     let task = Task {
         layout: &layout,

@@ -78,7 +78,7 @@ fn train(backbone: Backbone, layers: usize, encoder: Tuning) -> Trained {
         backbone,
         width: 16,
         encoder_layers: 2,
-        remask: false,
+        ..MaeConfig::default()
     };
     let strl = StrlConfig {
         layers,
