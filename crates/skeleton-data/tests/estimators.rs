@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::all;
+use common::{all, all_of};
 use serde_json::{Value, json};
 use skeleton_data::raw::{Input, MOST_PEOPLE, Meaning, RawFile, RawFiles, RawFormat};
 use skeleton_data::{Sequence, Values};
@@ -177,14 +177,7 @@ fn videos_come_back_from_every_form() {
             split: None,
         }];
         let files = RawFiles::open(&inputs, Meaning::default(), false).unwrap();
-        let mut clips = Vec::new();
-        files
-            .each(|clip| {
-                clips.push(clip);
-                Ok::<_, skeleton_data::Error>(())
-            })
-            .unwrap();
-        assert!(clips == [wanted.clone()], "{case}");
+        assert!(all_of(&files) == [wanted.clone()], "{case}");
     }
 }
 

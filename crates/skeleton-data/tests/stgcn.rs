@@ -4,9 +4,9 @@ mod common;
 
 use std::path::Path;
 
-use common::{python, run};
+use common::{all_of, python, run};
+use skeleton_data::Error;
 use skeleton_data::raw::{Input, Meaning, RawFiles};
-use skeleton_data::{Error, Sequence};
 use tempfile::TempDir;
 
 /// Writes the same clips into a folder as arrays and as pyskl's pickle, `clips.pkl`. Those of `train` end in zeros, as ST-GCN writes them;
@@ -47,16 +47,6 @@ fn open(paths: &[&Path]) -> Result<RawFiles, Error> {
     RawFiles::open(&inputs, Meaning::default(), false)
 }
 
-fn clips(files: &RawFiles) -> Vec<Sequence> {
-    let mut clips = Vec::new();
-    let each = files.each(|clip| {
-        clips.push(clip);
-        Ok::<(), Error>(())
-    });
-    each.unwrap();
-    clips
-}
-
 #[test]
 fn arrays_give_the_clips_of_a_pickle() {
     let Some(mut python) = python("numpy") else {
@@ -73,19 +63,19 @@ fn arrays_give_the_clips_of_a_pickle() {
         assert_eq!(read.splits(), pickle.splits());
         assert_eq!(read.classes(), 5);
         assert_eq!(read.element_types(), ["float32", "float16"]);
-        assert_eq!(clips(&read), clips(&pickle));
+        assert_eq!(all_of(&read), all_of(&pickle));
         // The labels are part of what was read.
         assert_eq!(read.paths().len(), 4);
     }
-    let first = &clips(&pickle)[1];
+    let first = &all_of(&pickle)[1];
     assert_eq!((first.camera, first.subject), (Some(2), Some(3)));
 
     // Alone an array has numbers only.
     std::fs::remove_file(arrays.join("val_label.pkl")).unwrap();
     let alone = open(&[&val]).unwrap();
     assert_eq!(alone.ids()[1], "val_data_joint-000001");
-    assert_eq!(clips(&alone)[1].keypoints, clips(&pickle)[6].keypoints);
-    assert_eq!(clips(&alone)[1].label, None);
+    assert_eq!(all_of(&alone)[1].keypoints, all_of(&pickle)[6].keypoints);
+    assert_eq!(all_of(&alone)[1].label, None);
 }
 
 /// An array of one-byte numbers.
@@ -145,6 +135,6 @@ fn other_arrays_and_labels_are_refused_by_what_is_wrong() {
     .unwrap();
     let read = open(&[&data]).unwrap();
     assert_eq!(read.ids(), ["a", "b"]);
-    let labels: Vec<_> = self::clips(&read).iter().map(|clip| clip.label).collect();
+    let labels: Vec<_> = all_of(&read).iter().map(|clip| clip.label).collect();
     assert_eq!(labels, [Some(0), None]);
 }

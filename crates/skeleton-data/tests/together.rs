@@ -5,7 +5,7 @@ mod common;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use common::{clip, python, run, single};
+use common::{all_of, clip, python, run, single};
 use skeleton_data::raw::jsonl::{Header, JsonlWriter, LineReader};
 use skeleton_data::raw::{Column, Input, Meaning, RawFile, RawFiles};
 use skeleton_data::{Error, Sequence};
@@ -41,17 +41,6 @@ fn open(inputs: &[Input]) -> Result<RawFiles, Error> {
     RawFiles::open(inputs, Meaning::default(), false)
 }
 
-fn read(files: &RawFiles) -> Vec<Sequence> {
-    let mut clips = Vec::new();
-    files
-        .each(|clip| {
-            clips.push(clip);
-            Ok::<_, Error>(())
-        })
-        .unwrap();
-    clips
-}
-
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
@@ -77,7 +66,7 @@ fn each_file_is_a_split_called_as_typed_or_as_the_file() {
         files.splits(),
         [split("mine_train", &["a", "b"]), split("held", &["c"])]
     );
-    assert_eq!(read(&files), all);
+    assert_eq!(all_of(&files), all);
     // Alone, a file is no split; its own splits stay, and those of one name add up.
     assert!(
         open(&[input(at("mine_train.jsonl"), None)])
@@ -132,7 +121,7 @@ fn a_folder_holds_many_files_in_the_order_of_their_names() {
     let files = open(&[input(folder.path().to_owned(), None)]).unwrap();
     assert_eq!(files.paths().len(), 40);
     assert!(files.splits().is_empty());
-    assert_eq!(read(&files), all);
+    assert_eq!(all_of(&files), all);
     // One that can't be read is an error by its name, or left out.
     std::fs::write(folder.path().join("broken.jsonl"), "{").unwrap();
     let inputs = [input(folder.path().to_owned(), None)];
@@ -298,7 +287,7 @@ fn columns_and_marks_are_read_as_they_are_meant() {
     };
     let files = RawFiles::open(&[input(path, None)], meaning.clone(), false).unwrap();
     assert_eq!((files.coordinates(), files.columns()), (3, 4));
-    let clips = read(&files);
+    let clips = all_of(&files);
     assert_eq!(files.repaired().marked, 1);
     let expected = Sequence {
         keypoints: skeleton_data::Values::F32(vec![0.5, 1.0, 1.5, 0.0, 0.0, 0.0]),

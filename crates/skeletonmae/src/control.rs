@@ -24,8 +24,8 @@ pub enum Control {
     Noise,
     /// The clip's joints in another order: bodies without anatomy.
     ShuffledJoints,
-    /// The clip's frames in another order: poses without motion. To an encoder, which sees one frame at a time, it is no
-    /// change.
+    /// The clip's frames in another order: poses without motion. To the paper's encoder, which sees one frame at a time, it is
+    /// no change.
     ShuffledFrames,
 }
 

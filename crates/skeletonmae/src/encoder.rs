@@ -73,7 +73,9 @@ pub struct Encoder {
     time: Option<Arc<OverTime>>,
 }
 
-/// The graph of a whole clip, in which a joint's own places some frames before and after are its neighbours.
+/// The graph of a whole clip, in which a joint's own places some frames before and after are its neighbours: of joint j in frame f
+/// GIN's sum is that of the neighbours' `x_(f, i)`, and of `x_(f - k, j)` and `x_(f + k, j)` for each distance k, where they are in the
+/// clip.
 ///
 /// Differs from the paper, whose encoder sees one frame at a time. GIN's sum takes more neighbours at no new parameters.
 #[derive(Debug)]
@@ -364,8 +366,8 @@ impl Encoder {
             Some(time) if v == frame.joints() => {
                 // A clip is one frame of t v joints.
                 let x = x.reshape((n, 1, t * v, c))?;
-                let graph = time.graph(frame, t);
-                let (h, gathered) = kernels::gin(&x, layers, &graph, &Readout::Joints, stats)?;
+                let graph = time.graph(frame, t); // (t v, t v)
+                let (h, gathered) = kernels::gin(&x, layers, &graph, &Readout::Joints, stats)?; // (n, 1, t v, d)
                 Ok((readout.of(&h.reshape((n, t, v, ()))?)?, gathered))
             }
             // It refuses other joints, too.

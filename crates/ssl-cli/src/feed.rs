@@ -314,21 +314,7 @@ pub mod tests {
 
     /// A clip without a label: coordinates (n, t, v, c), and nothing else.
     pub fn clip(id: impl Into<String>, shape: [usize; 4], keypoints: Vec<f32>) -> Sequence {
-        let [persons, frames, joints, coordinates] = shape;
-        Sequence {
-            id: id.into(),
-            label: None,
-            persons,
-            frames,
-            joints,
-            coordinates,
-            keypoints: Values::F32(keypoints),
-            scores: None,
-            image: None,
-            subject: None,
-            camera: None,
-            setup: None,
-        }
+        Sequence::new(id, shape, Values::F32(keypoints))
     }
 
     fn clips(n: usize) -> MemoryClips {

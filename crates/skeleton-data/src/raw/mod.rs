@@ -129,6 +129,17 @@ fn stem(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
+/// A clip with the setup, camera and subject that its id says, where it is a name as NTU RGB+D has them.
+fn with_ids_of_ntu(clip: Sequence) -> Sequence {
+    let name = ntu::Name::parse(&clip.id);
+    Sequence {
+        setup: name.map(|name| name.setup),
+        camera: name.map(|name| name.camera),
+        subject: name.map(|name| name.person),
+        ..clip
+    }
+}
+
 /// The files of a folder and of the folders in it, in the system's order. Links to folders are not followed, since they can lead
 /// back here.
 fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -231,8 +242,7 @@ impl RawFile {
     /// # Errors
     /// A damaged file, or one whose contents aren't those of the format that its name says; the error names the place.
     pub fn open(path: &Path) -> Result<RawFile> {
-        let labels = stgcn::labels_of(path);
-        RawFile::read(path, Storage::open(path)?, labels.as_deref())
+        RawFile::read(path, Storage::open(path)?, true)
     }
 
     /// The same from bytes in memory; `name` says the format, and is what messages call them.
@@ -240,11 +250,11 @@ impl RawFile {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(name: &Path, bytes: Vec<u8>) -> Result<RawFile> {
-        RawFile::read(name, Storage::Memory(bytes), None)
+        RawFile::read(name, Storage::Memory(bytes), false)
     }
 
-    /// `labels` are those of an array, which lie beside it.
-    fn read(path: &Path, storage: Storage, labels: Option<&Path>) -> Result<RawFile> {
+    /// Where `on_disk` says so, the labels of an array are looked for beside it.
+    fn read(path: &Path, storage: Storage, on_disk: bool) -> Result<RawFile> {
         let storage = unpacked(path, storage)?;
         let (format, storage) = (RawFormat::of(path, &storage)?, Arc::new(storage));
         let (contents, clips) = match format {
@@ -257,7 +267,9 @@ impl RawFile {
                 estimators::open(path, &storage).map(|(a, b)| (a, Clips::Estimates(b)))?
             }
             RawFormat::StGcn => {
-                stgcn::open(path, &storage, labels).map(|(a, b)| (a, Clips::StGcn(b)))?
+                let labels = on_disk.then(|| stgcn::labels_of(path)).flatten();
+                let read = stgcn::open(path, &storage, labels.as_deref());
+                read.map(|(a, b)| (a, Clips::StGcn(b)))?
             }
         };
         Ok(RawFile::of(path, format, storage, (contents, clips)))

@@ -4,9 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Contents;
-use super::ntu;
 use super::pickle::{Array, Document, Id, Name};
+use super::{Contents, with_ids_of_ntu};
 use crate::error::Mismatch;
 use crate::map::Storage;
 use crate::{Error, Form, Result, Sequence, names};
@@ -140,22 +139,16 @@ impl Annotations {
         };
         let scores = clip.scores.as_ref();
         let scores = scores.map(|scores| values("keypoint_score", scores));
-        let shape = &clip.keypoints.shape;
-        let ntu = ntu::Name::parse(&clip.id);
-        Ok(Sequence {
+        let &[m, t, v, c] = &clip.keypoints.shape[..] else {
+            unreachable!("four axes were checked when the annotation was read");
+        };
+        let keypoints = values("keypoint", &clip.keypoints)?;
+        Ok(with_ids_of_ntu(Sequence {
             label: clip.label,
-            persons: shape[0],
-            frames: shape[1],
-            joints: shape[2],
-            coordinates: shape[3],
-            keypoints: values("keypoint", &clip.keypoints)?,
             scores: scores.transpose()?,
             image: clip.image,
-            setup: ntu.map(|name| name.setup),
-            camera: ntu.map(|name| name.camera),
-            subject: ntu.map(|name| name.person),
-            id: clip.id,
-        })
+            ..Sequence::new(clip.id, [m, t, v, c], keypoints)
+        }))
     }
 }
 

@@ -168,11 +168,6 @@ impl Clips {
             Values::F16(values) => Values::F16(frames(&values, axes)),
             Values::F32(values) => Values::F32(frames(&values, axes)),
         };
-        // Nobody is held in single precision, whatever the array is.
-        let rows = match rows.view().is_empty() {
-            true => Values::F32(Vec::new()),
-            false => rows,
-        };
         let label = self.labels.as_ref().and_then(|labels| labels[index]);
         sequence(id, label, &rows, [m, v, c])
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use half::f16;
-use skeleton_data::raw::RawFile;
+use skeleton_data::raw::{RawFile, RawFiles};
 use skeleton_data::skeleton_graph::Layout;
 use skeleton_data::{Error, Sequence, Values};
 
@@ -125,6 +125,18 @@ pub fn all(file: &RawFile) -> Vec<Sequence> {
     });
     kept.unwrap();
     assert_eq!(clips.len(), file.len());
+    clips
+}
+
+/// All clips of files.
+pub fn all_of(files: &RawFiles) -> Vec<Sequence> {
+    let mut clips = Vec::new();
+    let kept = files.each(|clip| {
+        clips.push(clip);
+        Ok::<(), Error>(())
+    });
+    kept.unwrap();
+    assert_eq!(clips.len(), files.len());
     clips
 }
 

@@ -34,7 +34,7 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 
 use super::npy::Npy;
-use super::{Contents, ntu};
+use super::{Contents, with_ids_of_ntu};
 use crate::error::Mismatch;
 use crate::names::MOST_CLASSES;
 use crate::sequence::Number;
@@ -265,9 +265,7 @@ impl Clip {
     }
 
     fn sequence(self, id: String, label: u32) -> Sequence {
-        // Nobody is held in single precision, whatever the array is.
-        let rows = self.rows.filter(|rows| !rows.view().is_empty());
-        let rows = rows.unwrap_or(Values::F32(Vec::new()));
+        let rows = self.rows.unwrap_or(Values::F32(Vec::new()));
         sequence(id, Some(label), &rows, [PERSONS, JOINTS, COORDINATES])
     }
 }
@@ -282,24 +280,16 @@ pub(super) fn sequence(
     let person = joints * coordinates;
     let frames = rows.view().len() / (persons * person);
     let keypoints = match rows {
+        // Nobody is held in single precision, whatever the array is.
+        Values::F16(rows) if rows.is_empty() => Values::F32(Vec::new()),
         Values::F16(rows) => Values::F16(people(rows, persons, person)),
         Values::F32(rows) => Values::F32(people(rows, persons, person)),
     };
-    let ntu = ntu::Name::parse(&id);
-    Sequence {
+    let persons = keypoints.view().len() / (frames * person).max(1);
+    with_ids_of_ntu(Sequence {
         label,
-        persons: keypoints.view().len() / (frames * person).max(1),
-        frames,
-        joints,
-        coordinates,
-        keypoints,
-        scores: None,
-        image: None,
-        setup: ntu.map(|name| name.setup),
-        camera: ntu.map(|name| name.camera),
-        subject: ntu.map(|name| name.person),
-        id,
-    }
+        ..Sequence::new(id, [persons, frames, joints, coordinates], keypoints)
+    })
 }
 
 /// Appends a row after zero rows, unless it is one itself; says whether it did.
